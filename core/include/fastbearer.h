@@ -1,0 +1,713 @@
+/*
+ * fastbearer: bearer-token authentication for servers that speak HTTP.
+ *
+ * This header is the manual of the C library. It is the only public header, it needs nothing but the C standard
+ * library, and it compiles as C11 and as C++17.
+ *
+ * The library verifies JWT access tokens in JWS compact serialisation (RFC 7515, RFC 7519) against one key, a key-set
+ * document (RFC 7517) or a key set that lives behind a URL, and mints tokens for tests. What is accepted is strict by
+ * default; the option that loosens a rule says so in its text.
+ *
+ *     fb_options options = FB_OPTIONS_INIT;
+ *     options.public_key = fb_text(pem);
+ *     options.issuers = FB_LIST(fb_text("https://issuer.example"));
+ *     options.audiences = FB_LIST(fb_text("https://api.example/mcp"));
+ *     fb_error error;
+ *     fb_verifier *verifier = NULL;
+ *     if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
+ *         die(error.text);
+ *     }
+ *     fb_result *result = NULL;
+ *     if (fb_verify(verifier, token, token_size, fb_clock_now(), &result, &error) == FB_OK) {
+ *         fb_slice client = fb_result_client_id(result);
+ *         ...
+ *         fb_result_free(result);
+ *     }
+ *     fb_verifier_free(verifier);
+ *
+ * CONVENTIONS
+ *
+ * Text and bytes enter and leave as (pointer, size). Nothing depends on a terminating NUL: a NUL is data. Text is
+ * UTF-8.
+ *
+ * Times are seconds, sizes are bytes, everywhere.
+ *
+ * Ownership has two rules. What comes back through a pointer-to-pointer belongs to the caller, who frees it with the
+ * function named in its text. What a function returns directly (a fb_slice, a const pointer) belongs to the object it
+ * was asked of and lives exactly as long as that object.
+ *
+ * Every function that can fail returns a fb_status and, where it takes a fb_error, fills it in. There is no other error
+ * state: no errno, no global, no thread-local, and nothing is left in OpenSSL's error queue.
+ *
+ * Any thread may call fb_verify, the fb_verifier_refresh_* functions, fb_verifier_keys and fb_verifier_stats on one
+ * verifier at the same time. Objects that were handed out (fb_result, fb_keypair) never change after creation and may
+ * be read from any thread; who frees one must be its last user. After fork() a child may go on using what it inherited.
+ *
+ * The library does not log, read the environment or start threads. Only fb_verifier_refresh talks to the network, and
+ * only fb_clock_now reads a clock.
+ */
+#ifndef FASTBEARER_H
+#define FASTBEARER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define FB_API
+#else
+#define FB_API __attribute__((visibility("default")))
+#endif
+#define FB_MUST_CHECK __attribute__((warn_unused_result))
+
+/* -------------------------------------------------------------------------------------------------------------------
+ * Versions
+ */
+
+#define FB_VERSION "0.1.0"
+
+/* The version of the library that is running, "0.1.0". Constant text. */
+FB_API const char *fb_version(void);
+
+/* The version of the OpenSSL library that is running, "3.0.19", which can differ from the one it was compiled with. */
+FB_API const char *fb_openssl_version(void);
+
+/* The version of the jansson library that is running, "2.14". */
+FB_API const char *fb_jansson_version(void);
+
+/* -------------------------------------------------------------------------------------------------------------------
+ * Text, lists, memory
+ */
+
+/* A piece of text or bytes that somebody else owns. data == NULL means "absent"; size may be 0 with data set: "empty".
+ */
+typedef struct fb_slice {
+    const char *data;
+    size_t size;
+} fb_slice;
+
+/* An array of slices. items == NULL means "not given"; items set with count 0 means "given, and empty". */
+typedef struct fb_list {
+    const fb_slice *items;
+    size_t count;
+} fb_list;
+
+/* The slice of a NUL-terminated string without its NUL; an absent slice for NULL. For configuration text, never for
+ * input. */
+FB_API fb_slice fb_text(const char *text);
+
+/* A list literal that lives until the end of the enclosing block: FB_LIST(fb_text("a"), fb_text("b")). C only. */
+#define FB_LIST(...) \
+    ((fb_list){(const fb_slice[]){__VA_ARGS__}, sizeof((const fb_slice[]){__VA_ARGS__}) / sizeof(fb_slice)})
+
+/*
+ * Where an object gets its memory. Given once, at creation; used for everything that the object and its results
+ * allocate, except inside OpenSSL, jansson and libcurl, which have hooks of their own. Both functions must be callable
+ * from any thread. allocate returns NULL when there is none, memory aligned as malloc aligns otherwise; release takes
+ * NULL.
+ */
+typedef struct fb_mem {
+    void *(*allocate)(void *context, size_t size);
+    void (*release)(void *context, void *memory);
+    void *context;
+} fb_mem;
+
+/* -------------------------------------------------------------------------------------------------------------------
+ * Outcomes
+ *
+ * One enumeration for everything that can happen. The numbers and the names of fb_status_name are stable: none is ever
+ * reused or renamed. A rejected token reports the first rule that it failed, in the order in which the checks run:
+ *
+ *     size, form of the three segments, header (JSON; crit; b64, zip, enc, cty; typ; alg; kid), choice of key,
+ * signature, payload (JSON), exp, nbf, iat, iss, aud, sub, client id, required claims, type of the scope claim,
+ * required scopes.
+ *
+ * Nothing in the payload is read before the signature has been verified.
+ */
+typedef enum fb_status {
+    FB_OK = 0,
+
+    /* Form: RFC 7515 section 7.1, RFC 8259. */
+    FB_TOKEN_TOO_LARGE = 101, /* more than max_token_bytes */
+    FB_TOKEN_MALFORMED = 102, /* not three non-empty segments of unpadded, canonical base64url */
+    FB_HEADER_INVALID = 103,  /* not one strict JSON object, or a member that we read has the wrong type */
+    FB_PAYLOAD_INVALID = 104, /* not one strict JSON object */
+
+    /* Header: RFC 7515 section 4, RFC 8725. */
+    FB_ALGORITHM_NOT_ALLOWED = 201,       /* alg is not, byte for byte, on the list */
+    FB_CRITICAL_HEADER_UNSUPPORTED = 202, /* crit is present; we understand no extension */
+    FB_HEADER_UNSUPPORTED = 203,          /* b64, zip, enc, or cty "JWT" */
+    FB_TOKEN_TYPE_NOT_ALLOWED = 204,      /* typ is not one that token_type accepts */
+
+    /* Key: RFC 7517. */
+    FB_KEY_NOT_FOUND = 301,    /* no key has this kid, or there is no kid and no key fits */
+    FB_KEY_AMBIGUOUS = 302,    /* more than one key fits */
+    FB_KEY_UNSUITABLE = 303,   /* the key with this kid may not be used with this alg */
+    FB_KEYS_UNAVAILABLE = 304, /* the key set cannot be had now; fb_error.retry_after says when to try again */
+    FB_KEYS_NEEDED = 305,      /* not a verdict: fetch the key set (fb_verifier_refresh...), then verify again */
+
+    FB_SIGNATURE_INVALID = 401,
+
+    /* Time: RFC 7519 sections 4.1.4 to 4.1.6. */
+    FB_EXP_MISSING = 501,
+    FB_EXP_INVALID = 502,   /* not a number, or outside of 64-bit seconds */
+    FB_TOKEN_EXPIRED = 503, /* now >= exp + leeway */
+    FB_NBF_INVALID = 504,
+    FB_TOKEN_NOT_YET_VALID = 505, /* now + leeway < nbf */
+    FB_IAT_INVALID = 506,
+    FB_TOKEN_ISSUED_IN_FUTURE = 507, /* now + leeway < iat */
+
+    /* Parties: RFC 7519 sections 4.1.1 to 4.1.3, RFC 8693 section 4.3. */
+    FB_ISS_MISSING = 601,
+    FB_ISS_INVALID = 602, /* not a string */
+    FB_ISSUER_MISMATCH = 603,
+    FB_AUD_MISSING = 604,
+    FB_AUD_INVALID = 605, /* neither a string nor an array of strings */
+    FB_AUDIENCE_MISMATCH = 606,
+    FB_SUB_INVALID = 607,       /* not a string */
+    FB_CLIENT_ID_INVALID = 608, /* not a string */
+
+    /* Scope: RFC 6749 section 3.3, RFC 8693 section 4.2. */
+    FB_SCOPE_INVALID = 701,      /* neither a string nor an array of strings */
+    FB_INSUFFICIENT_SCOPE = 702, /* fb_error.missing_scopes says which */
+
+    FB_CLAIM_MISSING = 801, /* a required claim is absent; fb_error.claim names it */
+
+    /* Usage: an option or argument is wrong; fb_error.text names it. */
+    FB_CONFIGURATION_INVALID = 901,
+
+    FB_OUT_OF_MEMORY = 1001,
+    FB_INTERNAL_ERROR = 1002
+} fb_status;
+
+/* The stable name, "token_expired"; "ok" for FB_OK; "internal_error" for a number that is no status. Constant text. */
+FB_API const char *fb_status_name(fb_status status);
+
+/* A sentence for people, without a word from the token. Constant text. */
+FB_API const char *fb_status_text(fb_status status);
+
+/* What to answer over HTTP: 401, 403 insufficient_scope, 503 keys unavailable, 500 for our own trouble, 200 for FB_OK.
+ */
+FB_API int fb_status_http(fb_status status);
+
+/* The OAuth error code (RFC 6750 section 3.1): "invalid_token", "insufficient_scope", "temporarily_unavailable",
+ * "server_error"; "" for FB_OK. Constant text. */
+FB_API const char *fb_status_oauth(fb_status status);
+
+/*
+ * The details of a failure. The caller owns it, it needs no initialisation and no freeing. Everything is written on
+ * failure; on success only status is.
+ *
+ * text is a sentence, NUL-terminated, and safe to log: it never holds the token, key material or an unverified claim.
+ * kid is the key id that the token's header asked for, made harmless (printable ASCII, other bytes as '?', cut to fit),
+ * empty when the header was not read that far. It comes from the network: log it, do not trust it.
+ * claim names the claim that was missing, wrong or out of range, or is absent; it is constant or belongs to the
+ * verifier. missing_scopes has bit i set when required_scopes.items[i] is not among the token's scopes; only
+ * FB_INSUFFICIENT_SCOPE. retry_after is seconds until a fetch is allowed again; only FB_KEYS_UNAVAILABLE, at least 0.
+ * key_request goes with FB_KEYS_NEEDED: pass it on to fb_verifier_refresh or fb_verifier_refresh_begin.
+ */
+typedef struct fb_error {
+    fb_status status;
+    char text[220];
+    char kid[80];
+    fb_slice claim;
+    uint64_t missing_scopes;
+    double retry_after;
+    uint64_t key_request;
+} fb_error;
+
+/* -------------------------------------------------------------------------------------------------------------------
+ * Time
+ *
+ * fb_verify reads no clock: the caller brings both. unix_seconds (seconds since 1970-01-01T00:00:00Z, fractions
+ * welcome, any finite number) is compared with the claims. monotonic_seconds (from any origin, never going back) drives
+ * the key set's freshness; with a static key it is not looked at.
+ */
+typedef struct fb_clock {
+    double unix_seconds;
+    double monotonic_seconds;
+} fb_clock;
+
+/* Both clocks of the system, now. */
+FB_API fb_clock fb_clock_now(void);
+
+/* -------------------------------------------------------------------------------------------------------------------
+ * Options of a verifier
+ */
+
+typedef enum fb_arithmetic {
+    FB_ARITHMETIC_AUTO =
+        0, /* own code for RSA, P-256 and Ed25519 verification where it is faster, checked against OpenSSL */
+    FB_ARITHMETIC_OPENSSL = 1 /* OpenSSL for everything */
+} fb_arithmetic;
+
+typedef struct fb_verifier fb_verifier;
+
+/*
+ * Always start from FB_OPTIONS_INIT, which sets size and the defaults; a program compiled against an older header keeps
+ * working with a newer library. All text is copied: nothing here need outlive fb_verifier_new.
+ */
+typedef struct fb_options {
+    size_t size;       /* sizeof(fb_options), set by FB_OPTIONS_INIT */
+    const fb_mem *mem; /* NULL: malloc and free. Copied */
+
+    /*
+     * Where the keys come from: exactly one of the four.
+     *
+     * public_key: one PEM block: SubjectPublicKeyInfo ("PUBLIC KEY"), PKCS#1 ("RSA PUBLIC KEY") or X.509
+     * ("CERTIFICATE", only its key is used). Text and white space around the block are fine. A private key, two blocks,
+     * an encrypted block or trailing DER are configuration errors. jwks: a JWK set document (RFC 7517 section 5), held
+     * as given. Keys that cannot be used are skipped, see fb_verifier_keys; a document without one usable key is a
+     * configuration error. jwks_uri: an https URL, fetched when it is needed by fb_verifier_refresh or by the host
+     * through fb_verifier_refresh_begin / _complete. http only with a loopback host or allow_http. secret: HMAC key, at
+     * least as long as the hash (RFC 7518 section 3.2), never the text of a PEM, SSH, certificate or JWK document.
+     * Copied, and cleansed when the verifier is freed.
+     */
+    fb_slice public_key;
+    fb_slice jwks;
+    fb_slice jwks_uri;
+    fb_slice secret;
+
+    /*
+     * The algorithms that are accepted, compared byte for byte with the header's alg: RS256 RS384 RS512 PS256 PS384
+     * PS512 ES256 ES384 ES512 ES256K EdDSA Ed25519 Ed448 HS256 HS384 HS512. HMAC and public-key algorithms never stand
+     * in one list; HMAC needs secret, the others a key. Default: RS256, with secret HS256. An empty list is an error.
+     */
+    fb_list algorithms;
+
+    fb_list issuers;   /* iss must be one of these. Not given: iss is not checked beyond its type. Empty: error */
+    fb_list audiences; /* one of aud must be one of these. Not given: not checked, so that a token issued for another
+                          service is accepted here (RFC 8725 section 3.9). Empty: error */
+    fb_list required_scopes; /* all of these must be granted; at most 64 */
+    fb_list required_claims; /* each must be present, whatever its type or value */
+
+    double leeway;    /* seconds of clock skew that are forgiven, 0 .. 86400. Default 0 */
+    bool require_exp; /* default true; false accepts a token that never expires */
+
+    /*
+     * Which typ is accepted (RFC 8725 section 3.11; compared without regard to case and to an "application/" prefix).
+     * Not given: none, JWT, at+jwt. "at+jwt": only that (RFC 9068). "any": typ is not looked at beyond being a string.
+     */
+    fb_slice token_type;
+
+    fb_list scope_claims; /* the first of these that is present holds the scopes. Default: scope, scp */
+    fb_list
+        client_id_claims; /* the first that is present and not empty is the client id. Default: client_id, azp, sub */
+    fb_slice client_id_default; /* when none is. Default: "unknown" */
+
+    size_t max_token_bytes; /* 1 .. 65536. Default 16384 */
+
+    /*
+     * Accept an HMAC secret that is shorter than the hash, against RFC 7518 section 3.2. For hosts whose users have
+     * such secrets; an empty one is refused even so. Default false.
+     */
+    bool allow_short_secret;
+
+    fb_arithmetic arithmetic;
+
+    /*
+     * Verified-token cache. cache_size: how many tokens, 0 switches it off, default 1024. cache_bytes: what all entries
+     * may occupy together, default 16 MiB. Only tokens that passed every check are held; an entry dies at exp + leeway,
+     * when the key set changes and when room is needed. Times are checked again on every hit.
+     */
+    size_t cache_size;
+    size_t cache_bytes;
+
+    /* Key sets behind a URL; see "Key sets" below. */
+    double refresh_interval; /* seconds between two fetches for unknown key ids. >= 0, default 30 */
+    double stale_if_error;   /* seconds that held keys stay in use past their freshness when fetches fail. >= 0, default
+                                3600 */
+    double fetch_timeout;    /* seconds, the whole fetch. > 0, default 10 */
+    size_t max_jwks_bytes;   /* 1 .. 16 MiB, decoded. Default 65536 */
+    bool allow_http;         /* accept http:// for hosts other than loopback. Default false */
+
+    /* Only read by fb_verifier_refresh. */
+    fb_slice ca_file; /* PEM bundle. Not given: SSL_CERT_FILE / SSL_CERT_DIR are the host's to pass on; the known paths
+                         are tried */
+    fb_slice ca_path; /* directory of hashed certificates */
+    bool ssrf_safe;   /* connect to public addresses only, checked on the socket that is opened */
+    bool trust_env;   /* honour the proxy variables of the environment */
+
+    /*
+     * Share the key set, and its refresh state, of this other verifier, in place of one of the four key sources. It
+     * must have been made with jwks_uri. The key set lives until the last of its verifiers is freed. For hosts that
+     * change their policy (issuer, scopes, ...) while they run: a new verifier is cheap, and a new one starts with an
+     * empty cache.
+     */
+    const fb_verifier *keys_of;
+} fb_options;
+
+#ifdef __cplusplus
+static inline fb_options fb_options_init(void)
+{
+    fb_options options = fb_options();
+    options.size = sizeof(fb_options);
+    options.require_exp = true;
+    options.max_token_bytes = 16384;
+    options.cache_size = 1024;
+    options.cache_bytes = (size_t)16 << 20;
+    options.refresh_interval = 30.0;
+    options.stale_if_error = 3600.0;
+    options.fetch_timeout = 10.0;
+    options.max_jwks_bytes = 65536;
+    return options;
+}
+#define FB_OPTIONS_INIT fb_options_init()
+#else
+#define FB_OPTIONS_INIT                                                                                             \
+    {                                                                                                               \
+        .size = sizeof(fb_options), .require_exp = true, .max_token_bytes = 16384, .cache_size = 1024,              \
+        .cache_bytes = (size_t)16 << 20, .refresh_interval = 30.0, .stale_if_error = 3600.0, .fetch_timeout = 10.0, \
+        .max_jwks_bytes = 65536                                                                                     \
+    }
+#endif
+
+/* -------------------------------------------------------------------------------------------------------------------
+ * Verifying
+ */
+
+typedef struct fb_result fb_result;
+
+/*
+ * Makes a verifier. *out is the caller's, to be freed with fb_verifier_free; NULL on failure.
+ * Keys are parsed here, once. With jwks_uri nothing is fetched yet.
+ *
+ * FB_CONFIGURATION_INVALID: error.text names the option and what was wrong. FB_OUT_OF_MEMORY. error may be NULL.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verifier_new(fb_verifier **out, const fb_options *options, fb_error *error);
+
+/* Frees a verifier; secrets are cleansed. No other thread may be using it. Results stay valid. NULL is fine. */
+FB_API void fb_verifier_free(fb_verifier *verifier);
+
+/*
+ * Verifies one token. token is hostile: size bytes, any bytes; it is not kept unless it is accepted and cached.
+ *
+ * FB_OK: *out is the caller's, to be freed with fb_result_free. Otherwise *out is NULL and error says why.
+ * FB_KEYS_NEEDED (jwks_uri only): no verdict is possible without a fetch, and one is allowed now. Refresh with
+ * error.key_request, then call again.
+ *
+ * Never blocks, never does I/O. error may be NULL.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock,
+                                         fb_result **out, fb_error *error);
+
+/* Frees a result; NULL is fine. */
+FB_API void fb_result_free(fb_result *result);
+
+/*
+ * What a verified token says. All text is UTF-8, unescaped, and belongs to the result.
+ */
+
+/* The client id, by the rule of client_id_claims. Never absent. */
+FB_API fb_slice fb_result_client_id(const fb_result *result);
+
+/* sub; absent when the token has none. */
+FB_API fb_slice fb_result_subject(const fb_result *result);
+
+/* The audience that this server is known by, when it is a URL (scheme://...): the first of the configured audiences
+ * that the token names and that is one; without configured audiences the token's only aud if it is one. Else absent.
+ * RFC 8707. */
+FB_API fb_slice fb_result_resource(const fb_result *result);
+
+/* exp in whole seconds, fractions dropped; false when the token has none. The leeway is not added. */
+FB_API bool fb_result_expires_at(const fb_result *result, int64_t *unix_seconds);
+
+/* The granted scopes, in the token's order, as they stand there. */
+FB_API fb_list fb_result_scopes(const fb_result *result);
+
+/* The payload: the JSON text exactly as it was signed. */
+FB_API fb_slice fb_result_payload(const fb_result *result);
+
+/*
+ * The payload's structure. Nodes stand in the order of the text, a container before what it holds; node 0 is the
+ * payload object. Inside an object each member is two values: its name (always FB_STRING), then its value. next is the
+ * index of the node behind this value and all that it holds, so a container's children are the nodes from its own index
+ * + 1 up to next, stepping by next.
+ */
+typedef enum fb_kind { FB_NULL, FB_FALSE, FB_TRUE, FB_INTEGER, FB_REAL, FB_STRING, FB_ARRAY, FB_OBJECT } fb_kind;
+
+typedef struct fb_node {
+    uint32_t offset; /* of the value's text in the payload; of a string: behind its opening quote */
+    uint32_t length; /* of the value's text; of a string: without its quotes */
+    uint32_t next;
+    uint8_t kind; /* fb_kind. FB_INTEGER: a number without fraction and exponent, of any size */
+    bool escaped; /* a string that contains backslash escapes: its value is fb_unescape of its text */
+    uint16_t unused;
+} fb_node;
+
+/* The nodes and how many there are; at least one. */
+FB_API const fb_node *fb_result_nodes(const fb_result *result, size_t *count);
+
+/*
+ * One top-level claim by name (unescaped, UTF-8): the index of its value's node, or 0 when the token has no such claim.
+ */
+FB_API size_t fb_result_claim(const fb_result *result, fb_slice name);
+
+/*
+ * Writes the value of a JSON string's text (between the quotes) to out, which must have room for size bytes, and
+ * returns how many were written. text must come from a scanned document: it is not validated again.
+ */
+FB_API size_t fb_unescape(const char *text, size_t size, char *out);
+
+/* -------------------------------------------------------------------------------------------------------------------
+ * Key sets behind a URL
+ *
+ * The library decides when to fetch, the host fetches; fb_verifier_refresh is the host for plain C programs.
+ *
+ * Held keys are fresh for Cache-Control max-age less Age, clamped to 60 .. 3600 s, 600 s without it. Before that runs
+ * out fb_verifier_refresh_due says so, once, and a host refreshes in the background; no request waits for it. When
+ * fetches fail, held keys stay in use for stale_if_error beyond their freshness, retries back off from 1 s to 60 s;
+ * after that tokens are refused with FB_KEYS_UNAVAILABLE. A key id that is not in the set is worth one fetch, then at
+ * most one in refresh_interval. A new set replaces the old one whole: tokens of a withdrawn key are refused from then
+ * on, cached results included.
+ */
+
+typedef enum fb_refresh_reason {
+    FB_REFRESH_TOKEN = 0, /* fb_verify said FB_KEYS_NEEDED; pass its error.key_request */
+    FB_REFRESH_AHEAD = 1, /* fb_verifier_refresh_due said so */
+    FB_REFRESH_EXPLICIT =
+        2 /* somebody asked for it: at start-up, or an operator. Not held back by back-off or interval */
+} fb_refresh_reason;
+
+typedef enum fb_refresh_decision {
+    FB_FETCH_NOW = 0,  /* fetch url, then call fb_verifier_refresh_complete with the ticket, whatever happened */
+    FB_FETCH_WAIT = 1, /* somebody else is fetching: wait for ticket with fb_verifier_refresh_wait, or poll */
+    FB_FETCH_DONE = 2, /* the keys that were asked for have arrived meanwhile: verify again */
+    FB_FETCH_LATER = 3 /* not now: try again in retry_after seconds; held keys, if any, go on serving */
+} fb_refresh_decision;
+
+/* What fb_verifier_refresh_begin decided. etag is sent as If-None-Match when it is not empty. url and etag are valid
+ * until the ticket is completed. timeout and max_bytes are the limits that the host must keep. */
+typedef struct fb_fetch {
+    fb_refresh_decision decision;
+    uint64_t ticket;
+    double retry_after;
+    fb_slice url;
+    fb_slice etag;
+    double timeout;
+    size_t max_bytes;
+} fb_fetch;
+
+/*
+ * Asks whether to fetch now. key_request is that of the fb_error for FB_REFRESH_TOKEN, otherwise 0.
+ * FB_CONFIGURATION_INVALID when the verifier has no jwks_uri. Thread-safe, does not block.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotonic_seconds,
+                                                         fb_refresh_reason reason, uint64_t key_request, fb_fetch *out,
+                                                         fb_error *error);
+
+/*
+ * What came back. Either failure is set (a sentence for the log: "connection refused"), or http_status, body and the
+ * header values that matter (absent when the response had none). cache_control and age are the raw header values.
+ */
+typedef struct fb_fetched {
+    size_t size; /* sizeof(fb_fetched), set by FB_FETCHED_INIT */
+    fb_slice failure;
+    int http_status;
+    fb_slice body;
+    fb_slice cache_control;
+    fb_slice age;
+    fb_slice etag;
+    fb_slice content_encoding; /* anything but absent, empty or "identity" is refused: nothing is decoded */
+} fb_fetched;
+
+#ifdef __cplusplus
+static inline fb_fetched fb_fetched_init(void)
+{
+    fb_fetched fetched = fb_fetched();
+    fetched.size = sizeof(fb_fetched);
+    return fetched;
+}
+#define FB_FETCHED_INIT fb_fetched_init()
+#else
+#define FB_FETCHED_INIT            \
+    {                              \
+        .size = sizeof(fb_fetched) \
+    }
+#endif
+
+/*
+ * Hands the outcome of a fetch to the verifier, and wakes who waits for it. A set counts only if it came with 200 (or
+ * is 304 to our own etag), is at most max_jwks_bytes, an object with an array keys of at most 100 and has one usable
+ * key; anything else is a failed fetch and leaves the held keys as they are.
+ *
+ * FB_OK: keys are held and fresh. FB_KEYS_UNAVAILABLE: the fetch failed, error.text says why and error.retry_after when
+ * the next is allowed. FB_CONFIGURATION_INVALID: no such ticket (it was completed or has timed out). FB_OUT_OF_MEMORY.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t ticket,
+                                                            double monotonic_seconds, const fb_fetched *fetched,
+                                                            fb_error *error);
+
+/*
+ * Blocks until the fetch with this ticket has ended, however it ended, or timeout seconds have passed (false).
+ */
+FB_API bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticket, double timeout);
+
+/* Whether a background refresh is due. True at most once until the next fetch ends, so one caller gets to do it. Cheap.
+ */
+FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds);
+
+/*
+ * The whole refresh with libcurl: begin, fetch or wait for who is fetching, complete. Blocks for at most fetch_timeout.
+ * FB_OK: keys arrived; verify again. FB_KEYS_UNAVAILABLE: they did not. FB_CONFIGURATION_INVALID: no jwks_uri, or a
+ * library built without libcurl.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason,
+                                                   uint64_t key_request, fb_error *error);
+
+/* One key of the set that is held, usable or not. All text belongs to the fb_keys; absent where the key has none. */
+typedef struct fb_key_info {
+    fb_slice kid;
+    fb_slice kty; /* "RSA", "EC", "OKP", "oct"; what the document said */
+    fb_slice alg;
+    fb_slice crv;
+    bool usable;
+    fb_slice problem;    /* why it is not usable, or what was ignored in it */
+    fb_slice arithmetic; /* what verifies with it now: "openssl", "fast" */
+    size_t table_bytes;  /* memory of its precomputed tables */
+    int bits;            /* RSA modulus, EC or OKP field, HMAC secret; 0 when not known */
+} fb_key_info;
+
+typedef struct fb_keys fb_keys;
+
+/* A copy of what is held now. *out is the caller's, freed with fb_keys_free. An empty list when nothing has been
+ * fetched. */
+FB_API FB_MUST_CHECK fb_status fb_verifier_keys(const fb_verifier *verifier, fb_keys **out, fb_error *error);
+FB_API size_t fb_keys_count(const fb_keys *keys);
+FB_API const fb_key_info *fb_keys_at(const fb_keys *keys, size_t index); /* NULL behind the last */
+FB_API void fb_keys_free(fb_keys *keys);
+
+/* Counters since the verifier was made, and the state of its key set. Read without a lock: each is exact, together they
+ * may be a moment apart. last_error is NUL-terminated, empty when the last fetch succeeded. */
+#define FB_STATS_REASONS 48
+typedef struct fb_stats {
+    uint64_t verified;
+    uint64_t rejected;
+    struct {
+        fb_status status;
+        uint64_t count;
+    } reasons[FB_STATS_REASONS]; /* those that occurred, by status; reason_count of them */
+    size_t reason_count;
+    uint64_t cache_hits, cache_misses, cache_evictions;
+    uint64_t cache_entries, cache_bytes;
+    uint64_t fetches, fetch_failures;
+    uint64_t generation;  /* counts the key sets that have been held; 0: none yet */
+    uint64_t table_bytes; /* of all keys' precomputed tables */
+    uint64_t arithmetic_checks, arithmetic_disagreements;
+    bool keys_held, keys_fresh;
+    char last_error[220];
+} fb_stats;
+FB_API void fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out);
+
+/* -------------------------------------------------------------------------------------------------------------------
+ * Minting, for tests and tools
+ *
+ * A key pair never changes after creation; any thread may sign with it. Private key material is cleansed when it is
+ * freed.
+ */
+
+typedef struct fb_keypair fb_keypair;
+
+/*
+ * Generates a key pair for an algorithm of the table above ("RS256", "ES256", "EdDSA", "HS256", ...). bits is the RSA
+ * modulus, 2048 .. 8192, 0 for 2048; for the others 0. An HMAC "pair" is a random secret as long as the hash. Slow for
+ * RSA (tens to hundreds of milliseconds). *out is the caller's, freed with fb_keypair_free. FB_CONFIGURATION_INVALID,
+ * FB_OUT_OF_MEMORY.
+ */
+FB_API FB_MUST_CHECK fb_status fb_keypair_generate(fb_keypair **out, fb_slice algorithm, unsigned bits,
+                                                   const fb_mem *mem, fb_error *error);
+
+/*
+ * Loads a private key: one unencrypted PEM block (PKCS#8, PKCS#1 or SEC1); for HMAC algorithms the secret itself. Bytes
+ * that do not fit the algorithm are FB_CONFIGURATION_INVALID; the error never quotes them.
+ */
+FB_API FB_MUST_CHECK fb_status fb_keypair_load(fb_keypair **out, fb_slice algorithm, fb_slice private_key,
+                                               const fb_mem *mem, fb_error *error);
+FB_API void fb_keypair_free(fb_keypair *keypair);
+
+/* The algorithm it signs with. */
+FB_API fb_slice fb_keypair_algorithm(const fb_keypair *keypair);
+
+/* SubjectPublicKeyInfo PEM with a final newline; absent for HMAC. */
+FB_API fb_slice fb_keypair_public_pem(const fb_keypair *keypair);
+
+/* PKCS#8 PEM, not encrypted; for HMAC the secret. A secret: the caller must not log it. */
+FB_API fb_slice fb_keypair_private_pem(const fb_keypair *keypair);
+
+/* Text that the library made for the caller, who frees it with fb_string_free. Its bytes are followed by a NUL that its
+ * size does not count. */
+typedef struct fb_string fb_string;
+FB_API fb_slice fb_string_text(const fb_string *string);
+FB_API void fb_string_free(fb_string *string);
+
+/* A JWK set document with the public key: {"keys":[{kty, ..., "use":"sig","alg":...[,"kid":...]}]}. kid absent or
+ * empty: none. HMAC keys have no public half: FB_CONFIGURATION_INVALID. */
+FB_API FB_MUST_CHECK fb_status fb_keypair_jwks(const fb_keypair *keypair, fb_slice kid, fb_string **out,
+                                               fb_error *error);
+
+/*
+ * What goes into a token, in this order: sub, iss, iat = floor(now), exp = iat + expires_in, aud, scope, then
+ * additional claims, which override what came before (in its place) and keep their JSON text to the byte. aud and scope
+ * only when not empty. additional_claims is one JSON object; it may hold what strict JSON forbids and Python writes
+ * (NaN, Infinity), so that hostile tokens can be made. Header: {"typ":"JWT","alg":...[,"kid":...]}.
+ */
+typedef struct fb_token_options {
+    size_t size;      /* sizeof(fb_token_options), set by FB_TOKEN_OPTIONS_INIT */
+    fb_slice subject; /* absent: no sub */
+    fb_slice issuer;  /* absent: no iss */
+    fb_list audiences;
+    bool audience_is_list; /* write an array even for one */
+    fb_list scopes;        /* joined by a space */
+    double now;            /* Unix seconds */
+    double expires_in;     /* seconds, may be negative; a whole number is written as an integer */
+    fb_slice additional_claims;
+    fb_slice kid;
+    fb_slice type; /* typ; absent: "JWT"; empty: none */
+} fb_token_options;
+
+#ifdef __cplusplus
+static inline fb_token_options fb_token_options_init(void)
+{
+    fb_token_options options = fb_token_options();
+    options.size = sizeof(fb_token_options);
+    options.expires_in = 3600.0;
+    return options;
+}
+#define FB_TOKEN_OPTIONS_INIT fb_token_options_init()
+#else
+#define FB_TOKEN_OPTIONS_INIT                                  \
+    {                                                          \
+        .size = sizeof(fb_token_options), .expires_in = 3600.0 \
+    }
+#endif
+
+/* Mints a token. *out is the caller's, freed with fb_string_free. */
+FB_API FB_MUST_CHECK fb_status fb_keypair_create_token(const fb_keypair *keypair, const fb_token_options *options,
+                                                       fb_string **out, fb_error *error);
+
+/* Signs any header text and any payload bytes as they are, without a look at either: for making test cases. */
+FB_API FB_MUST_CHECK fb_status fb_keypair_sign(const fb_keypair *keypair, fb_slice header, fb_slice payload,
+                                               fb_string **out, fb_error *error);
+
+/* -------------------------------------------------------------------------------------------------------------------
+ * Looking into a token without verifying it
+ *
+ * For people and tools. Never for a decision: anybody can write what stands there.
+ */
+
+typedef struct fb_unverified fb_unverified;
+FB_API FB_MUST_CHECK fb_status fb_decode_unverified(const char *token, size_t size, const fb_mem *mem,
+                                                    fb_unverified **out, fb_error *error);
+FB_API fb_slice fb_unverified_header(const fb_unverified *unverified);  /* strict JSON, as it stands */
+FB_API fb_slice fb_unverified_payload(const fb_unverified *unverified); /* strict JSON, as it stands */
+FB_API void fb_unverified_free(fb_unverified *unverified);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
