@@ -344,6 +344,7 @@ fb_status fb__keyring_complete(fb__keyring *ring, uint64_t ticket, double now, c
                                fb_error *error);
 bool fb__keyring_wait(fb__keyring *ring, uint64_t ticket, double timeout);
 bool fb__keyring_due(fb__keyring *ring, double now);
+fb__keyset *fb__keyring_held(fb__keyring *ring); /* a reference, however old; NULL: none */
 void fb__keyring_stats(fb__keyring *ring, double now, fb_stats *out);
 
 /* ---- fetch_curl.c: one limited GET. Left out of builds without libcurl
