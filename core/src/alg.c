@@ -1,6 +1,7 @@
 /*
- * The algorithms that exist here, as one constant table: RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 8812 section 3.2,
- * RFC 9864 section 2.2. "none" is not among them (RFC 8725 section 3.2). Every check of a size, a curve or a hash reads it.
+ * The algorithms that exist here, as one constant table: RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 8812
+ * section 3.2, RFC 9864 section 2.2. "none" is not among them (RFC 8725 section 3.2). Every check of a size, a curve or
+ * a hash reads it.
  */
 #include "internal.h"
 

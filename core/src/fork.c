@@ -1,7 +1,8 @@
 /*
- * Tells objects that they have been inherited by a child process. The child runs one thread, and locks that other threads of
- * the parent held at the fork stay locked for ever, so whoever keeps a lock or a handle compares this number first.
- * The counter is the one mutable global of the core; only the handler in a new child writes it, before anything else runs there.
+ * Tells objects that they have been inherited by a child process. The child runs one thread, and locks that other
+ * threads of the parent held at the fork stay locked for ever, so whoever keeps a lock or a handle compares this number
+ * first. The counter is the one mutable global of the core; only the handler in a new child writes it, before anything
+ * else runs there.
  */
 #include "internal.h"
 

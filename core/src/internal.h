@@ -274,9 +274,12 @@ fb_status fb__header_read(const fb__policy *policy, fb_slice segment, char *buff
 /* ---- claims.c, result.c: the payload
  * ---------------------------------------------------------------------------------------------------- */
 
+enum { FB__FEW_SCOPES = 8 };
+
 struct fb_result {
     atomic_size_t references;
     fb_mem mem;
+    size_t bytes; /* all memory of this result */
     fb_slice payload;
     fb_node *nodes;
     size_t node_count;
@@ -284,8 +287,10 @@ struct fb_result {
     fb__seconds exp, nbf, iat;
     fb_slice client_id, subject, resource;
     fb_list scopes;
-    char *unescaped; /* values of strings that hold escapes; NULL when no claim that we keep does */
-    size_t bytes;    /* all memory of this result */
+    fb_slice few_scopes[FB__FEW_SCOPES]; /* what scopes points to unless there are more */
+    char *unescaped;                     /* values of strings that hold escapes; NULL when no claim that we keep does */
+    size_t unescaped_size;
+    char *own; /* text that did not come from the token */
 };
 
 /* Decodes and scans the payload segment of a token whose signature is verified. */
@@ -293,6 +298,8 @@ fb_status fb__result_new(fb_result **out, const fb_mem *mem, fb_slice payload_se
 fb_result *fb__result_retain(fb_result *result);
 /* The value of a string node: a slice of the payload, or, escaped, unescaped into the result. False: out of memory. */
 bool fb__result_text(fb_result *result, const fb_node *node, fb_slice *out);
+/* A copy of text that lives as long as the result; once per result. False: out of memory. */
+bool fb__result_own(fb_result *result, fb_slice text, fb_slice *out);
 
 /* All rules about claims; fills client_id, subject, resource, scopes and the times. */
 fb_status fb__claims_check(const fb__policy *policy, fb_result *result, double now, fb_error *error);

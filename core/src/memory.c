@@ -1,6 +1,6 @@
 /*
- * Allocation through the fb_mem of the object that needs it, so that a host can count, limit or fail it. Nothing else in the
- * core calls malloc.
+ * Allocation through the fb_mem of the object that needs it, so that a host can count, limit or fail it. Nothing else
+ * in the core calls malloc.
  */
 #include "internal.h"
 

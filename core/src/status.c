@@ -4,8 +4,8 @@
  */
 #include "internal.h"
 
-#include <openssl/crypto.h>
 #include <jansson.h>
+#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
