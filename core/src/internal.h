@@ -352,6 +352,8 @@ fb_status fb__keyring_complete(fb__keyring *ring, uint64_t ticket, double now, c
 bool fb__keyring_wait(fb__keyring *ring, uint64_t ticket, double timeout);
 bool fb__keyring_due(fb__keyring *ring, double now);
 fb__keyset *fb__keyring_held(fb__keyring *ring); /* a reference, however old; NULL: none */
+/* The whole refresh with libcurl; FB_CONFIGURATION_INVALID in a build without it. */
+fb_status fb__keyring_refresh(fb__keyring *ring, fb_refresh_reason reason, uint64_t key_request, fb_error *error);
 void fb__keyring_stats(fb__keyring *ring, double now, fb_stats *out);
 
 /* ---- fetch_curl.c: one limited GET. Left out of builds without libcurl
@@ -368,6 +370,20 @@ typedef struct fb__fetch_options {
 fb_status fb__fetcher_new(fb__fetcher **out, const fb_mem *mem, const fb__fetch_options *options);
 void fb__fetcher_free(fb__fetcher *fetcher);
 void fb__fetcher_get(fb__fetcher *fetcher, const fb_fetch *fetch, fb_fetched *fetched);
+
+/* ---- verify.c, inspect.c: the verifier ------------------------------------------------------------------------------
+ */
+
+struct fb_verifier {
+    fb_mem mem;
+    fb__policy policy;
+    fb__keyset *static_keys; /* exactly one of the two */
+    fb__keyring *ring;
+    fb__cache *cache; /* NULL: switched off */
+    fb_arithmetic arithmetic;
+    atomic_uint_least64_t outcomes[FB__STATUS_COUNT];
+    fb__arithmetic_counters arithmetic_counters;
+};
 
 /* ---- fork.c: what a child must not inherit
  * --------------------------------------------------------------------------------------------------------- */
