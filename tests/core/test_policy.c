@@ -1,0 +1,162 @@
+/* What the options refuse, by name, and what becomes of those that pass. */
+#include "internal.h"
+#include "test.h"
+
+#include <math.h>
+
+static fb_options base(void)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    options.public_key = fb_text("a key");
+    return options;
+}
+
+/* The error text when refused, "" when accepted. */
+static const char *refusal(const fb_options *options)
+{
+    static fb_error error;
+    fb__policy policy;
+    fb_status status = fb__policy_new(&policy, &fb__mem_default, options, &error);
+    if (status == FB_OK) {
+        fb__policy_clear(&policy, &fb__mem_default);
+        return "";
+    }
+    CHECK(status == FB_CONFIGURATION_INVALID && error.status == FB_CONFIGURATION_INVALID);
+    return error.text;
+}
+
+static bool names(const char *text, const char *option)
+{
+    return strstr(text, option) == text;
+}
+
+TEST(algorithms_are_known_and_not_mixed)
+{
+    fb_options options = base();
+    CHECK(refusal(&options)[0] == '\0');
+    for (size_t i = 0; i < FB__ALG_COUNT; i++) {
+        bool hmac = fb__algs[i].kty == FB__KTY_OCT;
+        options = base();
+        options.algorithms = FB_LIST({fb__algs[i].name, fb__algs[i].name_size});
+        CHECK((refusal(&options)[0] == '\0') == !hmac);
+        options.public_key = fb_text(NULL);
+        options.secret = fb_text("a secret");
+        CHECK((refusal(&options)[0] == '\0') == hmac);
+    }
+    options = base();
+    static const char *const wrong[] = {"none", "rs256", "RS256 ", "RS25", "HS1", "ES521", "EdDSA\n", "A256GCM", "*"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        options.algorithms = FB_LIST(fb_text("RS256"), fb_text(wrong[i]));
+        CHECK(names(refusal(&options), "algorithms"));
+    }
+    options.algorithms = FB_LIST(fb_text("RS256"), fb_text("HS256"));
+    CHECK(names(refusal(&options), "algorithms"));
+    options.algorithms = (fb_list){&options.public_key, 0};
+    CHECK(names(refusal(&options), "algorithms"));
+    options.algorithms = FB_LIST(fb_text(NULL));
+    CHECK(names(refusal(&options), "algorithms"));
+}
+
+TEST(lists_are_not_empty_and_hold_no_empty_text)
+{
+    fb_options options = base();
+    options.issuers = (fb_list){&options.public_key, 0};
+    CHECK(names(refusal(&options), "issuer"));
+    options = base();
+    options.audiences = (fb_list){&options.public_key, 0};
+    CHECK(names(refusal(&options), "audience"));
+    options = base();
+    options.audiences = FB_LIST(fb_text("a"), fb_text(""));
+    CHECK(names(refusal(&options), "audience"));
+    options = base();
+    options.required_scopes = (fb_list){&options.public_key, 0}; /* nothing required: fine */
+    options.required_claims = (fb_list){&options.public_key, 0};
+    CHECK(refusal(&options)[0] == '\0');
+    options.required_claims = FB_LIST(fb_text(""));
+    CHECK(names(refusal(&options), "required_claims"));
+    options = base();
+    options.scope_claims = FB_LIST(fb_text(""));
+    CHECK(names(refusal(&options), "scope_claims"));
+    options = base();
+    options.client_id_claims = FB_LIST(fb_text(NULL));
+    CHECK(names(refusal(&options), "client_id_claims"));
+}
+
+TEST(required_scopes_are_scopes)
+{
+    fb_options options = base();
+    options.required_scopes = FB_LIST(fb_text("read write"));
+    CHECK(names(refusal(&options), "required_scopes"));
+    fb_slice many[FB__MAX_REQUIRED_SCOPES + 1];
+    for (size_t i = 0; i <= FB__MAX_REQUIRED_SCOPES; i++) {
+        many[i] = fb_text("s");
+    }
+    options.required_scopes = (fb_list){many, FB__MAX_REQUIRED_SCOPES};
+    CHECK(refusal(&options)[0] == '\0');
+    options.required_scopes.count++;
+    CHECK(names(refusal(&options), "required_scopes"));
+}
+
+TEST(numbers_are_in_range)
+{
+    static const double bad[] = {-0.001, 86400.001, (double)NAN, (double)INFINITY, (double)-INFINITY};
+    fb_options options = base();
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        options.leeway = bad[i];
+        CHECK(names(refusal(&options), "leeway"));
+    }
+    options.leeway = 86400.0;
+    CHECK(refusal(&options)[0] == '\0');
+    options.max_token_bytes = 0;
+    CHECK(names(refusal(&options), "max_token_bytes"));
+    options.max_token_bytes = 65536;
+    CHECK(refusal(&options)[0] == '\0');
+    options.max_token_bytes = 65537;
+    CHECK(names(refusal(&options), "max_token_bytes"));
+}
+
+TEST(token_type_is_one_of_two)
+{
+    fb_options options = base();
+    options.token_type = fb_text("at+jwt");
+    CHECK(refusal(&options)[0] == '\0');
+    options.token_type = fb_text("any");
+    CHECK(refusal(&options)[0] == '\0');
+    options.token_type = fb_text("JWT");
+    CHECK(names(refusal(&options), "token_type"));
+    options.token_type = fb_text("");
+    CHECK(names(refusal(&options), "token_type"));
+}
+
+TEST(everything_is_copied)
+{
+    char issuer[] = "https://issuer.example", audience[] = "api", fallback[] = "nobody";
+    fb_options options = base();
+    options.issuers = FB_LIST(fb_text(issuer), fb_text("other"));
+    options.audiences = FB_LIST(fb_text(audience));
+    options.client_id_default = fb_text(fallback);
+    fb__policy policy;
+    CHECK(fb__policy_new(&policy, &fb__mem_default, &options, NULL) == FB_OK);
+    memset(issuer, 'x', sizeof(issuer));
+    memset(audience, 'x', sizeof(audience));
+    memset(fallback, 'x', sizeof(fallback));
+    CHECK(policy.issuers.count == 2 && fb__slice_equal(policy.issuers.items[0], fb_text("https://issuer.example")));
+    CHECK(fb__slice_equal(policy.issuers.items[1], fb_text("other")));
+    CHECK(policy.audiences.count == 1 && fb__slice_equal(policy.audiences.items[0], fb_text("api")));
+    CHECK(fb__slice_equal(policy.client_id_default, fb_text("nobody")));
+    CHECK(policy.scope_claims.count == 2 && fb__slice_equal(policy.scope_claims.items[1], fb_text("scp")));
+    CHECK(policy.client_id_claims.count == 3 && fb__slice_equal(policy.client_id_claims.items[2], fb_text("sub")));
+    CHECK(policy.required_scopes.items == NULL && policy.algs == 1 && !policy.hmac && policy.require_exp);
+    fb__policy_clear(&policy, &fb__mem_default);
+}
+
+int main(void)
+{
+    RUN(algorithms_are_known_and_not_mixed);
+    RUN(lists_are_not_empty_and_hold_no_empty_text);
+    RUN(required_scopes_are_scopes);
+    RUN(numbers_are_in_range);
+    RUN(token_type_is_one_of_two);
+    RUN(everything_is_copied);
+    return TEST_RESULT();
+}

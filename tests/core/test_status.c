@@ -1,0 +1,103 @@
+/* The table of outcomes, against the list that both bindings and their users rely on. */
+#include "internal.h"
+#include "test.h"
+
+static const struct {
+    int number, http;
+    const char *name, *oauth;
+} expected[] = {
+    {0, 200, "ok", ""},
+    {101, 401, "token_too_large", "invalid_token"},
+    {102, 401, "token_malformed", "invalid_token"},
+    {103, 401, "header_invalid", "invalid_token"},
+    {104, 401, "payload_invalid", "invalid_token"},
+    {201, 401, "algorithm_not_allowed", "invalid_token"},
+    {202, 401, "critical_header_unsupported", "invalid_token"},
+    {203, 401, "header_unsupported", "invalid_token"},
+    {204, 401, "token_type_not_allowed", "invalid_token"},
+    {301, 401, "key_not_found", "invalid_token"},
+    {302, 401, "key_ambiguous", "invalid_token"},
+    {303, 401, "key_unsuitable", "invalid_token"},
+    {304, 503, "keys_unavailable", "temporarily_unavailable"},
+    {305, 503, "keys_needed", "temporarily_unavailable"},
+    {401, 401, "signature_invalid", "invalid_token"},
+    {501, 401, "exp_missing", "invalid_token"},
+    {502, 401, "exp_invalid", "invalid_token"},
+    {503, 401, "token_expired", "invalid_token"},
+    {504, 401, "nbf_invalid", "invalid_token"},
+    {505, 401, "token_not_yet_valid", "invalid_token"},
+    {506, 401, "iat_invalid", "invalid_token"},
+    {507, 401, "token_issued_in_future", "invalid_token"},
+    {601, 401, "iss_missing", "invalid_token"},
+    {602, 401, "iss_invalid", "invalid_token"},
+    {603, 401, "issuer_mismatch", "invalid_token"},
+    {604, 401, "aud_missing", "invalid_token"},
+    {605, 401, "aud_invalid", "invalid_token"},
+    {606, 401, "audience_mismatch", "invalid_token"},
+    {607, 401, "sub_invalid", "invalid_token"},
+    {608, 401, "client_id_invalid", "invalid_token"},
+    {701, 401, "scope_invalid", "invalid_token"},
+    {702, 403, "insufficient_scope", "insufficient_scope"},
+    {801, 401, "claim_missing", "invalid_token"},
+    {901, 401, "configuration_invalid", "invalid_token"},
+    {1001, 500, "out_of_memory", "server_error"},
+    {1002, 500, "internal_error", "server_error"},
+};
+static const size_t count = sizeof(expected) / sizeof(expected[0]);
+
+TEST(every_status_has_its_name_and_meaning)
+{
+    CHECK(count == FB__STATUS_COUNT);
+    for (size_t i = 0; i < count; i++) {
+        fb_status status = (fb_status)expected[i].number;
+        CHECK(strcmp(fb_status_name(status), expected[i].name) == 0);
+        CHECK(fb_status_http(status) == expected[i].http);
+        CHECK(strcmp(fb_status_oauth(status), expected[i].oauth) == 0);
+        CHECK(strlen(fb_status_text(status)) > 10);
+        CHECK(strlen(fb_status_text(status)) < sizeof(((fb_error *)NULL)->text));
+        CHECK(fb__status_index(status) == i);
+        CHECK(fb__status_at(i) == status);
+    }
+    CHECK(FB__STATUS_COUNT <= FB_STATS_REASONS);
+}
+
+TEST(an_unknown_number_is_an_internal_error)
+{
+    CHECK(strcmp(fb_status_name((fb_status)7), "internal_error") == 0);
+    CHECK(fb_status_http((fb_status)7) == 500);
+}
+
+TEST(an_error_is_written_whole)
+{
+    fb_error error;
+    memset(&error, 0x55, sizeof(error));
+    CHECK(fb__reject(&error, FB_TOKEN_EXPIRED, fb_text("exp")) == FB_TOKEN_EXPIRED);
+    CHECK(error.status == FB_TOKEN_EXPIRED && strcmp(error.text, "the token has expired") == 0);
+    CHECK(error.kid[0] == '\0' && error.claim.size == 3 && error.missing_scopes == 0 && error.key_request == 0);
+    CHECK(!(error.retry_after > 0.0 || error.retry_after < 0.0));
+    memset(&error, 0x55, sizeof(error));
+    CHECK(fb__fail(&error, FB_CONFIGURATION_INVALID, "%s is %d", "leeway", 7) == FB_CONFIGURATION_INVALID);
+    CHECK(strcmp(error.text, "leeway is 7") == 0 && error.claim.data == NULL && error.kid[0] == '\0');
+    CHECK(fb__fail(NULL, FB_OUT_OF_MEMORY, "nobody listens") == FB_OUT_OF_MEMORY);
+    CHECK(fb__reject(NULL, FB_OUT_OF_MEMORY, fb_text(NULL)) == FB_OUT_OF_MEMORY);
+}
+
+TEST(versions_and_clocks)
+{
+    CHECK(strcmp(fb_version(), FB_VERSION) == 0);
+    CHECK(fb_openssl_version()[0] >= '3');
+    CHECK(fb_jansson_version()[0] == '2');
+    fb_clock first = fb_clock_now(), second = fb_clock_now();
+    CHECK(first.unix_seconds > 1.6e9);
+    CHECK(second.monotonic_seconds >= first.monotonic_seconds);
+    CHECK(fb_text(NULL).data == NULL && fb_text("").data != NULL && fb_text("ab").size == 2);
+}
+
+int main(void)
+{
+    RUN(every_status_has_its_name_and_meaning);
+    RUN(an_unknown_number_is_an_internal_error);
+    RUN(an_error_is_written_whole);
+    RUN(versions_and_clocks);
+    return TEST_RESULT();
+}
