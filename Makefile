@@ -1,0 +1,65 @@
+# The one task runner. Everything it makes lies in build*/, .venv/ and .cache/; `make clean` removes all of that.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS := $(shell nproc)
+MINUTES ?= 1
+CLANG ?= clang
+
+.DEFAULT_GOAL := help
+.PHONY: help deps demo demo-node test test-c test-python test-node test-matrix test-arithmetic sanitize tsan valgrind analyze \
+	fuzz coverage bench soak format check-format clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+deps: ## Install what C, Python and Node parts need from the system (or print the line to run)
+	@tests/setup/deps.sh c python node
+
+# ---- Python -----------------------------------------------------------------------------------------------------------
+# The environment is remade when what goes into the extension changes.
+PYTHON_INPUTS := setup.py pyproject.toml core/sources.txt $(wildcard core/src/* core/include/* bindings/python/*)
+
+.PHONY: deps-python deps-c deps-node
+deps-python:
+	@tests/setup/deps.sh python
+
+$(BIN)/python:
+	@tests/setup/deps.sh python
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/built: $(BIN)/python $(PYTHON_INPUTS)
+	@echo "building the Python extension"
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and a good call
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
+	@$(BIN)/python -m examples.demo
+
+# ---- tests ---------------------------------------------------------------------------------------------------------------
+test: deps test-c test-python test-node ## Every test there is
+
+build/CMakeCache.txt:
+	@cmake -S . -B build >/dev/null
+
+test-c: build/CMakeCache.txt ## C: unit tests, vectors, mutations, fuzz seeds
+	@tests/setup/deps.sh c
+	@cmake --build build -j $(JOBS)
+	@ctest --test-dir build --output-on-failure -j $(JOBS)
+
+test-python: deps-python ## Python: binding, package, vectors, and the hosts in their own environments
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@$(BIN)/python -m pytest tests/python
+
+format: ## Format the C sources
+	@clang-format -i $$(git ls-files '*.c' '*.h' '*.cc')
+
+check-format:
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h' '*.cc')
+
+clean: ## Remove everything that was built or installed here
+	rm -rf build build-* dist $(VENV) .cache node_modules tests/node/node_modules *.egg-info python/*.egg-info
+	find python -name '*.so' -delete
