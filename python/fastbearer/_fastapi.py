@@ -1,0 +1,38 @@
+"""The FastAPI dependency behind fastbearer.asgi.bearer. Imported only when it is asked for.
+
+Annotations are real objects here (no postponed evaluation): FastAPI reads them to know what to inject.
+"""
+
+from fastapi import HTTPException
+from fastapi.exceptions import WebSocketException
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
+
+from ._challenge import Refusal
+from .asgi import Guard, _current
+from .provider import AccessToken
+
+
+class BearerDependency(SecurityBase):
+    """Callable for Depends(...): the verified token of the request, or the refusal as an exception."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.model = HTTPBearer(bearerFormat="JWT")
+        self.scheme_name = "bearer"
+        self._guard = guard
+
+    async def __call__(self, connection: HTTPConnection) -> AccessToken:
+        """Verifies; FastAPI passes the request or the websocket."""
+        outcome = await self._guard.admit(connection.scope["headers"], connection.scope.get("query_string", b""))
+        if not isinstance(outcome, Refusal):
+            _current.set(outcome)
+            return outcome
+        if connection.scope["type"] == "websocket":
+            raise WebSocketException(code=1008, reason="bearer token required")
+        headers = {
+            name.decode(): value.decode()
+            for name, value in outcome.headers
+            if name not in (b"content-length", b"content-type")
+        }
+        raise HTTPException(outcome.status, detail=outcome.detail, headers=headers)

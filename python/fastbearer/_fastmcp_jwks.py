@@ -1,0 +1,174 @@
+"""The key set of a FastMCP provider as FastMCP's own verifier shows it to tests and subclasses.
+
+The engine holds the keys. This is the surface that people reach for beside it: _jwks_cache, _jwks_cache_time,
+_cache_ttl (readable, and obeyed when they are written), _fetch_jwks (overridable, mockable), _get_jwks_key and
+_get_verification_key (overridable, and callable through super()).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from . import _fastmcp_fetch
+from . import _fastmcp_host as host
+from .provider import decode_unverified
+
+DEFAULT_TTL = 3600.0
+
+
+class JWKSView:
+    """Mixed into our JWTVerifier, which provides the attributes and _engine()."""
+
+    jwks_uri: str | None
+    public_key: Any
+    logger: Any
+    _ready: bool = False
+    _jwks_seed: dict[str, Any] | None = None
+    _jwks_document: bytes | None = None
+    _jwks_fetched_at: float = 0.0
+    _jwks_ttl: float = DEFAULT_TTL
+    _jwks_asked_at: float | None = None
+    _jwks_expired: bool = False
+
+    @property
+    def _jwks_seeded(self) -> bool:
+        return bool(self._jwks_seed)
+
+    @property
+    def _jwks_cache(self) -> dict[str, Any]:
+        """kid -> PEM of the keys that are held; "_default" for one without a kid."""
+        if self._jwks_seed:
+            return self._jwks_seed
+        keys: dict[str, Any] = {}
+        try:
+            entries = json.loads(self._jwks_document or b"{}").get("keys", [])
+        except (ValueError, AttributeError):
+            return keys
+        for jwk in entries if isinstance(entries, list) else ():
+            try:
+                keys[jwk.get("kid") or "_default"] = host.jwk_to_pem(jwk)
+            except Exception as error:
+                self.logger.debug("skipping an unusable key of the set: %s", type(error).__name__)
+        return keys
+
+    @_jwks_cache.setter
+    def _jwks_cache(self, keys: dict[str, Any]) -> None:
+        self._jwks_seed = keys
+        if self._ready:
+            self._jwks_expired = self._jwks_expired or not keys
+            self._replan()
+
+    @property
+    def _jwks_cache_time(self) -> float:
+        """When the keys came, on the monotonic clock; 0 before the first time."""
+        return self._jwks_fetched_at
+
+    @_jwks_cache_time.setter
+    def _jwks_cache_time(self, moment: float) -> None:
+        if not self._ready:
+            return
+        self._jwks_fetched_at = moment
+        # FastMCP counted this on the wall clock once, and on the monotonic clock since 3.4.10.
+        now = time.time() if moment > 1e9 else time.monotonic()
+        if moment <= 0 or now - moment >= self._jwks_ttl:
+            self._jwks_expired = True
+            self._replan()
+
+    @property
+    def _cache_ttl(self) -> float:
+        """How long keys are used without asking again, at most; the engine asks earlier of its own accord."""
+        return self._jwks_ttl
+
+    @_cache_ttl.setter
+    def _cache_ttl(self, seconds: float) -> None:
+        self._jwks_ttl = seconds
+        if self._ready:
+            self._replan()
+
+    def _replan(self) -> None:
+        raise NotImplementedError
+
+    async def _engine_refresh(self) -> None:
+        raise NotImplementedError
+
+    def _fetch_limits(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _overrides(self, name: str) -> bool:
+        raise NotImplementedError
+
+    def _engine_fetch(self) -> Callable[[str, Mapping[str, str]], Awaitable[tuple[int, Mapping[str, str], bytes]]] | None:
+        """What the engine calls to get its key set; None leaves it to libcurl."""
+        limits = self._fetch_limits()
+        if limits["ssrf_safe"] and host.ssrf_safe_fetch is None and not self._overrides("_fetch_jwks"):
+            return None
+
+        async def fetch(url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+            if self._overrides("_fetch_jwks"):
+                answer: tuple[int, Mapping[str, str], bytes]
+                answer = (200, {}, json.dumps(await self._fetch_jwks()).encode())
+            else:
+                answer = await _fastmcp_fetch.fetch(url, headers, **self._fetch_limits())
+            if answer[0] == 200:
+                self._jwks_document, self._jwks_fetched_at = answer[2], time.monotonic()
+            return answer
+
+        return fetch
+
+    async def _fetch_jwks(self) -> dict[str, Any]:
+        """Fetches the key set document. Override it to get the keys from elsewhere."""
+        if not self.jwks_uri:
+            raise ValueError("JWKS URI not configured")
+        status, _, body = await _fastmcp_fetch.fetch(self.jwks_uri, {}, **self._fetch_limits())
+        if status != 200:
+            raise ValueError(f"Failed to fetch JWKS: HTTP {status}")
+        document = json.loads(body)
+        if not isinstance(document, dict):
+            raise ValueError("Failed to process JWKS: not an object")
+        return document
+
+    async def _get_verification_key(self, token: str) -> Any:
+        """The key that a token is to be verified with. Override it to choose another; return PEM text or a JWK."""
+        if self.public_key:
+            return self.public_key
+        try:
+            kid = decode_unverified(token).header.get("kid")
+            return await self._get_jwks_key(kid if isinstance(kid, str) else None)
+        except Exception as error:
+            raise ValueError(f"Failed to extract key ID from token: {error}") from error
+
+    async def _get_jwks_key(self, kid: str | None) -> Any:
+        """The key with this id out of the set, fetched when it is not held; without an id, the only key."""
+        if not self.jwks_uri:
+            raise ValueError("JWKS URI not configured")
+        key = self._held_key(kid)
+        if key is None and self._may_ask():
+            await self._engine_refresh()
+            key = self._held_key(kid)
+        if key is not None:
+            return key
+        if kid:
+            raise ValueError(f"Key ID '{kid}' not found in JWKS")
+        count = len(self._jwks_cache)
+        raise ValueError("Multiple keys in JWKS but no key ID (kid) in token" if count else "No keys found in JWKS")
+
+    def _held_key(self, kid: str | None) -> Any:
+        if not self._jwks_seed and time.monotonic() - self._jwks_fetched_at >= self._jwks_ttl and self._may_ask(False):
+            return None
+        keys = self._jwks_cache
+        if kid:
+            return keys.get(kid)
+        return next(iter(keys.values())) if len(keys) == 1 else None
+
+    def _may_ask(self, note: bool = True) -> bool:
+        """Whether a fetch for a hook is allowed now: the same spacing that the engine keeps for itself."""
+        now = time.monotonic()
+        allowed = self._jwks_asked_at is None or now - self._jwks_asked_at >= self._jwks_refresh_interval
+        if allowed and note:
+            self._jwks_asked_at = now
+        return allowed
+
+    _jwks_refresh_interval: float = 30.0

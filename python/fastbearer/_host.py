@@ -1,0 +1,75 @@
+"""What the framework adapters share: how a rejected token is logged.
+
+A rejection is an everyday event that anybody can cause, so the log is rate-limited: the first one of each kind, then a
+count every ten seconds. A wrong configuration is said once. A line holds the reason code, the key id that the token
+asked for (made printable by the core) and the *configured* issuer; never the token, never a claim.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+LOGGER = logging.getLogger("fastbearer")
+
+_QUIET_SECONDS = 10.0
+
+
+class RejectionLog:
+    """Writes rejections to a logger, the first of each code at once and then one line every ten seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._codes: dict[str, tuple[float, int]] = {}
+        self._said: set[str] = set()
+
+    def rejected(self, logger: logging.Logger, error: Exception, issuer: object = None) -> None:
+        """Notes one rejected token. error is what Verifier raised."""
+        code = str(getattr(error, "code", type(error).__name__))
+        now = self._clock()
+        with self._lock:
+            until, held_back = self._codes.get(code, (0.0, 0))
+            if now < until:
+                self._codes[code] = (until, held_back + 1)
+                return
+            self._codes[code] = (now + _QUIET_SECONDS, 0)
+        parts = [f"bearer token rejected: {code}: {error}"]
+        kid = getattr(error, "kid", None)
+        if kid:
+            parts.append(f"kid {kid!r}")
+        if issuer:
+            parts.append(f"configured issuer {issuer!r}")
+        if held_back:
+            parts.append(f"{held_back} more of this kind since the last line")
+        logger.info("%s", "; ".join(parts))
+
+    def once(self, logger: logging.Logger, message: str) -> None:
+        """Says something about the configuration, at WARNING, the first time only."""
+        with self._lock:
+            if message in self._said:
+                return
+            self._said.add(message)
+        logger.warning("%s", message)
+
+
+def parse_scopes(value: Any) -> list[str] | None:
+    """Required scopes as people write them: a list, a JSON array, or text with commas or spaces between the scopes."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith("["):
+            import json
+
+            try:
+                parsed = json.loads(text)
+            except ValueError:
+                parsed = None
+            if isinstance(parsed, list):
+                return [str(scope).strip() for scope in parsed if str(scope).strip()]
+        return text.replace(",", " ").split()
+    return [str(scope) for scope in value]

@@ -1,0 +1,260 @@
+"""Bearer tokens for any ASGI application: a middleware, the RFC 9728 document, and a FastAPI dependency.
+
+    app = BearerAuthMiddleware(app, verifier=Verifier(jwks_uri=..., issuer=..., audience=...))
+
+A request gets through with one good token; the application finds it with get_access_token(), at
+request.user.access_token (Starlette) or in its dependency (FastAPI). The precise reason of a refusal goes to the
+logger "fastbearer" and to the verifier's on_reject; the client is told the OAuth error and a fixed sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ._challenge import Challenger, MalformedRequest, Refusal, find_token
+from ._host import LOGGER, RejectionLog
+from .errors import (
+    ConfigurationError,
+    FastBearerError,
+    InsufficientScopeError,
+    InvalidTokenError,
+    KeysUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from .provider import AccessToken, Verifier
+
+__all__ = ["BearerAuthMiddleware", "BearerUser", "ResourceMetadata", "bearer", "get_access_token"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_WELL_KNOWN = "/.well-known/oauth-protected-resource"
+_current: ContextVar[AccessToken | None] = ContextVar("fastbearer_access_token", default=None)
+
+
+def get_access_token() -> AccessToken | None:
+    """The token of the request that is being served, or None outside of one."""
+    return _current.get()
+
+
+class BearerUser:
+    """What request.user is under the middleware; Starlette's interface of an authenticated user."""
+
+    is_authenticated = True
+
+    def __init__(self, access_token: AccessToken) -> None:
+        self.access_token = access_token
+
+    @property
+    def identity(self) -> str:
+        """Who the token speaks for: its subject, or the client itself."""
+        return self.access_token.subject or self.access_token.client_id
+
+    @property
+    def display_name(self) -> str:
+        """The same, for people."""
+        return self.identity
+
+
+class ResourceMetadata:
+    """The protected resource metadata document of RFC 9728, and an ASGI application that serves it.
+
+    resource is the URL that clients use for what is protected; the document's own place follows from it (section 3).
+    """
+
+    def __init__(
+        self,
+        resource: str,
+        authorization_servers: Sequence[str],
+        *,
+        scopes_supported: Sequence[str] | None = None,
+        **more: Any,
+    ) -> None:
+        parts = urlsplit(resource)
+        if parts.scheme not in ("https", "http") or not parts.netloc or parts.fragment:
+            raise ConfigurationError("resource must be an absolute http(s) URL without a fragment")
+        if isinstance(authorization_servers, str) or not authorization_servers:
+            raise ConfigurationError("authorization_servers must be a list of at least one issuer URL")
+        self.document: dict[str, Any] = {
+            "resource": resource,
+            "authorization_servers": list(authorization_servers),
+            "bearer_methods_supported": ["header"],
+        }
+        if scopes_supported:
+            self.document["scopes_supported"] = list(scopes_supported)
+        self.document.update(more)
+        self.path = _WELL_KNOWN + parts.path.rstrip("/")
+        self.url = f"{parts.scheme}://{parts.netloc}{self.path}"
+        self._body = json.dumps(self.document).encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves the document: public, cacheable, readable from any web page (MCP clients run in browsers too)."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"ResourceMetadata serves http, not {scope['type']}")
+        method = scope["method"]
+        headers = [(b"access-control-allow-origin", b"*")]
+        status, body = 200, self._body
+        if method == "OPTIONS":
+            status, body = 204, b""
+            headers.append((b"access-control-allow-methods", b"GET, HEAD, OPTIONS"))
+            headers.append((b"access-control-allow-headers", b"*"))
+            headers.append((b"access-control-max-age", b"86400"))
+        elif method in ("GET", "HEAD"):
+            headers.append((b"content-type", b"application/json"))
+            headers.append((b"cache-control", b"public, max-age=3600"))
+            headers.append((b"content-length", str(len(body)).encode()))
+        else:
+            status, body = 405, b""
+            headers += [(b"allow", b"GET, HEAD, OPTIONS"), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+
+
+class Guard:
+    """One verifier, one challenge, one log: what the middleware and the FastAPI dependency have in common."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        required_scopes: Iterable[str],
+        resource_metadata_url: str | None,
+        realm: str | None,
+    ) -> None:
+        if isinstance(required_scopes, str):
+            raise ConfigurationError("required_scopes must be a sequence of strings, not one string")
+        self.verifier = verifier
+        self.required_scopes = tuple(required_scopes)
+        configured = getattr(verifier, "required_scopes", None) or ()
+        advertised = dict.fromkeys((*configured, *self.required_scopes))
+        self.challenger = Challenger(realm, advertised, resource_metadata_url)
+        self._log = RejectionLog()
+
+    async def admit(self, headers: Iterable[tuple[bytes, bytes]], query: bytes) -> AccessToken | Refusal:
+        """The token of a request that may pass, or the answer for one that may not."""
+        try:
+            token = find_token(headers, query)
+        except MalformedRequest as error:
+            LOGGER.debug("bearer token request refused: %s", error)
+            return self.challenger.refuse(400, "invalid_request")
+        if token is None:
+            return self.challenger.refuse(401)
+        try:
+            access = await self.verifier.verify_async(token)
+            missing = [scope for scope in self.required_scopes if scope not in access.scopes]
+            if missing:
+                raise InsufficientScopeError(missing=missing)
+            return access
+        except FastBearerError as error:
+            return self._refuse(error)
+
+    def _refuse(self, error: FastBearerError) -> Refusal:
+        self._log.rejected(LOGGER, error, getattr(self.verifier, "issuer", None))
+        if isinstance(error, InsufficientScopeError):
+            return self.challenger.refuse(403, "insufficient_scope", scopes=error.missing)
+        if isinstance(error, KeysUnavailableError):
+            return self.challenger.refuse(
+                503, "temporarily_unavailable", retry_after=getattr(error, "retry_after", None)
+            )
+        if isinstance(error, InvalidTokenError):
+            return self.challenger.refuse(401, "invalid_token")
+        return self.challenger.refuse(500, "server_error")
+
+
+class BearerAuthMiddleware:
+    """Lets requests through to app that carry one good bearer token.
+
+    verifier            a fastbearer.Verifier
+    required_scopes     all of these must be granted, in addition to the verifier's own
+    resource_metadata   a ResourceMetadata (or its arguments as a mapping): served by the middleware at its place, and
+                        named in every challenge
+    resource_metadata_url   only named in the challenges, when somebody else serves it
+    exclude             whole paths that need no token, such as "/health"
+    realm               the realm of the challenge
+
+    Websockets are guarded like requests (denial response where the server has that extension); lifespan events pass;
+    bodies and streams are not touched. A CORS middleware belongs outside of this one: preflight requests carry no token.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        verifier: Verifier,
+        required_scopes: Iterable[str] = (),
+        resource_metadata_url: str | None = None,
+        resource_metadata: ResourceMetadata | Mapping[str, Any] | None = None,
+        exclude: Collection[str] = (),
+        realm: str | None = None,
+    ) -> None:
+        if isinstance(exclude, str):
+            raise ConfigurationError("exclude must be a collection of paths, not one string")
+        if isinstance(resource_metadata, Mapping):
+            resource_metadata = ResourceMetadata(**resource_metadata)
+        if resource_metadata is not None and resource_metadata_url is None:
+            resource_metadata_url = resource_metadata.url
+        self.app = app
+        self._metadata = resource_metadata
+        self._exclude = frozenset(exclude)
+        self._guard = Guard(verifier, required_scopes, resource_metadata_url, realm)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if kind not in ("http", "websocket"):
+            raise RuntimeError(f"BearerAuthMiddleware does not know how to guard {kind!r}")
+        path = scope["path"]
+        if self._metadata is not None and kind == "http" and path == self._metadata.path:
+            await self._metadata(scope, receive, send)
+            return
+        if path in self._exclude:
+            await self.app(scope, receive, send)
+            return
+        outcome = await self._guard.admit(scope["headers"], scope.get("query_string", b""))
+        if isinstance(outcome, Refusal):
+            await _send_refusal(outcome, scope, receive, send)
+            return
+        # scope["auth"].scopes and scope["user"] are what Starlette's @requires and request.user read.
+        guarded = {**scope, "user": BearerUser(outcome), "auth": outcome}
+        reset = _current.set(outcome)
+        try:
+            await self.app(guarded, receive, send)
+        finally:
+            _current.reset(reset)
+
+
+async def _send_refusal(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    prefix = "http.response"
+    if scope["type"] == "websocket":
+        await receive()  # websocket.connect: a server need not accept an answer before it has been read
+        if "websocket.http.response" not in (scope.get("extensions") or {}):
+            await send({"type": "websocket.close", "code": 1008, "reason": "bearer token required"})
+            return
+        prefix = "websocket.http.response"
+    await send({"type": f"{prefix}.start", "status": refusal.status, "headers": refusal.headers})
+    await send({"type": f"{prefix}.body", "body": b"" if scope.get("method") == "HEAD" else refusal.body})
+
+
+def bearer(
+    verifier: Verifier, *scopes: str, resource_metadata_url: str | None = None, realm: str | None = None
+) -> Callable[..., Awaitable[AccessToken]]:
+    """A FastAPI dependency that demands a bearer token with these scopes.
+
+    async def tool(token: Annotated[AccessToken, Depends(bearer(verifier, "tools:call"))]): ...
+
+    It shows up in the OpenAPI document as an HTTP bearer scheme, and works for websocket routes too.
+    """
+    try:
+        from ._fastapi import BearerDependency
+    except ImportError as error:
+        raise ImportError("fastbearer.asgi.bearer needs FastAPI: pip install fastapi") from error
+    return BearerDependency(Guard(verifier, scopes, resource_metadata_url, realm))

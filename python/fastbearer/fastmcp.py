@@ -1,0 +1,393 @@
+"""FastMCP's bearer authentication on top of fastbearer, for every FastMCP from 2.6 to 4.
+
+    from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier, RSAKeyPair
+
+The classes subclass what the installed FastMCP has, take its parameters (and every option of fastbearer.Verifier as a
+keyword), keep its attributes writable and its hooks overridable. JWTVerifier answers a missing scope with None (401),
+as FastMCP 2.11 and later; BearerAuthProvider leaves it to the middleware (403), as FastMCP 2.6 to 2.10.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import _fastmcp_host as host
+from ._fastmcp_jwks import JWKSView
+from ._fastmcp_keys import RSAKeyPair
+from ._fastmcp_plan import HOOKS, KEY_SET, POLICY, Plan, short_secret
+from ._host import LOGGER, RejectionLog, parse_scopes
+from .errors import ConfigurationError, InsufficientScopeError, InvalidIssuerError, KeysUnavailableError
+
+if TYPE_CHECKING:
+    from mcp.server.auth.provider import AccessToken
+
+    _Upstream = object
+else:
+    AccessToken = host.AccessToken
+    _Upstream = host.UPSTREAM
+
+get_access_token = host.get_access_token
+
+__all__ = ["AccessToken", "BearerAuthProvider", "JWTVerifier", "RSAKeyPair", "get_access_token"]
+
+
+class _NotGiven:
+    """Default of a parameter that FastMCP 2.11 to 2.14 looks up in the environment when it is not given."""
+
+    def __repr__(self) -> str:
+        return "None"
+
+
+_NOT_GIVEN: Any = _NotGiven()
+
+_ALGORITHMS = frozenset(
+    "HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 PS256 PS384 PS512 EdDSA Ed25519 Ed448 ES256K".split()
+)
+_KNOWN_TO_EVERY_FASTMCP = frozenset(name for name in _ALGORITHMS if name[:2] in ("HS", "RS", "ES", "PS")) - {"ES256K"}
+_PUBLIC_KEY_MARKERS = ("PUBLIC KEY-----", "-----BEGIN CERTIFICATE-----")
+
+
+class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
+    """Verifies JWT access tokens; a drop-in for the JWTVerifier of FastMCP.
+
+    FastMCP's parameters:
+        public_key, jwks_uri    where the keys come from, exactly one; with an HS* algorithm public_key is the secret
+        issuer, audience        text or a list of texts; None is not checked
+        algorithm               default RS256
+        required_scopes         all of them, or the token is refused
+        base_url, ssrf_safe, http_client, jwks_refresh_interval   as in FastMCP
+    The others are those of fastbearer.Verifier. Of these only trust_env differs: FastMCP's HTTP client reads the proxy
+    variables of the environment, so it is on.
+    """
+
+    _defers_scopes = False
+    _plan: Plan | None = None
+
+    def __init__(
+        self,
+        *,
+        public_key: str | bytes | Mapping[str, Any] | None = _NOT_GIVEN,
+        jwks_uri: str | None = _NOT_GIVEN,
+        issuer: str | Sequence[str] | None = _NOT_GIVEN,
+        audience: str | Sequence[str] | None = _NOT_GIVEN,
+        algorithm: str | None = _NOT_GIVEN,
+        required_scopes: Sequence[str] | str | None = _NOT_GIVEN,
+        base_url: Any = _NOT_GIVEN,
+        ssrf_safe: bool = False,
+        http_client: Any = None,
+        jwks_refresh_interval: float = 30.0,
+        jwks: str | bytes | Mapping[str, Any] | None = None,
+        secret: str | bytes | None = None,
+        algorithms: str | Sequence[str] | None = None,
+        leeway: float = 0.0,
+        require_exp: bool = True,
+        required_claims: Sequence[str] = (),
+        token_type: str | None = None,
+        scope_claims: Sequence[str] = ("scope", "scp"),
+        client_id_claims: Sequence[str] = ("client_id", "azp", "sub"),
+        max_token_bytes: int = 16384,
+        cache_size: int = 1024,
+        fetch_timeout: float = 10.0,
+        stale_if_error: float = 3600.0,
+        max_jwks_bytes: int = 65536,
+        ca_file: str | None = None,
+        allow_http: bool = False,
+        trust_env: bool = True,
+        on_reject: Callable[[Any], None] | None = None,
+        **more: Any,
+    ) -> None:
+        self._log = RejectionLog()
+        _check_list("issuer", issuer)
+        _check_list("audience", audience)
+        _check_key_source(public_key, jwks_uri, jwks, secret, ssrf_safe, http_client)
+        _check_algorithms(algorithm, algorithms, public_key, jwks_uri)
+        if not math.isfinite(jwks_refresh_interval) or jwks_refresh_interval < 0:
+            raise ValueError("jwks_refresh_interval must be finite and non-negative")
+        if required_scopes is not _NOT_GIVEN:
+            required_scopes = parse_scopes(required_scopes)
+        given = {
+            "public_key": public_key if jwks is None and secret is None else "held elsewhere",
+            "jwks_uri": jwks_uri,
+            "issuer": issuer,
+            "audience": audience,
+            "algorithm": algorithm,
+            "required_scopes": required_scopes,
+            "base_url": base_url,
+            **more,
+        }
+        super().__init__(**_for_upstream(given))
+
+        # What FastMCP kept is what it read from the arguments and, in some versions, from the environment.
+        if issuer is not _NOT_GIVEN:
+            self.issuer = issuer
+        if audience is not _NOT_GIVEN:
+            self.audience = audience
+        if jwks is not None or secret is not None:
+            self.public_key = None
+        elif public_key is not _NOT_GIVEN:
+            self.public_key = public_key
+        if algorithms is not None:
+            self.algorithm = next(iter([algorithms] if isinstance(algorithms, str) else algorithms))
+        elif algorithm is not _NOT_GIVEN or not getattr(self, "algorithm", None):
+            self.algorithm = (algorithm is not _NOT_GIVEN and algorithm) or ("HS256" if secret is not None else "RS256")
+        self.algorithms = [algorithms] if isinstance(algorithms, str) else algorithms
+        if required_scopes is not _NOT_GIVEN:
+            self.required_scopes = required_scopes or ([] if not host.IS_OAUTH_PROVIDER else required_scopes)
+        self.jwks, self.secret = jwks, secret
+        self.leeway, self.require_exp, self.required_claims = leeway, require_exp, required_claims
+        self.token_type, self.scope_claims, self.client_id_claims = token_type, scope_claims, client_id_claims
+        self.max_token_bytes, self.cache_size, self.on_reject = max_token_bytes, cache_size, on_reject
+        self.ssrf_safe, self._http_client, self._jwks_refresh_interval = ssrf_safe, http_client, jwks_refresh_interval
+        self.fetch_timeout, self.stale_if_error, self.max_jwks_bytes = fetch_timeout, stale_if_error, max_jwks_bytes
+        self.ca_file, self.allow_http, self.trust_env = ca_file, allow_http, trust_env
+        self.logger = LOGGER
+        self._ready = True
+
+    # --- Verifying ---------------------------------------------------------------------------------------------------
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """The token's AccessToken, or None; never raises. The reason of a refusal goes to the log and on_reject."""
+        return await self.load_access_token(token)
+
+    async def load_access_token(self, token: str) -> AccessToken | None:
+        """The same; the name that FastMCP 2.6 calls, and the method that subclasses override."""
+        try:
+            plan = self._plan
+            if plan is None or plan.stale(self):
+                plan = await self._make_plan()
+            if plan.error is not None:
+                raise plan.error.with_traceback(None)
+            if not plan.direct:
+                return await self._load_with_hooks(plan, token)
+            access = await plan.engine.verify_async(token)
+            return self._access_token(plan, access, access.scopes)
+        except Exception as error:
+            self._refused(error)
+            return None
+
+    def _extract_scopes(self, claims: dict[str, Any]) -> list[str]:
+        """The scopes of verified claims. Override it when your provider keeps them elsewhere."""
+        for name in self.scope_claims:
+            value = claims.get(name)
+            if isinstance(value, str):
+                return [scope for scope in value.split(" ") if scope]
+            if isinstance(value, list):
+                return value
+        return []
+
+    def _validate_issuer(self, issuer: Any) -> bool:
+        """Whether a verified token's iss is one of ours. Override it for families of issuers."""
+        configured = self.issuer
+        return issuer == configured if isinstance(configured, str) else issuer in (configured or ())
+
+    # --- Between the attributes and the engine ------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _WATCHED:
+            object.__setattr__(self, "_plan", None)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in _WATCHED:
+            object.__setattr__(self, "_plan", None)
+
+    def _replan(self) -> None:
+        self._plan = None
+
+    async def _make_plan(self) -> Plan:
+        overridden = frozenset(name for name in HOOKS if self._overrides(name))
+        plan = Plan(self, overridden, self._last_plan)
+        self._last_plan = self._plan = plan
+        self._warn(plan)
+        if self._jwks_expired and plan.engine is not None:
+            self._jwks_expired = False
+            await self._engine_refresh()
+        return plan
+
+    _last_plan: Plan | None = None
+
+    def _fetch_limits(self) -> dict[str, Any]:
+        return {
+            "client": self._http_client,
+            "ssrf_safe": self.ssrf_safe,
+            "timeout": self.fetch_timeout,
+            "max_bytes": self.max_jwks_bytes,
+            "ca_file": self.ca_file,
+            "trust_env": self.trust_env,
+        }
+
+    def _warn(self, plan: Plan) -> None:
+        for name in ("issuer", "audience"):
+            if getattr(self, name) == "":
+                self._log.once(self.logger, f"{name} is empty: the {name} of tokens is not checked")
+        weakness = short_secret(self)
+        if weakness is not None:
+            self._log.once(self.logger, weakness)
+        if plan.error is not None:
+            self._log.once(self.logger, f"every token is refused: configuration_invalid: {plan.error}")
+
+    def _refused(self, error: Exception) -> None:
+        if not isinstance(error, ConfigurationError):
+            self._log.rejected(self.logger, error, self.issuer)
+
+    def _overrides(self, name: str) -> bool:
+        return name in vars(self) or getattr(type(self), name) is not getattr(JWTVerifier, name)
+
+    async def _engine_refresh(self) -> None:
+        """Loads the key set now. A failure leaves the held keys in use; the engine has logged it."""
+        plan = self._plan or await self._make_plan()
+        if plan.engine is not None and self.jwks_uri:
+            try:
+                await plan.engine.refresh_async()
+            except KeysUnavailableError as error:
+                self._log.rejected(self.logger, error, self.issuer)
+
+    async def _load_with_hooks(self, plan: Plan, token: str) -> AccessToken | None:
+        if plan.own_keys:
+            engine = plan.engine_for(await self._get_verification_key(token))
+        else:
+            engine = plan.engine
+        access = await engine.verify_async(token)
+        if plan.validate_issuer and not self._validate_issuer(access.claims.get("iss")):
+            raise InvalidIssuerError("iss is not an issuer that _validate_issuer accepts")
+        scopes = access.scopes
+        if plan.extract_scopes:
+            scopes = self._extract_scopes(access.claims)
+            missing = [] if self._defers_scopes else [s for s in self.required_scopes or () if s not in scopes]
+            if missing:
+                raise InsufficientScopeError(missing=missing)
+        return self._access_token(plan, access, scopes)
+
+    def _access_token(self, plan: Plan, access: Any, scopes: list[str]) -> AccessToken:
+        expires_at = access.expires_at
+        return AccessToken(
+            token=access.token,
+            client_id=access.client_id,
+            scopes=scopes,
+            # The middleware compares this with the clock again and knows no leeway.
+            expires_at=None if expires_at is None else expires_at + plan.grace,
+            resource=access.resource,
+            subject=access.subject,
+            claims=access.claims,
+        )
+
+
+_WATCHED = frozenset((*POLICY, *KEY_SET, *HOOKS))
+
+
+def _check_list(name: str, value: Any) -> None:
+    if value in (None, _NOT_GIVEN) or isinstance(value, str):
+        return
+    if not value:
+        raise ValueError(f"{name} must not be an empty list: no token could match it")
+    if any(not isinstance(item, str) for item in value):
+        raise ValueError(f"{name} must be a string or a list of strings")
+
+
+def _check_key_source(
+    public_key: Any, jwks_uri: Any, jwks: Any, secret: Any, ssrf_safe: bool, http_client: Any
+) -> None:
+    given = [name for name, value in (("jwks", jwks), ("secret", secret)) if value is not None]
+    given += [name for name, value in (("public_key", public_key), ("jwks_uri", jwks_uri)) if _is_given(value)]
+    if len(given) > 1 and given != ["public_key", "jwks_uri"]:  # FastMCP has a sentence of its own for that pair
+        raise ValueError(f"Provide only one of {', '.join(given)}")
+    if _is_given(jwks_uri) and ssrf_safe and http_client is not None:
+        raise ValueError(
+            "http_client cannot be used with ssrf_safe=True; SSRF-safe mode requires its own hardened transport"
+        )
+
+
+def _is_given(value: Any) -> bool:
+    return value is not _NOT_GIVEN and bool(value)
+
+
+def _check_algorithms(algorithm: Any, algorithms: Any, public_key: Any, jwks_uri: Any) -> None:
+    if algorithms is not None and _is_given(algorithm):
+        raise ValueError("Provide either algorithm or algorithms, not both")
+    if algorithms is None:
+        names = [algorithm] if _is_given(algorithm) else ["RS256"]
+    else:
+        names = [algorithms] if isinstance(algorithms, str) else list(algorithms)
+    if not names:
+        raise ValueError("algorithms must not be empty")
+    for name in names:
+        if name not in _ALGORITHMS:
+            raise ValueError(f"Unsupported algorithm: {name}.")
+    symmetric = [name.startswith("HS") for name in names]
+    if not any(symmetric):
+        return
+    if not all(symmetric):
+        raise ValueError("HS* and public-key algorithms cannot be accepted by one verifier")
+    if _is_given(jwks_uri):
+        raise ValueError(
+            "Symmetric HS* algorithms cannot be used with jwks_uri; configure a shared secret via public_key instead."
+        )
+    text = public_key.decode("utf-8", "replace") if isinstance(public_key, bytes) else public_key
+    if isinstance(text, str) and any(marker in text for marker in _PUBLIC_KEY_MARKERS):
+        raise ValueError("Symmetric HS* algorithms require a shared secret, not a public key.")
+
+
+def _for_upstream(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments for the installed FastMCP's constructor: those that it has, with values that it takes."""
+    given = {name: value for name, value in given.items() if value is not _NOT_GIVEN}
+    if "resource_server_url" in host.PARAMETERS and "base_url" in given:
+        given["resource_server_url"] = given.pop("base_url")
+    unknown = set(given) - {"base_url", "algorithm", *host.PARAMETERS}
+    if unknown:
+        raise TypeError(f"JWTVerifier.__init__() got an unexpected keyword argument {unknown.pop()!r}")
+    if given.get("public_key") and not isinstance(given["public_key"], str):
+        given["public_key"] = "held elsewhere"
+    if given.get("algorithm") and given["algorithm"] not in _KNOWN_TO_EVERY_FASTMCP:
+        given["algorithm"] = "RS256"
+    if host.IS_OAUTH_PROVIDER:
+        # 2.6 to 2.8 make a URL of the issuer and serve metadata under it; a name that is no URL leaves the default.
+        issuers = [given["issuer"]] if isinstance(given.get("issuer"), str) else list(given.get("issuer") or ())
+        given["issuer"] = next((name for name in issuers if name.startswith(("https://", "http://"))), None)
+        given["audience"] = None
+    return {name: value for name, value in given.items() if name in host.PARAMETERS}
+
+
+class BearerAuthProvider(JWTVerifier):
+    """FastMCP's BearerAuthProvider of 2.6 to 2.10, for every FastMCP: a missing scope is the middleware's 403.
+
+    Takes what JWTVerifier takes; by position too where the installed FastMCP has this class.
+    """
+
+    _defers_scopes = True
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, *values: Any, **options: Any) -> None:
+            if len(values) > len(host.POSITIONAL):
+                raise TypeError(
+                    f"BearerAuthProvider() takes {len(host.POSITIONAL)} positional arguments, {len(values)} were given"
+                )
+            for name, value in zip(host.POSITIONAL, values):
+                if name in options:
+                    raise TypeError(f"BearerAuthProvider() got multiple values for argument {name!r}")
+                options[name] = value
+            super().__init__(**options)
+
+        # help() and editors show the parameters, with those in front that may be given by position.
+        _all = {name: value for name, value in inspect.signature(JWTVerifier).parameters.items()}
+        __signature__ = inspect.Signature(
+            [_all[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in host.POSITIONAL]
+            + [value for name, value in _all.items() if name not in host.POSITIONAL]
+        )
+        del _all
+
+
+if host.EnvSettings is not None:
+
+    class EnvBearerAuthProvider(BearerAuthProvider):
+        """BearerAuthProvider configured by FASTMCP_AUTH_BEARER_..., as FastMCP 2.6 to 2.10 have it."""
+
+        def __init__(self, **options: Any) -> None:
+            settings = host.EnvSettings(**{name: options[name] for name in host.POSITIONAL if name in options})
+            super().__init__(**{**options, **settings.model_dump()})
+
+    __all__.append("EnvBearerAuthProvider")

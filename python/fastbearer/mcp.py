@@ -1,0 +1,70 @@
+"""A token verifier for the official MCP SDK (package mcp, 1.9 to 2.x).
+
+    from fastbearer.mcp import JWTVerifier
+
+    server = MCPServer(
+        "name",
+        token_verifier=JWTVerifier(jwks_uri=..., issuer=..., audience="https://mcp.example.com/mcp"),
+        auth=AuthSettings(issuer_url=..., resource_server_url="https://mcp.example.com/mcp",
+                          required_scopes=["tools"], validate_token_resource=True),
+    )
+
+Scopes in AuthSettings are answered with 403 when they are missing; required_scopes here with 401, because a verifier
+of the SDK can only say yes or no.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+from ._host import LOGGER, RejectionLog
+from .provider import Verifier
+
+try:
+    from mcp.server.auth.provider import AccessToken
+except ImportError as error:
+    raise ImportError("fastbearer.mcp needs the MCP SDK: pip install fastbearer[mcp]") from error
+
+__all__ = ["AccessToken", "JWTVerifier"]
+
+
+class JWTVerifier:
+    """Implements the SDK's TokenVerifier: the SDK's AccessToken for a good token, None for any other.
+
+    Takes the options of fastbearer.Verifier, or a Verifier that exists already (which stays its owner's to close).
+    expires_at includes the leeway, since the SDK compares it with the clock again. resource is the audience that
+    matched, so that validate_token_resource=True works; subject and claims are filled where the SDK has them.
+    """
+
+    logger: logging.Logger = LOGGER
+
+    def __init__(self, *, verifier: Verifier | None = None, **options: Any) -> None:
+        if verifier is not None and options:
+            raise TypeError("give either verifier or the options of one, not both")
+        self.verifier = Verifier(**options) if verifier is None else verifier
+        self._grace = math.ceil(getattr(self.verifier, "leeway", 0.0))
+        self._log = RejectionLog()
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """The token's AccessToken, or None; never raises. The reason of a refusal goes to the log and on_reject."""
+        try:
+            access = await self.verifier.verify_async(token)
+            expires_at = access.expires_at
+            return AccessToken(
+                token=access.token,
+                client_id=access.client_id,
+                scopes=access.scopes,
+                expires_at=None if expires_at is None else expires_at + self._grace,
+                resource=access.resource,
+                subject=access.subject,
+                claims=access.claims,
+            )
+        except Exception as error:
+            self._log.rejected(self.logger, error, getattr(self.verifier, "issuer", None))
+            return None
+
+    async def load_access_token(self, token: str) -> AccessToken | None:
+        """verify_token under the name that mcp 1.9 calls."""
+        return await self.verify_token(token)

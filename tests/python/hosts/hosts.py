@@ -1,0 +1,48 @@
+"""The hosts that the adapters are tested on, and what each one is made of.
+
+A host is a virtual environment under .cache/hosts. Versions are pinned: a host that changes under the tests explains
+nothing. "normal" hosts run with every `make test`, the others with `make test-matrix`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Host:
+    """One environment: what is installed in it, and which tests speak to it."""
+
+    name: str
+    kind: str  # "fastmcp", "sdk" or "asgi"
+    requirements: tuple[str, ...]
+    normal: bool = False
+
+
+TOOLS = ("pytest==9.2.0",)
+
+HOSTS = (
+    # FastMCP 2.6 to 2.9 call an interface that mcp 1.10 changed, and their settings do not load with newer pydantic.
+    Host("fastmcp-2.6.1", "fastmcp", ("fastmcp==2.6.1", "mcp==1.9.4", "pydantic<2.12"), normal=True),
+    Host("fastmcp-2.9.2", "fastmcp", ("fastmcp==2.9.2", "mcp==1.9.4", "pydantic<2.12")),
+    Host("fastmcp-2.10.6", "fastmcp", ("fastmcp==2.10.6", "mcp==1.10.1", "pydantic<2.12")),
+    Host("fastmcp-2.11.3", "fastmcp", ("fastmcp==2.11.3", "mcp==1.12.4", "pydantic<2.12")),
+    Host("fastmcp-2.12.5", "fastmcp", ("fastmcp==2.12.5", "pydantic<2.12")),
+    Host("fastmcp-2.13.3", "fastmcp", ("fastmcp==2.13.3",)),
+    Host("fastmcp-2.14.7", "fastmcp", ("fastmcp==2.14.7",), normal=True),
+    Host("fastmcp-3.0.2", "fastmcp", ("fastmcp==3.0.2",)),
+    Host("fastmcp-3.4.10", "fastmcp", ("fastmcp==3.4.10",), normal=True),
+    Host("fastmcp-4.1.2", "fastmcp", ("fastmcp==4.1.2",), normal=True),
+    Host("mcp-1.9.4", "sdk", ("mcp==1.9.4", "pydantic<2.12")),
+    Host("mcp-1.30.0", "sdk", ("mcp==1.30.0",), normal=True),
+    Host("mcp-2.3.0", "sdk", ("mcp==2.3.0",), normal=True),
+    Host("asgi", "asgi", ("starlette==1.10.0", "fastapi==0.165.0", "uvicorn==0.54.0", "httpx", "websockets"), normal=True),
+)
+
+
+def chosen(names: list[str], everything: bool) -> list[Host]:
+    """The hosts that a command line asks for."""
+    unknown = set(names) - {host.name for host in HOSTS}
+    if unknown:
+        raise SystemExit(f"no such host: {', '.join(sorted(unknown))}; there are {', '.join(h.name for h in HOSTS)}")
+    return [host for host in HOSTS if (host.name in names if names else everything or host.normal)]
