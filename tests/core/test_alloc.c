@@ -1,0 +1,291 @@
+/*
+ * Every allocation of every public call fails in turn: the call says out_of_memory (or copes), nothing leaks, nothing
+ * crashes, and the object is as good as before. Allocations of this library come from a counting fb_mem; those of
+ * OpenSSL and jansson through their own hooks, in the same count.
+ */
+#include "internal.h"
+#include "test.h"
+
+#include <jansson.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+static const double NOW = 1800000000.0;
+
+/* Counts down; the allocation that reaches zero fails, once. Negative: none fails. */
+static long countdown = -1;
+static long balance; /* of this library's own allocations */
+
+static bool fails(void)
+{
+    return countdown >= 0 && countdown-- == 0;
+}
+
+static void *own_allocate(void *context, size_t size)
+{
+    (void)context;
+    void *memory = fails() ? NULL : malloc(size);
+    balance += memory != NULL;
+    return memory;
+}
+
+static void own_release(void *context, void *memory)
+{
+    (void)context;
+    balance -= memory != NULL;
+    free(memory);
+}
+
+static const fb_mem mem = {own_allocate, own_release, NULL};
+
+static bool openssl_too;
+
+static void *openssl_malloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return openssl_too && fails() ? NULL : malloc(size);
+}
+
+static void *openssl_realloc(void *memory, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return openssl_too && fails() ? NULL : realloc(memory, size);
+}
+
+static void openssl_free(void *memory, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(memory);
+}
+
+static void *jansson_malloc(size_t size)
+{
+    return openssl_too && fails() ? NULL : malloc(size);
+}
+
+static fb_keypair *rsa, *ec;
+static fb_string *document, *rsa_token, *ec_token;
+static fb_verifier *shared;
+
+/* A scenario answers with the status of what it did; FB_OK means done completely. */
+typedef fb_status (*scenario)(fb_error *error);
+
+static fb_status use_verifier(const fb_options *options, fb_string *token, fb_error *error)
+{
+    fb_verifier *verifier = NULL;
+    fb_status status = fb_verifier_new(&verifier, options, error);
+    if (status != FB_OK) {
+        CHECK(verifier == NULL);
+        return status;
+    }
+    fb_result *result = NULL;
+    fb_slice text = fb_string_text(token);
+    status = fb_verify(verifier, text.data, text.size, (fb_clock){NOW, 1.0}, &result, error);
+    CHECK((result != NULL) == (status == FB_OK));
+    fb_result_free(result);
+    if (status == FB_OK) {
+        fb_keys *keys = NULL;
+        status = fb_verifier_keys(verifier, &keys, error);
+        fb_keys_free(keys);
+    }
+    fb_verifier_free(verifier);
+    return status;
+}
+
+static fb_status with_pem(fb_error *error)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    options.mem = &mem;
+    options.public_key = fb_keypair_public_pem(rsa);
+    options.issuers = FB_LIST(fb_text("https://issuer.example"));
+    return use_verifier(&options, rsa_token, error);
+}
+
+static fb_status with_key_set(fb_error *error)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    options.mem = &mem;
+    options.jwks = fb_string_text(document);
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    return use_verifier(&options, ec_token, error);
+}
+
+static fb_status with_secret(fb_error *error)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    fb_keypair *pair = NULL;
+    fb_string *token = NULL;
+    fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
+    minting.now = NOW;
+    minting.additional_claims = fb_text("{\"scope\":\"1 2 3 4 5 6 7 8 9 10 11\",\"sub\":\"\\u0041\"}");
+    fb_slice secret = fb_text("0123456789abcdef0123456789abcdef");
+    fb_status status = fb_keypair_load(&pair, fb_text("HS256"), secret, &mem, error);
+    if (status == FB_OK) {
+        status = fb_keypair_create_token(pair, &minting, &token, error);
+    }
+    if (status == FB_OK) {
+        options.mem = &mem;
+        options.secret = secret;
+        status = use_verifier(&options, token, error);
+    }
+    fb_string_free(token);
+    fb_keypair_free(pair);
+    return status;
+}
+
+static fb_status minting(fb_error *error)
+{
+    fb_keypair *pair = NULL;
+    fb_string *string = NULL;
+    fb_token_options options = FB_TOKEN_OPTIONS_INIT;
+    options.subject = fb_text("alice");
+    options.audiences = FB_LIST(fb_text("a"), fb_text("b"));
+    options.scopes = FB_LIST(fb_text("read"), fb_text("write"));
+    options.now = NOW;
+    options.additional_claims = fb_text("{\"sub\":\"bob\",\"n\":[1,2,{\"a\":null}]}");
+    options.kid = fb_text("k1");
+    fb_status status = fb_keypair_load(&pair, fb_text("ES256"), fb_keypair_private_pem(ec), &mem, error);
+    if (status == FB_OK) {
+        status = fb_keypair_create_token(pair, &options, &string, error);
+        fb_string_free(string);
+        string = NULL;
+    }
+    if (status == FB_OK) {
+        status = fb_keypair_jwks(pair, fb_text("k1"), &string, error);
+        fb_string_free(string);
+    }
+    fb_keypair_free(pair);
+    return status;
+}
+
+static fb_status behind_a_url(fb_error *error)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    fb_fetch fetch;
+    fb_fetched fetched = FB_FETCHED_INIT;
+    fb_result *result = NULL;
+    options.mem = &mem;
+    options.jwks_uri = fb_text("https://issuer.example/jwks");
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    fb_status status = fb_verifier_new(&verifier, &options, error);
+    if (status == FB_OK) {
+        status = fb_verifier_refresh_begin(verifier, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, error);
+    }
+    if (status == FB_OK) {
+        fetched.http_status = 200;
+        fetched.body = fb_string_text(document);
+        fetched.etag = fb_text("\"one\"");
+        status = fb_verifier_refresh_complete(verifier, fetch.ticket, 1.0, &fetched, error);
+    }
+    if (status == FB_OK) {
+        fb_slice text = fb_string_text(ec_token);
+        status = fb_verify(verifier, text.data, text.size, (fb_clock){NOW, 1.0}, &result, error);
+    }
+    fb_result_free(result);
+    fb_verifier_free(verifier);
+    return status;
+}
+
+static fb_status looking(fb_error *error)
+{
+    fb_unverified *unverified = NULL;
+    fb_slice text = fb_string_text(rsa_token);
+    fb_status status = fb_decode_unverified(text.data, text.size, &mem, &unverified, error);
+    fb_unverified_free(unverified);
+    return status;
+}
+
+/* A verifier that stays: what failed once works the next time. */
+static fb_status with_a_shared_verifier(fb_error *error)
+{
+    fb_result *result = NULL;
+    fb_slice text = fb_string_text(rsa_token);
+    fb_status status = fb_verify(shared, text.data, text.size, (fb_clock){NOW, 1.0}, &result, error);
+    fb_result_free(result);
+    return status;
+}
+
+static void fail_each(const char *name, scenario run, bool others)
+{
+    fb_error error;
+    long failures = 0, at = 0;
+    openssl_too = others;
+    for (;; at++) {
+        long before = balance;
+        countdown = at;
+        fb_status status = run(&error);
+        bool reached = countdown < 0;
+        countdown = -1;
+        CHECK(balance == before);
+        CHECK(ERR_peek_error() == 0);
+        if (!reached) {
+            CHECK(status == FB_OK);
+            break;
+        }
+        failures += status != FB_OK;
+        /* OpenSSL reports an allocation that failed inside it in many ways; never as a verdict on the token or the key.
+         */
+        if (status != FB_OK && status != FB_OUT_OF_MEMORY && status != FB_INTERNAL_ERROR) {
+            FAIL("%s: allocation %ld failed: %s", name, at, fb_status_name(status));
+        }
+        test_checks++;
+    }
+    openssl_too = false;
+    CHECK(failures > 0);
+    CHECK(run(&error) == FB_OK);
+    printf("%s: %ld allocations failed in turn, %ld calls said so\n", name, at, failures);
+}
+
+static void prepare(void)
+{
+    fb_token_options options = FB_TOKEN_OPTIONS_INIT;
+    options.now = NOW;
+    options.issuer = fb_text("https://issuer.example");
+    options.subject = fb_text("a\"lice");
+    options.scopes = FB_LIST(fb_text("a"), fb_text("b"), fb_text("c"), fb_text("d"), fb_text("e"), fb_text("f"),
+                             fb_text("g"), fb_text("h"), fb_text("i"), fb_text("j"));
+    CHECK(fb_keypair_generate(&rsa, fb_text("RS256"), 0, NULL, NULL) == FB_OK);
+    CHECK(fb_keypair_generate(&ec, fb_text("ES256"), 0, NULL, NULL) == FB_OK);
+    CHECK(fb_keypair_create_token(rsa, &options, &rsa_token, NULL) == FB_OK);
+    CHECK(fb_keypair_create_token(ec, &options, &ec_token, NULL) == FB_OK);
+    CHECK(fb_keypair_jwks(ec, fb_text(NULL), &document, NULL) == FB_OK);
+    fb_options verifying = FB_OPTIONS_INIT;
+    verifying.mem = &mem;
+    verifying.public_key = fb_keypair_public_pem(rsa);
+    verifying.cache_size = 0;
+    CHECK(fb_verifier_new(&shared, &verifying, NULL) == FB_OK);
+}
+
+int main(void)
+{
+    CHECK(CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1);
+    json_set_alloc_funcs(jansson_malloc, free);
+    prepare();
+    static const struct {
+        const char *name;
+        scenario run;
+    } scenarios[] = {{"PEM", with_pem},
+                     {"key set", with_key_set},
+                     {"secret", with_secret},
+                     {"minting", minting},
+                     {"key set behind a URL", behind_a_url},
+                     {"looking", looking},
+                     {"shared verifier", with_a_shared_verifier}};
+    for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+        test_count++;
+        fail_each(scenarios[i].name, scenarios[i].run, false);
+        fail_each(scenarios[i].name, scenarios[i].run, true);
+    }
+    fb_verifier_free(shared);
+    CHECK(balance == 0);
+    fb_string_free(document);
+    fb_string_free(rsa_token);
+    fb_string_free(ec_token);
+    fb_keypair_free(rsa);
+    fb_keypair_free(ec);
+    return TEST_RESULT();
+}
