@@ -1,7 +1,8 @@
-"""FastMCP's RSAKeyPair, with the key parsed once instead of on every token."""
+"""FastMCP's RSAKeyPair, with the key parsed once instead of with every token."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -9,4 +10,48 @@ from pydantic import SecretStr
 from . import _fastmcp_host as host
 from . import keys
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 _Upstream: Any = object if TYPE_CHECKING else host.UPSTREAM_KEY_PAIR
+
+
+class RSAKeyPair(_Upstream):  # type: ignore[misc]
+    """An RSA key pair for tests and tools; private_key is a pydantic SecretStr, as in FastMCP."""
+
+    private_key: SecretStr
+    public_key: str
+    _loaded: keys.KeyPair | None = None
+
+    @classmethod
+    def generate(cls, bits: int = 2048) -> Self:
+        """A new pair; e is 65537."""
+        loaded = keys.KeyPair.generate("RS256", bits=bits)
+        pair = cls(private_key=SecretStr(loaded.private_key.get_secret_value()), public_key=loaded.public_key)
+        object.__setattr__(pair, "_loaded", loaded)  # the dataclass is frozen, and this is no part of its value
+        return pair
+
+    def create_token(
+        self,
+        subject: str = "fastmcp-user",
+        issuer: str = "https://fastmcp.example.com",
+        audience: str | Sequence[str] | None = None,
+        scopes: Sequence[str] | None = None,
+        expires_in_seconds: int = 3600,
+        additional_claims: Mapping[str, Any] | None = None,
+        kid: str | None = None,
+    ) -> str:
+        """Mints an RS256 token with these claims; additional_claims override the others."""
+        loaded = self._loaded
+        if loaded is None:
+            loaded = keys.KeyPair.load("RS256", self.private_key.get_secret_value())
+            object.__setattr__(self, "_loaded", loaded)
+        return loaded.create_token(
+            subject=subject,
+            issuer=issuer,
+            audience=audience,
+            scopes=scopes,
+            expires_in_seconds=expires_in_seconds,
+            additional_claims=additional_claims,
+            kid=kid,
+        )

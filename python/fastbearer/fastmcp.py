@@ -131,8 +131,12 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
             self.public_key = public_key
         if algorithms is not None:
             self.algorithm = next(iter([algorithms] if isinstance(algorithms, str) else algorithms))
-        elif algorithm is not _NOT_GIVEN or not getattr(self, "algorithm", None):
-            self.algorithm = (algorithm is not _NOT_GIVEN and algorithm) or ("HS256" if secret is not None else "RS256")
+        elif _is_given(algorithm):
+            self.algorithm = algorithm
+        elif secret is not None:
+            self.algorithm = "HS256"
+        elif algorithm is not _NOT_GIVEN or not hasattr(self, "algorithm"):
+            self.algorithm = "RS256"
         self.algorithms = [algorithms] if isinstance(algorithms, str) else algorithms
         if required_scopes is not _NOT_GIVEN:
             self.required_scopes = required_scopes or ([] if not host.IS_OAUTH_PROVIDER else required_scopes)
@@ -372,13 +376,18 @@ class BearerAuthProvider(JWTVerifier):
                 options[name] = value
             super().__init__(**options)
 
-        # help() and editors show the parameters, with those in front that may be given by position.
-        _all = {name: value for name, value in inspect.signature(JWTVerifier).parameters.items()}
-        __signature__ = inspect.Signature(
-            [_all[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in host.POSITIONAL]
-            + [value for name, value in _all.items() if name not in host.POSITIONAL]
-        )
-        del _all
+
+def _signature() -> inspect.Signature:
+    """What help() shows for BearerAuthProvider: the parameters that may be given by position stand in front."""
+    parameters = dict(inspect.signature(JWTVerifier).parameters)
+    first = [
+        parameters.pop(name).replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in host.POSITIONAL
+    ]
+    return inspect.Signature(first + list(parameters.values()))
+
+
+if not TYPE_CHECKING:
+    BearerAuthProvider.__signature__ = _signature()
 
 
 if host.EnvSettings is not None:

@@ -1,0 +1,82 @@
+"""Runs the host tests, each in its host's environment, and prints a table host x check.
+
+    python tests/python/hosts/matrix.py [--all] [NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from hosts import Host, chosen  # noqa: E402
+from setup_venv import build_wheel, interpreter, prepare  # noqa: E402
+
+SUITE = Path(__file__).parent / "suite"
+SYMBOLS = {"ok": "ok", "failed": "FAILED", "skipped": "-"}
+
+
+@dataclass(frozen=True)
+class Result:
+    host: Host
+    passed: bool
+    checks: dict[str, str]
+    output: str
+
+
+def run(host: Host) -> Result:
+    """The suite in one host's environment, which must be ready."""
+    with tempfile.TemporaryDirectory() as place:
+        report = Path(place) / "report.json"
+        environment = {
+            **os.environ,
+            "FASTBEARER_HOST": host.kind,
+            "FASTBEARER_HOST_REPORT": str(report),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        environment.pop("PYTHONPATH", None)
+        command = [interpreter(host), "-m", "pytest", "-q", "--rootdir", SUITE, "-p", "no:cacheprovider", "--tb=short", SUITE]
+        done = subprocess.run(
+            [str(part) for part in command], cwd=SUITE, env=environment, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        checks = json.loads(report.read_text()) if report.is_file() else {}
+    return Result(host, done.returncode == 0, checks, done.stdout)
+
+
+def table(results: list[Result]) -> str:
+    """host x check, checks in the order in which they first occur."""
+    names = list(dict.fromkeys(name for result in results for name in result.checks))
+    width = max(len(result.host.name) for result in results)
+    lines = [" ".join([" " * width, *names])]
+    for result in results:
+        cells = [SYMBOLS.get(result.checks.get(name, ""), "").center(len(name)) for name in names]
+        lines.append(" ".join([result.host.name.ljust(width), *cells]).rstrip())
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--all", action="store_true", help="every host of the matrix")
+    arguments = parser.parse_args()
+    wheel = build_wheel()
+    results = []
+    for host in chosen(arguments.names, arguments.all):
+        prepare(host, wheel)
+        results.append(run(host))
+        print(f"{host.name}: {results[-1].output.strip().splitlines()[-1]}", flush=True)
+        if not results[-1].passed:
+            print(results[-1].output)
+    print("\n" + table(results))
+    sys.exit(0 if all(result.passed for result in results) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Servers of the official MCP SDK over loopback: every kind of token, both transports, resource validation, real clients."""
+
+import inspect
+
+import pytest
+from mcp.server.auth.provider import AccessToken
+from mcp.server.auth.settings import AuthSettings
+from support import AUDIENCE, ISSUER, SCOPES, cases, knock, run, serving, text_of
+
+from fastbearer.mcp import JWTVerifier
+
+try:
+    from mcp.server.mcpserver import MCPServer as Server
+except ImportError:
+    from mcp.server.fastmcp import FastMCP as Server
+
+try:
+    from mcp.server.auth.provider import TokenVerifier
+except ImportError:
+    TokenVerifier = None  # 1.9 knows only authorization servers
+
+VALIDATES = "validate_token_resource" in AuthSettings.model_fields
+
+
+def server_for(verifier):
+    settings = {"issuer_url": ISSUER, "required_scopes": SCOPES}
+    if "resource_server_url" in AuthSettings.model_fields:
+        settings["resource_server_url"] = AUDIENCE
+    if VALIDATES:
+        settings["validate_token_resource"] = True
+    how = {"token_verifier": verifier} if TokenVerifier else {"auth_server_provider": verifier}
+    server = Server("guarded", auth=AuthSettings(**settings), **how)
+
+    @server.tool()
+    def whoami() -> dict:
+        from mcp.server.auth.middleware.auth_context import get_access_token
+
+        token = get_access_token()
+        return {"client_id": token.client_id, "scopes": token.scopes, "resource": getattr(token, "resource", None)}
+
+    return server
+
+
+@pytest.fixture(scope="module", params=["http", "sse"])
+def transport(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def origin(transport, keys):
+    verifier = JWTVerifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE)
+    server = server_for(verifier)
+    with serving(server.sse_app() if transport == "sse" else server.streamable_http_app()) as url:
+        yield url
+
+
+@pytest.mark.parametrize("case", cases(missing_scope=403), ids=str)
+def test_answers(origin, transport, case):
+    answer = knock(origin, transport, case.token())
+    assert answer.status == case.status, answer
+
+
+def test_a_real_client_gets_through(origin, transport, mint):
+    token = mint(audience=["https://other.example.com/", AUDIENCE])
+
+    async def call():
+        async with connected(origin, transport, token) as client:
+            return text_of(await client.call_tool("whoami", {}))
+
+    seen = run(call())
+    assert seen["client_id"] == "alice" and seen["scopes"] == SCOPES
+    if "resource" in AccessToken.model_fields:
+        assert seen["resource"] == AUDIENCE
+
+
+def connected(origin, transport, token):
+    import contextlib
+
+    from mcp import ClientSession
+    from mcp.client import streamable_http
+    from mcp.client.sse import sse_client
+
+    bearer = {"Authorization": f"Bearer {token}"}
+
+    @contextlib.asynccontextmanager
+    async def session():
+        async with contextlib.AsyncExitStack() as stack:
+            if transport == "sse":
+                streams = await stack.enter_async_context(sse_client(f"{origin}/sse", headers=bearer))
+            elif hasattr(streamable_http, "streamablehttp_client"):
+                streams = await stack.enter_async_context(
+                    streamable_http.streamablehttp_client(f"{origin}/mcp", headers=bearer)
+                )
+            else:
+                import httpx2
+
+                client = await stack.enter_async_context(httpx2.AsyncClient(headers=bearer))
+                streams = await stack.enter_async_context(
+                    streamable_http.streamable_http_client(f"{origin}/mcp", http_client=client)
+                )
+            client = await stack.enter_async_context(ClientSession(streams[0], streams[1]))
+            await client.initialize()
+            yield client
+
+    return session()
+
+
+@pytest.mark.skipif(not VALIDATES, reason="this version does not compare the resource")
+def test_a_token_for_another_audience_of_ours_is_refused(keys, mint):
+    """Both audiences are configured, but the token names only the one that is not this server."""
+    other = "https://mcp.example.com/other"
+    verifier = JWTVerifier(public_key=keys.public_key, issuer=ISSUER, audience=[AUDIENCE, other])
+    with serving(server_for(verifier).streamable_http_app()) as origin:
+        assert knock(origin, "http", mint(audience=other)).status == 401
+        assert knock(origin, "http", mint(audience=[other, AUDIENCE])).status == 200
+
+
+def test_the_result_is_the_sdk_model(keys, mint):
+    verifier = JWTVerifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE, leeway=30)
+    token = mint(expires_in_seconds=-10)
+    access = run(verifier.verify_token(token))
+    assert type(access) is AccessToken and access.token == token
+    import time
+
+    assert access.expires_at >= int(time.time())  # the leeway is in it: the SDK compares again
+    if "subject" in AccessToken.model_fields:
+        assert access.subject == "alice"
+    if "claims" in AccessToken.model_fields:
+        assert access.claims["iss"] == ISSUER
+
+
+@pytest.mark.parametrize("token", ["", "a.b.c", " x", "é", "x" * 70000, None, 7, b"bytes"], ids=repr)
+def test_never_raises(keys, token):
+    verifier = JWTVerifier(public_key=keys.public_key)
+    assert run(verifier.verify_token(token)) is None
+
+
+def test_a_verifier_or_its_options():
+    with pytest.raises(TypeError):
+        JWTVerifier(verifier=object(), issuer=ISSUER)
+    assert inspect.iscoroutinefunction(JWTVerifier.verify_token)
