@@ -1,0 +1,53 @@
+/* guard KEY.pem ["Authorization header value"]: the gate of a server in twenty lines: header in, status line and
+ * challenge out. */
+#include <fastbearer.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static int answer(const fb_verifier *verifier, const char *authorization)
+{
+    if (authorization == NULL) {
+        puts("401\nWWW-Authenticate: Bearer");
+        return 401;
+    }
+    fb_result *result = NULL;
+    fb_error error;
+    if (strncasecmp(authorization, "Bearer ", 7) != 0) {
+        puts("400\nWWW-Authenticate: Bearer error=\"invalid_request\"");
+        return 400;
+    }
+    fb_status status =
+        fb_verify(verifier, authorization + 7, strlen(authorization + 7), fb_clock_now(), &result, &error);
+    printf("%d\n", fb_status_http(status));
+    if (status != FB_OK) {
+        printf("WWW-Authenticate: Bearer error=\"%s\"\n", fb_status_oauth(status));
+        fprintf(stderr, "refused: %s\n", fb_status_name(status)); /* the reason is for the log, not for the client */
+    }
+    fb_result_free(result);
+    return fb_status_http(status);
+}
+
+int main(int argc, char **argv)
+{
+    static char pem[16384];
+    FILE *file = argc >= 2 ? fopen(argv[1], "rb") : NULL;
+    if (file == NULL) {
+        fprintf(stderr, "usage: guard KEY.pem [AUTHORIZATION]\n");
+        return 2;
+    }
+    fb_options options = FB_OPTIONS_INIT;
+    options.public_key = (fb_slice){pem, fread(pem, 1, sizeof(pem), file)};
+    fclose(file);
+    options.audiences = FB_LIST(fb_text("my-api"));
+    fb_error error;
+    fb_verifier *verifier;
+    if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
+        fprintf(stderr, "%s\n", error.text);
+        return 2;
+    }
+    int status = answer(verifier, argc > 2 ? argv[2] : NULL);
+    fb_verifier_free(verifier);
+    return status == 200 ? 0 : 1;
+}

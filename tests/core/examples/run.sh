@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs the example programs as a user would: run.sh FOLDER_OF_PROGRAMS
+set -euo pipefail
+bin=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+expect() { # expect TEXT COMMAND...: the output holds TEXT
+    local wanted=$1 output
+    shift
+    output=$("$@" 2>&1) || true
+    case $output in
+    *"$wanted"*) echo "ok: $(basename "$1"): $wanted" ;;
+    *)
+        echo "$1: expected '$wanted', got: $output" >&2
+        exit 1
+        ;;
+    esac
+}
+
+token=$("$bin/mint" "$work")
+expect '"team":"blue"' "$bin/verify_pem" "$work/public.pem" "$token"
+expect 'refused: signature_invalid' "$bin/verify_pem" "$work/public.pem" "${token%????}AAAA"
+expect 'refused: token_malformed' "$bin/verify_pem" "$work/public.pem" "${token}="
+expect '200 ok' "$bin/verify_jwks" "$work/jwks.json" "$token"
+expect '401 token_malformed' "$bin/verify_jwks" "$work/jwks.json" "x$token."
+expect 'public_key' "$bin/verify_pem" "$work/jwks.json" "$token"
+expect '200' "$bin/guard" "$work/public.pem" "bearer $token"
+expect 'Bearer error="invalid_token"' "$bin/guard" "$work/public.pem" "Bearer nonsense"
+expect 'error="invalid_request"' "$bin/guard" "$work/public.pem" "Basic YTpi"
+expect 'WWW-Authenticate: Bearer' "$bin/guard" "$work/public.pem"

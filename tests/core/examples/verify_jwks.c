@@ -1,0 +1,35 @@
+/* verify_jwks JWKS.json TOKEN: verifies with a key set, demanding issuer, audience and scope. */
+#include <fastbearer.h>
+
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    static char document[65536];
+    FILE *file = argc == 3 ? fopen(argv[1], "rb") : NULL;
+    if (file == NULL) {
+        fprintf(stderr, "usage: verify_jwks JWKS.json TOKEN\n");
+        return 2;
+    }
+    fb_options options = FB_OPTIONS_INIT;
+    options.jwks = (fb_slice){document, fread(document, 1, sizeof(document), file)};
+    fclose(file);
+    options.algorithms = FB_LIST(fb_text("RS256"), fb_text("ES256"));
+    options.issuers = FB_LIST(fb_text("https://issuer.example"));
+    options.audiences = FB_LIST(fb_text("my-api"));
+    options.required_scopes = FB_LIST(fb_text("read"));
+
+    fb_error error;
+    fb_verifier *verifier;
+    if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
+        fprintf(stderr, "%s\n", error.text);
+        return 2;
+    }
+    fb_result *result;
+    fb_status status = fb_verify(verifier, argv[2], strlen(argv[2]), fb_clock_now(), &result, &error);
+    printf("%d %s\n", fb_status_http(status), fb_status_name(status));
+    fb_result_free(result);
+    fb_verifier_free(verifier);
+    return status == FB_OK ? 0 : 1;
+}
