@@ -20,7 +20,7 @@ deps: ## Install what C, Python and Node parts need from the system (or print th
 # The environment is remade when what goes into the extension changes.
 PYTHON_INPUTS := setup.py pyproject.toml core/sources.txt $(wildcard core/src/* core/include/* bindings/python/*)
 
-.PHONY: deps-python deps-c deps-node
+.PHONY: deps-python deps-tools
 deps-python:
 	@tests/setup/deps.sh python
 
@@ -53,6 +53,36 @@ test-c: build/CMakeCache.txt ## C: unit tests, vectors, mutations, fuzz seeds
 test-python: deps-python ## Python: binding, package, vectors, and the hosts in their own environments
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(BIN)/python -m pytest tests/python
+
+# ---- proof ----------------------------------------------------------------------------------------------------------------
+define sanitized # build folder, compiler, sanitizers
+	@cmake -S . -B $(1) -DCMAKE_C_COMPILER=$(2) -DCMAKE_BUILD_TYPE=Debug -DFB_SANITIZE=$(3) -DFB_BENCH=OFF >/dev/null
+	@cmake --build $(1) -j $(JOBS)
+endef
+
+sanitize: deps-tools ## The C tests, then the Python tests, under AddressSanitizer, LeakSanitizer and UBSan
+	$(call sanitized,build-asan,$(CLANG),address$(comma)undefined)
+	@ctest --test-dir build-asan --output-on-failure -j $(JOBS)
+	@tests/setup/sanitized_python.sh
+
+tsan: deps-tools ## Threads, cache and key sets under ThreadSanitizer
+	$(call sanitized,build-tsan,gcc,thread)
+	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|keyring|signature'
+
+valgrind: deps-tools build/CMakeCache.txt ## The C unit tests under memcheck
+	@cmake --build build -j $(JOBS)
+	@tests/setup/valgrind.sh build/tests
+
+analyze: deps-tools ## gcc -fanalyzer, clang --analyze, clang-tidy; hardening of the built objects; banned functions
+	@tests/setup/analyze.sh
+
+coverage: deps-tools ## Line and branch coverage of core/, and what is not covered
+	@tests/setup/coverage.sh
+
+deps-tools:
+	@tests/setup/deps.sh c python tools
+
+comma := ,
 
 format: ## Format the C sources
 	@clang-format -i $$(git ls-files '*.c' '*.h' '*.cc')

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Static analysis of core/src and the hardening of what a release build makes. Any finding fails.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+mapfile -t sources < <(grep '^core/' core/sources.txt)
+flags=(-std=c11 -D_GNU_SOURCE -DFB_CURL -Icore/include -Icore/src $(pkg-config --cflags libcrypto jansson libcurl))
+
+echo "banned functions"
+if grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strtok|gmtime|localtime|atoi|atol|gets|alloca)\s*\(' "${sources[@]}" bindings/*/*.c bindings/*/*.cc; then
+    exit 1
+fi
+echo "direction of dependencies"
+if grep -nE '#include +"(internal|fast)\.h"' bindings/*/*.[ch]* || grep -nE '#include +<(Python|napi|node_api)' core/src/*.[ch]; then
+    exit 1
+fi
+if [ "$(grep -lE '#include +<curl/' core/src/*.c)" != core/src/fetch_curl.c ]; then
+    echo "only fetch_curl.c may include curl" >&2
+    exit 1
+fi
+
+echo "gcc -fanalyzer"
+for source in "${sources[@]}"; do
+    gcc "${flags[@]}" -O1 -fanalyzer -Werror -c "$source" -o /dev/null
+done
+echo "clang --analyze"
+clang --analyze --analyzer-output text -Xclang -analyzer-werror "${flags[@]}" "${sources[@]}"
+echo "clang-tidy"
+clang-tidy --quiet "${sources[@]}" -- "${flags[@]}"
+
+echo "hardening"
+cmake -S . -B build -DCMAKE_BUILD_TYPE=Release >/dev/null
+cmake --build build -j "$(nproc)" --target fastbearer >/dev/null
+tests/setup/hardening.sh build/libfastbearer.so

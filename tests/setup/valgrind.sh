@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Runs the C unit tests under memcheck: valgrind.sh FOLDER. Those that only repeat millions of operations or depend on the
+# scheduler are left to the sanitizers; they are named.
+set -euo pipefail
+failed=0
+for program in "$1"/test_*; do
+    name=$(basename "$program")
+    case $name in
+    test_mutations | test_wycheproof | test_threads | test_fetch | test_fast_* | test_cache)
+        echo "left to the sanitizers: $name"
+        continue
+        ;;
+    esac
+    if valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite "$program" >/tmp/valgrind.$$ 2>&1; then
+        echo "clean: $name"
+    else
+        cat /tmp/valgrind.$$
+        echo "NOT clean: $name"
+        failed=1
+    fi
+done
+rm -f /tmp/valgrind.$$
+exit $failed
