@@ -1,0 +1,99 @@
+/*
+ * What the files of the Python binding share: the module's state, and the ways between Python and C values. Nothing in
+ * this directory decides anything about tokens; that is the core's business, or python/fastbearer's.
+ */
+#ifndef FBPY_CONVERT_H
+#define FBPY_CONVERT_H
+
+#include <Python.h>
+
+#include "fastbearer.h"
+
+enum { FBPY_NAMES = 128 }; /* slots of the cache of member names */
+
+/* The classes of fastbearer.errors, in the order of class_names in errors.c. */
+typedef enum fbpy_class {
+    FBPY_FASTBEARER,
+    FBPY_CONFIGURATION,
+    FBPY_KEYS_UNAVAILABLE,
+    FBPY_KEYS_NEEDED,
+    FBPY_INVALID_TOKEN,
+    FBPY_DECODE,
+    FBPY_INVALID_SIGNATURE,
+    FBPY_INVALID_ALGORITHM,
+    FBPY_INVALID_KEY,
+    FBPY_EXPIRED,
+    FBPY_IMMATURE,
+    FBPY_INVALID_ISSUED_AT,
+    FBPY_INVALID_ISSUER,
+    FBPY_INVALID_AUDIENCE,
+    FBPY_MISSING_CLAIM,
+    FBPY_INSUFFICIENT_SCOPE,
+    FBPY_CLASSES
+} fbpy_class;
+
+/* One per interpreter. Objects keep a pointer to it: their type holds the module, and the module the state. */
+typedef struct fbpy_state {
+    PyTypeObject *verifier_type;
+    PyTypeObject *keypair_type;
+    PyTypeObject *access_token_type;
+    PyObject *classes[FBPY_CLASSES];
+    PyObject *names[FBPY_NAMES];
+} fbpy_state;
+
+/* ---- convert.c: values ------------------------------------------------------------------------------------------- */
+
+/* The text of a str or the bytes of a bytes object, valid while object lives; absent for None. False: an exception is
+ * set that names what. */
+bool fbpy_slice(PyObject *object, const char *what, fb_slice *out);
+
+/* A tuple of str as a list whose items are freed with PyMem_Free; not given for None. */
+bool fbpy_list(PyObject *object, const char *what, fb_list *out, fb_slice **items);
+
+/* str of UTF-8 text; None for an absent slice. */
+PyObject *fbpy_text(fb_slice slice);
+
+/* list of str. */
+PyObject *fbpy_texts(fb_list list);
+
+/* The claims of a result as a dict, built from the tape. */
+PyObject *fbpy_claims(fbpy_state *state, const fb_result *result);
+
+/* The slice of a token argument: str, bytes, bytearray or memoryview. *keep is NULL or what the slice points into, to
+ * be released after use. Text that is no UTF-8 becomes a slice that no verifier accepts. False: TypeError is set. */
+bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep);
+
+/* ---- errors.c: outcomes ------------------------------------------------------------------------------------------ */
+
+/* Fills state->classes from fastbearer.errors; -1 with an exception set. */
+int fbpy_load_classes(fbpy_state *state);
+
+/* Raises what error says and returns NULL. scopes: the tuple that missing_scopes counts in, or NULL. */
+PyObject *fbpy_raise(fbpy_state *state, const fb_error *error, PyObject *scopes);
+
+/* Every outcome as (number, code, text, http status, OAuth error, class): what the package is tested against. */
+PyObject *fbpy_outcomes(fbpy_state *state);
+
+/* ---- types, one file each ---------------------------------------------------------------------------------------- */
+
+extern PyType_Spec fbpy_verifier_spec;
+extern PyType_Spec fbpy_keypair_spec;
+extern PyType_Spec fbpy_access_token_spec;
+
+/* Takes over result and a reference of token (exact str). */
+PyObject *fbpy_access_token_new(fbpy_state *state, fb_result *result, PyObject *token);
+
+/* State of the module that made type. */
+fbpy_state *fbpy_state_of(PyTypeObject *type);
+
+/* Calls a C function without the GIL when release is true. Only C values may be touched in between. */
+#define FBPY_WITHOUT_GIL(release, statement)                                \
+    do {                                                                    \
+        PyThreadState *fbpy_saved = (release) ? PyEval_SaveThread() : NULL; \
+        statement;                                                          \
+        if (fbpy_saved != NULL) {                                           \
+            PyEval_RestoreThread(fbpy_saved);                               \
+        }                                                                   \
+    } while (0)
+
+#endif

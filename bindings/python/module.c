@@ -1,0 +1,147 @@
+/*
+ * The module fastbearer._native: its state, its types, and the functions that belong to no type. Loads in several
+ * interpreters of one process and without the GIL; there are no globals but constants.
+ */
+#include "convert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct PyModuleDef definition;
+
+fbpy_state *fbpy_state_of(PyTypeObject *type)
+{
+    return PyType_GetModuleState(type);
+}
+
+static PyObject *decode_unverified(PyObject *module, PyObject *token)
+{
+    fb_slice slice;
+    PyObject *keep = NULL;
+    if (!fbpy_token(token, &slice, &keep)) {
+        return NULL;
+    }
+    fb_unverified *unverified = NULL;
+    fb_error error;
+    PyObject *texts = NULL;
+    if (fb_decode_unverified(slice.data, slice.size, NULL, &unverified, &error) == FB_OK) {
+        texts = Py_BuildValue("(NN)", fbpy_text(fb_unverified_header(unverified)),
+                              fbpy_text(fb_unverified_payload(unverified)));
+        fb_unverified_free(unverified);
+    } else {
+        (void)fbpy_raise(PyModule_GetState(module), &error, NULL);
+    }
+    Py_XDECREF(keep);
+    return texts;
+}
+
+static PyObject *outcomes(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    return fbpy_outcomes(PyModule_GetState(module));
+}
+
+static PyMethodDef functions[] = {
+    {"decode_unverified", decode_unverified, METH_O, "decode_unverified(token, /)\n--\n\n"},
+    {"outcomes", outcomes, METH_NOARGS, "outcomes()\n--\n\n"},
+    {NULL, NULL, 0, NULL}};
+
+static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    if (type != NULL && PyModule_AddType(module, (PyTypeObject *)type) < 0) {
+        Py_CLEAR(type);
+    }
+    return (PyTypeObject *)type;
+}
+
+static int execute(PyObject *module)
+{
+    fbpy_state *state = PyModule_GetState(module);
+    state->verifier_type = add_type(module, &fbpy_verifier_spec);
+    state->keypair_type = state->verifier_type == NULL ? NULL : add_type(module, &fbpy_keypair_spec);
+    state->access_token_type = state->keypair_type == NULL ? NULL : add_type(module, &fbpy_access_token_spec);
+    if (state->access_token_type == NULL || fbpy_load_classes(state) < 0) {
+        return -1;
+    }
+    return PyModule_AddStringConstant(module, "version", fb_version()) < 0 ||
+                   PyModule_AddStringConstant(module, "openssl_version", fb_openssl_version()) < 0 ||
+                   PyModule_AddStringConstant(module, "jansson_version", fb_jansson_version()) < 0 ||
+                   PyModule_AddIntConstant(module, "REFRESH_TOKEN", FB_REFRESH_TOKEN) < 0 ||
+                   PyModule_AddIntConstant(module, "REFRESH_AHEAD", FB_REFRESH_AHEAD) < 0 ||
+                   PyModule_AddIntConstant(module, "REFRESH_EXPLICIT", FB_REFRESH_EXPLICIT) < 0 ||
+                   PyModule_AddIntConstant(module, "FETCH_NOW", FB_FETCH_NOW) < 0 ||
+                   PyModule_AddIntConstant(module, "FETCH_WAIT", FB_FETCH_WAIT) < 0
+               ? -1
+               : 0;
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg)
+{
+    fbpy_state *state = PyModule_GetState(module);
+    Py_VISIT(state->verifier_type);
+    Py_VISIT(state->keypair_type);
+    Py_VISIT(state->access_token_type);
+    for (int i = 0; i < FBPY_CLASSES; i++) {
+        Py_VISIT(state->classes[i]);
+    }
+    return 0;
+}
+
+static int clear(PyObject *module)
+{
+    fbpy_state *state = PyModule_GetState(module);
+    Py_CLEAR(state->verifier_type);
+    Py_CLEAR(state->keypair_type);
+    Py_CLEAR(state->access_token_type);
+    for (int i = 0; i < FBPY_CLASSES; i++) {
+        Py_CLEAR(state->classes[i]);
+    }
+    for (int i = 0; i < FBPY_NAMES; i++) {
+        Py_CLEAR(state->names[i]);
+    }
+    return 0;
+}
+
+static void release(void *module)
+{
+    (void)clear(module);
+}
+
+/*
+ * An extension for the limited API of 3.10 cannot name the slots of 3.12 and 3.13 at compile time, and 3.10 refuses
+ * what it does not know. So the interpreter that loads it decides. Numbers: Py_mod_multiple_interpreters = 3 with
+ * Py_MOD_PER_INTERPRETER_GIL_SUPPORTED = 2, Py_mod_gil = 4 with Py_MOD_GIL_NOT_USED = 1.
+ */
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, execute}, {0, NULL}, {0, NULL}, {0, NULL}};
+
+static void fill_slots(void)
+{
+    const char *version = Py_GetVersion(); /* "3.13.0 (main, ..." */
+    char *end = NULL;
+    long major = strtol(version, &end, 10);
+    long minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+    if (major > 3 || minor >= 12) {
+        slots[1] = (PyModuleDef_Slot){3, (void *)2};
+    }
+    if (major > 3 || minor >= 13) {
+        slots[2] = (PyModuleDef_Slot){4, (void *)1};
+    }
+}
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "fastbearer._native",
+    .m_doc = "The C core. Private: what is meant for use is in the package fastbearer.",
+    .m_size = sizeof(fbpy_state),
+    .m_methods = functions,
+    .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
+    .m_free = release,
+};
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    fill_slots();
+    return PyModuleDef_Init(&definition);
+}

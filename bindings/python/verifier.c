@@ -1,0 +1,492 @@
+/*
+ * Verifier: one fb_verifier. Arguments are complete and already checked by fastbearer.provider; a method converts them,
+ * calls one function of the core and wraps what comes back. The GIL is released around public-key verification and
+ * whatever may wait, and kept for HMAC and for a token from the cache, which take less time than handing it over.
+ */
+#include "convert.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+typedef struct verifier {
+    PyObject_HEAD fbpy_state *state;
+    fb_verifier *handle;
+    atomic_uint users; /* calls that are inside the core, + 1 until close; 0: the handle is gone */
+    atomic_bool closed;
+    bool release_gil;
+    bool fetches;
+    PyObject *required_scopes; /* tuple or None */
+} verifier;
+
+/* ---- making one -------------------------------------------------------------------------------------------------- */
+
+enum kind { TEXT, LIST, REAL, SIZE, FLAG };
+
+#define OPTION(name, kind)                      \
+    {                                           \
+#name, kind, offsetof(fb_options, name) \
+    }
+static const struct option {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+} options_table[] = {
+    OPTION(public_key, TEXT),        OPTION(jwks, TEXT),
+    OPTION(jwks_uri, TEXT),          OPTION(secret, TEXT),
+    OPTION(algorithms, LIST),        OPTION(issuers, LIST),
+    OPTION(audiences, LIST),         OPTION(required_scopes, LIST),
+    OPTION(required_claims, LIST),   OPTION(leeway, REAL),
+    OPTION(require_exp, FLAG),       OPTION(token_type, TEXT),
+    OPTION(scope_claims, LIST),      OPTION(client_id_claims, LIST),
+    OPTION(client_id_default, TEXT), OPTION(max_token_bytes, SIZE),
+    OPTION(cache_size, SIZE),        OPTION(cache_bytes, SIZE),
+    OPTION(refresh_interval, REAL),  OPTION(stale_if_error, REAL),
+    OPTION(fetch_timeout, REAL),     OPTION(max_jwks_bytes, SIZE),
+    OPTION(allow_http, FLAG),        OPTION(ca_file, TEXT),
+    OPTION(ca_path, TEXT),           OPTION(ssrf_safe, FLAG),
+    OPTION(trust_env, FLAG),         OPTION(allow_short_secret, FLAG),
+};
+enum { OPTIONS = sizeof(options_table) / sizeof(options_table[0]), LISTS = 8 };
+
+struct reading {
+    fb_options options;
+    fb_slice *lists[LISTS];
+    size_t list_count;
+};
+
+static bool read_value(struct reading *reading, const struct option *option, PyObject *value)
+{
+    void *field = (char *)&reading->options + option->offset;
+    switch (option->kind) {
+    case TEXT:
+        return fbpy_slice(value, option->name, field);
+    case LIST:
+        return fbpy_list(value, option->name, field, &reading->lists[reading->list_count++]);
+    case REAL:
+        *(double *)field = PyFloat_AsDouble(value);
+        break;
+    case SIZE:
+        *(size_t *)field = PyLong_AsSize_t(value);
+        break;
+    case FLAG: {
+        int flag = PyObject_IsTrue(value);
+        *(bool *)field = flag == 1;
+        break;
+    }
+    }
+    return PyErr_Occurred() == NULL;
+}
+
+static bool read_openssl(struct reading *reading, PyObject *value)
+{
+    int openssl = PyObject_IsTrue(value);
+    reading->options.arithmetic = openssl == 1 ? FB_ARITHMETIC_OPENSSL : FB_ARITHMETIC_AUTO;
+    return openssl >= 0;
+}
+
+static bool read_keys_of(struct reading *reading, PyObject *value, fbpy_state *state)
+{
+    if (!PyObject_TypeCheck(value, state->verifier_type)) {
+        PyErr_SetString(PyExc_TypeError, "keys_of must be a Verifier");
+        return false;
+    }
+    verifier *other = (verifier *)value;
+    if (atomic_load(&other->closed)) {
+        PyErr_SetString(PyExc_ValueError, "the verifier is closed");
+        return false;
+    }
+    reading->options.keys_of = other->handle;
+    return true;
+}
+
+static bool read_option(struct reading *reading, PyObject *name, PyObject *value, fbpy_state *state)
+{
+    const char *text = PyUnicode_AsUTF8AndSize(name, NULL);
+    if (text == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (strcmp(text, options_table[i].name) == 0) {
+            return read_value(reading, &options_table[i], value);
+        }
+    }
+    if (strcmp(text, "openssl_only") == 0) {
+        return read_openssl(reading, value);
+    }
+    if (strcmp(text, "keys_of") == 0) {
+        return read_keys_of(reading, value, state);
+    }
+    PyErr_Format(PyExc_TypeError, "no such option: %U", name);
+    return false;
+}
+
+static bool start(verifier *self, PyObject *keywords, struct reading *reading)
+{
+    PyObject *name = NULL, *value = NULL;
+    Py_ssize_t position = 0;
+    while (keywords != NULL && PyDict_Next(keywords, &position, &name, &value)) {
+        if (!read_option(reading, name, value, self->state)) {
+            return false;
+        }
+        if (PyUnicode_CompareWithASCIIString(name, "required_scopes") == 0) {
+            Py_INCREF(value);
+            Py_XDECREF(self->required_scopes);
+            self->required_scopes = value;
+        }
+    }
+    fb_error error;
+    fb_status status;
+    FBPY_WITHOUT_GIL(true, status = fb_verifier_new(&self->handle, &reading->options, &error));
+    if (status != FB_OK) {
+        (void)fbpy_raise(self->state, &error, NULL);
+        return false;
+    }
+    self->release_gil = reading->options.secret.data == NULL;
+    self->fetches = reading->options.jwks_uri.data != NULL || reading->options.keys_of != NULL;
+    atomic_store(&self->closed, false);
+    return true;
+}
+
+static PyObject *new (PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    if (PyTuple_Size(arguments) != 0) {
+        PyErr_SetString(PyExc_TypeError, "Verifier takes keyword arguments only");
+        return NULL;
+    }
+    fbpy_state *state = fbpy_state_of(type);
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    verifier *self = state == NULL ? NULL : (verifier *)allocate(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->state = state;
+    atomic_init(&self->users, 1);
+    atomic_init(&self->closed, true);
+    struct reading reading = {.options = FB_OPTIONS_INIT};
+    bool started = start(self, keywords, &reading);
+    for (size_t i = 0; i < reading.list_count; i++) {
+        PyMem_Free(reading.lists[i]);
+    }
+    if (!started) {
+        Py_CLEAR(self);
+    }
+    return (PyObject *)self;
+}
+
+/* ---- from first to last use -------------------------------------------------------------------------------------- */
+
+static void leave(verifier *self)
+{
+    if (atomic_fetch_sub(&self->users, 1) == 1) {
+        fb_verifier_free(self->handle);
+        self->handle = NULL;
+    }
+}
+
+/* False, with an exception set, when the verifier is closed. Otherwise the handle stays until leave. */
+static bool enter(verifier *self)
+{
+    unsigned users = atomic_load(&self->users);
+    while (users != 0 && !atomic_load(&self->closed)) {
+        if (atomic_compare_exchange_weak(&self->users, &users, users + 1)) {
+            return true;
+        }
+    }
+    PyErr_SetString(PyExc_ValueError, "the verifier is closed");
+    return false;
+}
+
+static PyObject *close_verifier(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    verifier *self = (verifier *)object;
+    if (!atomic_exchange(&self->closed, true)) {
+        leave(self);
+    }
+    Py_RETURN_NONE;
+}
+
+static void dealloc(PyObject *object)
+{
+    verifier *self = (verifier *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    if (!atomic_exchange(&self->closed, true)) {
+        leave(self);
+    }
+    Py_XDECREF(self->required_scopes);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(object);
+    Py_DECREF(type);
+}
+
+/* ---- verifying --------------------------------------------------------------------------------------------------- */
+
+/* The result's own str of a token that was accepted, hence ASCII. */
+static PyObject *token_text(PyObject *token, fb_slice slice)
+{
+    return PyUnicode_Check(token) ? PyUnicode_FromObject(token) : fbpy_text(slice);
+}
+
+static PyObject *wrap(verifier *self, fb_result *result, PyObject *token, fb_slice slice)
+{
+    PyObject *text = token_text(token, slice);
+    if (text == NULL) {
+        fb_result_free(result);
+        return NULL;
+    }
+    PyObject *access = fbpy_access_token_new(self->state, result, text);
+    Py_DECREF(text);
+    return access;
+}
+
+static PyObject *verify(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
+{
+    verifier *self = (verifier *)object;
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "verify takes a token and a time or None");
+        return NULL;
+    }
+    fb_clock clock = fb_clock_now();
+    if (arguments[1] != Py_None) {
+        clock.unix_seconds = PyFloat_AsDouble(arguments[1]);
+        if (clock.unix_seconds == -1.0 && PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    fb_slice token;
+    PyObject *keep = NULL;
+    if (!fbpy_token(arguments[0], &token, &keep)) {
+        return NULL;
+    }
+    PyObject *access = NULL;
+    if (enter(self)) {
+        fb_result *result = NULL;
+        fb_error error;
+        fb_status status;
+        FBPY_WITHOUT_GIL(self->release_gil,
+                         status = fb_verify(self->handle, token.data, token.size, clock, &result, &error));
+        access = status == FB_OK ? wrap(self, result, keep == NULL ? arguments[0] : keep, token)
+                                 : fbpy_raise(self->state, &error, self->required_scopes);
+        leave(self);
+    }
+    Py_XDECREF(keep);
+    return access;
+}
+
+/* ---- the key set ------------------------------------------------------------------------------------------------- */
+
+static PyObject *refresh_due(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    verifier *self = (verifier *)object;
+    if (!self->fetches) {
+        Py_RETURN_FALSE;
+    }
+    if (!enter(self)) {
+        return NULL;
+    }
+    bool due = fb_verifier_refresh_due(self->handle, fb_clock_now().monotonic_seconds);
+    leave(self);
+    return PyBool_FromLong(due);
+}
+
+static PyObject *refresh(PyObject *object, PyObject *arguments)
+{
+    verifier *self = (verifier *)object;
+    int reason = 0;
+    unsigned long long request = 0;
+    if (!PyArg_ParseTuple(arguments, "iK:refresh", &reason, &request) || !enter(self)) {
+        return NULL;
+    }
+    fb_error error;
+    fb_status status;
+    FBPY_WITHOUT_GIL(true, status = fb_verifier_refresh(self->handle, (fb_refresh_reason)reason, request, &error));
+    leave(self);
+    if (status != FB_OK) {
+        return fbpy_raise(self->state, &error, NULL);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *refresh_begin(PyObject *object, PyObject *arguments)
+{
+    verifier *self = (verifier *)object;
+    int reason = 0;
+    unsigned long long request = 0;
+    if (!PyArg_ParseTuple(arguments, "iK:refresh_begin", &reason, &request) || !enter(self)) {
+        return NULL;
+    }
+    fb_fetch fetch = {0};
+    fb_error error;
+    fb_status status = fb_verifier_refresh_begin(self->handle, fb_clock_now().monotonic_seconds,
+                                                 (fb_refresh_reason)reason, request, &fetch, &error);
+    PyObject *answer = NULL;
+    if (status != FB_OK) {
+        (void)fbpy_raise(self->state, &error, NULL);
+    } else {
+        bool now = fetch.decision == FB_FETCH_NOW;
+        fb_slice none = {NULL, 0};
+        answer = Py_BuildValue("(iKdNNdn)", (int)fetch.decision, (unsigned long long)fetch.ticket, fetch.retry_after,
+                               fbpy_text(now ? fetch.url : none), fbpy_text(now ? fetch.etag : none), fetch.timeout,
+                               (Py_ssize_t)fetch.max_bytes);
+    }
+    leave(self);
+    return answer;
+}
+
+static PyObject *refresh_complete(PyObject *object, PyObject *arguments)
+{
+    verifier *self = (verifier *)object;
+    unsigned long long ticket = 0;
+    fb_fetched fetched = FB_FETCHED_INIT;
+    PyObject *given[6];
+    if (!PyArg_ParseTuple(arguments, "KiOOOOOO:refresh_complete", &ticket, &fetched.http_status, &given[0], &given[1],
+                          &given[2], &given[3], &given[4], &given[5])) {
+        return NULL;
+    }
+    fb_slice *const slices[6] = {&fetched.failure, &fetched.body, &fetched.cache_control,
+                                 &fetched.age,     &fetched.etag, &fetched.content_encoding};
+    static const char *const names[6] = {"failure", "body", "cache_control", "age", "etag", "content_encoding"};
+    for (int i = 0; i < 6; i++) {
+        if (!fbpy_slice(given[i], names[i], slices[i])) {
+            return NULL;
+        }
+    }
+    if (!enter(self)) {
+        return NULL;
+    }
+    fb_error error;
+    fb_status status;
+    double now = fb_clock_now().monotonic_seconds;
+    FBPY_WITHOUT_GIL(true, status = fb_verifier_refresh_complete(self->handle, ticket, now, &fetched, &error));
+    leave(self);
+    if (status != FB_OK) {
+        return fbpy_raise(self->state, &error, NULL);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *refresh_wait(PyObject *object, PyObject *arguments)
+{
+    verifier *self = (verifier *)object;
+    unsigned long long ticket = 0;
+    double timeout = 0.0;
+    if (!PyArg_ParseTuple(arguments, "Kd:refresh_wait", &ticket, &timeout) || !enter(self)) {
+        return NULL;
+    }
+    bool ended;
+    FBPY_WITHOUT_GIL(true, ended = fb_verifier_refresh_wait(self->handle, ticket, timeout));
+    leave(self);
+    return PyBool_FromLong(ended);
+}
+
+/* ---- looking in -------------------------------------------------------------------------------------------------- */
+
+static PyObject *describe_keys(const fb_keys *keys)
+{
+    PyObject *list = PyList_New(0);
+    size_t count = fb_keys_count(keys);
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        const fb_key_info *key = fb_keys_at(keys, i);
+        PyObject *row = Py_BuildValue("(NNNNNNNni)", fbpy_text(key->kid), fbpy_text(key->kty), fbpy_text(key->alg),
+                                      fbpy_text(key->crv), PyBool_FromLong(key->usable), fbpy_text(key->problem),
+                                      fbpy_text(key->arithmetic), (Py_ssize_t)key->table_bytes, key->bits);
+        if (row == NULL || PyList_Append(list, row) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(row);
+    }
+    return list;
+}
+
+static PyObject *held_keys(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    verifier *self = (verifier *)object;
+    if (!enter(self)) {
+        return NULL;
+    }
+    fb_error error;
+    fb_keys *keys = NULL;
+    fb_status status = fb_verifier_keys(self->handle, &keys, &error);
+    PyObject *list = status == FB_OK ? describe_keys(keys) : fbpy_raise(self->state, &error, NULL);
+    fb_keys_free(keys);
+    leave(self);
+    return list;
+}
+
+static PyObject *reasons(const fb_stats *stats)
+{
+    PyObject *dict = PyDict_New();
+    for (size_t i = 0; dict != NULL && i < stats->reason_count; i++) {
+        PyObject *count = PyLong_FromUnsignedLongLong(stats->reasons[i].count);
+        if (count == NULL || PyDict_SetItemString(dict, fb_status_name(stats->reasons[i].status), count) < 0) {
+            Py_CLEAR(dict);
+        }
+        Py_XDECREF(count);
+    }
+    return dict;
+}
+
+static PyObject *stats(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    verifier *self = (verifier *)object;
+    if (!enter(self)) {
+        return NULL;
+    }
+    fb_stats s;
+    fb_verifier_stats(self->handle, fb_clock_now().monotonic_seconds, &s);
+    leave(self);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counters[] = {
+        {"verified", s.verified},
+        {"rejected", s.rejected},
+        {"cache_hits", s.cache_hits},
+        {"cache_misses", s.cache_misses},
+        {"cache_evictions", s.cache_evictions},
+        {"cache_entries", s.cache_entries},
+        {"cache_bytes", s.cache_bytes},
+        {"fetches", s.fetches},
+        {"fetch_failures", s.fetch_failures},
+        {"generation", s.generation},
+        {"table_bytes", s.table_bytes},
+        {"arithmetic_checks", s.arithmetic_checks},
+        {"arithmetic_disagreements", s.arithmetic_disagreements},
+    };
+    PyObject *dict =
+        Py_BuildValue("{sNsNsNss#}", "reasons", reasons(&s), "keys_held", PyBool_FromLong(s.keys_held), "keys_fresh",
+                      PyBool_FromLong(s.keys_fresh), "last_error", s.last_error, (Py_ssize_t)strlen(s.last_error));
+    for (size_t i = 0; dict != NULL && i < sizeof(counters) / sizeof(counters[0]); i++) {
+        PyObject *value = PyLong_FromUnsignedLongLong(counters[i].value);
+        if (value == NULL || PyDict_SetItemString(dict, counters[i].name, value) < 0) {
+            Py_CLEAR(dict);
+        }
+        Py_XDECREF(value);
+    }
+    return dict;
+}
+
+static PyMethodDef methods[] = {
+    {"verify", (PyCFunction)(void (*)(void))verify, METH_FASTCALL, "verify($self, token, now, /)\n--\n\n"},
+    {"refresh_due", refresh_due, METH_NOARGS, "refresh_due($self, /)\n--\n\n"},
+    {"refresh", refresh, METH_VARARGS, "refresh($self, reason, key_request, /)\n--\n\n"},
+    {"refresh_begin", refresh_begin, METH_VARARGS, "refresh_begin($self, reason, key_request, /)\n--\n\n"},
+    {"refresh_complete", refresh_complete, METH_VARARGS,
+     "refresh_complete($self, ticket, status, failure, body, cache_control, age, etag, content_encoding, /)\n--\n\n"},
+    {"refresh_wait", refresh_wait, METH_VARARGS, "refresh_wait($self, ticket, timeout, /)\n--\n\n"},
+    {"keys", held_keys, METH_NOARGS, "keys($self, /)\n--\n\n"},
+    {"stats", stats, METH_NOARGS, "stats($self, /)\n--\n\n"},
+    {"close", close_verifier, METH_NOARGS, "close($self, /)\n--\n\n"},
+    {NULL, NULL, 0, NULL}};
+
+static PyType_Slot slots[] = {{Py_tp_doc, "The core's verifier. Private: use fastbearer.Verifier."},
+                              {Py_tp_new, new},
+                              {Py_tp_dealloc, dealloc},
+                              {Py_tp_methods, methods},
+                              {0, NULL}};
+
+PyType_Spec fbpy_verifier_spec = {
+    .name = "fastbearer._native.Verifier",
+    .basicsize = sizeof(verifier),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = slots,
+};

@@ -1,0 +1,85 @@
+"""Bearer-token authentication for servers that speak HTTP, made for MCP servers first.
+
+    from fastbearer import Verifier
+
+    verifier = Verifier(jwks_uri="https://issuer.example/jwks.json", issuer="https://issuer.example",
+                        audience="https://api.example/mcp")
+    access = verifier.verify(token)
+
+For FastMCP see ``fastbearer.fastmcp``, for the official MCP SDK ``fastbearer.mcp``, for any ASGI application
+``fastbearer.asgi``, for tests ``fastbearer.testing``; ``python -m fastbearer`` is a command-line tool.
+"""
+
+from __future__ import annotations
+
+from . import _native
+from .errors import (
+    ConfigurationError,
+    DecodeError,
+    ExpiredSignatureError,
+    FastBearerError,
+    ImmatureSignatureError,
+    InsufficientScopeError,
+    InvalidAlgorithmError,
+    InvalidAudienceError,
+    InvalidIssuedAtError,
+    InvalidIssuerError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    InvalidTokenError,
+    KeysUnavailableError,
+    MissingClaimError,
+)
+from .keys import KeyPair, RSAKeyPair
+from .provider import AccessToken, KeyInfo, Rejection, Unverified, Verifier, decode_unverified
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .fastmcp import BearerAuthProvider as BearerAuthProvider
+    from .fastmcp import JWTVerifier as JWTVerifier
+
+__version__: str = _native.version
+
+__all__ = [
+    "AccessToken",
+    "ConfigurationError",
+    "DecodeError",
+    "ExpiredSignatureError",
+    "FastBearerError",
+    "ImmatureSignatureError",
+    "InsufficientScopeError",
+    "InvalidAlgorithmError",
+    "InvalidAudienceError",
+    "InvalidIssuedAtError",
+    "InvalidIssuerError",
+    "InvalidKeyError",
+    "InvalidSignatureError",
+    "InvalidTokenError",
+    "KeyInfo",
+    "KeyPair",
+    "KeysUnavailableError",
+    "MissingClaimError",
+    "RSAKeyPair",
+    "Rejection",
+    "Unverified",
+    "Verifier",
+    "__version__",
+    "decode_unverified",
+]
+
+_FROM_FASTMCP = ("BearerAuthProvider", "JWTVerifier")
+
+
+def __getattr__(name: str) -> Any:
+    """FastMCP's classes, imported when they are first asked for."""
+    if name in _FROM_FASTMCP:
+        from . import fastmcp
+
+        return getattr(fastmcp, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_FROM_FASTMCP])

@@ -1,0 +1,6 @@
+"""``python -m fastbearer`` is the command ``fastbearer``."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

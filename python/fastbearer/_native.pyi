@@ -1,0 +1,140 @@
+"""The C core. Private to the package."""
+
+from datetime import datetime
+from typing import Any, final
+
+from .errors import FastBearerError
+
+version: str
+openssl_version: str
+jansson_version: str
+
+REFRESH_TOKEN: int
+REFRESH_AHEAD: int
+REFRESH_EXPLICIT: int
+FETCH_NOW: int
+FETCH_WAIT: int
+
+@final
+class AccessToken:
+    def __new__(
+        cls,
+        token: str,
+        client_id: str,
+        scopes: list[str] = ...,
+        expires_at: int | None = None,
+        subject: str | None = None,
+        resource: str | None = None,
+        claims: dict[str, Any] = ...,
+    ) -> AccessToken: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def scopes(self) -> list[str]: ...
+    @property
+    def expires_at(self) -> int | None: ...
+    @property
+    def subject(self) -> str | None: ...
+    @property
+    def resource(self) -> str | None: ...
+    @property
+    def claims(self) -> dict[str, Any]: ...
+    @property
+    def expires_at_datetime(self) -> datetime | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class Verifier:
+    def __new__(
+        cls,
+        *,
+        public_key: str | bytes | None = ...,
+        jwks: str | bytes | None = ...,
+        jwks_uri: str | None = ...,
+        secret: str | bytes | None = ...,
+        keys_of: Verifier = ...,
+        algorithms: tuple[str, ...] | None = ...,
+        issuers: tuple[str, ...] | None = ...,
+        audiences: tuple[str, ...] | None = ...,
+        required_scopes: tuple[str, ...] | None = ...,
+        required_claims: tuple[str, ...] | None = ...,
+        leeway: float = ...,
+        require_exp: bool = ...,
+        token_type: str | None = ...,
+        scope_claims: tuple[str, ...] | None = ...,
+        client_id_claims: tuple[str, ...] | None = ...,
+        client_id_default: str | None = ...,
+        max_token_bytes: int = ...,
+        cache_size: int = ...,
+        cache_bytes: int = ...,
+        refresh_interval: float = ...,
+        stale_if_error: float = ...,
+        fetch_timeout: float = ...,
+        max_jwks_bytes: int = ...,
+        allow_http: bool = ...,
+        ca_file: str | None = ...,
+        ca_path: str | None = ...,
+        ssrf_safe: bool = ...,
+        trust_env: bool = ...,
+        allow_short_secret: bool = ...,
+        openssl_only: bool = ...,
+    ) -> Verifier: ...
+    def verify(self, token: str | bytes | bytearray | memoryview, now: float | None, /) -> AccessToken: ...
+    def refresh_due(self) -> bool: ...
+    def refresh(self, reason: int, key_request: int, /) -> None: ...
+    def refresh_begin(
+        self, reason: int, key_request: int, /
+    ) -> tuple[int, int, float, str | None, str | None, float, int]: ...
+    def refresh_complete(
+        self,
+        ticket: int,
+        status: int,
+        failure: str | None,
+        body: bytes | None,
+        cache_control: str | None,
+        age: str | None,
+        etag: str | None,
+        content_encoding: str | None,
+        /,
+    ) -> None: ...
+    def refresh_wait(self, ticket: int, timeout: float, /) -> bool: ...
+    def keys(
+        self,
+    ) -> list[tuple[str | None, str | None, str | None, str | None, bool, str | None, str | None, int, int]]: ...
+    def stats(self) -> dict[str, Any]: ...
+    def close(self) -> None: ...
+
+@final
+class KeyPair:
+    @classmethod
+    def generate(cls, algorithm: str, bits: int, /) -> KeyPair: ...
+    @classmethod
+    def load(cls, algorithm: str, private_key: str | bytes, /) -> KeyPair: ...
+    @property
+    def algorithm(self) -> str: ...
+    @property
+    def public_pem(self) -> str | None: ...
+    @property
+    def private_pem(self) -> bytes: ...
+    def create_token(
+        self,
+        subject: str | None,
+        issuer: str | None,
+        audiences: tuple[str, ...] | None,
+        audience_is_list: bool,
+        scopes: tuple[str, ...] | None,
+        now: float,
+        expires_in: float,
+        additional_claims: bytes | None,
+        kid: str | None,
+        type: str,
+        /,
+    ) -> str: ...
+    def sign(self, header: str | bytes, payload: str | bytes, /) -> str: ...
+    def jwks(self, kid: str | None, /) -> str: ...
+
+def decode_unverified(token: str | bytes | bytearray | memoryview, /) -> tuple[str, str]: ...
+def outcomes() -> tuple[tuple[int, str, str, int, str, type[FastBearerError]], ...]: ...

@@ -1,0 +1,115 @@
+"""Small immutable results: what a verifier tells about its keys, about a refused token, about a token's text."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["KeyInfo", "Rejection", "Unverified"]
+
+
+class _Record:
+    """Fields are the __slots__, set once by the constructor."""
+
+    __slots__ = ()
+
+    def _fill(self, values: dict[str, Any]) -> None:
+        for name in self.__slots__:
+            object.__setattr__(self, name, values[name])
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} cannot be changed")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} cannot be changed")
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
+        return f"{type(self).__name__}({fields})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in self.__slots__))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, name) for name in self.__slots__)
+
+
+class KeyInfo(_Record):
+    """One key of the set that a verifier holds, usable or not.
+
+    Attributes:
+        kid, kty, alg, crv: what the key set says of it (RFC 7517); None where it says nothing.
+        usable: whether it can verify anything.
+        problem: why it is not usable, or what was ignored in it; None: nothing.
+        arithmetic: what verifies with it now, "openssl" or "fast".
+        table_bytes: memory of its precomputed tables.
+        bits: RSA modulus, EC or OKP field, HMAC secret; 0 when not known.
+    """
+
+    __slots__ = ("kid", "kty", "alg", "crv", "usable", "problem", "arithmetic", "table_bytes", "bits")
+    kid: str | None
+    kty: str | None
+    alg: str | None
+    crv: str | None
+    usable: bool
+    problem: str | None
+    arithmetic: str | None
+    table_bytes: int
+    bits: int
+
+    def __init__(
+        self,
+        kid: str | None = None,
+        kty: str | None = None,
+        alg: str | None = None,
+        crv: str | None = None,
+        usable: bool = True,
+        problem: str | None = None,
+        arithmetic: str | None = None,
+        table_bytes: int = 0,
+        bits: int = 0,
+    ) -> None:
+        self._fill(locals())
+
+
+class Rejection(_Record):
+    """Why a token was refused, as ``on_reject`` gets it. Holds nothing of the token but the key id it asked for.
+
+    Attributes:
+        code: the stable name of the reason, "token_expired".
+        message: a sentence for people.
+        claim: the claim that was missing or wrong, or None.
+        kid: the key id of the token's header, made printable, or None. It comes from the network.
+    """
+
+    __slots__ = ("code", "message", "claim", "kid")
+    code: str
+    message: str
+    claim: str | None
+    kid: str | None
+
+    def __init__(self, code: str, message: str, claim: str | None = None, kid: str | None = None) -> None:
+        self._fill(locals())
+
+
+class Unverified(_Record):
+    """What stands in a token that nobody has verified. For people and tools, never for a decision.
+
+    Attributes:
+        header: the JOSE header.
+        claims: the payload.
+    """
+
+    __slots__ = ("header", "claims")
+    __hash__ = None  # type: ignore[assignment]
+    header: dict[str, Any]
+    claims: dict[str, Any]
+
+    def __init__(self, header: dict[str, Any], claims: dict[str, Any]) -> None:
+        self._fill(locals())

@@ -1,0 +1,172 @@
+"""What can go wrong, as exceptions.
+
+    FastBearerError
+      ConfigurationError (also a ValueError)
+      KeysUnavailableError
+      InvalidTokenError
+        DecodeError
+          InvalidSignatureError
+        InvalidAlgorithmError, InvalidKeyError, ExpiredSignatureError, ImmatureSignatureError, InvalidIssuedAtError,
+        InvalidIssuerError, InvalidAudienceError, MissingClaimError, InsufficientScopeError
+
+The names are those that PyJWT uses. Every error has a stable ``code`` ("token_expired"), an ``http_status`` and an
+``oauth_error`` (RFC 6750 section 3.1). No message holds the token, key material or a claim of an unverified token.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigurationError",
+    "DecodeError",
+    "ExpiredSignatureError",
+    "FastBearerError",
+    "ImmatureSignatureError",
+    "InsufficientScopeError",
+    "InvalidAlgorithmError",
+    "InvalidAudienceError",
+    "InvalidIssuedAtError",
+    "InvalidIssuerError",
+    "InvalidKeyError",
+    "InvalidSignatureError",
+    "InvalidTokenError",
+    "KeysUnavailableError",
+    "MissingClaimError",
+]
+
+
+class FastBearerError(Exception):
+    """Base of all errors of this package. As itself: something that should not happen (``internal_error``).
+
+    Attributes:
+        code: the stable name of the reason, for logs, metrics and decisions.
+        http_status: what to answer over HTTP (401, 403, 500 or 503).
+        oauth_error: the error code of RFC 6750 section 3.1 for the challenge or the body.
+        kid: the key id that the token's header asked for, made printable, or None. It comes from the network: fine for
+            a log, not to be trusted.
+        claim: the name of the claim that was missing or wrong, or None.
+    """
+
+    code: str = "internal_error"
+    http_status: int = 500
+    oauth_error: str = "server_error"
+    kid: str | None = None
+    claim: str | None = None
+
+
+class ConfigurationError(FastBearerError, ValueError):
+    """An option or argument is wrong; the message names it."""
+
+    code = "configuration_invalid"
+    http_status = 401
+    oauth_error = "invalid_token"
+
+
+class KeysUnavailableError(FastBearerError):
+    """The key set cannot be had now, so no verdict is possible. Answer 503, not 401: the token may be good.
+
+    Attributes:
+        retry_after: seconds until keys may be had again; what a Retry-After header should say.
+    """
+
+    code = "keys_unavailable"
+    http_status = 503
+    oauth_error = "temporarily_unavailable"
+    retry_after: float = 0.0
+
+
+class _KeysNeeded(KeysUnavailableError):
+    """Not for users: the core wants the key set fetched before it can decide."""
+
+    code = "keys_needed"
+    key_request: int = 0
+
+
+class InvalidTokenError(FastBearerError):
+    """The token is refused. Base of all reasons that lie in the token itself."""
+
+    code = "invalid_token"
+    http_status = 401
+    oauth_error = "invalid_token"
+
+
+class DecodeError(InvalidTokenError):
+    """The token, its header or its payload is not what RFC 7515 and RFC 7519 say it must be."""
+
+    code = "token_malformed"
+
+
+class InvalidSignatureError(DecodeError):
+    """The signature does not belong to this token and key."""
+
+    code = "signature_invalid"
+
+
+class InvalidAlgorithmError(InvalidTokenError):
+    """The header's ``alg`` is not on the list of accepted algorithms."""
+
+    code = "algorithm_not_allowed"
+
+
+class InvalidKeyError(InvalidTokenError):
+    """No key fits the token, or more than one, or the one it names may not be used with its algorithm."""
+
+    code = "key_not_found"
+
+
+class ExpiredSignatureError(InvalidTokenError):
+    """The time in ``exp`` has passed."""
+
+    code = "token_expired"
+    claim = "exp"
+
+
+class ImmatureSignatureError(InvalidTokenError):
+    """The time in ``nbf`` or ``iat`` has not come yet."""
+
+    code = "token_not_yet_valid"
+
+
+class InvalidIssuedAtError(InvalidTokenError):
+    """``iat`` is not a number of seconds."""
+
+    code = "iat_invalid"
+    claim = "iat"
+
+
+class InvalidIssuerError(InvalidTokenError):
+    """``iss`` is not one of the accepted issuers, or not a string."""
+
+    code = "issuer_mismatch"
+    claim = "iss"
+
+
+class InvalidAudienceError(InvalidTokenError):
+    """``aud`` names none of the accepted audiences, or is neither a string nor a list of strings."""
+
+    code = "audience_mismatch"
+    claim = "aud"
+
+
+class MissingClaimError(InvalidTokenError):
+    """A claim that must be there is not; ``claim`` names it."""
+
+    code = "claim_missing"
+
+
+class InsufficientScopeError(InvalidTokenError):
+    """The token is good but does not grant enough.
+
+    Attributes:
+        missing: the required scopes that the token does not grant, in the order of ``required_scopes``.
+    """
+
+    code = "insufficient_scope"
+    http_status = 403
+    oauth_error = "insufficient_scope"
+    missing: list[str]
+
+    def __init__(
+        self, message: str = "the token lacks a required scope", *, missing: list[str] | tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.missing = list(missing)

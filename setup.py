@@ -1,0 +1,118 @@
+"""Builds fastbearer._native: the C core and its Python binding in one extension. Everything else is in pyproject.toml.
+
+The core's files are listed in core/sources.txt, which CMake reads too. Libraries are looked for when the extension is
+built, so that metadata and source distributions need none of them.
+"""
+
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
+
+ROOT = Path(__file__).parent
+LIBRARIES = ("libcrypto >= 3.0", "jansson >= 2.13", "libcurl >= 7.85")
+NEEDED = "libssl-dev libjansson-dev libcurl4-openssl-dev pkg-config gcc python3-dev"
+
+# CPython 3.10's limited API; the free-threaded builds have none before 3.15.
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+ABI3 = not FREE_THREADED and platform.python_implementation() == "CPython"
+
+
+def version() -> str:
+    """The one place that says it is the C header."""
+    header = (ROOT / "core/include/fastbearer.h").read_text(encoding="utf-8")
+    found = re.search(r'^#define FB_VERSION "([^"]+)"$', header, re.MULTILINE)
+    assert found is not None, "core/include/fastbearer.h defines no FB_VERSION"
+    return found.group(1)
+
+
+def sources() -> list[str]:
+    lines = (ROOT / "core/sources.txt").read_text(encoding="utf-8").splitlines()
+    core = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return core + sorted(str(path.relative_to(ROOT)) for path in (ROOT / "bindings/python").glob("*.c"))
+
+
+def headers() -> list[str]:
+    found = [*ROOT.glob("core/include/*.h"), *ROOT.glob("core/src/*.h"), *ROOT.glob("bindings/python/*.h")]
+    return sorted(str(path.relative_to(ROOT)) for path in found)
+
+
+def pkg_config(*arguments: str) -> list[str]:
+    tool = os.environ.get("PKG_CONFIG") or shutil.which("pkg-config") or shutil.which("pkgconf")
+    if tool is None:
+        sys.exit(f"fastbearer: pkg-config is missing; on Debian or Ubuntu: apt-get install {NEEDED}")
+    done = subprocess.run([tool, *arguments, *LIBRARIES], capture_output=True, text=True)
+    if done.returncode != 0:
+        missing = [lib for lib in LIBRARIES if subprocess.run([tool, "--exists", lib]).returncode != 0]
+        sys.exit(
+            f"fastbearer: {', '.join(missing) or 'a library'} not found by pkg-config; "
+            f"on Debian or Ubuntu: apt-get install {NEEDED}"
+        )
+    return shlex.split(done.stdout)
+
+
+class BuildExtension(build_ext):
+    """Finds the libraries, and hardens as the OpenSSF compiler guide says."""
+
+    def build_extension(self, ext: Extension) -> None:
+        compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
+        if shutil.which(compiler) is None:
+            sys.exit(f"fastbearer: no C compiler ({compiler}); on Debian or Ubuntu: apt-get install {NEEDED}")
+        python_h = Path(sysconfig.get_path("include")) / "Python.h"
+        if not python_h.exists():
+            sys.exit(f"fastbearer: {python_h} is missing; on Debian or Ubuntu: apt-get install {NEEDED}")
+        ext.extra_compile_args += [
+            "-std=c11", "-O2", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-fno-strict-overflow",
+            "-fno-delete-null-pointer-checks", "-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3",
+            *pkg_config("--cflags"),
+        ]  # fmt: skip
+        ext.extra_link_args += [*pkg_config("--libs"), "-lm", "-pthread"]
+        if sys.platform == "linux":
+            ext.extra_compile_args += ["-fstack-clash-protection"]
+            if platform.machine() in ("x86_64", "AMD64"):
+                ext.extra_compile_args += ["-fcf-protection=full"]
+            ext.extra_link_args += [
+                "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic", "-Wl,--gc-sections",
+                f"-Wl,--version-script={ROOT / 'bindings/python/exports.map'}",
+            ]  # fmt: skip
+        elif sys.platform == "darwin":
+            ext.extra_link_args += ["-Wl,-exported_symbol,_PyInit__native"]
+        super().build_extension(ext)
+
+
+class SourceDistribution(sdist):
+    """Gives every file the time of SOURCE_DATE_EPOCH, so that the same sources make the same archive."""
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        super().make_release_tree(base_dir, files)
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        if epoch is not None:
+            for path in [Path(base_dir), *Path(base_dir).rglob("*")]:
+                os.utime(path, (int(epoch), int(epoch)))
+
+
+setup(
+    version=version(),
+    ext_modules=[
+        Extension(
+            "fastbearer._native",
+            sources(),
+            depends=headers() + ["core/sources.txt", "bindings/python/exports.map"],
+            include_dirs=["core/include"],
+            define_macros=[("_GNU_SOURCE", None), ("FB_CURL", None)]
+            + ([("Py_LIMITED_API", "0x030A0000")] if ABI3 else []),
+            py_limited_api=ABI3,
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp310"}} if ABI3 else {},
+    cmdclass={"build_ext": BuildExtension, "sdist": SourceDistribution},
+)
