@@ -7,6 +7,7 @@ are quoted (RFC 9110 section 5.6.4). Text that could break a header line is refu
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ class Challenger:
             self._after = f"resource_metadata={quoted(resource_metadata_url, 'resource_metadata_url')}"
 
     def refuse(
-        self, status: int, error: str | None = None, scopes: Iterable[str] = (), retry_after: float | None = None
+        self, status: int, error: str | None = None, scopes: Iterable[str] = (), retry_after: float = 0.0
     ) -> Refusal:
         """The answer for an OAuth error code, or for a request without credentials, which gets no code (section 3.1)."""
         headers = [(b"cache-control", b"no-store")]
@@ -90,7 +91,7 @@ class Challenger:
         if status in (400, 401, 403):
             headers.append((b"www-authenticate", self._challenge(error, list(scopes) or self._scopes).encode()))
         if status == 503:
-            headers.append((b"retry-after", str(max(1, int(-(-(retry_after or 1.0) // 1)))).encode()))
+            headers.append((b"retry-after", str(max(1, math.ceil(retry_after))).encode()))
         headers.append((b"content-length", str(len(body)).encode()))
         return Refusal(status, headers, body, description)
 

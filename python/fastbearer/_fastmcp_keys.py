@@ -11,23 +11,24 @@ from . import _fastmcp_host as host
 from . import keys
 
 if TYPE_CHECKING:
+    from fastmcp.server.auth.providers.jwt import RSAKeyPair as _Upstream
     from typing_extensions import Self
+else:
+    _Upstream = host.UPSTREAM_KEY_PAIR
 
-_Upstream: Any = object if TYPE_CHECKING else host.UPSTREAM_KEY_PAIR
 
-
-class RSAKeyPair(_Upstream):  # type: ignore[misc]
+class RSAKeyPair(_Upstream):
     """An RSA key pair for tests and tools; private_key is a pydantic SecretStr, as in FastMCP."""
 
     private_key: SecretStr
     public_key: str
-    _loaded: keys.KeyPair | None = None
+    _loaded: keys.RSAKeyPair | None = None
 
     @classmethod
     def generate(cls, bits: int = 2048) -> Self:
         """A new pair; e is 65537."""
-        loaded = keys.KeyPair.generate("RS256", bits=bits)
-        pair = cls(private_key=SecretStr(loaded.private_key.get_secret_value()), public_key=loaded.public_key)
+        loaded = keys.RSAKeyPair.generate(bits)
+        pair = cls(private_key=SecretStr(loaded.private_key.get_secret_value()), public_key=str(loaded.public_key))
         object.__setattr__(pair, "_loaded", loaded)  # the dataclass is frozen, and this is no part of its value
         return pair
 
@@ -42,11 +43,7 @@ class RSAKeyPair(_Upstream):  # type: ignore[misc]
         kid: str | None = None,
     ) -> str:
         """Mints an RS256 token with these claims; additional_claims override the others."""
-        loaded = self._loaded
-        if loaded is None:
-            loaded = keys.KeyPair.load("RS256", self.private_key.get_secret_value())
-            object.__setattr__(self, "_loaded", loaded)
-        return loaded.create_token(
+        return self._key().create_token(
             subject=subject,
             issuer=issuer,
             audience=audience,
@@ -55,3 +52,14 @@ class RSAKeyPair(_Upstream):  # type: ignore[misc]
             additional_claims=additional_claims,
             kid=kid,
         )
+
+    def jwks(self, kid: str | None = None) -> dict[str, Any]:
+        """The key set document with the public key."""
+        return self._key().jwks(kid)
+
+    def _key(self) -> keys.RSAKeyPair:
+        loaded = self._loaded
+        if loaded is None:
+            loaded = keys.RSAKeyPair(private_key=self.private_key)
+            object.__setattr__(self, "_loaded", loaded)
+        return loaded

@@ -58,7 +58,7 @@ class Plan:
         self.ttl = provider._jwks_ttl if provider._jwks_ttl != DEFAULT_TTL and provider.jwks_uri else None
         self.key_set = tuple(getattr(provider, name) for name in KEY_SET)
         self._engines: dict[Any, Verifier] = {}
-        self.engine: Verifier | None = None
+        self.engine: Any = None  # a Verifier, unless error says why there is none or hooks bring a key of their own
         self.error: Exception | None = None
         try:
             self._policy = self._read_policy(provider)

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .errors import FastBearerError
+
 LOGGER = logging.getLogger("fastbearer")
 
 _QUIET_SECONDS = 10.0
@@ -29,7 +31,7 @@ class RejectionLog:
 
     def rejected(self, logger: logging.Logger, error: Exception, issuer: object = None) -> None:
         """Notes one rejected token. error is what Verifier raised."""
-        code = str(getattr(error, "code", type(error).__name__))
+        code = error.code if isinstance(error, FastBearerError) else "internal_error"
         now = self._clock()
         with self._lock:
             until, held_back = self._codes.get(code, (0.0, 0))
@@ -37,7 +39,9 @@ class RejectionLog:
                 self._codes[code] = (until, held_back + 1)
                 return
             self._codes[code] = (now + _QUIET_SECONDS, 0)
-        parts = [f"bearer token rejected: {code}: {error}"]
+        # Only our own sentences are known to hold nothing of the token; a hook's exception may quote it.
+        reason = str(error) if isinstance(error, FastBearerError) else type(error).__name__
+        parts = [f"bearer token rejected: {code}: {reason}"]
         kid = getattr(error, "kid", None)
         if kid:
             parts.append(f"kid {kid!r}")

@@ -132,8 +132,7 @@ class Guard:
             raise ConfigurationError("required_scopes must be a sequence of strings, not one string")
         self.verifier = verifier
         self.required_scopes = tuple(required_scopes)
-        configured = getattr(verifier, "required_scopes", None) or ()
-        advertised = dict.fromkeys((*configured, *self.required_scopes))
+        advertised = dict.fromkeys((*verifier.required_scopes, *self.required_scopes))
         self.challenger = Challenger(realm, advertised, resource_metadata_url)
         self._log = RejectionLog()
 
@@ -150,19 +149,19 @@ class Guard:
             access = await self.verifier.verify_async(token)
             missing = [scope for scope in self.required_scopes if scope not in access.scopes]
             if missing:
-                raise InsufficientScopeError(missing=missing)
+                insufficient = InsufficientScopeError(missing=missing)
+                self.verifier._rejected(insufficient)
+                raise insufficient
             return access
-        except FastBearerError as error:
-            return self._refuse(error)
+        except FastBearerError as refused:
+            return self._refuse(refused)
 
     def _refuse(self, error: FastBearerError) -> Refusal:
-        self._log.rejected(LOGGER, error, getattr(self.verifier, "issuer", None))
+        self._log.rejected(LOGGER, error, self.verifier.issuer)
         if isinstance(error, InsufficientScopeError):
             return self.challenger.refuse(403, "insufficient_scope", scopes=error.missing)
         if isinstance(error, KeysUnavailableError):
-            return self.challenger.refuse(
-                503, "temporarily_unavailable", retry_after=getattr(error, "retry_after", None)
-            )
+            return self.challenger.refuse(503, "temporarily_unavailable", retry_after=error.retry_after)
         if isinstance(error, InvalidTokenError):
             return self.challenger.refuse(401, "invalid_token")
         return self.challenger.refuse(500, "server_error")

@@ -19,17 +19,16 @@ from ._fastmcp_jwks import JWKSView
 from ._fastmcp_keys import RSAKeyPair
 from ._fastmcp_plan import HOOKS, KEY_SET, POLICY, Plan, short_secret
 from ._host import LOGGER, RejectionLog, parse_scopes
-from .errors import ConfigurationError, InsufficientScopeError, InvalidIssuerError, KeysUnavailableError
+from .errors import ConfigurationError, InsufficientScopeError, InvalidIssuerError, InvalidTokenError, KeysUnavailableError
 
 if TYPE_CHECKING:
-    from mcp.server.auth.provider import AccessToken
-
-    _Upstream = object
+    from fastmcp.server.auth import AccessToken
+    from fastmcp.server.auth.providers.jwt import JWTVerifier as _Upstream
+    from fastmcp.server.dependencies import get_access_token
 else:
     AccessToken = host.AccessToken
+    get_access_token = host.get_access_token
     _Upstream = host.UPSTREAM
-
-get_access_token = host.get_access_token
 
 __all__ = ["AccessToken", "BearerAuthProvider", "JWTVerifier", "RSAKeyPair", "get_access_token"]
 
@@ -63,8 +62,14 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
     variables of the environment, so it is on.
     """
 
+    issuer: Any
+    audience: Any
+    algorithm: Any
+    required_scopes: Any
+
     _defers_scopes = False
     _plan: Plan | None = None
+    _last_plan: Plan | None = None
 
     def __init__(
         self,
@@ -212,8 +217,6 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
             await self._engine_refresh()
         return plan
 
-    _last_plan: Plan | None = None
-
     def _fetch_limits(self) -> dict[str, Any]:
         return {
             "client": self._http_client,
@@ -256,15 +259,21 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         else:
             engine = plan.engine
         access = await engine.verify_async(token)
-        if plan.validate_issuer and not self._validate_issuer(access.claims.get("iss")):
-            raise InvalidIssuerError("iss is not an issuer that _validate_issuer accepts")
-        scopes = access.scopes
-        if plan.extract_scopes:
-            scopes = self._extract_scopes(access.claims)
-            missing = [] if self._defers_scopes else [s for s in self.required_scopes or () if s not in scopes]
-            if missing:
-                raise InsufficientScopeError(missing=missing)
+        scopes = self._extract_scopes(access.claims) if plan.extract_scopes else access.scopes
+        error = self._refused_by_hook(plan, access, scopes)
+        if error is not None:
+            engine._rejected(error)
+            raise error
         return self._access_token(plan, access, scopes)
+
+    def _refused_by_hook(self, plan: Plan, access: Any, scopes: list[str]) -> InvalidTokenError | None:
+        if plan.validate_issuer and not self._validate_issuer(access.claims.get("iss")):
+            return InvalidIssuerError("iss is not an issuer that _validate_issuer accepts")
+        if plan.extract_scopes and not self._defers_scopes:
+            missing = [scope for scope in self.required_scopes or () if scope not in scopes]
+            if missing:
+                return InsufficientScopeError(missing=missing)
+        return None
 
     def _access_token(self, plan: Plan, access: Any, scopes: list[str]) -> AccessToken:
         expires_at = access.expires_at

@@ -44,7 +44,7 @@ class JWTVerifier:
         if verifier is not None and options:
             raise TypeError("give either verifier or the options of one, not both")
         self.verifier = Verifier(**options) if verifier is None else verifier
-        self._grace = math.ceil(getattr(self.verifier, "leeway", 0.0))
+        self._grace = math.ceil(self.verifier.leeway)
         self._log = RejectionLog()
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -62,7 +62,7 @@ class JWTVerifier:
                 claims=access.claims,
             )
         except Exception as error:
-            self._log.rejected(self.logger, error, getattr(self.verifier, "issuer", None))
+            self._log.rejected(self.logger, error, self.verifier.issuer)
             return None
 
     async def load_access_token(self, token: str) -> AccessToken | None:

@@ -13,6 +13,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from hosts import TOOLS, Host, chosen  # noqa: E402
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache"
 SOURCES = ("core/include", "core/src", "core/sources.txt", "bindings/python", "python", "setup.py", "pyproject.toml")
+BESIDE = ("README.md", "LICENSE", "MANIFEST.in")  # named by pyproject.toml; they change nothing in the code
 
 
 def run(*command: object) -> None:
@@ -48,12 +50,25 @@ def build_wheel() -> Path:
     if not any(place.glob("*.whl")):
         started = time.monotonic()
         print("building the fastbearer wheel ...", flush=True)
-        run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", place, ROOT)
+        with tempfile.TemporaryDirectory() as copy:
+            # setuptools leaves its build directory beside the sources; other builds use that one.
+            for source in (*SOURCES, *BESIDE):
+                copy_to(Path(copy), source)
+            run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", place, copy)
         print(f"  {next(place.glob('*.whl')).name} in {time.monotonic() - started:.0f} s", flush=True)
         for old in place.parent.iterdir():
             if old != place:
                 shutil.rmtree(old)
     return next(place.glob("*.whl"))
+
+
+def copy_to(place: Path, source: str) -> None:
+    """Copies one file or folder of the tree to the same place under another root."""
+    (place / source).parent.mkdir(parents=True, exist_ok=True)
+    if (ROOT / source).is_dir():
+        shutil.copytree(ROOT / source, place / source, ignore=shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info"))
+    else:
+        shutil.copy2(ROOT / source, place / source)
 
 
 def interpreter(host: Host) -> Path:
@@ -63,21 +78,27 @@ def interpreter(host: Host) -> Path:
 
 def prepare(host: Host, wheel: Path) -> None:
     """Brings one environment to the state that its description and the wheel ask for."""
-    place = CACHE / "hosts" / host.name
-    wanted = "\n".join((sys.version, *TOOLS, *host.requirements))
-    stamp = place / "requirements.stamp"
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        started = time.monotonic()
-        print(f"{host.name}: installing {', '.join(host.requirements)} ...", flush=True)
-        run(sys.executable, "-m", "venv", "--clear", place)
-        run(interpreter(host), "-m", "pip", "install", "--quiet", *TOOLS, *host.requirements)
-        stamp.write_text(wanted)
-        print(f"  ready in {time.monotonic() - started:.0f} s", flush=True)
-    stamp = place / "fastbearer.stamp"
+    install_host(host)
+    stamp = CACHE / "hosts" / host.name / "fastbearer.stamp"
     if not stamp.is_file() or stamp.read_text() != str(wheel):
         run(interpreter(host), "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", wheel)
         stamp.write_text(str(wheel))
         print(f"{host.name}: {wheel.name} installed", flush=True)
+
+
+def install_host(host: Host) -> None:
+    """Makes the environment, unless it is there with these very requirements."""
+    place = CACHE / "hosts" / host.name
+    wanted = "\n".join((sys.version, *TOOLS, *host.requirements))
+    stamp = place / "requirements.stamp"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    started = time.monotonic()
+    print(f"{host.name}: installing {', '.join(host.requirements)} ...", flush=True)
+    run(sys.executable, "-m", "venv", "--clear", place)
+    run(interpreter(host), "-m", "pip", "install", "--quiet", *TOOLS, *host.requirements)
+    stamp.write_text(wanted)
+    print(f"  ready in {time.monotonic() - started:.0f} s", flush=True)
 
 
 def main() -> None:

@@ -277,14 +277,8 @@ def test_algorithms(mint):
 
 
 def test_jwks_document(keys, mint):
-    provider = JWTVerifier(jwks=keys_document(keys), issuer=ISSUER)
+    provider = JWTVerifier(jwks=keys.jwks("k1"), issuer=ISSUER)
     assert provider.public_key is None and load(provider, mint(kid="k1")) is not None
-
-
-def keys_document(pair, kid="k1"):
-    import joserfc.jwk
-
-    return {"keys": [{**joserfc.jwk.import_key(pair.public_key, "RSA").as_dict(private=False), "kid": kid}]}
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])

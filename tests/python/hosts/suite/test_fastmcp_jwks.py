@@ -1,0 +1,331 @@
+"""Key sets behind a URL: FastMCP's own client fetches, the engine decides, and FastMCP's hooks and attributes work."""
+
+import asyncio
+import logging
+import threading
+import time
+from unittest.mock import AsyncMock, patch
+
+import pytest
+from issuer import faults, issuing
+from support import AUDIENCE, ISSUER, Minter, run
+
+from fastbearer import _fastmcp_host as host
+from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier
+
+http = host.http_module()
+
+
+@pytest.fixture
+def issuer(keys):
+    with issuing() as provider:
+        provider.document = keys.jwks("k1")
+        yield provider
+
+
+@pytest.fixture
+def provider(issuer):
+    return verifier_for(issuer)
+
+
+def verifier_for(issuer, kind=JWTVerifier, **options):
+    return kind(**{"jwks_uri": issuer.url, "issuer": ISSUER, "audience": AUDIENCE, **options})
+
+
+def good(provider, token):
+    return run(provider.verify_token(token)) is not None
+
+
+# --- fetching ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [BearerAuthProvider, JWTVerifier])
+def test_one_fetch_serves_many_tokens(kind, issuer, mint):
+    provider = verifier_for(issuer, kind)
+    assert not issuer.requests  # nothing before the first token
+    for number in range(5):
+        assert good(provider, mint(kid="k1", subject=f"user-{number}"))
+    assert good(provider, mint())  # no kid, and one key
+    assert len(issuer.requests) == 1
+    sent = issuer.requests[0].lower()
+    assert b"accept-encoding: identity" in sent and http.__name__.encode() in sent
+
+
+def test_foreign_keys_do_not_pass(provider, other_keys):
+    assert not good(provider, Minter(other_keys)(kid="k1"))
+
+
+def test_unknown_kid(provider, issuer, mint):
+    assert good(provider, mint(kid="k1"))
+    for number in range(300):
+        assert not good(provider, mint(kid=f"unknown-{number}"))
+    assert len(issuer.requests) <= 2
+    assert good(provider, mint(kid="k1"))
+
+
+def test_rotation(provider, issuer, mint, other_keys):
+    assert good(provider, mint(kid="k1"))
+    issuer.document = other_keys.jwks("k2")
+    assert good(provider, Minter(other_keys)(kid="k2"))
+    assert not good(provider, mint(kid="k1"))
+    assert len(issuer.requests) == 2
+
+
+def test_several_keys(provider, issuer, mint, keys, other_keys):
+    broken = {"kty": "RSA", "kid": "broken", "n": "AQAB", "e": "AQAB"}
+    curve = {"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    issuer.document = {"keys": [broken, curve, *keys.jwks("k1")["keys"], *other_keys.jwks("k2")["keys"]]}
+    assert good(provider, mint(kid="k1")) and good(provider, Minter(other_keys)(kid="k2"))
+    assert not good(provider, mint(kid="ed")) and not good(provider, mint(kid="broken"))
+    assert not good(provider, mint())  # no kid, and two keys that fit
+
+
+def test_many_tasks_share_a_fetch(provider, issuer, mint):
+    fast = issuer.document
+
+    def slowly(connection, request):
+        from issuer import answer
+        import json
+
+        time.sleep(0.2)
+        connection.sendall(answer("200 OK", json.dumps(fast).encode()))
+
+    issuer.behave = slowly
+
+    async def all_at_once():
+        return await asyncio.gather(*(provider.verify_token(mint(kid="k1")) for _ in range(50)))
+
+    assert all(access is not None for access in run(all_at_once()))
+    assert len(issuer.requests) == 1
+
+
+def test_loops_in_many_threads_share_a_fetch(provider, issuer, mint):
+    start, results = threading.Barrier(8), []
+    token = mint(kid="k1")
+
+    def work():
+        start.wait()
+        results.append(good(provider, token))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert results == [True] * 8
+    assert len(issuer.requests) == 1
+
+
+def test_cancelling_one_request_does_not_fail_the_others(provider, issuer, mint):
+    from issuer import answer
+    import json
+
+    def slowly(connection, request):
+        time.sleep(0.3)
+        connection.sendall(answer("200 OK", json.dumps(issuer.document).encode()))
+
+    issuer.behave = slowly
+
+    async def scenario():
+        first = asyncio.create_task(provider.verify_token(mint(kid="k1")))
+        await asyncio.sleep(0.05)
+        second = asyncio.create_task(provider.verify_token(mint(kid="k1")))
+        await asyncio.sleep(0.05)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        return await second
+
+    assert run(scenario()) is not None
+
+
+FAULTS = ["hang", "drip", "endless", "cut", "reset", "too-large", "gzip", "bomb", "redirect", "500", "404", "206", "304",
+          "html", "no-keys", "array"]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_provider_that_misbehaves(fault, issuer, mint, caplog):
+    caplog.set_level("DEBUG", logger="fastbearer")
+    provider = verifier_for(issuer, fetch_timeout=1.0, jwks_refresh_interval=0)
+    issuer.behave = faults(issuer)[fault]
+    started = time.monotonic()
+    assert not good(provider, mint(kid="k1"))
+    assert time.monotonic() - started < 4
+    assert len(issuer.requests) == 1, "a redirect was followed, or a fetch repeated"
+    assert any(record.levelno == logging.WARNING for record in caplog.records)
+    issuer.behave = None
+    give_up = time.monotonic() + 5  # the back-off after one failure is a second
+    while not good(provider, mint(kid="k1")):
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+
+
+def test_held_keys_survive_a_dead_provider(provider, issuer, mint):
+    assert good(provider, mint(kid="k1"))
+    issuer.behave = faults(issuer)["500"]
+    assert not good(provider, mint(kid="new"))
+    assert good(provider, mint(kid="k1"))
+
+
+def test_known_keys_do_not_wait_for_a_fetch(issuer, mint):
+    provider = verifier_for(issuer, fetch_timeout=3.0)
+    assert good(provider, mint(kid="k1"))
+    issuer.behave = faults(issuer)["hang"]
+
+    async def scenario():
+        waiting = asyncio.create_task(provider.verify_token(mint(kid="new")))
+        await asyncio.sleep(0.1)
+        started = time.monotonic()
+        access = await provider.verify_token(mint(kid="k1"))
+        took = time.monotonic() - started
+        assert not waiting.done()
+        waiting.cancel()
+        return access, took
+
+    access, took = run(scenario())
+    assert access is not None and took < 0.5
+
+
+# --- the client -------------------------------------------------------------------------------------------------------
+
+
+def test_a_client_of_the_caller(issuer, mint, keys):
+    seen = []
+
+    def handle(request):
+        seen.append(request)
+        return http.Response(200, json=keys.jwks("k1"))
+
+    async def scenario():
+        client = http.AsyncClient(transport=http.MockTransport(handle), headers={"x-own": "1"}, follow_redirects=True)
+        provider = JWTVerifier(jwks_uri="https://issuer.example.com/jwks", http_client=client)
+        assert provider._http_client is client
+        access = await provider.verify_token(mint(kid="k1"))
+        assert not client.is_closed
+        return access
+
+    assert run(scenario()) is not None
+    assert len(seen) == 1 and seen[0].headers["x-own"] == "1" and seen[0].headers["accept-encoding"] == "identity"
+
+
+def test_a_transport_that_tests_replace(mint, keys, monkeypatch):
+    """What pytest-httpx does: answer inside the transport of any client."""
+
+    async def handle(self, request):
+        return http.Response(200, json=keys.jwks("k1"), request=request)
+
+    monkeypatch.setattr(http.AsyncHTTPTransport, "handle_async_request", handle)
+    assert good(JWTVerifier(jwks_uri="https://issuer.example.com/jwks"), mint(kid="k1"))
+
+
+def test_plain_http_is_for_loopback(mint, caplog):
+    provider = JWTVerifier(jwks_uri="http://issuer.example.com/jwks")
+    assert not good(provider, mint(kid="k1"))
+    assert [r.levelno for r in caplog.records if "jwks_uri" in r.getMessage()] == [logging.WARNING]
+
+
+def test_ssrf_safe(issuer, mint):
+    provider = verifier_for(issuer, ssrf_safe=True)
+    assert not good(provider, mint(kid="k1")) and not issuer.requests
+
+
+# --- attributes and hooks ---------------------------------------------------------------------------------------------
+
+
+def test_a_new_policy_keeps_the_keys(provider, issuer, mint):
+    assert good(provider, mint(kid="k1"))
+    provider.audience = "https://new.example.com"
+    provider.required_scopes = ["tools:call"]
+    assert not good(provider, mint(kid="k1"))
+    assert good(provider, mint(kid="k1", audience="https://new.example.com"))
+    assert len(issuer.requests) == 1
+
+
+def test_a_new_uri_has_new_keys(provider, issuer, mint, other_keys):
+    assert good(provider, mint(kid="k1"))
+    with issuing() as second:
+        second.document = other_keys.jwks("k1")
+        provider.jwks_uri = second.url
+        assert not good(provider, mint(kid="k1"))
+        assert good(provider, Minter(other_keys)(kid="k1"))
+        assert len(second.requests) == 1
+
+
+def test_fetch_jwks_mocked_and_the_clock_turned_back(mint, keys, other_keys):
+    """The way people test rotation against FastMCP's verifier."""
+    provider = JWTVerifier(jwks_uri="https://issuer.example.com/jwks")
+    old, new = mint(kid="k1"), Minter(other_keys)(kid="k2")
+    with patch.object(provider, "_fetch_jwks", AsyncMock(return_value=keys.jwks("k1"))) as fetch:
+        assert good(provider, old) and good(provider, old)
+        assert fetch.await_count == 1
+    provider._jwks_cache_time = 0.0
+    with patch.object(provider, "_fetch_jwks", AsyncMock(return_value=other_keys.jwks("k2"))):
+        assert not good(provider, old)
+        assert good(provider, new)
+
+
+def test_fetch_jwks_overridden(issuer, mint, keys):
+    class Own(JWTVerifier):
+        async def _fetch_jwks(self):
+            document = await super()._fetch_jwks()
+            return {"keys": [{**key, "kid": "renamed"} for key in document["keys"]]}
+
+    provider = Own(jwks_uri=issuer.url)
+    assert good(provider, mint(kid="renamed")) and not good(provider, mint(kid="k1"))
+
+
+def test_fetch_jwks_that_fails(mint):
+    provider = JWTVerifier(jwks_uri="https://issuer.example.com/jwks")
+    for failure in (ValueError("no"), OSError("no"), TimeoutError()):
+        with patch.object(provider, "_fetch_jwks", AsyncMock(side_effect=failure)):
+            assert not good(provider, mint(kid="k1"))
+
+
+def test_get_jwks_key_overridden(mint, keys, other_keys):
+    class Own(JWTVerifier):
+        async def _get_jwks_key(self, kid):
+            if kid == "k1":
+                return keys.public_key
+            raise ValueError("no such key")
+
+    provider = Own(jwks_uri="https://issuer.example.com/jwks", issuer=ISSUER)
+    assert good(provider, mint(kid="k1")) and not good(provider, mint(kid="k2"))
+    assert not good(provider, Minter(other_keys)(kid="k1"))
+
+
+def test_super_of_get_verification_key(issuer, mint, keys):
+    class Own(JWTVerifier):
+        async def _get_verification_key(self, token):
+            key = await super()._get_verification_key(token)
+            assert "BEGIN PUBLIC KEY" in key
+            return key
+
+    provider = Own(jwks_uri=issuer.url, issuer=ISSUER, audience=AUDIENCE)
+    assert good(provider, mint(kid="k1")) and good(provider, mint()) and not good(provider, mint(kid="x"))
+    for number in range(50):
+        assert not good(provider, mint(kid=f"unknown-{number}"))
+    assert len(issuer.requests) == 1
+
+
+def test_keys_put_into_the_cache(mint, keys, other_keys):
+    provider = JWTVerifier(jwks_uri="https://issuer.example.com/jwks")
+    provider._jwks_cache = {"k1": keys.public_key}
+    provider._jwks_cache_time = time.time()
+    assert good(provider, mint(kid="k1")) and good(provider, mint())
+    assert not good(provider, Minter(other_keys)(kid="k1"))
+
+
+def test_the_cache_can_be_read(provider, issuer, mint):
+    assert provider._jwks_cache == {} and provider._jwks_cache_time == 0
+    assert good(provider, mint(kid="k1"))
+    assert list(provider._jwks_cache) == ["k1"] and "BEGIN PUBLIC KEY" in provider._jwks_cache["k1"]
+    assert 0 <= time.monotonic() - provider._jwks_cache_time < 60
+
+
+def test_a_shorter_ttl(issuer, mint, keys, other_keys):
+    provider = verifier_for(issuer, jwks_refresh_interval=0)
+    provider._cache_ttl = 0.2
+    assert good(provider, mint(kid="k1"))
+    issuer.document = other_keys.jwks("k1")
+    time.sleep(0.3)
+    assert not good(provider, mint(kid="k1")) and good(provider, Minter(other_keys)(kid="k1"))
