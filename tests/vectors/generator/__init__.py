@@ -1,0 +1,1 @@
+"""Writes the suites of tests/vectors from the rules they hold; see generate.py."""
