@@ -347,6 +347,7 @@ class Policy:
         self.require_exp = config.get("require_exp", True)
         self.static = source in ("public_key", "secret")
         self.keys = self.load(source, config[source])
+        need(any(key.algs & self.algorithms for key in self.keys), bad)
 
     def load(self, source: str, value: Any) -> list[Key]:
         if source == "jwks":

@@ -89,7 +89,12 @@ def lists() -> Suite:
     suite.add("default-secret-not-HS384", "the default is not HS384", Issuer("HS384", keys.SECRET48).token(),
               {"secret": keys.SECRET48}, NOT_ALLOWED)
     suite.add("default-not-from-key", "the default does not follow the key", ISSUERS["ES256"].token(),
-              {"jwks": keys.jwks(keys.jwk("p256"))}, NOT_ALLOWED)
+              {"jwks": keys.jwks(keys.jwk("p256"), keys.jwk("rsa2048"))}, NOT_ALLOWED)
+    suite.add("default-no-fit", "a static key that none of the algorithms can use is a mistake of the configuration",
+              ISSUERS["ES256"].token(), {"jwks": keys.jwks(keys.jwk("p256"))}, CONFIG)
+    suite.add("no-fit-pem", "the same with a PEM", ISSUERS["ES256"].token(), {"public_key": keys.pem("p256")}, CONFIG)
+    suite.add("no-fit-curve", "the same with another curve", ISSUERS["ES256"].token(),
+              {"public_key": keys.pem("p256"), "algorithms": ["ES384", "RS256"]}, CONFIG)
     suite.add("string", "one name, not in a list", RS.token(), RS.with_config(algorithms="RS256"))
     suite.add("twice", "one name twice", RS.token(), RS.with_config(algorithms=["RS256", "RS256"]))
     suite.add("empty", "an empty list", RS.token(), RS.with_config(algorithms=[]), CONFIG)

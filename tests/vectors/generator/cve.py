@@ -39,7 +39,7 @@ def algorithm() -> Suite:
         ("CVE-2022-23540-no-key", none, {}, CONFIG),
         ("GHSA-8wpc-h4q6-8fxv", none, {"secret": ""}, CONFIG),
         ("CVE-2022-23539", Issuer("RS256", "rsa1024").token(), {"public_key": keys.pem("rsa1024")}, CONFIG),
-        ("CVE-2022-23539-kind", ES.token(alg="RS256"), {"public_key": keys.pem("p256"), "algorithms": ["RS256"]}, None),
+        ("CVE-2022-23539-kind", ES.token(alg="RS256"), {"public_key": keys.pem("p256"), "algorithms": ["RS256"]}, CONFIG),
         ("CVE-2020-26244", RS.token(alg="none"), RS.config, ALG),
         ("CVE-2020-28042", unsecured(RS.token()), RS.config, MALFORMED),
         ("CVE-2017-11424", by_secret(der_pem), {"secret": der_pem}, CONFIG),
@@ -49,7 +49,7 @@ def algorithm() -> Suite:
         ("CVE-2026-48526", by_secret(jwk), {"secret": jwk}, CONFIG),
         ("CVE-2026-48526-mixed", by_secret(jwk), {"public_key": pem, "algorithms": ["RS256", "HS256"]}, CONFIG),
         ("CVE-2026-48523", Issuer("PS256", "rsa2048").token(kid="k"),
-         {"jwks": keys.jwks(keys.jwk("rsa2048", kid="k", alg="PS256")), "algorithms": ["RS256"]}, ALG),
+         {"jwks": keys.jwks(keys.jwk("rsa2048", kid="k", alg="PS256"), keys.jwk("rsa2048-other")), "algorithms": ["RS256"]}, ALG),
         ("CVE-2023-48223", by_secret(keys.text("rsa2048-certificate")), {"secret": keys.text("rsa2048-certificate")}, CONFIG),
         ("CVE-2026-34950", by_secret("\n" + pem), {"secret": "\n" + pem}, CONFIG),
         ("GHSA-ww5h-9m49-7xx4", by_secret("\u200b" + pem), {"secret": "\u200b" + pem}, CONFIG),
@@ -60,12 +60,11 @@ def algorithm() -> Suite:
         ("CVE-2024-54150", by_secret(pem, "HS512"), RS.config, ALG),
         ("CVE-2026-44699", by_secret(""), RSA_SET, ALG),
         ("CVE-2026-44699-pem", by_secret(""), RS.config, ALG),
-        ("CVE-2026-22817", by_secret(keys.jwk("rsa2048")["n"]), {"jwks": keys.jwks(keys.jwk("rsa2048", kid="k"))}, ALG),
+        ("CVE-2026-22817", by_secret(keys.jwk("rsa2048")["n"]), RSA_SET, ALG),
         ("GHSA-9gxv-x7rp-r2hc", by_secret(pem.replace("\n", "")), RS.config, ALG),
         ("CVE-2026-28498", RS.token(alg="XX256"), RS.config, ALG),
         ("RFC8725bis-2.11", RS.token(alg="noNE"), RS.config, ALG),
     ]:
-        code = ["configuration_invalid", "key_unsuitable", "key_not_found"] if code is None else code
         suite.add(name, DESCRIPTIONS.get(name.split("-kind")[0], "see the advisory"), token, config, code)
     suite.add("neighbour", "none of them", RS.token(), RS.config)
     suite.add("neighbour-jwks", "none of them", RS.token(kid="k"), RSA_SET)

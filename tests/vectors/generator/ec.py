@@ -96,7 +96,7 @@ def keys_and_curves() -> Suite:
     suite.add("256-as-256k", "a signature on P-256 under a header that says ES256K",
               k.token(signer=lambda m: sign("ES256", "p256", m)), k.config, BAD)
     suite.add("256k-opt-in", "ES256K is there when it is asked for", k.token(), k.config)
-    suite.add("256k-not-default", "ES256K is not there by default", k.token(), {"public_key": keys.pem("secp256k1")},
+    suite.add("256k-not-default", "ES256K is not there by default", k.token(), {"jwks": keys.jwks(keys.jwk("secp256k1"), keys.jwk("rsa2048"))},
               "algorithm_not_allowed")
     for alg in ("ES256", "ES384", "ES512"):
         jwks = {"jwks": keys.jwks(keys.jwk("p256"), keys.jwk("p384"), keys.jwk("p521")), "algorithms": ["ES256", "ES384", "ES512"]}

@@ -64,8 +64,10 @@ def names() -> Suite:
                       None if fits else "key_not_found")
             for listed in ("EdDSA", "Ed25519", "Ed448"):
                 if listed != alg:
+                    usable = listed == "EdDSA" or KEY_OF[listed] == key
                     suite.add(f"{alg}-{key}-list-{listed}", f"the token says {alg}, the list {listed}", issuer.token(),
-                              {"jwks": keys.jwks(keys.jwk(key)), "algorithms": [listed]}, "algorithm_not_allowed")
+                              {"jwks": keys.jwks(keys.jwk(key)), "algorithms": [listed]},
+                              "algorithm_not_allowed" if usable else "configuration_invalid")
     return suite
 
 
