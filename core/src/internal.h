@@ -7,6 +7,7 @@
 
 #include "fastbearer.h"
 
+#include <jansson.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,6 +19,7 @@ enum {
     FB__RSA_MAX_BITS = 8192,
     FB__MAX_SIGNATURE = FB__RSA_MAX_BITS / 8,
     FB__MAX_DIGEST = 64,
+    FB__MAX_DER = 144, /* SEQUENCE of two INTEGERs of 66 bytes */
     FB__MAX_KEYS = 100,
     FB__MAX_DEPTH = 32,
     FB__MAX_NUMBER = 256,
@@ -181,6 +183,7 @@ typedef struct fb__key {
     fb_slice kid;          /* own copies, absent when the JWK has none */
     fb_slice kty_text, alg_text, crv_text;
     const char *problem;   /* constant text: why it is unusable, or what was ignored; NULL: nothing */
+    char *text;            /* the one block that holds the copies */
     EVP_PKEY *pkey;        /* RSA, EC, OKP */
     unsigned char *secret; /* OCT */
     size_t secret_size;
@@ -192,7 +195,13 @@ typedef struct fb__key {
 fb_status fb__key_from_pem(fb__key *key, const fb_mem *mem, fb_slice pem, fb_error *error);
 fb_status fb__key_from_secret(fb__key *key, const fb_mem *mem, fb_slice secret, uint32_t algs, bool allow_short,
                               fb_error *error);
+/* An unusable key is not a failure: key->problem says why. False: out of memory. */
+bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const json_t *object);
+
 void fb__key_clear(fb__key *key, const fb_mem *mem);
+/* What key->pkey is: fills kty, curve, bits, sizes and algs, or says in constant text why it cannot be used. */
+const char *fb__key_classify(fb__key *key);
+const char *fb__curve_openssl_name(fb__curve curve);
 
 /* ---- jwks.c: key-set documents and the choice of a key
  * ---------------------------------------------------------------------- */
@@ -326,6 +335,50 @@ void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_
 void fb__cache_remove(fb__cache *cache, fb__cache_key key, const char *token, size_t size);
 void fb__cache_stats(fb__cache *cache, fb_stats *out);
 
+/* ---- freshness.c, url.c: what a response and a configuration say about fetching ----------------------------------
+ */
+
+/* Seconds that a response stays fresh: Cache-Control max-age less Age, 60 .. 3600; 600 when there is no max-age. */
+double fb__freshness(fb_slice cache_control, fb_slice age);
+
+/* FB_OK, or FB_CONFIGURATION_INVALID with a text that names jwks_uri. The others take a URL that passed. */
+fb_status fb__url_check(fb_slice url, bool allow_http, fb_error *error);
+bool fb__url_loopback(fb_slice url);
+size_t fb__url_shown_size(fb_slice url); /* how much of it may be logged: all before the query */
+
+/* ---- schedule.c: when to fetch, a state machine without keys, locks or clock --------------------------------------
+ */
+
+typedef struct fb__schedule {
+    double refresh_interval, stale_if_error, timeout;
+    uint64_t random;
+    bool held; /* a set has been fetched, however long ago */
+    double fresh_until, ahead_at;
+    bool miss_free; /* the held set did not come from a fetch for an unknown key id, and none has been made since */
+    double miss_at; /* start of the last fetch for an unknown key id */
+    unsigned failures;
+    double retry_at;          /* end of the back-off */
+    uint64_t ticket, tickets; /* the fetch in flight, 0: none; how many there have been */
+    double started_at;
+    bool for_token, for_miss; /* a token waits for the fetch in flight; it was started for an unknown key id */
+    double offered_at;        /* when fb__schedule_due last said so */
+} fb__schedule;
+
+void fb__schedule_init(fb__schedule *schedule, double refresh_interval, double stale_if_error, double timeout,
+                       uint64_t seed);
+double fb__schedule_usable_until(const fb__schedule *schedule);
+bool fb__schedule_usable(const fb__schedule *schedule, double now);
+bool fb__schedule_in_flight(const fb__schedule *schedule, double now);
+double fb__schedule_retry_after(const fb__schedule *schedule, double now); /* what is left of the back-off */
+bool fb__schedule_miss_worth(const fb__schedule *schedule, double now);    /* a fetch for an unknown key id */
+bool fb__schedule_due(fb__schedule *schedule, double now);
+/* answered: the held set has the key id that was asked for. FB_FETCH_NOW sets schedule->ticket. */
+fb_refresh_decision fb__schedule_begin(fb__schedule *schedule, double now, fb_refresh_reason reason, bool answered);
+/* How the fetch in flight ended. answered: the new set has every key id that was asked for meanwhile. */
+void fb__schedule_succeed(fb__schedule *schedule, double now, double lifetime, bool answered);
+void fb__schedule_fail(fb__schedule *schedule, double now);
+void fb__schedule_abandon(fb__schedule *schedule); /* it is another process's */
+
 /* ---- keyring.c: a key set behind a URL, and when to fetch it
  * -------------------------------------------------------------------------------- */
 
@@ -355,6 +408,12 @@ fb__keyset *fb__keyring_held(fb__keyring *ring); /* a reference, however old; NU
 /* The whole refresh with libcurl; FB_CONFIGURATION_INVALID in a build without it. */
 fb_status fb__keyring_refresh(fb__keyring *ring, fb_refresh_reason reason, uint64_t key_request, fb_error *error);
 void fb__keyring_stats(fb__keyring *ring, double now, fb_stats *out);
+
+/* ---- fetch_address.c: for ssrf_safe; addresses in network order
+ */
+
+bool fb__address_public_ipv4(const unsigned char *address); /* 4 bytes */
+bool fb__address_public_ipv6(const unsigned char *address); /* 16 bytes */
 
 /* ---- fetch_curl.c: one limited GET. Left out of builds without libcurl
  * -------------------------------------------------------------------------- */
