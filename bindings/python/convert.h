@@ -5,6 +5,7 @@
 #ifndef FBPY_CONVERT_H
 #define FBPY_CONVERT_H
 
+#define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 #include "fastbearer.h"
