@@ -91,7 +91,7 @@ class Plan:
             policy[name] = getattr(provider, name)
         return policy
 
-    def _make_engine(self, provider: Any, before: Plan | None) -> Verifier:
+    def _make_engine(self, provider: Any, before: Plan | None) -> Any:
         if not provider.jwks_uri:
             return self._with_key(provider)
         if before is not None and before.engine is not None and before.key_set == self.key_set:

@@ -562,6 +562,18 @@ def test_environment(monkeypatch, keys, mint):
     assert load(provider, mint()) is not None and load(provider, mint(audience="x")) is None
 
 
+def test_server_that_takes_its_provider_from_the_settings(monkeypatch, keys):
+    """2.12 to 2.14: FASTMCP_SERVER_AUTH names a class, which is made without arguments."""
+    import fastmcp
+
+    if not hasattr(fastmcp.settings, "server_auth"):
+        pytest.skip("this FastMCP has no such setting")
+    monkeypatch.setattr(fastmcp.settings, "server_auth", "fastbearer.fastmcp.JWTVerifier")
+    monkeypatch.setenv("FASTMCP_SERVER_AUTH_JWT_PUBLIC_KEY", keys.public_key)
+    server = fastmcp.FastMCP("configured")
+    assert type(server.auth) is JWTVerifier and server.auth.public_key == keys.public_key
+
+
 def test_multi_auth(keys, other_keys, mint):
     try:
         from fastmcp.server.auth import MultiAuth
