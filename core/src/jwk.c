@@ -85,10 +85,8 @@ static const char *restrict_to_alg(const struct jwk *jwk)
     uint32_t allowed = alg == NULL ? 0 : fb__alg_bit(alg);
     if (alg != NULL && alg->kty == FB__KTY_OKP) {
         /* The two spellings name one algorithm for one key (RFC 9864 section 2.2). */
-        allowed = jwk->key->algs;
-        if (alg->curve != FB__CURVE_NONE && alg->curve != jwk->key->curve) {
-            allowed = 0;
-        }
+        bool fits = jwk->key->kty == FB__KTY_OKP && (alg->curve == FB__CURVE_NONE || alg->curve == jwk->key->curve);
+        allowed = fits ? jwk->key->algs : 0;
     }
     jwk->key->algs &= allowed;
     return alg == NULL           ? "alg is not one that is supported"

@@ -132,6 +132,10 @@ static const char *check_curve(fb__key *key)
             return "the EC key spells out its curve; only named curves are accepted (CVE-2020-0601)";
         }
         (void)EVP_PKEY_get_group_name(key->pkey, name, sizeof(name), &length);
+        /* The point at infinity is one octet; a key of it verifies nothing, and is somebody's mistake. */
+        if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, NULL, 0, &length) != 1 || length < 2) {
+            return "the EC key is not a point of its curve";
+        }
     } else {
         (void)snprintf(name, sizeof(name), "%s", EVP_PKEY_get0_type_name(key->pkey));
     }
@@ -306,6 +310,41 @@ static bool read_block(fb_slice pem, char **label, unsigned char **data, long *s
     return read;
 }
 
+/*
+ * Whether every length is definite and in its shortest form (X.690 section 10.1): OpenSSL reads BER as well, and one
+ * key must not have many spellings. What is constructed is looked into; that the parts fit together is d2i's to find
+ * out.
+ */
+static bool is_der(const unsigned char *data, size_t size)
+{
+    size_t at = 0;
+    while (at + 2 <= size) {
+        bool constructed = (data[at] & 0x20) != 0;
+        size_t octets = data[at + 1] & 0x7f, length = data[at + 1];
+        if ((data[at] & 0x1f) == 0x1f) {
+            return false;
+        }
+        at += 2;
+        if (length >= 0x80) {
+            length = 0;
+            if (octets < 1 || octets > 4 || octets > size - at || data[at] == 0) {
+                return false;
+            }
+            for (; octets > 0; octets--) {
+                length = length << 8 | data[at++];
+            }
+            if (length < 0x80) {
+                return false;
+            }
+        }
+        if (length > size - at) {
+            return false;
+        }
+        at += constructed ? 0 : length;
+    }
+    return at == size;
+}
+
 /* DER, exact: what follows the structure would be ignored otherwise. NULL when it is not one. */
 static EVP_PKEY *parse_block(const char *label, const unsigned char *data, long size)
 {
@@ -320,7 +359,7 @@ static EVP_PKEY *parse_block(const char *label, const unsigned char *data, long 
         pkey = certificate == NULL ? NULL : X509_get_pubkey(certificate);
         X509_free(certificate);
     }
-    if (pkey != NULL && at != data + size) {
+    if (pkey != NULL && (at != data + size || !is_der(data, (size_t)size))) {
         EVP_PKEY_free(pkey);
         pkey = NULL;
     }

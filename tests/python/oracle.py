@@ -32,6 +32,8 @@ PRIME = {"P-256": 2**256 - 2**224 + 2**192 + 2**96 - 1, "P-384": 2**384 - 2**128
 HMAC = ("HS256", "HS384", "HS512")
 RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 ASYMMETRIC = (*RSA, *EC_OF, "EdDSA", "Ed25519", "Ed448")
+# RFC 9864: the old name and the new one are one algorithm of one key.
+NAMES = {"EdDSA": {"EdDSA", "Ed25519", "Ed448"}, "Ed25519": {"EdDSA", "Ed25519"}, "Ed448": {"EdDSA", "Ed448"}}
 SOURCES = ("public_key", "jwks", "jwks_raw", "secret")
 OPTIONS = {*SOURCES, "algorithms", "issuer", "audience", "required_scopes", "leeway", "require_exp", "token_type", "required_claims",
            "scope_claims", "client_id_claims", "max_token_bytes"}
@@ -242,7 +244,7 @@ def read_jwk(jwk: Any) -> Key | None:
         key = jwk_key(jwk)
         algs = algs_of(key)
         if "alg" in jwk:
-            algs &= {jwk["alg"]} if isinstance(jwk["alg"], str) else set()
+            algs &= NAMES.get(jwk["alg"], {jwk["alg"]}) if isinstance(jwk["alg"], str) else set()
         return Key(kid, algs, key)
     except (BadKey, ValueError, UnsupportedAlgorithm):
         return Key(kid, set(), None)

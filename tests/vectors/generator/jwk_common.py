@@ -75,10 +75,18 @@ def algorithms() -> Suite:
         for other in asymmetric:
             if other == alg or KEY_OF[other] != KEY_OF[alg]:
                 continue
+            if alg.startswith("Ed"):
+                # RFC 9864: the old name and the new one are one algorithm of one key.
+                suite.add(f"{alg}-for-{other}", f"the key says {alg}, the token {other}: two names", ISSUERS[other].token(kid="k"), config)
+                continue
             suite.add(f"{alg}-for-{other}", f"the key is for {alg}, the token says {other}", ISSUERS[other].token(kid="k"), config,
                       "key_unsuitable")
             suite.add(f"{alg}-for-{other}-no-kid", f"the key is for {alg}, the token says {other} and no kid",
                       ISSUERS[other].token(), config, "key_not_found")
+    for alg in ("EdDSA", "Ed25519", "Ed448"):
+        for name, ours in [("rsa2048", "RS256"), ("p256", "ES256"), ("ed25519", "Ed25519"), ("ed448", "Ed448")]:
+            if alg != ours and (alg, ours[:2]) != ("EdDSA", "Ed"):
+                alone(suite, f"{name}-says-{alg}", f"a key of {name} that says {alg}", keys.jwk(name, alg=alg), False, ours)
     for alg in asymmetric:
         for other in ("rsa2048", "p256", "p384", "ed25519", "ed448"):
             if KEY_OF[alg] == other or (alg, other) == ("EdDSA", "ed448"):

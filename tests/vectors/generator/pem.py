@@ -111,6 +111,8 @@ def contents() -> Suite:
         refuse(f"{kind}-trailing-copy", "the DER twice", keys.armour(der + der, label))
         refuse(f"{kind}-cut", "the DER without its last byte", keys.armour(der[:-1], label))
         refuse(f"{kind}-indefinite", "BER of indefinite length", keys.armour(b"\x30\x80" + der[4:] + b"\0\0", label))
+        refuse(f"{kind}-long-length", "BER with a length longer than needed",
+               keys.armour(b"\x30\x83\x00" + der[2:4] + der[4:], label))
         refuse(f"{kind}-garbage", "no DER", keys.armour(b"\0" * 64, label))
     for name, alg in [("rsa1024", "RS256"), ("rsa2047", "RS256"), ("p224", "ES256"), ("brainpool256", "ES256"), ("x25519", "EdDSA"),
                       ("x448", "EdDSA"), ("dsa2048", "RS256")]:

@@ -1,0 +1,137 @@
+"""The Python runner of the suites: python -m tests.vectors PATH... (README.md beside this file has the format.)
+
+A child process runs a file's cases and reports each through a pipe, so that a crash or a hang costs one case: the parent
+notes it and starts a new child behind it.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import fastbearer
+
+from . import cases as c
+
+CASE_SECONDS = 10
+
+
+def run(case: Any) -> c.Outcome:
+    """What the library says about a case."""
+    try:
+        c.check(case)
+    except c.BadCase as error:
+        return {"id": str(case.get("id", "")) if isinstance(case, dict) else "", "verdict": "error", "code": str(error)}
+    options = {name: value for name, value in case["config"].items() if value is not None}
+    if "jwks" in options:
+        options["jwks"] = json.dumps(options["jwks"])
+    if "jwks_raw" in options:
+        options["jwks"] = options.pop("jwks_raw")
+    try:
+        with fastbearer.Verifier(**options) as verifier:
+            access = verifier.verify(case["token"], now=case.get("now"))
+    except fastbearer.FastBearerError as error:
+        return {"id": case["id"], "verdict": "reject", "code": error.code}
+    except Exception as error:  # anything else is no verdict, and the case's difference
+        return {"id": case["id"], "verdict": "error", "code": f"{type(error).__name__}: {error}"}
+    return {"id": case["id"], "verdict": "accept", "code": None, "claims": access.claims, "scopes": access.scopes}
+
+
+def child(todo: list[Any], reports: int) -> NoReturn:
+    """Each report is one line whose first character says whether the case came out as expected."""
+    status = 3
+    try:
+        faulthandler.enable()
+        with os.fdopen(reports, "w", encoding="utf-8") as out:
+            for case in todo:
+                outcome = run(case)
+                same = outcome["verdict"] != "error" and c.as_expected(case, outcome)
+                out.write(f"{'=' if same else '!'}{json.dumps(outcome, separators=(',', ':'))}\n")
+                out.flush()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def lines(reports: int) -> Iterator[str]:
+    """Whole lines as they come; TimeoutError when none does for too long."""
+    held = b""
+    while True:
+        if not select.select([reports], [], [], CASE_SECONDS)[0]:
+            raise TimeoutError
+        part = os.read(reports, 1 << 16)
+        if not part:
+            return
+        *whole, held = (held + part).split(b"\n")
+        for line in whole:
+            yield line.decode()
+
+
+def blame(case: Any, hangs: bool, status: int) -> str:
+    what = f"no answer in {CASE_SECONDS} seconds" if hangs else f"exit status {os.waitstatus_to_exitcode(status)}"
+    if not hangs and os.WIFSIGNALED(status):
+        what = f"signal {os.WTERMSIG(status)}"
+    identity = str(case.get("id", "")) if isinstance(case, dict) else ""
+    return json.dumps({"id": identity, "verdict": "hang" if hangs else "crash", "code": what}, separators=(",", ":"))
+
+
+def run_array(todo: list[Any]) -> Iterator[tuple[bool, str, Any]]:
+    """Whether it is as expected, the report line, the case: for each in turn."""
+    done = 0
+    while done < len(todo):
+        reading, writing = os.pipe()
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            child(todo[done:], writing)
+        os.close(writing)
+        hangs = False
+        try:
+            for line in lines(reading):
+                yield line[0] == "=", line[1:], todo[done]
+                done += 1
+        except TimeoutError:
+            hangs = True
+            os.kill(pid, signal.SIGKILL)
+        os.close(reading)
+        status = os.waitpid(pid, 0)[1]
+        if done < len(todo):
+            yield False, blame(todo[done], hangs, status), todo[done]
+            done += 1
+
+
+def outcomes(paths: list[str]) -> Iterator[tuple[bool, str, Any]]:
+    for path in c.files(paths):
+        try:
+            todo = c.load(path)
+        except c.BadCase as error:
+            yield False, json.dumps({"id": str(path), "verdict": "error", "code": str(error)}, separators=(",", ":")), {}
+            continue
+        yield from run_array(todo)
+
+
+def main(paths: list[str]) -> int:
+    if not paths or paths[0].startswith("-"):
+        print("usage: python -m tests.vectors PATH...", file=sys.stderr)
+        return 2
+    total = different = 0
+    for same, line, case in outcomes(paths):
+        total += 1
+        print(line)
+        if not same:
+            different += 1
+            wanted = {name: case[name] for name in ("expect", "code", "scopes") if isinstance(case, dict) and name in case}
+            print(f"DIFFERENT {line[:300]} expected {json.dumps(wanted)}", file=sys.stderr)
+    print(f"{total} cases, {different} different", file=sys.stderr)
+    return 1 if total == 0 or different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
