@@ -34,11 +34,12 @@ static void find_claims(struct check *check)
 {
     for (size_t name = 1; name < check->nodes[0].next; name = check->nodes[name + 1].next) {
         const fb_node *node = &check->nodes[name];
-        if (node->length < 3 || (node->length > 3 && !node->escaped)) {
+        if (node->length != 3 && !node->escaped) {
             continue;
         }
         for (size_t c = 0; c < CLAIMS; c++) {
-            if (fb__json_equal(check->text, node, name_of((enum claim)c))) {
+            if (node->escaped ? fb__json_equal(check->text, node, name_of((enum claim)c))
+                              : memcmp(check->text + node->offset, names[c], 3) == 0) {
                 check->found[c] = name + 1;
                 break;
             }

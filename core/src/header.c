@@ -17,7 +17,8 @@ static void find_members(const char *text, const fb_node *nodes, size_t found[ME
     memset(found, 0, MEMBERS * sizeof(*found));
     for (size_t name = 1; name < nodes[0].next; name = nodes[name + 1].next) {
         for (size_t m = 0; m < MEMBERS; m++) {
-            if (fb__json_equal(text, &nodes[name], names[m])) {
+            if ((nodes[name].length == names[m].size || nodes[name].escaped) &&
+                fb__json_equal(text, &nodes[name], names[m])) {
                 found[m] = name + 1;
                 break;
             }

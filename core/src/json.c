@@ -14,6 +14,8 @@
 #include <emmintrin.h>
 #endif
 
+/* Up to FEW_NAMES members are compared each with each, more are sorted. */
+enum { FEW_NAMES = 24, NAMES_ON_STACK = 256 };
 static const uint32_t NONE = UINT32_MAX;
 
 struct scanner {
@@ -314,13 +316,30 @@ static bool sorted_names_differ(const struct scanner *s, uint32_t *names, size_t
     return true;
 }
 
+/* What two equal names have in common, for a first comparison without a look at the text. Of names without escapes
+ * only. */
+static uint32_t tag_of(const char *text, const fb_node *name)
+{
+    const char *start = text + name->offset;
+    if (name->length == 0) {
+        return 0;
+    }
+    return name->length << 24 | (uint32_t)(unsigned char)start[0] << 16 |
+           (uint32_t)(unsigned char)start[name->length / 2] << 8 | (unsigned char)start[name->length - 1];
+}
+
 static bool few_names_differ(const struct scanner *s, const uint32_t *names, size_t count)
 {
+    uint32_t tags[FEW_NAMES];
+    bool escaped = false;
+    for (size_t i = 0; i < count; i++) {
+        tags[i] = tag_of(s->text, &s->nodes[names[i]]);
+        escaped = escaped || s->nodes[names[i]].escaped;
+    }
     for (size_t i = 1; i < count; i++) {
-        const fb_node *a = &s->nodes[names[i]];
         for (size_t j = 0; j < i; j++) {
-            const fb_node *b = &s->nodes[names[j]];
-            if ((a->length == b->length || a->escaped || b->escaped) && compare_names(s->text, a, b) == 0) {
+            if ((tags[i] == tags[j] || escaped) &&
+                compare_names(s->text, &s->nodes[names[i]], &s->nodes[names[j]]) == 0) {
                 return false;
             }
         }
@@ -330,19 +349,18 @@ static bool few_names_differ(const struct scanner *s, const uint32_t *names, siz
 
 static fb__json_status check_names(const struct scanner *s, size_t object)
 {
-    enum { FEW = 24, ON_STACK = 256 };
-    uint32_t on_stack[ON_STACK];
+    uint32_t on_stack[NAMES_ON_STACK];
     size_t count = 0;
     for (size_t i = object + 1; i < s->count; i = s->nodes[i + 1].next) {
-        if (count < ON_STACK) {
+        if (count < NAMES_ON_STACK) {
             on_stack[count] = (uint32_t)i;
         }
         count++;
     }
-    if (count <= FEW) {
+    if (count <= FEW_NAMES) {
         return few_names_differ(s, on_stack, count) ? FB__JSON_OK : FB__JSON_INVALID;
     }
-    if (count <= ON_STACK) {
+    if (count <= NAMES_ON_STACK) {
         return sorted_names_differ(s, on_stack, count) ? FB__JSON_OK : FB__JSON_INVALID;
     }
     uint32_t *names = fb__alloc(s->mem, count * sizeof(*names));
@@ -485,7 +503,7 @@ static bool read_scalar(struct scanner *s, fb_node *node)
 }
 
 /* The next character that is no white space; '\0' at the end, where no value can start. */
-static char next_character(struct scanner *s)
+static inline char next_character(struct scanner *s)
 {
     while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t')) {
         s->at++;
@@ -615,13 +633,18 @@ size_t fb__json_bound(const char *text, size_t size)
 {
     size_t count = 1, i = 0;
 #ifdef FB_SSE2
-    for (; i + 16 <= size; i += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
-        __m128i open = _mm_cmpeq_epi8(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), _mm_set1_epi8('{'));
-        __m128i comma = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(','));
-        __m128i colon = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(':'));
-        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(open, _mm_or_si128(comma, colon)));
-        count += (size_t)__builtin_popcount(mask);
+    while (i + 16 <= size) {
+        /* Byte counters, emptied before one can overflow. */
+        __m128i counters = _mm_setzero_si128();
+        for (size_t stop = i + 16 * 255; i + 16 <= size && i < stop; i += 16) {
+            __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
+            __m128i open = _mm_cmpeq_epi8(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), _mm_set1_epi8('{'));
+            __m128i comma = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(','));
+            __m128i colon = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(':'));
+            counters = _mm_sub_epi8(counters, _mm_or_si128(open, _mm_or_si128(comma, colon)));
+        }
+        __m128i sums = _mm_sad_epu8(counters, _mm_setzero_si128());
+        count += (size_t)_mm_cvtsi128_si32(sums) + (size_t)_mm_extract_epi16(sums, 4);
     }
 #endif
     for (; i < size; i++) {
@@ -636,7 +659,7 @@ size_t fb__json_bound(const char *text, size_t size)
 size_t fb__json_member(const char *text, const fb_node *nodes, size_t object, fb_slice name)
 {
     for (size_t i = object + 1; i < nodes[object].next; i = nodes[i + 1].next) {
-        if (fb__json_equal(text, &nodes[i], name)) {
+        if ((nodes[i].length == name.size || nodes[i].escaped) && fb__json_equal(text, &nodes[i], name)) {
             return i + 1;
         }
     }

@@ -8,6 +8,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 enum { TOKENS = 64 };
 
@@ -128,6 +129,11 @@ static void make_primitive(struct subject *s)
     if (strcmp(s->alg, "EdDSA") != 0) {
         require(EVP_PKEY_verify_init(s->pkey_context) == 1, "EVP_PKEY_verify_init");
         require(EVP_PKEY_CTX_set_signature_md(s->pkey_context, s->md) == 1, "EVP_PKEY_CTX_set_signature_md");
+        if (s->alg[0] == 'P') {
+            require(EVP_PKEY_CTX_set_rsa_padding(s->pkey_context, RSA_PKCS1_PSS_PADDING) == 1 &&
+                        EVP_PKEY_CTX_set_rsa_pss_saltlen(s->pkey_context, RSA_PSS_SALTLEN_DIGEST) == 1,
+                    "PSS");
+        }
     }
 }
 
