@@ -40,7 +40,7 @@ def run(command: list[str], paths: list[str]) -> tuple[dict[str, Any], str] | No
         done = subprocess.run([*command, *paths], cwd=ROOT, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None
-    found = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+    found = [json.loads(line) for line in done.stdout.split("\n") if line.strip()]
     if not found:
         print(f"{command[0]} ran nothing: {done.stderr.strip()[-300:]}", file=sys.stderr)
         return None
