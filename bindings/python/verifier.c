@@ -14,7 +14,6 @@ typedef struct verifier {
     atomic_uint users; /* calls that are inside the core, + 1 until close; 0: the handle is gone */
     atomic_bool closed;
     bool release_gil;
-    bool fetches;
     PyObject *required_scopes; /* tuple or None */
 } verifier;
 
@@ -142,7 +141,6 @@ static bool start(verifier *self, PyObject *keywords, struct reading *reading)
         return false;
     }
     self->release_gil = reading->options.secret.data == NULL;
-    self->fetches = reading->options.jwks_uri.data != NULL || reading->options.keys_of != NULL;
     atomic_store(&self->closed, false);
     return true;
 }
@@ -277,9 +275,6 @@ static PyObject *verify(PyObject *object, PyObject *const *arguments, Py_ssize_t
 static PyObject *refresh_due(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     verifier *self = (verifier *)object;
-    if (!self->fetches) {
-        Py_RETURN_FALSE;
-    }
     if (!enter(self)) {
         return NULL;
     }

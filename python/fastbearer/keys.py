@@ -224,8 +224,12 @@ def _texts(name: str, value: str | Sequence[str] | None) -> tuple[str, ...] | No
 
 
 def _seconds(value: float | timedelta) -> float:
+    if isinstance(value, (int, float)):
+        return float(value)
     total = getattr(value, "total_seconds", None)
-    return float(value if total is None else total())
+    if total is None:
+        raise TypeError(f"expires_in_seconds must be a number or a timedelta, not {type(value).__name__}")
+    return float(total())
 
 
 def _claims(claims: Mapping[str, Any] | None) -> bytes | None:
@@ -239,7 +243,4 @@ def _claims(claims: Mapping[str, Any] | None) -> bytes | None:
             raise TypeError(f"additional_claims: {type(value).__name__} cannot be written as JSON")
         return int(stamp())
 
-    try:
-        return json.dumps(dict(claims), ensure_ascii=False, separators=(",", ":"), default=moment).encode()
-    except UnicodeEncodeError:  # a lone surrogate has no UTF-8; as an escape it can still be sent
-        return json.dumps(dict(claims), separators=(",", ":"), default=moment).encode()
+    return json.dumps(dict(claims), ensure_ascii=False, separators=(",", ":"), default=moment).encode()

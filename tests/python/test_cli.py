@@ -1,0 +1,113 @@
+"""The command: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import run_python
+
+from fastbearer.cli import main
+from fastbearer.testing import JWKSServer
+
+Out = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def key(tmp_path: Path, capsys: Out) -> Path:
+    assert main(["keygen", "--algorithm", "ES256", "--out", str(tmp_path / "k")]) == 0
+    capsys.readouterr()
+    return tmp_path / "k.private.pem"
+
+
+def test_keygen(tmp_path: Path, capsys: Out) -> None:
+    prefix = str(tmp_path / "key")
+    assert main(["keygen", "--algorithm", "EdDSA", "--out", prefix]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines() == [prefix + ".private.pem", prefix + ".public.pem"]
+    private = Path(prefix + ".private.pem")
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    before = private.read_bytes()
+    assert main(["keygen", "--algorithm", "EdDSA", "--out", prefix]) == 2  # nothing is overwritten unasked
+    assert private.read_bytes() == before
+    private.chmod(0o644)
+    assert main(["keygen", "--algorithm", "EdDSA", "--out", prefix, "--force"]) == 0
+    assert private.read_bytes() != before and stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert main(["keygen", "--algorithm", "HS256", "--out", prefix]) == 0
+    assert len(Path(prefix + ".secret").read_bytes()) == 32
+    capsys.readouterr()
+    assert main(["keygen", "--algorithm", "ES256", "--print"]) == 0
+    assert "BEGIN PRIVATE KEY" in capsys.readouterr().out
+
+
+def test_mint_verify_inspect(key: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    public = str(key).replace("private", "public")
+    mint = ["mint", "--key", str(key), "--algorithm", "ES256", "--issuer", "i", "--audience", "a", "--scope", "x y"]
+    assert main([*mint, "--claim", "n=5", "--claim", "t=text", "--kid", "k"]) == 0
+    token = capsys.readouterr().out.strip()
+    verify = ["verify", "--public-key", public, "--algorithm", "ES256"]
+    assert main([*verify, token, "--issuer", "i", "--audience", "a", "--scope", "x"]) == 0
+    claims = json.loads(capsys.readouterr().out)
+    assert (claims["n"], claims["t"], claims["aud"], claims["scope"]) == (5, "text", "a", "x y")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"Bearer {token}\n"))
+    assert main(verify) == 0
+    assert "audience was not checked" in capsys.readouterr().err
+    assert main([*verify, token, "--audience", "other"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("fastbearer: audience_mismatch: ") and token not in err
+    assert main([*verify, token, "--now", "99999999999"]) == 1
+    assert "token_expired" in capsys.readouterr().err
+    assert main(["inspect", token]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["header"] == {"typ": "JWT", "alg": "ES256", "kid": "k"} and "not verified" in err
+    assert main(["inspect", "nonsense"]) == 1
+
+
+def test_key_sets(key: Path, capsys: Out, jwks_server: JWKSServer, tmp_path: Path) -> None:
+    assert main(["jwks", "--key", str(key), "--algorithm", "ES256", "--kid", "k"]) == 0
+    text = capsys.readouterr().out
+    assert json.loads(text)["keys"][0]["kid"] == "k" and '"d"' not in text
+    file = tmp_path / "jwks.json"
+    file.write_text(text)
+    assert main(["jwks", "--file", str(file)]) == 0
+    assert capsys.readouterr().out.startswith("k: EC P-256 256 ES256: usable")
+    assert main(["jwks", "--uri", jwks_server.jwks_uri]) == 0
+    assert capsys.readouterr().out.startswith("key-1: RSA 2048 RS256: usable")
+    assert main(["verify", "--jwks-uri", jwks_server.jwks_uri, jwks_server.mint()]) == 0
+    jwks_server.fail()
+    assert main(["verify", "--jwks-uri", jwks_server.jwks_uri, jwks_server.mint()]) == 3
+    assert main(["jwks", "--uri", jwks_server.jwks_uri]) == 3
+
+
+@pytest.mark.parametrize(
+    "arguments", [["verify", "--public-key", "/nowhere", "x"], ["mint", "--key", "/nowhere"],
+                  ["keygen", "--algorithm", "none"], ["mint", "--key", "/dev/null"]],
+)  # fmt: skip
+def test_wrong_usage(arguments: list[str], capsys: Out) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith("fastbearer: ")
+
+
+def test_help_and_version(capsys: Out) -> None:
+    for arguments in (["--help"], ["mint", "--help"], ["--version"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 0
+    assert "OpenSSL 3" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 2
+
+
+def test_bench(capsys: Out) -> None:
+    assert main(["bench", "--algorithm", "HS256", "--rounds", "1"]) == 0
+    assert "HS256" in capsys.readouterr().out
+
+
+def test_module_is_the_command() -> None:
+    done = run_python("import runpy, sys; sys.argv = ['fastbearer', '--version']; runpy.run_module('fastbearer', run_name='__main__')")
+    assert done.returncode == 0 and done.stdout.startswith("fastbearer ")

@@ -1,0 +1,62 @@
+"""Every outcome of the core: its class, its code, its meaning over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+import fastbearer
+from fastbearer import _native, errors
+
+OUTCOMES = {code: (text, status, oauth, kind) for _, code, text, status, oauth, kind in _native.outcomes()}
+
+CLASSES = {
+    "token_too_large": "DecodeError", "token_malformed": "DecodeError", "header_invalid": "DecodeError",
+    "payload_invalid": "DecodeError", "algorithm_not_allowed": "InvalidAlgorithmError",
+    "critical_header_unsupported": "DecodeError", "header_unsupported": "DecodeError",
+    "token_type_not_allowed": "InvalidTokenError", "key_not_found": "InvalidKeyError",
+    "key_ambiguous": "InvalidKeyError", "key_unsuitable": "InvalidKeyError",
+    "keys_unavailable": "KeysUnavailableError", "keys_needed": "_KeysNeeded",
+    "signature_invalid": "InvalidSignatureError", "exp_missing": "MissingClaimError", "exp_invalid": "DecodeError",
+    "token_expired": "ExpiredSignatureError", "nbf_invalid": "DecodeError",
+    "token_not_yet_valid": "ImmatureSignatureError", "iat_invalid": "InvalidIssuedAtError",
+    "token_issued_in_future": "ImmatureSignatureError", "iss_missing": "MissingClaimError",
+    "iss_invalid": "InvalidIssuerError", "issuer_mismatch": "InvalidIssuerError", "aud_missing": "MissingClaimError",
+    "aud_invalid": "InvalidAudienceError", "audience_mismatch": "InvalidAudienceError",
+    "sub_invalid": "InvalidTokenError", "client_id_invalid": "InvalidTokenError", "scope_invalid": "InvalidTokenError",
+    "insufficient_scope": "InsufficientScopeError", "claim_missing": "MissingClaimError",
+    "configuration_invalid": "ConfigurationError", "internal_error": "FastBearerError",
+}  # fmt: skip
+
+
+def test_every_outcome_has_its_class() -> None:
+    assert {code: kind.__name__ for code, (_, _, _, kind) in OUTCOMES.items()} == CLASSES
+
+
+@pytest.mark.parametrize("code", OUTCOMES)
+def test_classes_say_what_the_core_says_over_http(code: str) -> None:
+    text, status, oauth, kind = OUTCOMES[code]
+    assert (kind.http_status, kind.oauth_error) == (status, oauth)
+    assert text and text[0].islower()
+
+
+def test_numbers_are_unique() -> None:
+    numbers = [row[0] for row in _native.outcomes()]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_hierarchy() -> None:
+    assert issubclass(errors.ConfigurationError, ValueError)
+    assert issubclass(errors.InvalidSignatureError, errors.DecodeError)
+    assert not issubclass(errors.KeysUnavailableError, errors.InvalidTokenError)
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        assert issubclass(kind, errors.FastBearerError)
+        assert getattr(fastbearer, name) is kind
+        assert kind.__doc__
+        assert kind.code != "keys_needed"
+
+
+def test_errors_can_be_made_by_hand() -> None:
+    error = errors.InsufficientScopeError(missing=("a", "b"))
+    assert error.missing == ["a", "b"] and str(error)
+    assert errors.InvalidIssuerError("no").code == "issuer_mismatch"

@@ -1,0 +1,94 @@
+"""The package itself: what it offers, what importing it costs, what goes into an sdist."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import run_python
+
+import fastbearer
+import fastbearer.errors
+import fastbearer.keys
+import fastbearer.provider
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_version_is_the_headers() -> None:
+    header = (ROOT / "core/include/fastbearer.h").read_text()
+    assert f'#define FB_VERSION "{fastbearer.__version__}"' in header
+
+
+def test_every_public_name_is_documented() -> None:
+    for module in (fastbearer, fastbearer.errors, fastbearer.keys, fastbearer.provider):
+        assert module.__doc__
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if not inspect.isclass(thing) and not callable(thing):
+                continue
+            assert thing.__doc__, name
+            for member, value in vars(thing).items() if inspect.isclass(thing) else ():
+                if not member.startswith("_") and (callable(value) or isinstance(value, property)):
+                    assert inspect.getdoc(getattr(thing, member)), f"{name}.{member}"
+
+
+def test_signatures_are_visible() -> None:
+    parameters = inspect.signature(fastbearer.Verifier).parameters
+    assert {"public_key", "jwks", "jwks_uri", "secret", "on_reject"} <= set(parameters)
+    assert all(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in parameters.values())
+    assert list(inspect.signature(fastbearer.RSAKeyPair.create_token).parameters)[1:8] == [
+        "subject", "issuer", "audience", "scopes", "expires_in_seconds", "additional_claims", "kid",
+    ]  # fmt: skip
+
+
+def test_import_pulls_in_little() -> None:
+    code = "import sys; before = set(sys.modules); import fastbearer; print(*sorted(set(sys.modules) - before))"
+    done = run_python(code)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"asyncio", "logging", "json", "ssl", "urllib", "inspect", "dataclasses", "pydantic", "pytest"}
+    assert "fastbearer._native" in loaded, done.stderr
+
+
+def test_missing_fastmcp_says_what_to_install() -> None:
+    code = """
+import sys
+sys.modules["fastmcp"] = None
+import fastbearer
+try:
+    fastbearer.BearerAuthProvider
+except ImportError as error:
+    print(error)
+assert "JWTVerifier" in dir(fastbearer) and "Verifier" in dir(fastbearer)
+try:
+    fastbearer.nothing
+except AttributeError as error:
+    print(error)
+"""
+    done = run_python(code)
+    first, second = done.stdout.splitlines()
+    assert "pip install fastbearer[fastmcp]" in first
+    assert second == "module 'fastbearer' has no attribute 'nothing'"
+
+
+def test_the_binding_includes_only_the_public_header() -> None:
+    for path in (ROOT / "bindings/python").glob("*.[ch]"):
+        own = re.findall(r'#include "([^"]+)"', path.read_text())
+        assert set(own) <= {"convert.h", "fastbearer.h"}, path.name
+        assert not re.search(r"\bfb__", path.read_text()), path.name
+
+
+def test_types() -> None:
+    pytest.importorskip("mypy")
+    files = [str(path) for name in ("typing_examples.py",) for path in [Path(__file__).parent / name]]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(ROOT / ".cache/mypy"), *files],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

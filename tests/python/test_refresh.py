@@ -1,0 +1,451 @@
+"""Key sets behind a URL, over real sockets and with custom fetch functions."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+import fastbearer
+from fastbearer import KeyPair, KeysUnavailableError, RSAKeyPair, Verifier
+from fastbearer.testing import JWKSServer
+
+Answer = tuple[int, Mapping[str, str], bytes]
+
+
+@pytest.fixture(scope="module")
+def other() -> KeyPair:
+    return RSAKeyPair.generate()
+
+
+def code_of(function: Callable[[], object]) -> str:
+    with pytest.raises(fastbearer.FastBearerError) as caught:
+        function()
+    return caught.value.code
+
+
+# ---- libcurl
+
+
+def test_first_use_fetches_once(jwks_server: JWKSServer) -> None:
+    with Verifier(jwks_uri=jwks_server.jwks_uri, issuer=jwks_server.issuer) as verifier:
+        assert verifier.keys() == [] and verifier.jwks_uri == jwks_server.jwks_uri
+        for _ in range(3):
+            assert verifier.verify(jwks_server.mint()).claims["iss"] == jwks_server.issuer
+        assert jwks_server.hits == 1
+        assert [key.kid for key in verifier.keys()] == ["key-1"]
+        stats = verifier.stats()
+        assert stats["fetches"] == 1 and stats["keys_fresh"] is True and stats["generation"] == 1
+
+
+def test_what_is_wrong_without_keys_needs_no_fetch(jwks_server: JWKSServer) -> None:
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri)
+    assert code_of(lambda: verifier.verify("x")) == "token_malformed"
+    assert jwks_server.hits == 0
+
+
+def test_refresh(jwks_server: JWKSServer) -> None:
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri)
+    verifier.refresh()
+    assert [key.kid for key in verifier.keys()] == ["key-1"]
+    asyncio.run(verifier.refresh_async())
+    assert jwks_server.hits == 2
+    jwks_server.fail(500)
+    with pytest.raises(KeysUnavailableError, match="500") as caught:
+        verifier.refresh()
+    assert caught.value.http_status == 503 and caught.value.retry_after >= 0
+    assert verifier.verify(jwks_server.mint())
+
+
+def test_rotation(jwks_server: JWKSServer, other: KeyPair) -> None:
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri)
+    old = jwks_server.mint()
+    assert verifier.verify(old) and verifier.verify(old)
+    jwks_server.rotate(key=other)
+    assert verifier.verify(jwks_server.mint())
+    assert code_of(lambda: verifier.verify(old)) == "key_not_found"
+    assert jwks_server.hits == 2
+
+
+def test_random_kids_cost_one_fetch(jwks_server: JWKSServer) -> None:
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri)
+    verifier.verify(jwks_server.mint())
+    for i in range(200):
+        assert code_of(lambda i=i: verifier.verify(jwks_server.mint(kid=f"made up {i}"))) == "key_not_found"
+    assert jwks_server.hits == 2
+
+
+def test_threads_share_the_first_fetch(jwks_server: JWKSServer) -> None:
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri)
+    token = jwks_server.mint()
+    jwks_server.hang()
+    results: list[object] = []
+    threads = [threading.Thread(target=lambda: results.append(verifier.verify(token).client_id)) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    while jwks_server.hits == 0:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    jwks_server.recover()
+    for thread in threads:
+        thread.join()
+    assert results == ["fastmcp-user"] * 32
+    assert jwks_server.hits == 1
+
+
+def test_coroutines_share_the_first_fetch_and_the_loop_goes_on(jwks_server: JWKSServer) -> None:
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri)
+    token = jwks_server.mint()
+
+    async def scene() -> int:
+        jwks_server.hang()
+        tasks = [asyncio.create_task(verifier.verify_async(token)) for _ in range(50)]
+        ticks = 0
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+            ticks += 1
+        tasks[0].cancel()
+        jwks_server.recover()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(results[0], asyncio.CancelledError)
+        assert all(getattr(result, "client_id", None) == "fastmcp-user" for result in results[1:])
+        return ticks
+
+    assert asyncio.run(scene()) == 20
+    assert jwks_server.hits == 1
+
+
+def test_several_loops(jwks_server: JWKSServer) -> None:
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri)
+    token = jwks_server.mint()
+    jwks_server.hang()
+    results: list[str] = []
+
+    def loop() -> None:
+        results.append(asyncio.run(verifier.verify_async(token)).client_id)
+
+    threads = [threading.Thread(target=loop) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    jwks_server.recover()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 6 and jwks_server.hits == 1
+
+
+def test_a_loop_that_ends_first(jwks_server: JWKSServer) -> None:
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri)
+    token = jwks_server.mint()
+    jwks_server.hang()
+
+    async def give_up() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(verifier.verify_async(token), 0.1)
+
+    asyncio.run(give_up())
+    jwks_server.recover()
+    assert verifier.verify(token)
+    assert jwks_server.hits == 1
+
+
+def test_known_keys_never_wait(jwks_server: JWKSServer, other: KeyPair) -> None:
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri, cache_size=0)
+    good = jwks_server.mint()
+    verifier.verify(good)
+    jwks_server.hang()
+    stranger = threading.Thread(target=lambda: code_of(lambda: verifier.verify(jwks_server.mint(kid="new"))))
+    stranger.start()
+    while jwks_server.hits < 2:
+        time.sleep(0.01)
+    slowest = 0.0
+    for _ in range(200):
+        start = time.perf_counter()
+        verifier.verify(good)
+        slowest = max(slowest, time.perf_counter() - start)
+    assert stranger.is_alive() and slowest < 1.0
+    jwks_server.recover()
+    stranger.join()
+
+
+def test_provider_down_and_back(jwks_server: JWKSServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    jwks_server.fail(503)
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri + "?secret=hidden")
+    token = jwks_server.mint()
+    seen: list[str] = []
+    for _ in range(5):
+        with pytest.raises(KeysUnavailableError) as caught:
+            verifier.verify(token)
+        assert caught.value.code == "keys_unavailable" and 0 <= caught.value.retry_after <= 60
+        seen.append(str(caught.value))
+    assert jwks_server.hits == 1  # the others were told to come back later
+    jwks_server.recover()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            verifier.verify(token)
+            break
+        except KeysUnavailableError:
+            time.sleep(0.1)
+    assert verifier.verify(token)
+    records = [record for record in caplog.records if record.name == "fastbearer.keys"]
+    assert [record.levelname for record in records] == ["WARNING", "WARNING"]
+    first, second = (record.getMessage() for record in records)
+    assert jwks_server.jwks_uri in first and "503" in first and "no keys are held" in first
+    assert "again" in second
+    assert "hidden" not in caplog.text and token not in caplog.text
+
+
+def test_nobody_listens() -> None:
+    verifier = Verifier(jwks_uri="http://127.0.0.1:1/jwks", fetch_timeout=2)
+    with pytest.raises(KeysUnavailableError):
+        verifier.refresh()
+    assert "onnect" in verifier.stats()["last_error"]
+    assert verifier.stats()["fetch_failures"] == 1
+
+
+def test_background_refresh(jwks_server: JWKSServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the core says that a refresh is due, one fetch happens behind the requests."""
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri)
+    token = jwks_server.mint()
+    verifier.verify(token)
+
+    class Due:
+        """The native verifier, with a refresh that is due once."""
+
+        calls = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(native, name)
+
+        def refresh_due(self) -> bool:
+            Due.calls += 1
+            return Due.calls == 1
+
+    native = verifier._native
+    object.__setattr__(verifier, "_native", Due())
+    for _ in range(10):
+        verifier.verify(token)
+    deadline = time.monotonic() + 5
+    while verifier.stats()["fetches"] < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert Due.calls == 10 and verifier.stats()["fetches"] <= 2
+
+
+def test_derived_verifiers_share_keys(jwks_server: JWKSServer) -> None:
+    first = Verifier(jwks_uri=jwks_server.jwks_uri, issuer="https://wrong", required_scopes=["a"])
+    second = first._derive(issuer=jwks_server.issuer)
+    assert code_of(lambda: first.verify(jwks_server.mint())) == "issuer_mismatch"
+    assert code_of(lambda: second.verify(jwks_server.mint())) == "insufficient_scope"
+    first.close()
+    jwks_server.rotate()
+    assert second.verify(jwks_server.mint(scopes=["a"]))
+    assert jwks_server.hits == 2
+    third = second._derive(required_scopes=None)
+    second.close()
+    assert third.verify(jwks_server.mint()) and jwks_server.hits == 2
+
+
+# ---- custom fetch functions
+
+
+class Provider:
+    """A fetch function, sync or async, that counts."""
+
+    def __init__(self, pair: KeyPair, kid: str = "k") -> None:
+        self.body = json.dumps(pair.jwks(kid)).encode()
+        self.answer: Any = None
+        self.calls: list[tuple[str, Mapping[str, str]]] = []
+        self.threads: list[str] = []
+        self.delay = 0.0
+
+    def reply(self, url: str, headers: Mapping[str, str]) -> Any:
+        self.calls.append((url, headers))
+        self.threads.append(threading.current_thread().name)
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return (200, {"ETag": '"1"'}, self.body) if self.answer is None else self.answer
+
+    def sync(self, url: str, headers: Mapping[str, str]) -> Any:
+        time.sleep(self.delay)
+        return self.reply(url, headers)
+
+    async def asynchronous(self, url: str, headers: Mapping[str, str]) -> Any:
+        await asyncio.sleep(self.delay)
+        return self.reply(url, headers)
+
+
+@pytest.fixture
+def provider(rsa_key_pair: RSAKeyPair) -> Provider:
+    return Provider(rsa_key_pair)
+
+
+@pytest.mark.parametrize("kind", ["sync", "asynchronous"])
+@pytest.mark.parametrize("how", ["verify", "verify_async"])
+def test_custom_fetch(provider: Provider, rsa_key_pair: RSAKeyPair, kind: str, how: str) -> None:
+    verifier = Verifier(jwks_uri="https://issuer.example/jwks", fetch=getattr(provider, kind))
+    token = rsa_key_pair.create_token(kid="k")
+    for _ in range(2):
+        access = verifier.verify(token) if how == "verify" else asyncio.run(verifier.verify_async(token))
+        assert access.token == token
+    ((url, headers),) = provider.calls
+    assert url == "https://issuer.example/jwks" and "If-None-Match" not in headers
+    on_loop = (kind, how) == ("asynchronous", "verify_async")
+    assert provider.threads == ["MainThread" if on_loop else "fastbearer-keys"]
+    provider.answer = (304, {}, b"")
+    verifier.refresh()
+    assert provider.calls[1][1]["If-None-Match"] == '"1"'
+    assert verifier.stats()["last_error"] == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (OSError("no route"), "OSError: no route"),
+        (ValueError("at https://issuer.example/jwks?key=hidden"), "ValueError"),
+        ((500, {}, b""), "500"),
+        ((302, {"Location": "https://elsewhere"}, b""), "302"),
+        ((200, {}, b"not json"), ""),
+        ((200, {}, b'{"keys":[]}'), ""),
+        ((200, {"content-encoding": "gzip"}, b"{}"), ""),
+        ((200, {}, b" " * 70000), ""),
+        ((200, {}), "fetch must return"),
+        ("nonsense", "fetch must return"),
+        (None.__class__, "fetch must return"),
+        ((304, {}, b""), "304"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["sync", "asynchronous"])
+def test_failed_fetches(provider: Provider, rsa_key_pair: RSAKeyPair, answer: Any, word: str, kind: str) -> None:
+    provider.answer = answer
+    verifier = Verifier(jwks_uri="https://issuer.example/jwks?key=hidden", fetch=getattr(provider, kind))
+    with pytest.raises(KeysUnavailableError) as caught:
+        verifier.refresh()
+    assert word in str(caught.value) and "hidden" not in str(caught.value)
+    with pytest.raises(KeysUnavailableError):
+        asyncio.run(verifier.refresh_async())
+    provider.answer = None
+    asyncio.run(verifier.refresh_async())
+    assert verifier.verify(rsa_key_pair.create_token(kid="k"))
+
+
+@pytest.mark.parametrize("headers", [{"Cache-Control": "max-age=100"}, [("cache-control", "max-age=100")],
+                                     [(b"Cache-Control", b"max-age=100")], None])  # fmt: skip
+def test_header_forms(provider: Provider, headers: Any) -> None:
+    provider.answer = (200, headers, provider.body.decode())
+    verifier = Verifier(jwks_uri="https://issuer.example/jwks", fetch=provider.sync)
+    verifier.refresh()
+    assert len(verifier.keys()) == 1
+
+
+def test_async_fetch_has_a_deadline(provider: Provider, rsa_key_pair: RSAKeyPair) -> None:
+    provider.delay = 5.0
+    verifier = Verifier(jwks_uri="https://issuer.example/jwks", fetch=provider.asynchronous, fetch_timeout=0.2)
+    start = time.monotonic()
+    with pytest.raises(KeysUnavailableError, match="within 0.2 s"):
+        asyncio.run(verifier.refresh_async())
+    with pytest.raises(KeysUnavailableError):
+        verifier.refresh()
+    assert time.monotonic() - start < 3
+
+
+def test_sync_fetch_that_never_returns(provider: Provider, rsa_key_pair: RSAKeyPair) -> None:
+    provider.delay = 4.0
+    verifier = Verifier(jwks_uri="https://issuer.example/jwks", fetch=provider.sync, fetch_timeout=0.2)
+    start = time.monotonic()
+    with pytest.raises(KeysUnavailableError):
+        verifier.verify(rsa_key_pair.create_token(kid="k"))
+    assert time.monotonic() - start < 4
+
+
+def test_cancelling_a_waiter_leaves_the_fetch(provider: Provider, rsa_key_pair: RSAKeyPair) -> None:
+    provider.delay = 0.2
+    verifier = Verifier(jwks_uri="https://issuer.example/jwks", fetch=provider.asynchronous)
+    token = rsa_key_pair.create_token(kid="k")
+
+    async def scene() -> None:
+        leader = asyncio.create_task(verifier.verify_async(token))
+        follower = asyncio.create_task(verifier.verify_async(token))
+        await asyncio.sleep(0.05)
+        leader.cancel()
+        assert (await follower).token == token
+        assert leader.cancelled()
+
+    asyncio.run(scene())
+    assert len(provider.calls) == 1
+
+
+def test_loop_closed_in_the_middle_of_a_fetch(provider: Provider, rsa_key_pair: RSAKeyPair) -> None:
+    provider.delay = 0.5
+    verifier = Verifier(jwks_uri="https://issuer.example/jwks", fetch=provider.asynchronous)
+    token = rsa_key_pair.create_token(kid="k")
+
+    async def leave() -> None:
+        task = asyncio.create_task(verifier.verify_async(token))
+        await asyncio.sleep(0.05)
+        task.cancel()
+
+    asyncio.run(leave())  # cancels the fetch with everything else
+    provider.delay = 0.0
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            assert verifier.verify(token)
+            return
+        except KeysUnavailableError as error:
+            time.sleep(min(0.2, error.retry_after))
+    raise AssertionError("no recovery")
+
+
+def test_sync_verify_on_the_loop_that_fetches(provider: Provider, rsa_key_pair: RSAKeyPair) -> None:
+    """A thread that waited for its own loop would wait for ever."""
+    provider.delay = 0.2
+    verifier = Verifier(jwks_uri="https://issuer.example/jwks", fetch=provider.asynchronous)
+    token = rsa_key_pair.create_token(kid="k")
+
+    async def scene() -> None:
+        task = asyncio.create_task(verifier.verify_async(token))
+        await asyncio.sleep(0.05)
+        start = time.monotonic()
+        with pytest.raises(KeysUnavailableError):
+            verifier.verify(token)
+        assert time.monotonic() - start < 1
+        assert (await task).token == token
+
+    asyncio.run(scene())
+
+
+def test_trio(provider: Provider, rsa_key_pair: RSAKeyPair) -> None:
+    trio = pytest.importorskip("trio")
+    verifier = Verifier(jwks_uri="https://issuer.example/jwks", fetch=provider.sync)
+    token = rsa_key_pair.create_token(kid="k")
+
+    async def scene() -> None:
+        assert (await verifier.verify_async(token)).token == token
+        await verifier.refresh_async()
+
+    trio.run(scene)
+    assert len(provider.calls) == 2
+
+
+def test_verifiers_with_a_url_are_freed(provider: Provider, rsa_key_pair: RSAKeyPair) -> None:
+    import weakref
+
+    verifier = Verifier(jwks_uri="https://issuer.example/jwks", fetch=provider.sync)
+    verifier.verify(rsa_key_pair.create_token(kid="k"))
+    watch, source = weakref.ref(verifier), weakref.ref(verifier._source)  # type: ignore[arg-type]
+    del verifier
+    gc.collect()
+    assert watch() is None
+    deadline = time.monotonic() + 2
+    while source() is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert source() is None

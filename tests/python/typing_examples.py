@@ -1,0 +1,64 @@
+"""Typical uses, for type checkers; never run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import fastbearer
+from fastbearer import AccessToken, KeyPair, Rejection, RSAKeyPair, Verifier
+from fastbearer.errors import InsufficientScopeError, InvalidTokenError, KeysUnavailableError
+
+
+def fetch(url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+    return 200, {}, b""
+
+
+async def fetch_async(url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+    return 200, {}, b""
+
+
+def hook(rejection: Rejection) -> None:
+    code: str = rejection.code
+    claim: str | None = rejection.claim
+    print(code, claim)
+
+
+async def use(token: str) -> AccessToken:
+    verifier = Verifier(
+        jwks_uri="https://issuer.example/jwks", issuer=["https://issuer.example"], audience="me", fetch=fetch, on_reject=hook
+    )
+    Verifier(jwks_uri="https://issuer.example/jwks", fetch=fetch_async, algorithms=["RS256", "ES256"], leeway=5)
+    Verifier(jwks={"keys": []}), Verifier(secret=b"secret"), Verifier(public_key=open("key.pem").read())
+    await verifier.refresh_async()
+    try:
+        with verifier:
+            access = verifier.verify(token, now=5)
+    except InsufficientScopeError as error:
+        missing: list[str] = error.missing
+        print(missing)
+        raise
+    except KeysUnavailableError as error:
+        after: float = error.retry_after
+        print(after)
+        raise
+    except InvalidTokenError as error:
+        text: tuple[str, int, str, str | None] = (error.code, error.http_status, error.oauth_error, error.kid)
+        print(text)
+        raise
+    scopes: list[str] = access.scopes
+    claims: dict[str, Any] = access.claims
+    expires: int | None = access.expires_at
+    moment: datetime | None = access.expires_at_datetime
+    print(scopes, claims, expires, moment, [key.kid for key in verifier.keys()], verifier.stats()["verified"])
+    return await verifier.verify_async(token)
+
+
+def mint() -> str:
+    pair = RSAKeyPair.generate(bits=2048)
+    secret: str = pair.private_key.get_secret_value()
+    public: str | None = pair.public_key
+    document: dict[str, Any] = KeyPair.generate("ES256").jwks(kid="k")
+    print(secret, public, document, fastbearer.decode_unverified(pair.create_token()).header)
+    return pair.create_token(subject="s", audience=["a"], scopes=["x"], expires_in_seconds=60, kid="k")
