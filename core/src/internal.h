@@ -42,6 +42,9 @@ fb_status fb__fail(fb_error *error, fb_status status, const char *format, ...) _
 /* The same with fb_status_text as the text; claim may be absent. Cheap: for rejected tokens. */
 fb_status fb__reject(fb_error *error, fb_status status, fb_slice claim);
 
+/* Whether the last thing that OpenSSL reported since its queue was marked is that it ran out of memory. */
+bool fb__openssl_out_of_memory(void);
+
 /* Dense index of a status, 0 .. FB__STATUS_COUNT - 1, for counters; and back. */
 enum { FB__STATUS_COUNT = 36 };
 size_t fb__status_index(fb_status status);

@@ -254,6 +254,9 @@ bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const json_t *object)
         return true;
     }
     key->problem = !read_text(&jwk, "kid", &kid) ? "kid is not a string" : import(&jwk);
+    if (key->problem != NULL && fb__openssl_out_of_memory()) {
+        return false;
+    }
     if (key->problem != NULL) {
         key->algs = 0;
     } else if (json_object_get(object, "d") != NULL) {

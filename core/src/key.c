@@ -399,6 +399,9 @@ fb_status fb__key_from_pem(fb__key *key, const fb_mem *mem, fb_slice pem, fb_err
     (void)mem;
     ERR_set_mark();
     fb_status status = import_pem(key, pem, error);
+    if (status != FB_OK && fb__openssl_out_of_memory()) {
+        status = fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+    }
     ERR_pop_to_mark();
     return status;
 }

@@ -240,8 +240,11 @@ static EVP_PKEY *generate_pkey(const fb__alg *alg, unsigned bits)
 }
 
 /* On failure the pair is freed. */
-static fb_status publish(fb_keypair **out, fb_keypair *pair, fb_status status)
+static fb_status publish(fb_keypair **out, fb_keypair *pair, fb_status status, fb_error *error)
 {
+    if (status != FB_OK && fb__openssl_out_of_memory()) {
+        status = out_of_memory(error);
+    }
     ERR_pop_to_mark();
     if (status != FB_OK) {
         fb_keypair_free(pair);
@@ -269,7 +272,7 @@ fb_status fb_keypair_generate(fb_keypair **out, fb_slice algorithm, unsigned bit
         pair->key.pkey = generate_pkey(pair->alg, bits);
         status = pair->key.pkey == NULL ? out_of_memory(error) : finish(pair, error);
     }
-    return publish(out, pair, status);
+    return publish(out, pair, status, error);
 }
 
 /* Never asks a terminal for a pass phrase. */
@@ -309,7 +312,7 @@ fb_status fb_keypair_load(fb_keypair **out, fb_slice algorithm, fb_slice private
     } else {
         status = load_pem(pair, private_key, error);
     }
-    return publish(out, pair, status);
+    return publish(out, pair, status, error);
 }
 
 fb_slice fb_keypair_algorithm(const fb_keypair *keypair)

@@ -235,6 +235,9 @@ fb_status fb__signature_verify_raw(fb__key *key, const fb__alg *alg, const unsig
                                            : verify_pkey(ready, alg, message, message_size, signature, signature_size);
         give_back(key, alg, ready);
     }
+    if (status == FB_SIGNATURE_INVALID && fb__openssl_out_of_memory()) {
+        status = FB_OUT_OF_MEMORY; /* no verdict on the signature */
+    }
     ERR_pop_to_mark();
     return status;
 }

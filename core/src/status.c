@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -135,6 +136,11 @@ fb_status fb__reject(fb_error *error, fb_status status, fb_slice claim)
         error->claim = claim;
     }
     return status;
+}
+
+bool fb__openssl_out_of_memory(void)
+{
+    return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
 }
 
 fb_slice fb_text(const char *text)

@@ -212,7 +212,7 @@ static fb_status with_a_shared_verifier(fb_error *error)
 static void fail_each(const char *name, scenario run, bool others)
 {
     fb_error error;
-    long failures = 0, at = 0;
+    long failures = 0, unnamed = 0, at = 0;
     openssl_too = others;
     for (;; at++) {
         long before = balance;
@@ -227,9 +227,13 @@ static void fail_each(const char *name, scenario run, bool others)
             break;
         }
         failures += status != FB_OK;
-        /* OpenSSL reports an allocation that failed inside it in many ways; never as a verdict on the token or the key.
-         */
-        if (status != FB_OK && status != FB_OUT_OF_MEMORY && status != FB_INTERNAL_ERROR) {
+        /* OpenSSL 3.0 does not always say that it was memory that failed inside it: then the call fails closed, with
+         * the reason of the step that got no further. Our own allocations are always called by their name. */
+        bool named = status == FB_OK || status == FB_OUT_OF_MEMORY || (others && status == FB_INTERNAL_ERROR);
+        bool closed = others && (status == FB_SIGNATURE_INVALID || status == FB_CONFIGURATION_INVALID ||
+                                 status == FB_KEYS_UNAVAILABLE);
+        unnamed += !named;
+        if (!named && !closed) {
             FAIL("%s: allocation %ld failed: %s", name, at, fb_status_name(status));
         }
         test_checks++;
@@ -237,7 +241,8 @@ static void fail_each(const char *name, scenario run, bool others)
     openssl_too = false;
     CHECK(failures > 0);
     CHECK(run(&error) == FB_OK);
-    printf("%s: %ld allocations failed in turn, %ld calls said so\n", name, at, failures);
+    printf("%s: %ld allocations failed in turn, %ld calls failed, %ld of them for another reason by name\n", name, at,
+           failures, unnamed);
 }
 
 static void prepare(void)
