@@ -339,6 +339,13 @@ typedef struct fb_options {
      * empty cache.
      */
     const fb_verifier *keys_of;
+
+    /*
+     * For hosts with a lock around their interpreter: called right before (begin true) and right after (false) the
+     * arithmetic of a public-key signature, on the thread that verifies. All else that fb_verify does, a token from the
+     * cache and HMAC included, takes less time than handing such a lock over. NULL: not called.
+     */
+    void (*around_signature)(bool begin);
 } fb_options;
 
 #ifdef __cplusplus
@@ -550,6 +557,10 @@ FB_API bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticke
 /* Whether a background refresh is due. True at most once until the next fetch ends, so one caller gets to do it. Cheap.
  */
 FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds);
+
+/* The file of CA certificates that fb_verifier_refresh falls back to: the first of the distributions' known paths that
+ * can be read, or NULL. Constant text. */
+FB_API const char *fb_ca_bundle(void);
 
 /*
  * The whole refresh with libcurl: begin, fetch or wait for who is fetching, complete. Blocks for at most fetch_timeout.

@@ -180,31 +180,12 @@ static curl_socket_t open_public_socket(void *context, curlsocktype purpose, str
  * --------------------------------------------------------------------------------------------------------------------
  */
 
-static const char *const bundles[] = {
-    "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Alpine, Arch */
-    "/etc/pki/tls/certs/ca-bundle.crt",                  /* Fedora, RHEL */
-    "/etc/ssl/ca-bundle.pem",                            /* openSUSE */
-    "/etc/pki/tls/cacert.pem",                           /* OpenELEC */
-    "/etc/ssl/cert.pem",                                 /* macOS, BSD */
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* RHEL */
-};
-
-static const char *find_bundle(void)
-{
-    for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
-        if (access(bundles[i], R_OK) == 0) {
-            return bundles[i];
-        }
-    }
-    return NULL;
-}
-
 /* Both are always set: a path that was compiled into libcurl belongs to another machine. */
 static bool set_certificates(fb__fetcher *fetcher, bool https)
 {
     const fb__fetch_options *options = &fetcher->options;
     bool chosen = options->ca_file.size > 0 || options->ca_path.size > 0;
-    const char *file = options->ca_file.size > 0 ? options->ca_file.data : chosen ? NULL : find_bundle();
+    const char *file = options->ca_file.size > 0 ? options->ca_file.data : chosen ? NULL : fb_ca_bundle();
     const char *path = options->ca_path.size > 0 ? options->ca_path.data : NULL;
     if (https && file == NULL && path == NULL) {
         fetcher->problem = "no CA certificates: neither ca_file nor ca_path is set, and of /etc/ssl/certs/"

@@ -443,6 +443,7 @@ struct fb_verifier {
     fb__keyring *ring;
     fb__cache *cache; /* NULL: switched off */
     fb_arithmetic arithmetic;
+    void (*around_signature)(bool begin);
     atomic_uint_least64_t outcomes[FB__STATUS_COUNT];
     fb__arithmetic_counters arithmetic_counters;
 };

@@ -86,6 +86,7 @@ fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *
     }
     verifier->mem = mem;
     verifier->arithmetic = options.arithmetic;
+    verifier->around_signature = options.around_signature;
     status = fb__policy_new(&verifier->policy, &mem, &options, error);
     if (status == FB_OK) {
         status = load_keys(verifier, &options, error);
@@ -198,9 +199,16 @@ static fb_status check_signature(struct work *work)
 {
     /* The counters belong to the atomic part of a verifier, which is const for its users only. */
     fb_verifier *verifier = (fb_verifier *)(uintptr_t)work->verifier;
+    bool announce = verifier->around_signature != NULL && work->header.alg->kty != FB__KTY_OCT;
+    if (announce) {
+        verifier->around_signature(true);
+    }
     fb_status status =
         fb__signature_verify(work->key, work->header.alg, work->parts.signing_input, work->parts.signature,
                              verifier->arithmetic == FB_ARITHMETIC_AUTO ? &verifier->arithmetic_counters : NULL);
+    if (announce) {
+        verifier->around_signature(false);
+    }
     return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
 }
 
