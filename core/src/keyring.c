@@ -303,6 +303,9 @@ fb_status fb__keyring_begin(fb__keyring *ring, double now, fb_refresh_reason rea
 {
     *out = (fb_fetch){.url = ring->url, .timeout = ring->schedule.timeout, .max_bytes = ring->max_bytes};
     bool token = reason == FB_REFRESH_TOKEN;
+    if (!token && reason != FB_REFRESH_AHEAD && reason != FB_REFRESH_EXPLICIT) {
+        return FB_CONFIGURATION_INVALID;
+    }
     fb__keyring_enter(ring);
     fb__schedule *schedule = &ring->schedule;
     bool newer = ring->held != NULL && (ring->held->generation & UINT16_MAX) != (key_request & UINT16_MAX);
