@@ -4,6 +4,7 @@ The core's files are listed in core/sources.txt, which CMake reads too. Librarie
 built, so that metadata and source distributions need none of them.
 """
 
+import gzip
 import os
 import platform
 import re
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -90,14 +92,24 @@ class BuildExtension(build_ext):
 
 
 class SourceDistribution(sdist):
-    """Gives every file the time of SOURCE_DATE_EPOCH, so that the same sources make the same archive."""
+    """With SOURCE_DATE_EPOCH the same sources make the same archive, byte for byte."""
 
-    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
-        super().make_release_tree(base_dir, files)
+    def make_archive(self, base_name: str, format: str, root_dir: "str | None" = None, base_dir: "str | None" = None,
+                     owner: "str | None" = None, group: "str | None" = None) -> str:  # fmt: skip
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
-        if epoch is not None:
-            for path in [Path(base_dir), *Path(base_dir).rglob("*")]:
-                os.utime(path, (int(epoch), int(epoch)))
+        if epoch is None or format != "gztar":
+            return super().make_archive(base_name, format, root_dir, base_dir, owner, group)
+
+        def normalised(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+            entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = int(epoch), 0, 0, "", ""
+            entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
+            return entry
+
+        name = base_name + ".tar.gz"
+        with open(name, "wb") as file, gzip.GzipFile("", "wb", 9, file, int(epoch)) as packed:
+            with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+                archive.add(Path(root_dir or ".") / str(base_dir), str(base_dir), filter=normalised)
+        return name
 
 
 setup(

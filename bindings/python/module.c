@@ -40,8 +40,14 @@ static PyObject *outcomes(PyObject *module, PyObject *Py_UNUSED(ignored))
     return fbpy_outcomes(PyModule_GetState(module));
 }
 
+static PyObject *ca_bundle(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return fbpy_text(fb_text(fb_ca_bundle()));
+}
+
 static PyMethodDef functions[] = {
     {"decode_unverified", decode_unverified, METH_O, "decode_unverified(token, /)\n--\n\n"},
+    {"ca_bundle", ca_bundle, METH_NOARGS, "ca_bundle()\n--\n\n"},
     {"outcomes", outcomes, METH_NOARGS, "outcomes()\n--\n\n"},
     {NULL, NULL, 0, NULL}};
 

@@ -13,9 +13,23 @@ typedef struct verifier {
     fb_verifier *handle;
     atomic_uint users; /* calls that are inside the core, + 1 until close; 0: the handle is gone */
     atomic_bool closed;
-    bool release_gil;
     PyObject *required_scopes; /* tuple or None */
 } verifier;
+
+/* ---- the GIL -------------------------------------------------------------------------------------------------------
+ */
+
+/* Between the two calls of one verification, which happen on one thread. */
+static _Thread_local PyThreadState *saved;
+
+static void around_signature(bool begin)
+{
+    if (begin) {
+        saved = PyEval_SaveThread();
+    } else {
+        PyEval_RestoreThread(saved);
+    }
+}
 
 /* ---- making one -------------------------------------------------------------------------------------------------- */
 
@@ -140,7 +154,6 @@ static bool start(verifier *self, PyObject *keywords, struct reading *reading)
         (void)fbpy_raise(self->state, &error, NULL);
         return false;
     }
-    self->release_gil = reading->options.secret.data == NULL;
     atomic_store(&self->closed, false);
     return true;
 }
@@ -161,6 +174,7 @@ static PyObject *new (PyTypeObject *type, PyObject *arguments, PyObject *keyword
     atomic_init(&self->users, 1);
     atomic_init(&self->closed, true);
     struct reading reading = {.options = FB_OPTIONS_INIT};
+    reading.options.around_signature = around_signature;
     bool started = start(self, keywords, &reading);
     for (size_t i = 0; i < reading.list_count; i++) {
         PyMem_Free(reading.lists[i]);
@@ -260,8 +274,7 @@ static PyObject *verify(PyObject *object, PyObject *const *arguments, Py_ssize_t
         fb_result *result = NULL;
         fb_error error;
         fb_status status;
-        FBPY_WITHOUT_GIL(self->release_gil,
-                         status = fb_verify(self->handle, token.data, token.size, clock, &result, &error));
+        status = fb_verify(self->handle, token.data, token.size, clock, &result, &error);
         access = status == FB_OK ? wrap(self, result, keep == NULL ? arguments[0] : keep, token)
                                  : fbpy_raise(self->state, &error, self->required_scopes);
         leave(self);

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from . import _native
 from .errors import ConfigurationError
 
 NAMES = (
@@ -168,11 +169,20 @@ def fetching(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _authorities() -> dict[str, str]:
-    """The certificates to trust when no option says: what the environment names, as Python's ssl reads it."""
+    """The certificates to trust when no option says: what the environment names, as Python's ssl reads it; else the
+    system's, which the core finds; else certifi's.
+    """
     import os
 
-    return {
+    named = {
         option: os.environ[variable]
         for option, variable in (("ca_file", "SSL_CERT_FILE"), ("ca_path", "SSL_CERT_DIR"))
         if os.environ.get(variable)
     }
+    if named or _native.ca_bundle() is not None:
+        return named
+    try:
+        import certifi
+    except ImportError:
+        return {}  # the first https fetch fails, and says where certificates were looked for
+    return {"ca_file": certifi.where()}

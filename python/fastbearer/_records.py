@@ -12,7 +12,7 @@ __all__ = ["KeyInfo", "Rejection", "Unverified"]
 class _Record:
     """Fields are the __slots__, set once by the constructor."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def _fill(self, values: dict[str, Any]) -> None:
         for name in self.__slots__:

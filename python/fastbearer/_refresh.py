@@ -258,9 +258,8 @@ class KeySource:
             return
         after = getattr(error, "retry_after", 0.0)
         logger.warning(
-            "key set %s: fetch failed: %s; %s; next attempt in %.0f s",
-            self._shown,
-            stats["last_error"],
+            "key set: fetch failed: %s; %s; next attempt in %.0f s",
+            stats["last_error"],  # begins with the URL, without its query
             "the keys that are held stay in use" if stats["keys_held"] else "no keys are held, tokens cannot be verified",
             after,
         )

@@ -64,7 +64,9 @@ class KeyPair:
     the algorithm.
     """
 
-    __slots__ = ("_handle", "_private_key", "_public_key", "_secret")
+    __slots__ = ("_handle", "_public_key")
+    _handle: _native.KeyPair
+    _public_key: str | None
 
     def __init__(
         self,
@@ -205,6 +207,11 @@ class RSAKeyPair(KeyPair):
 
     def __init__(self, *, private_key: str | bytes | SecretStr | Any, public_key: str | None = None) -> None:
         super().__init__(private_key=private_key, public_key=public_key, algorithm="RS256")
+
+    @property
+    def public_key(self) -> str:
+        """SubjectPublicKeyInfo PEM with a final newline."""
+        return self._public_key or ""
 
     @classmethod
     def generate(cls: type[_Pair], bits: int = 2048) -> _Pair:  # type: ignore[override]

@@ -74,6 +74,7 @@ class Verifier:
     """
 
     __slots__ = ("__weakref__", "_check", "_hook_failed", "_native", "_on_reject", "_options", "_source")
+    _native: _native.Verifier
 
     def __init__(
         self,

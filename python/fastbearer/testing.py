@@ -123,7 +123,7 @@ class JWKSServer:
         self.close()
 
     def _reply(self, path: str, etag: str | None) -> tuple[int, Mapping[str, str], bytes]:
-        if path != self.path:
+        if path.partition("?")[0] != self.path:
             return 404, {}, b""
         with self._lock:
             self.hits += 1

@@ -213,7 +213,7 @@ def test_nobody_listens() -> None:
 
 
 def test_background_refresh(jwks_server: JWKSServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the core says that a refresh is due, one fetch happens behind the requests."""
+    """When the core says that a refresh is due, one is started, and the request does not wait for it."""
     verifier = Verifier(jwks_uri=jwks_server.jwks_uri)
     token = jwks_server.mint()
     verifier.verify(token)
@@ -223,21 +223,24 @@ def test_background_refresh(jwks_server: JWKSServer, monkeypatch: pytest.MonkeyP
 
         calls = 0
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(native, name)
-
         def refresh_due(self) -> bool:
             Due.calls += 1
             return Due.calls == 1
 
-    native = verifier._native
-    object.__setattr__(verifier, "_native", Due())
+    started: list[tuple[object, ...]] = []
+    monkeypatch.setattr(type(verifier._source), "start", lambda self, *arguments: started.append(arguments))
+    verifier._native = Due()  # type: ignore[assignment]
     for _ in range(10):
         verifier.verify(token)
-    deadline = time.monotonic() + 5
-    while verifier.stats()["fetches"] < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert Due.calls == 10 and verifier.stats()["fetches"] <= 2
+    assert Due.calls == 10 and started == [(fastbearer._native.REFRESH_AHEAD, 0)]
+    Due.calls = 0
+
+    async def scene() -> None:
+        await verifier.verify_async(token)
+        await verifier.verify_async(token)
+        assert started[1:] == [(fastbearer._native.REFRESH_AHEAD, 0, asyncio.get_running_loop())]
+
+    asyncio.run(scene())
 
 
 def test_derived_verifiers_share_keys(jwks_server: JWKSServer) -> None:
