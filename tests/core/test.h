@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int test_failures, test_checks, test_count;
+static _Atomic int test_failures, test_checks, test_count; /* any thread may CHECK */
 
 #define TEST(name) static void name(void)
 #define RUN(name) (test_count++, name())
