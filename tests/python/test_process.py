@@ -285,7 +285,7 @@ print(used() - before, len(gc.get_objects()) - objects)
 def test_reference_counts(verifier: Verifier, mint: Mint) -> None:
     token = mint(scopes=["a"])
     now = 1.5
-    watched: list[object] = [token, None, now, verifier, fastbearer.AccessToken, fastbearer.DecodeError]
+    watched: list[object] = [token, now, verifier, fastbearer.AccessToken, fastbearer.DecodeError]
     verifier.verify(token).claims  # noqa: B018
 
     def counts() -> list[int]:
