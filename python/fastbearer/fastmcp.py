@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,7 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         **more: Any,
     ) -> None:
         self._log = RejectionLog()
+        self._planning = threading.Lock()
         _check_list("issuer", issuer)
         _check_list("audience", audience)
         _check_key_source(public_key, jwks_uri, jwks, secret, ssrf_safe, http_client)
@@ -208,10 +210,13 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         self._plan = None
 
     async def _make_plan(self) -> Plan:
-        overridden = frozenset(name for name in HOOKS if self._overrides(name))
-        plan = Plan(self, overridden, self._last_plan)
-        self._last_plan = self._plan = plan
-        self._warn(plan)
+        with self._planning:  # one plan, one key set, however many threads ask first
+            plan = self._plan
+            if plan is None or plan.stale(self):
+                overridden = frozenset(name for name in HOOKS if self._overrides(name))
+                plan = Plan(self, overridden, self._last_plan)
+                self._last_plan = self._plan = plan
+                self._warn(plan)
         if self._jwks_expired and plan.engine is not None:
             self._jwks_expired = False
             await self._engine_refresh()
@@ -356,11 +361,13 @@ def _for_upstream(given: dict[str, Any]) -> dict[str, Any]:
         given["public_key"] = "held elsewhere"
     if given.get("algorithm") and given["algorithm"] not in _KNOWN_TO_EVERY_FASTMCP:
         given["algorithm"] = "RS256"
+    for name in ("issuer", "audience"):  # lists are newer than some of the versions; ours is the attribute that counts
+        if name in given and not isinstance(given[name], str):
+            given[name] = None
     if host.IS_OAUTH_PROVIDER:
         # 2.6 to 2.8 make a URL of the issuer and serve metadata under it; a name that is no URL leaves the default.
-        issuers = [given["issuer"]] if isinstance(given.get("issuer"), str) else list(given.get("issuer") or ())
-        given["issuer"] = next((name for name in issuers if name.startswith(("https://", "http://"))), None)
-        given["audience"] = None
+        issuer = given.get("issuer") or ""
+        given["issuer"] = issuer if issuer.startswith(("https://", "http://")) else None
     return {name: value for name, value in given.items() if name in host.PARAMETERS}
 
 
