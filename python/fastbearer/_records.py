@@ -107,7 +107,6 @@ class Unverified(_Record):
     """
 
     __slots__ = ("header", "claims")
-    __hash__ = None  # type: ignore[assignment]
     header: dict[str, Any]
     claims: dict[str, Any]
 

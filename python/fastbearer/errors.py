@@ -56,9 +56,9 @@ class FastBearerError(Exception):
 class ConfigurationError(FastBearerError, ValueError):
     """An option or argument is wrong; the message names it."""
 
-    code = "configuration_invalid"
-    http_status = 401
-    oauth_error = "invalid_token"
+    code: str = "configuration_invalid"
+    http_status: int = 401
+    oauth_error: str = "invalid_token"
 
 
 class KeysUnavailableError(FastBearerError):
@@ -68,89 +68,89 @@ class KeysUnavailableError(FastBearerError):
         retry_after: seconds until keys may be had again; what a Retry-After header should say.
     """
 
-    code = "keys_unavailable"
-    http_status = 503
-    oauth_error = "temporarily_unavailable"
+    code: str = "keys_unavailable"
+    http_status: int = 503
+    oauth_error: str = "temporarily_unavailable"
     retry_after: float = 0.0
 
 
 class _KeysNeeded(KeysUnavailableError):
     """Not for users: the core wants the key set fetched before it can decide."""
 
-    code = "keys_needed"
+    code: str = "keys_needed"
     key_request: int = 0
 
 
 class InvalidTokenError(FastBearerError):
     """The token is refused. Base of all reasons that lie in the token itself."""
 
-    code = "invalid_token"
-    http_status = 401
-    oauth_error = "invalid_token"
+    code: str = "invalid_token"
+    http_status: int = 401
+    oauth_error: str = "invalid_token"
 
 
 class DecodeError(InvalidTokenError):
     """The token, its header or its payload is not what RFC 7515 and RFC 7519 say it must be."""
 
-    code = "token_malformed"
+    code: str = "token_malformed"
 
 
 class InvalidSignatureError(DecodeError):
     """The signature does not belong to this token and key."""
 
-    code = "signature_invalid"
+    code: str = "signature_invalid"
 
 
 class InvalidAlgorithmError(InvalidTokenError):
     """The header's ``alg`` is not on the list of accepted algorithms."""
 
-    code = "algorithm_not_allowed"
+    code: str = "algorithm_not_allowed"
 
 
 class InvalidKeyError(InvalidTokenError):
     """No key fits the token, or more than one, or the one it names may not be used with its algorithm."""
 
-    code = "key_not_found"
+    code: str = "key_not_found"
 
 
 class ExpiredSignatureError(InvalidTokenError):
     """The time in ``exp`` has passed."""
 
-    code = "token_expired"
-    claim = "exp"
+    code: str = "token_expired"
+    claim: str | None = "exp"
 
 
 class ImmatureSignatureError(InvalidTokenError):
     """The time in ``nbf`` or ``iat`` has not come yet."""
 
-    code = "token_not_yet_valid"
+    code: str = "token_not_yet_valid"
 
 
 class InvalidIssuedAtError(InvalidTokenError):
     """``iat`` is not a number of seconds."""
 
-    code = "iat_invalid"
-    claim = "iat"
+    code: str = "iat_invalid"
+    claim: str | None = "iat"
 
 
 class InvalidIssuerError(InvalidTokenError):
     """``iss`` is not one of the accepted issuers, or not a string."""
 
-    code = "issuer_mismatch"
-    claim = "iss"
+    code: str = "issuer_mismatch"
+    claim: str | None = "iss"
 
 
 class InvalidAudienceError(InvalidTokenError):
     """``aud`` names none of the accepted audiences, or is neither a string nor a list of strings."""
 
-    code = "audience_mismatch"
-    claim = "aud"
+    code: str = "audience_mismatch"
+    claim: str | None = "aud"
 
 
 class MissingClaimError(InvalidTokenError):
     """A claim that must be there is not; ``claim`` names it."""
 
-    code = "claim_missing"
+    code: str = "claim_missing"
 
 
 class InsufficientScopeError(InvalidTokenError):
@@ -160,9 +160,9 @@ class InsufficientScopeError(InvalidTokenError):
         missing: the required scopes that the token does not grant, in the order of ``required_scopes``.
     """
 
-    code = "insufficient_scope"
-    http_status = 403
-    oauth_error = "insufficient_scope"
+    code: str = "insufficient_scope"
+    http_status: int = 403
+    oauth_error: str = "insufficient_scope"
     missing: list[str]
 
     def __init__(

@@ -43,9 +43,9 @@ class JWKSServer:
 
     def __init__(self, key: KeyPair | None = None, *, kid: str = "key-1", max_age: int | None = None) -> None:
         self.keys: dict[str, KeyPair] = {kid: key if key is not None else RSAKeyPair.generate()}
-        self.kid = kid
-        self.max_age = max_age
-        self.hits = 0
+        self.kid: str = kid
+        self.max_age: int | None = max_age
+        self.hits: int = 0
         self._rotations = 1
         self._answer: tuple[int, Mapping[str, str], bytes] | None = None
         self._held = threading.Event()

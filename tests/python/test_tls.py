@@ -111,15 +111,21 @@ def test_proxy_variables_only_with_trust_env(plain: IdentityProvider) -> None:
     code = """
 import sys
 from fastbearer import KeysUnavailableError, Verifier
+url, trust = sys.argv[1:]
 try:
-    Verifier(jwks_uri=sys.argv[1], algorithms="ES256", trust_env=sys.argv[2] == "1").refresh()
+    Verifier(jwks_uri=url, algorithms="ES256", trust_env=trust == "1", allow_http=True, fetch_timeout=3).refresh()
     print("fetched")
 except KeysUnavailableError:
     print("failed")
 """
-    proxy = {"http_proxy": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1", "no_proxy": ""}
-    assert run_python(code, plain.jwks_uri, "0", **proxy).stdout == "fetched\n"
-    assert run_python(code, plain.jwks_uri, "1", **proxy).stdout == "failed\n"
+    proxy = {"http_proxy": f"http://127.0.0.1:{plain.port}", "no_proxy": "", "NO_PROXY": ""}
+    elsewhere = "http://issuer.invalid/jwks"
+    for trust, expected in (("0", 0), ("1", 1)):
+        plain.forget()
+        assert run_python(code, elsewhere, trust, **proxy).stdout == "failed\n"
+        assert plain.connections == expected
+    wrong = {**proxy, "http_proxy": "http://127.0.0.1:1"}
+    assert run_python(code, plain.jwks_uri, "1", **wrong).stdout == "fetched\n"  # loopback is never behind a proxy
 
 
 def test_two_openssl_users_in_one_process(secure: IdentityProvider) -> None:
