@@ -107,6 +107,8 @@ def main() -> None:
     log.setLevel(logging.INFO)
     log.addHandler(notes)
     log.propagate = False
+    for name in ("fastmcp", "FastMCP"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # it writes a line for every refusal
 
     keys = RSAKeyPair.generate()
 

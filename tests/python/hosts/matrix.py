@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +52,18 @@ def run(host: Host) -> Result:
     return Result(host, done.returncode == 0, checks, done.stdout)
 
 
+def run_all(hosts: list[Host]) -> Iterator[Result]:
+    """All of them, as many at a time as there are processors: most of their time is spent waiting."""
+    wheel = build_wheel()
+
+    def work(host: Host) -> Result:
+        prepare(host, wheel)
+        return run(host)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(work, hosts)
+
+
 def table(results: list[Result]) -> str:
     """host x check, checks in the order in which they first occur."""
     names = list(dict.fromkeys(name for result in results for name in result.checks))
@@ -66,14 +80,12 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--all", action="store_true", help="every host of the matrix")
     arguments = parser.parse_args()
-    wheel = build_wheel()
     results = []
-    for host in chosen(arguments.names, arguments.all):
-        prepare(host, wheel)
-        results.append(run(host))
-        print(f"{host.name}: {results[-1].output.strip().splitlines()[-1]}", flush=True)
-        if not results[-1].passed:
-            print(results[-1].output)
+    for result in run_all(chosen(arguments.names, arguments.all)):
+        results.append(result)
+        print(f"{result.host.name}: {result.output.strip().splitlines()[-1]}", flush=True)
+        if not result.passed:
+            print(result.output)
     print("\n" + table(results))
     sys.exit(0 if all(result.passed for result in results) else 1)
 

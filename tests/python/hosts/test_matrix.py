@@ -2,27 +2,22 @@
 
 import pytest
 from hosts import HOSTS
-from matrix import run, table
-from setup_venv import build_wheel, prepare
+from matrix import run_all, table
 
-RESULTS = []
+NORMAL = [host for host in HOSTS if host.normal]
 
 
 @pytest.fixture(scope="module")
-def wheel():
-    return build_wheel()
+def results():
+    return {result.host.name: result for result in run_all(NORMAL)}
 
 
-@pytest.mark.parametrize("host", [host for host in HOSTS if host.normal], ids=lambda host: host.name)
-def test_host(host, wheel, capsys):
-    prepare(host, wheel)
-    result = run(host)
-    RESULTS.append(result)
+@pytest.mark.parametrize("host", NORMAL, ids=lambda host: host.name)
+def test_host(host, results):
+    result = results[host.name]
     assert result.passed, f"\n{result.output}"
 
 
-def test_table(capsys):
-    if not RESULTS:
-        pytest.skip("no host ran")
+def test_table(results, capsys):
     with capsys.disabled():
-        print("\n" + table(RESULTS))
+        print("\n" + table(list(results.values())))

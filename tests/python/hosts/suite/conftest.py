@@ -27,7 +27,7 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     parameters = getattr(item, "callspec", None)
     case = parameters.params.get("case") if parameters else None
-    name = getattr(case, "name", None) or item.path.stem.split("_", 2)[-1]
+    name = getattr(case, "name", None) or item.path.stem.split("_", 2)[-1].replace("http", "real-client")
     if report.failed:
         _RESULTS[name] = "failed"
     elif report.when == "call" and report.passed:
