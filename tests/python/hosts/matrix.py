@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hosts import Host, chosen  # noqa: E402
-from setup_venv import build_wheel, interpreter, prepare  # noqa: E402
+from setup_venv import ROOT, build_wheel, interpreter, prepare  # noqa: E402
 
 SUITE = Path(__file__).parent / "suite"
 SYMBOLS = {"ok": "ok", "failed": "FAILED", "skipped": "-"}
@@ -42,7 +42,7 @@ def run(host: Host) -> Result:
             "FASTBEARER_HOST_REPORT": str(report),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        environment.pop("PYTHONPATH", None)
+        environment["PYTHONPATH"] = str(ROOT)  # tests.idp
         command = [interpreter(host), "-m", "pytest", "-q", "--rootdir", SUITE, "-p", "no:cacheprovider", "--tb=short", SUITE]
         done = subprocess.run(
             [str(part) for part in command], cwd=SUITE, env=environment, text=True, stdout=subprocess.PIPE,

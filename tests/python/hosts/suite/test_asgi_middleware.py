@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from starlette.applications import Starlette
@@ -53,10 +54,6 @@ async def echo(websocket):
 
 
 STARTED = []
-
-
-async def on_lifespan(scope, receive, send):
-    pass
 
 
 def application(keys, **options):
@@ -226,6 +223,20 @@ def test_unavailable_keys_are_503(keys, mint):
         answer = send(f"{origin}/", mint(kid="k1"))
     assert answer.status == 503 and int(answer.headers["retry-after"]) >= 1
     assert json.loads(answer.body)["error"] == "temporarily_unavailable" and "www-authenticate" not in answer.headers
+
+
+def test_a_provider_that_is_down_and_comes_back(jwks_server):
+    verifier = fastbearer.Verifier(jwks_uri=jwks_server.jwks_uri, issuer=jwks_server.issuer, audience=AUDIENCE)
+    token = jwks_server.mint(audience=AUDIENCE)
+    with serving(BearerAuthMiddleware(Starlette(routes=[Route("/", who)]), verifier=verifier)) as origin:
+        jwks_server.fail(500)
+        assert send(f"{origin}/", token).status == 503
+        jwks_server.recover()
+        time.sleep(1.1)
+        assert send(f"{origin}/", token).status == 200
+        jwks_server.fail(500)
+        assert send(f"{origin}/", token).status == 200
+        assert send(f"{origin}/", jwks_server.mint(audience=AUDIENCE, kid="unknown")).status in (401, 503)
 
 
 def websocket(app, headers=(), extensions=None):

@@ -7,19 +7,26 @@ import time
 from unittest.mock import AsyncMock, patch
 
 import pytest
-from issuer import faults, issuing
-from support import AUDIENCE, ISSUER, Minter, run
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from support import AUDIENCE, ISSUER, KEYS, OTHER_KEYS, Minter, run
 
 from fastbearer import _fastmcp_host as host
 from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier
+from tests.idp import IdentityProvider, SigningKey
 
 http = host.http_module()
 
 
+def published(pair, kid):
+    return SigningKey("RS256", kid, load_pem_private_key(pair.private_key.get_secret_value().encode(), None))
+
+
+K1, K2 = published(KEYS, "k1"), published(OTHER_KEYS, "k2")
+
+
 @pytest.fixture
-def issuer(keys):
-    with issuing() as provider:
-        provider.document = keys.jwks("k1")
+def issuer():
+    with IdentityProvider(keys=[K1]) as provider:
         yield provider
 
 
@@ -29,7 +36,7 @@ def provider(issuer):
 
 
 def verifier_for(issuer, kind=JWTVerifier, **options):
-    return kind(**{"jwks_uri": issuer.url, "issuer": ISSUER, "audience": AUDIENCE, **options})
+    return kind(**{"jwks_uri": issuer.jwks_uri, "issuer": ISSUER, "audience": AUDIENCE, **options})
 
 
 def good(provider, token):
@@ -42,13 +49,13 @@ def good(provider, token):
 @pytest.mark.parametrize("kind", [BearerAuthProvider, JWTVerifier])
 def test_one_fetch_serves_many_tokens(kind, issuer, mint):
     provider = verifier_for(issuer, kind)
-    assert not issuer.requests  # nothing before the first token
+    assert issuer.requests == 0  # nothing before the first token
     for number in range(5):
         assert good(provider, mint(kid="k1", subject=f"user-{number}"))
     assert good(provider, mint())  # no kid, and one key
-    assert len(issuer.requests) == 1
-    sent = issuer.requests[0].lower()
-    assert b"accept-encoding: identity" in sent and http.__name__.encode() in sent
+    assert issuer.requests == 1
+    sent = {name.lower(): value for name, value in issuer.log[0].headers.items()}
+    assert sent["accept-encoding"] == "identity" and http.__name__ in sent["user-agent"]
 
 
 def test_foreign_keys_do_not_pass(provider, other_keys):
@@ -59,44 +66,34 @@ def test_unknown_kid(provider, issuer, mint):
     assert good(provider, mint(kid="k1"))
     for number in range(300):
         assert not good(provider, mint(kid=f"unknown-{number}"))
-    assert len(issuer.requests) <= 2
+    assert issuer.requests <= 2
     assert good(provider, mint(kid="k1"))
 
 
 def test_rotation(provider, issuer, mint, other_keys):
     assert good(provider, mint(kid="k1"))
-    issuer.document = other_keys.jwks("k2")
+    issuer.keys = [K2]
     assert good(provider, Minter(other_keys)(kid="k2"))
     assert not good(provider, mint(kid="k1"))
-    assert len(issuer.requests) == 2
+    assert issuer.requests == 2
 
 
-def test_several_keys(provider, issuer, mint, keys, other_keys):
-    broken = {"kty": "RSA", "kid": "broken", "n": "AQAB", "e": "AQAB"}
-    curve = {"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
-    issuer.document = {"keys": [broken, curve, *keys.jwks("k1")["keys"], *other_keys.jwks("k2")["keys"]]}
+def test_several_keys(provider, issuer, mint, other_keys):
+    issuer.keys = [SigningKey("EdDSA", "ed"), K1, K2]
+    issuer.behave(broken_keys=True)
     assert good(provider, mint(kid="k1")) and good(provider, Minter(other_keys)(kid="k2"))
-    assert not good(provider, mint(kid="ed")) and not good(provider, mint(kid="broken"))
+    assert not good(provider, mint(kid="ed")) and not good(provider, mint(kid="broken-2"))
     assert not good(provider, mint())  # no kid, and two keys that fit
 
 
 def test_many_tasks_share_a_fetch(provider, issuer, mint):
-    fast = issuer.document
-
-    def slowly(connection, request):
-        from issuer import answer
-        import json
-
-        time.sleep(0.2)
-        connection.sendall(answer("200 OK", json.dumps(fast).encode()))
-
-    issuer.behave = slowly
+    issuer.behave(header_delay=0.2)
 
     async def all_at_once():
         return await asyncio.gather(*(provider.verify_token(mint(kid="k1")) for _ in range(50)))
 
     assert all(access is not None for access in run(all_at_once()))
-    assert len(issuer.requests) == 1
+    assert issuer.requests == 1
 
 
 def test_loops_in_many_threads_share_a_fetch(provider, issuer, mint):
@@ -113,18 +110,11 @@ def test_loops_in_many_threads_share_a_fetch(provider, issuer, mint):
     for thread in threads:
         thread.join(20)
     assert results == [True] * 8
-    assert len(issuer.requests) == 1
+    assert issuer.requests == 1
 
 
 def test_cancelling_one_request_does_not_fail_the_others(provider, issuer, mint):
-    from issuer import answer
-    import json
-
-    def slowly(connection, request):
-        time.sleep(0.3)
-        connection.sendall(answer("200 OK", json.dumps(issuer.document).encode()))
-
-    issuer.behave = slowly
+    issuer.behave(header_delay=0.3)
 
     async def scenario():
         first = asyncio.create_task(provider.verify_token(mint(kid="k1")))
@@ -139,30 +129,47 @@ def test_cancelling_one_request_does_not_fail_the_others(provider, issuer, mint)
     assert run(scenario()) is not None
 
 
-FAULTS = ["hang", "drip", "endless", "cut", "reset", "too-large", "gzip", "bomb", "redirect", "500", "404", "206", "304",
-          "html", "no-keys", "array"]  # fmt: skip
+FAULTS = ["slow_header", "slow_body", "trickle", "hang", "reset", "reset_body", "close", "short_body", "long_body",
+          "endless_body", "endless_header", "large_body", "large_chunked", "bomb", "gzip", "deflate", "redirect", "redirect_308", "created", "no_content",
+          "partial", "not_modified", "not_found", "too_many", "server_error", "html", "empty_body", "empty_set", "array",
+          "cut_json", "keys_object", "http09", "not_http"]  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_provider_that_misbehaves(fault, issuer, mint, caplog):
-    caplog.set_level("DEBUG", logger="fastbearer")
-    provider = verifier_for(issuer, fetch_timeout=1.0, jwks_refresh_interval=0)
-    issuer.behave = faults(issuer)[fault]
+    provider = verifier_for(issuer, fetch_timeout=0.7, jwks_refresh_interval=0)
+    issuer.misbehave(fault)
     started = time.monotonic()
     assert not good(provider, mint(kid="k1"))
     assert time.monotonic() - started < 4
-    assert len(issuer.requests) == 1, "a redirect was followed, or a fetch repeated"
-    assert any(record.levelno == logging.WARNING for record in caplog.records)
-    issuer.behave = None
+    assert issuer.requests == 1, "a redirect was followed, or a fetch repeated"
+    assert [record.levelno for record in caplog.records if "fetch failed" in record.getMessage()] == [logging.WARNING]
+
+
+@pytest.mark.parametrize("fault", ["hang", "server_error"])
+def test_recovery(fault, issuer, mint, caplog):
+    provider = verifier_for(issuer, fetch_timeout=0.5)
+    issuer.misbehave(fault)
+    assert not good(provider, mint(kid="k1"))
+    issuer.behave()
     give_up = time.monotonic() + 5  # the back-off after one failure is a second
     while not good(provider, mint(kid="k1")):
         assert time.monotonic() < give_up
         time.sleep(0.1)
+    assert "fetched again" in caplog.text
+
+
+@pytest.mark.parametrize("certificate", ["good", "expired", "wrong_host", "unknown_ca", "self_signed"])
+def test_tls(certificate, mint):
+    with IdentityProvider(tls=True, keys=[K1], host="localhost") as issuer:
+        issuer.behave(certificate=certificate)
+        assert good(verifier_for(issuer, ca_file=issuer.ca_file), mint(kid="k1")) is (certificate == "good")
+        assert not good(verifier_for(issuer), mint(kid="k1"))  # nobody else knows that authority
 
 
 def test_held_keys_survive_a_dead_provider(provider, issuer, mint):
     assert good(provider, mint(kid="k1"))
-    issuer.behave = faults(issuer)["500"]
+    issuer.misbehave("server_error")
     assert not good(provider, mint(kid="new"))
     assert good(provider, mint(kid="k1"))
 
@@ -170,7 +177,7 @@ def test_held_keys_survive_a_dead_provider(provider, issuer, mint):
 def test_known_keys_do_not_wait_for_a_fetch(issuer, mint):
     provider = verifier_for(issuer, fetch_timeout=3.0)
     assert good(provider, mint(kid="k1"))
-    issuer.behave = faults(issuer)["hang"]
+    issuer.misbehave("hang")
 
     async def scenario():
         waiting = asyncio.create_task(provider.verify_token(mint(kid="new")))
@@ -226,7 +233,7 @@ def test_plain_http_is_for_loopback(mint, caplog):
 
 def test_ssrf_safe(issuer, mint):
     provider = verifier_for(issuer, ssrf_safe=True)
-    assert not good(provider, mint(kid="k1")) and not issuer.requests
+    assert not good(provider, mint(kid="k1")) and issuer.requests == 0
 
 
 # --- attributes and hooks ---------------------------------------------------------------------------------------------
@@ -238,17 +245,16 @@ def test_a_new_policy_keeps_the_keys(provider, issuer, mint):
     provider.required_scopes = ["tools:call"]
     assert not good(provider, mint(kid="k1"))
     assert good(provider, mint(kid="k1", audience="https://new.example.com"))
-    assert len(issuer.requests) == 1
+    assert issuer.requests == 1
 
 
 def test_a_new_uri_has_new_keys(provider, issuer, mint, other_keys):
     assert good(provider, mint(kid="k1"))
-    with issuing() as second:
-        second.document = other_keys.jwks("k1")
-        provider.jwks_uri = second.url
+    with IdentityProvider(keys=[published(OTHER_KEYS, "k1")]) as second:
+        provider.jwks_uri = second.jwks_uri
         assert not good(provider, mint(kid="k1"))
         assert good(provider, Minter(other_keys)(kid="k1"))
-        assert len(second.requests) == 1
+        assert second.requests == 1
 
 
 def test_fetch_jwks_mocked_and_the_clock_turned_back(mint, keys, other_keys):
@@ -270,7 +276,7 @@ def test_fetch_jwks_overridden(issuer, mint, keys):
             document = await super()._fetch_jwks()
             return {"keys": [{**key, "kid": "renamed"} for key in document["keys"]]}
 
-    provider = Own(jwks_uri=issuer.url)
+    provider = Own(jwks_uri=issuer.jwks_uri)
     assert good(provider, mint(kid="renamed")) and not good(provider, mint(kid="k1"))
 
 
@@ -300,11 +306,11 @@ def test_super_of_get_verification_key(issuer, mint, keys):
             assert "BEGIN PUBLIC KEY" in key
             return key
 
-    provider = Own(jwks_uri=issuer.url, issuer=ISSUER, audience=AUDIENCE)
+    provider = Own(jwks_uri=issuer.jwks_uri, issuer=ISSUER, audience=AUDIENCE)
     assert good(provider, mint(kid="k1")) and good(provider, mint()) and not good(provider, mint(kid="x"))
     for number in range(50):
         assert not good(provider, mint(kid=f"unknown-{number}"))
-    assert len(issuer.requests) == 1
+    assert issuer.requests == 1
 
 
 def test_keys_put_into_the_cache(mint, keys, other_keys):
@@ -326,6 +332,6 @@ def test_a_shorter_ttl(issuer, mint, keys, other_keys):
     provider = verifier_for(issuer, jwks_refresh_interval=0)
     provider._cache_ttl = 0.2
     assert good(provider, mint(kid="k1"))
-    issuer.document = other_keys.jwks("k1")
+    issuer.keys = [published(OTHER_KEYS, "k1")]
     time.sleep(0.3)
     assert not good(provider, mint(kid="k1")) and good(provider, Minter(other_keys)(kid="k1"))

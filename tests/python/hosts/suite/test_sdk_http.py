@@ -1,6 +1,7 @@
 """Servers of the official MCP SDK over loopback: every kind of token, both transports, resource validation, real clients."""
 
 import inspect
+import time
 
 import pytest
 from mcp.server.auth.provider import AccessToken
@@ -120,13 +121,28 @@ def test_the_result_is_the_sdk_model(keys, mint):
     token = mint(expires_in_seconds=-10)
     access = run(verifier.verify_token(token))
     assert type(access) is AccessToken and access.token == token
-    import time
-
     assert access.expires_at >= int(time.time())  # the leeway is in it: the SDK compares again
     if "subject" in AccessToken.model_fields:
         assert access.subject == "alice"
     if "claims" in AccessToken.model_fields:
         assert access.claims["iss"] == ISSUER
+
+
+def test_keys_from_a_provider(jwks_server):
+    """Fetched by libcurl, off the loop; kept when the provider fails; rotated with the first token of the new key."""
+    verifier = JWTVerifier(jwks_uri=jwks_server.jwks_uri, issuer=jwks_server.issuer, audience=AUDIENCE)
+    mint = {"audience": AUDIENCE, "scopes": SCOPES}
+    with serving(server_for(verifier).streamable_http_app()) as origin:
+        old = jwks_server.mint(**mint)
+        assert [knock(origin, "http", old).status for _ in range(3)] == [200, 200, 200]
+        assert jwks_server.hits == 1
+        jwks_server.fail(500)
+        assert knock(origin, "http", old).status == 200
+        jwks_server.recover()
+        jwks_server.rotate()
+        time.sleep(1.1)
+        assert knock(origin, "http", jwks_server.mint(**mint)).status == 200
+        assert knock(origin, "http", old).status == 401
 
 
 @pytest.mark.parametrize("token", ["", "a.b.c", " x", "é", "x" * 70000, None, 7, b"bytes"], ids=repr)
