@@ -298,11 +298,31 @@ static const char *check_pem_text(fb_slice pem)
     return NULL;
 }
 
+/* The text from the block's first line on, without the white space that lines start with: people indent their PEMs. */
+static BIO *unindented(fb_slice pem)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    const char *at = find(pem.data, pem.size, "-----BEGIN "), *end = pem.data + pem.size;
+    while (bio != NULL && at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *next = newline == NULL ? end : newline + 1;
+        while (at < next && (*at == ' ' || *at == '\t')) {
+            at++;
+        }
+        if (at < next && BIO_write(bio, at, (int)(next - at)) != (int)(next - at)) {
+            BIO_free(bio);
+            return NULL;
+        }
+        at = next;
+    }
+    return bio;
+}
+
 /* The one block: its label and its bytes, which the caller frees with OPENSSL_free. */
 static bool read_block(fb_slice pem, char **label, unsigned char **data, long *size)
 {
     char *header = NULL;
-    BIO *bio = pem.size > INT32_MAX ? NULL : BIO_new_mem_buf(pem.data, (int)pem.size);
+    BIO *bio = pem.size > INT32_MAX ? NULL : unindented(pem);
     bool read = bio != NULL && PEM_read_bio(bio, label, &header, data, size) == 1;
     read = read && header[0] == '\0';
     OPENSSL_free(header);
