@@ -21,6 +21,10 @@ class Host:
 
 TOOLS = ("pytest==9.2.0",)
 
+MYPY = "mypy==2.4.1"  # where typical uses are type-checked
+
+ASGI = ("starlette==1.10.0", "fastapi==0.165.0", "uvicorn==0.54.0", "httpx==0.28.1", "websockets", MYPY)
+
 HOSTS = (
     # FastMCP 2.6 to 2.9 call an interface that mcp 1.10 changed, and their settings do not load with newer pydantic.
     Host("fastmcp-2.6.1", "fastmcp", ("fastmcp==2.6.1", "mcp==1.9.4", "pydantic<2.12"), normal=True),
@@ -32,11 +36,11 @@ HOSTS = (
     Host("fastmcp-2.14.7", "fastmcp", ("fastmcp==2.14.7",), normal=True),
     Host("fastmcp-3.0.2", "fastmcp", ("fastmcp==3.0.2",)),
     Host("fastmcp-3.4.10", "fastmcp", ("fastmcp==3.4.10",), normal=True),
-    Host("fastmcp-4.1.2", "fastmcp", ("fastmcp==4.1.2",), normal=True),
+    Host("fastmcp-4.1.2", "fastmcp", ("fastmcp==4.1.2", MYPY), normal=True),
     Host("mcp-1.9.4", "sdk", ("mcp==1.9.4", "pydantic<2.12")),
     Host("mcp-1.30.0", "sdk", ("mcp==1.30.0",), normal=True),
-    Host("mcp-2.3.0", "sdk", ("mcp==2.3.0",), normal=True),
-    Host("asgi", "asgi", ("starlette==1.10.0", "fastapi==0.165.0", "uvicorn==0.54.0", "httpx", "websockets"), normal=True),
+    Host("mcp-2.3.0", "sdk", ("mcp==2.3.0", MYPY), normal=True),
+    Host("asgi", "asgi", ASGI, normal=True),
 )
 
 

@@ -1,0 +1,24 @@
+"""Typical uses under Starlette and FastAPI, for type checkers; never run."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from fastbearer import AccessToken, Verifier
+from fastbearer.asgi import BearerAuthMiddleware, ResourceMetadata, bearer, get_access_token
+
+verifier = Verifier(public_key="...", issuer="https://issuer.example", audience="https://api.example")
+metadata = ResourceMetadata("https://api.example", ["https://issuer.example"], scopes_supported=["read"])
+plain = Starlette(middleware=[Middleware(BearerAuthMiddleware, verifier=verifier, exclude=["/health"])])
+guarded = BearerAuthMiddleware(Starlette(), verifier=verifier, required_scopes=["read"], resource_metadata=metadata)
+
+app = FastAPI()
+app.mount(metadata.path, metadata)
+
+
+@app.get("/")
+async def index(token: Annotated[AccessToken, Depends(bearer(verifier, "read", "write"))]) -> dict[str, str]:
+    other = get_access_token()
+    return {"client": token.client_id, "other": other.client_id if other else ""}
