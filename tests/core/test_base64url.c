@@ -16,7 +16,7 @@ static unsigned next_random(void)
 TEST(bytes_of_every_length_come_back)
 {
     for (size_t size = 0; size <= LONGEST; size++) {
-        unsigned char bytes[LONGEST], back[LONGEST + 1];
+        unsigned char bytes[LONGEST] = {0}, back[LONGEST + 1];
         char text[LONGEST * 2];
         for (size_t i = 0; i < size; i++) {
             bytes[i] = (unsigned char)next_random();
