@@ -74,6 +74,10 @@ class _Authority:
             self._builder(_name("identity provider"), key, start, end)
             .issuer_name(_name("identity provider") if own else self.name)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            # RFC 5280 section 4.2.1.1; Python 3.13 insists on it.
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key((key if own else self.key).public_key()), critical=False
+            )
             .sign(key if own else self.key, hashes.SHA256())
         )
         return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
