@@ -607,6 +607,16 @@ def test_remote_auth_provider(keys, mint):
     assert getattr(auth, "required_scopes", SCOPES) == SCOPES
 
 
+def test_verification_stays_on_the_loops_thread(keys, mint, monkeypatch):
+    provider, tokens = JWTVerifier(public_key=keys.public_key), [mint(), mint(expires_in_seconds=-5), "garbage"]
+
+    def no_thread(self):
+        raise AssertionError("a thread was started")
+
+    monkeypatch.setattr("threading.Thread.start", no_thread)
+    assert [load(provider, token) is not None for token in tokens] == [True, False, False]
+
+
 def test_await_costs_little_above_the_engine(keys, mint):
     """Not a timing test: it prints what DESIGN 10 budgets at 5 us."""
     import asyncio
