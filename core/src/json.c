@@ -278,20 +278,45 @@ static int compare_names(const char *text, const fb_node *a, const fb_node *b)
     }
 }
 
-static void sift(const struct scanner *s, uint32_t *heap, size_t root, size_t size)
+/* A name with a number that equal names share, so that few comparisons look at the text. */
+struct ranked {
+    uint64_t hash;
+    uint32_t node;
+};
+
+/* FNV-1a over the value. Whoever finds names that collide gets n log n comparisons of text, and no more. */
+static uint64_t hash_of(const char *text, const fb_node *name)
+{
+    uint64_t hash = 0xcbf29ce484222325U;
+    struct walker w = walk(text, name);
+    for (int byte = step(&w); byte != -1; byte = step(&w)) {
+        hash = (hash ^ (unsigned)byte) * 0x100000001b3U;
+    }
+    return hash;
+}
+
+static int compare_ranked(const struct scanner *s, const struct ranked *a, const struct ranked *b)
+{
+    if (a->hash != b->hash) {
+        return a->hash < b->hash ? -1 : 1;
+    }
+    return compare_names(s->text, &s->nodes[a->node], &s->nodes[b->node]);
+}
+
+static void sift(const struct scanner *s, struct ranked *heap, size_t root, size_t size)
 {
     for (;;) {
         size_t child = 2 * root + 1;
         if (child >= size) {
             return;
         }
-        if (child + 1 < size && compare_names(s->text, &s->nodes[heap[child]], &s->nodes[heap[child + 1]]) < 0) {
+        if (child + 1 < size && compare_ranked(s, &heap[child], &heap[child + 1]) < 0) {
             child++;
         }
-        if (compare_names(s->text, &s->nodes[heap[root]], &s->nodes[heap[child]]) >= 0) {
+        if (compare_ranked(s, &heap[root], &heap[child]) >= 0) {
             return;
         }
-        uint32_t kept = heap[root];
+        struct ranked kept = heap[root];
         heap[root] = heap[child];
         heap[child] = kept;
         root = child;
@@ -299,21 +324,30 @@ static void sift(const struct scanner *s, uint32_t *heap, size_t root, size_t si
 }
 
 /* Heapsort: n log n whatever the names are, since who wrote them may want it slow. */
-static bool sorted_names_differ(const struct scanner *s, uint32_t *names, size_t count)
+static bool sorted_names_differ(const struct scanner *s, struct ranked *names, size_t count)
 {
     for (size_t i = count / 2; i > 0; i--) {
         sift(s, names, i - 1, count);
     }
     for (size_t left = count; left > 1; left--) {
-        uint32_t largest = names[0];
+        struct ranked largest = names[0];
         names[0] = names[left - 1];
         names[left - 1] = largest;
         sift(s, names, 0, left - 1);
-        if (compare_names(s->text, &s->nodes[largest], &s->nodes[names[0]]) == 0) {
+        if (compare_ranked(s, &largest, &names[0]) == 0) {
             return false;
         }
     }
     return true;
+}
+
+static bool many_names_differ(const struct scanner *s, size_t object, struct ranked *names)
+{
+    size_t count = 0;
+    for (size_t i = object + 1; i < s->count; i = s->nodes[i + 1].next) {
+        names[count++] = (struct ranked){hash_of(s->text, &s->nodes[i]), (uint32_t)i};
+    }
+    return sorted_names_differ(s, names, count);
 }
 
 /* What two equal names have in common, for a first comparison without a look at the text. Of names without escapes
@@ -349,29 +383,26 @@ static bool few_names_differ(const struct scanner *s, const uint32_t *names, siz
 
 static fb__json_status check_names(const struct scanner *s, size_t object)
 {
-    uint32_t on_stack[NAMES_ON_STACK];
+    uint32_t few[FEW_NAMES];
     size_t count = 0;
     for (size_t i = object + 1; i < s->count; i = s->nodes[i + 1].next) {
-        if (count < NAMES_ON_STACK) {
-            on_stack[count] = (uint32_t)i;
+        if (count < FEW_NAMES) {
+            few[count] = (uint32_t)i;
         }
         count++;
     }
     if (count <= FEW_NAMES) {
-        return few_names_differ(s, on_stack, count) ? FB__JSON_OK : FB__JSON_INVALID;
+        return few_names_differ(s, few, count) ? FB__JSON_OK : FB__JSON_INVALID;
     }
     if (count <= NAMES_ON_STACK) {
-        return sorted_names_differ(s, on_stack, count) ? FB__JSON_OK : FB__JSON_INVALID;
+        struct ranked names[NAMES_ON_STACK];
+        return many_names_differ(s, object, names) ? FB__JSON_OK : FB__JSON_INVALID;
     }
-    uint32_t *names = fb__alloc(s->mem, count * sizeof(*names));
+    struct ranked *names = fb__alloc(s->mem, count * sizeof(*names));
     if (names == NULL) {
         return FB__JSON_NO_MEMORY;
     }
-    size_t at = 0;
-    for (size_t i = object + 1; i < s->count; i = s->nodes[i + 1].next) {
-        names[at++] = (uint32_t)i;
-    }
-    bool differ = sorted_names_differ(s, names, count);
+    bool differ = many_names_differ(s, object, names);
     fb__free(s->mem, names);
     return differ ? FB__JSON_OK : FB__JSON_INVALID;
 }

@@ -1,0 +1,79 @@
+/* What garbage costs: tokens of 64 KiB in the shapes that make a verifier work hardest before it can refuse them. */
+#include "bench.h"
+#include "internal.h"
+
+static fb_verifier *verifier;
+static char shapes[8][FB__MAX_TOKEN];
+static const char *const names[] = {"dots",          "letters",         "three long segments",
+                                    "nested header", "header of names", "escaped names",
+                                    "zero bytes",    "long signature"};
+
+static void run_shape(void *context, unsigned iteration)
+{
+    fb_result *result;
+    fb_error error;
+    (void)iteration;
+    if (fb_verify(verifier, context, FB__MAX_TOKEN, (fb_clock){1, 1}, &result, &error) == FB_OK) {
+        abort();
+    }
+}
+
+/* A header at the front of the token, and letters behind it. */
+static void fill(char *token, const char *header, size_t size)
+{
+    memset(token, 'A', FB__MAX_TOKEN);
+    size_t used = fb__base64url_encode(header, size, token);
+    token[used] = token[FB__MAX_TOKEN - 345] = '.';
+}
+
+int main(void)
+{
+    static char header[FB__MAX_HEADER];
+    fb_options options = FB_OPTIONS_INIT;
+    fb_keypair *pair;
+    options.max_token_bytes = FB__MAX_TOKEN;
+    if (fb_keypair_generate(&pair, fb_text("RS256"), 0, NULL, NULL) != FB_OK) {
+        return 1;
+    }
+    options.public_key = fb_keypair_public_pem(pair);
+    if (fb_verifier_new(&verifier, &options, NULL) != FB_OK) {
+        return 1;
+    }
+    memset(shapes[0], '.', FB__MAX_TOKEN);
+    memset(shapes[1], 'A', FB__MAX_TOKEN);
+    memset(shapes[2], 'A', FB__MAX_TOKEN);
+    shapes[2][20000] = shapes[2][40000] = '.';
+    memset(header, '[', sizeof(header));
+    memcpy(header, "{\"a\":", 5);
+    fill(shapes[3], header, sizeof(header));
+    int at = snprintf(header, sizeof(header), "{\"alg\":\"RS256\"");
+    for (int i = 0; i < 250; i++) {
+        at += snprintf(header + at, sizeof(header) - (size_t)at, ",\"same-start-%04d-same-end\":0", i);
+    }
+    at += snprintf(header + at, sizeof(header) - (size_t)at, ",\"alg\":1}");
+    fill(shapes[4], header, (size_t)at);
+    at = snprintf(header, sizeof(header), "{\"alg\":\"RS256\"");
+    for (int i = 0; i < 250; i++) {
+        at += snprintf(header + at, sizeof(header) - (size_t)at, ",\"\\u0061\\u0061\\u0061%04d\":0", i);
+    }
+    at += snprintf(header + at, sizeof(header) - (size_t)at, ",\"alg\":1}");
+    fill(shapes[5], header, (size_t)at);
+    fill(shapes[7], "{\"alg\":\"RS256\"}", 15);
+    shapes[7][FB__MAX_TOKEN - 345] = 'A';
+    shapes[7][100] = '.';
+
+    bench_case cases[8];
+    memset(cases, 0, sizeof(cases));
+    for (size_t i = 0; i < 8; i++) {
+        cases[i].name = names[i];
+        cases[i].run = run_shape;
+        cases[i].context = shapes[i];
+    }
+    bench_run(cases, 8);
+    for (size_t i = 0; i < 8; i++) {
+        printf("64 KiB of %-22s refused in %6.1f us\n", cases[i].name, cases[i].median / 1000);
+    }
+    fb_verifier_free(verifier);
+    fb_keypair_free(pair);
+    return 0;
+}
