@@ -90,13 +90,6 @@ static bool read_value(struct reading *reading, const struct option *option, PyO
     return PyErr_Occurred() == NULL;
 }
 
-static bool read_openssl(struct reading *reading, PyObject *value)
-{
-    int openssl = PyObject_IsTrue(value);
-    reading->options.arithmetic = openssl == 1 ? FB_ARITHMETIC_OPENSSL : FB_ARITHMETIC_AUTO;
-    return openssl >= 0;
-}
-
 static bool read_keys_of(struct reading *reading, PyObject *value, fbpy_state *state)
 {
     if (!PyObject_TypeCheck(value, state->verifier_type)) {
@@ -122,9 +115,6 @@ static bool read_option(struct reading *reading, PyObject *name, PyObject *value
         if (strcmp(text, options_table[i].name) == 0) {
             return read_value(reading, &options_table[i], value);
         }
-    }
-    if (strcmp(text, "openssl_only") == 0) {
-        return read_openssl(reading, value);
     }
     if (strcmp(text, "keys_of") == 0) {
         return read_keys_of(reading, value, state);
@@ -394,9 +384,9 @@ static PyObject *describe_keys(const fb_keys *keys)
     size_t count = fb_keys_count(keys);
     for (size_t i = 0; list != NULL && i < count; i++) {
         const fb_key_info *key = fb_keys_at(keys, i);
-        PyObject *row = Py_BuildValue("(NNNNNNNni)", fbpy_text(key->kid), fbpy_text(key->kty), fbpy_text(key->alg),
+        PyObject *row = Py_BuildValue("(NNNNNNNi)", fbpy_text(key->kid), fbpy_text(key->kty), fbpy_text(key->alg),
                                       fbpy_text(key->crv), PyBool_FromLong(key->usable), fbpy_text(key->problem),
-                                      fbpy_text(key->arithmetic), (Py_ssize_t)key->table_bytes, key->bits);
+                                      fbpy_text(key->arithmetic), key->bits);
         if (row == NULL || PyList_Append(list, row) < 0) {
             Py_CLEAR(list);
         }
@@ -456,9 +446,6 @@ static PyObject *stats(PyObject *object, PyObject *Py_UNUSED(ignored))
         {"fetches", s.fetches},
         {"fetch_failures", s.fetch_failures},
         {"generation", s.generation},
-        {"table_bytes", s.table_bytes},
-        {"arithmetic_checks", s.arithmetic_checks},
-        {"arithmetic_disagreements", s.arithmetic_disagreements},
     };
     PyObject *dict =
         Py_BuildValue("{sNsNsNss#}", "reasons", reasons(&s), "keys_held", PyBool_FromLong(s.keys_held), "keys_fresh",

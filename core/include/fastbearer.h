@@ -239,12 +239,6 @@ FB_API fb_clock fb_clock_now(void);
  * Options of a verifier
  */
 
-typedef enum fb_arithmetic {
-    FB_ARITHMETIC_AUTO =
-        0, /* own code for RSA, P-256 and Ed25519 verification where it is faster, checked against OpenSSL */
-    FB_ARITHMETIC_OPENSSL = 1 /* OpenSSL for everything */
-} fb_arithmetic;
-
 typedef struct fb_verifier fb_verifier;
 
 /*
@@ -306,8 +300,6 @@ typedef struct fb_options {
      * such secrets; an empty one is refused even so. Default false.
      */
     bool allow_short_secret;
-
-    fb_arithmetic arithmetic;
 
     /*
      * Verified-token cache. cache_size: how many tokens, 0 switches it off, default 1024. cache_bytes: what all entries
@@ -578,8 +570,7 @@ typedef struct fb_key_info {
     fb_slice crv;
     bool usable;
     fb_slice problem;    /* why it is not usable, or what was ignored in it */
-    fb_slice arithmetic; /* what verifies with it now: "openssl", "fast" */
-    size_t table_bytes;  /* memory of its precomputed tables */
+    fb_slice arithmetic; /* what verifies with it: "openssl" */
     int bits;            /* RSA modulus, EC or OKP field, HMAC secret; 0 when not known */
 } fb_key_info;
 
@@ -606,9 +597,7 @@ typedef struct fb_stats {
     uint64_t cache_hits, cache_misses, cache_evictions;
     uint64_t cache_entries, cache_bytes;
     uint64_t fetches, fetch_failures;
-    uint64_t generation;  /* counts the key sets that have been held; 0: none yet */
-    uint64_t table_bytes; /* of all keys' precomputed tables */
-    uint64_t arithmetic_checks, arithmetic_disagreements;
+    uint64_t generation; /* counts the key sets that have been held; 0: none yet */
     bool keys_held, keys_fresh;
     char last_error[220];
 } fb_stats;

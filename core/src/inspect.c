@@ -22,8 +22,7 @@ static void describe(fb_key_info *info, const fb__key *key)
     info->crv = key->crv_text;
     info->usable = key->algs != 0;
     info->problem = fb_text(key->problem);
-    info->arithmetic = fb_text(fb__signature_arithmetic(key));
-    info->table_bytes = fb__signature_table_bytes(key);
+    info->arithmetic = fb_text("openssl");
     info->bits = key->bits;
 }
 
@@ -70,18 +69,6 @@ void fb_keys_free(fb_keys *keys)
 /* ---- counters
  * -------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t table_bytes(const fb_verifier *verifier)
-{
-    fb__keyset *set =
-        verifier->static_keys != NULL ? fb__keyset_retain(verifier->static_keys) : fb__keyring_held(verifier->ring);
-    uint64_t bytes = 0;
-    for (size_t i = 0; set != NULL && i < set->count; i++) {
-        bytes += fb__signature_table_bytes(&set->keys[i]);
-    }
-    fb__keyset_release(set);
-    return bytes;
-}
-
 void fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out)
 {
     memset(out, 0, sizeof(*out));
@@ -97,10 +84,6 @@ void fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb
         out->reasons[out->reason_count].status = status;
         out->reasons[out->reason_count++].count = count;
     }
-    out->arithmetic_checks = atomic_load_explicit(&verifier->arithmetic_counters.checks, memory_order_relaxed);
-    out->arithmetic_disagreements =
-        atomic_load_explicit(&verifier->arithmetic_counters.disagreements, memory_order_relaxed);
-    out->table_bytes = table_bytes(verifier);
     if (verifier->cache != NULL) {
         fb__cache_stats(verifier->cache, out);
     }

@@ -175,7 +175,7 @@ enum { FB__SLOTS = 4 }; /* ready contexts that a key keeps per algorithm; more t
 
 /*
  * A tagged struct, never a union that is read by alg (CVE-2026-44699). Immutable after creation but for the context
- * slots and the arithmetic, which are exchanged atomically.
+ * slots, which are exchanged atomically.
  */
 typedef struct fb__key {
     fb__kty kty;
@@ -191,7 +191,6 @@ typedef struct fb__key {
     unsigned char *secret; /* OCT */
     size_t secret_size;
     _Atomic(void *) slots[FB__ALG_COUNT][FB__SLOTS]; /* of signature.c */
-    struct fb__fast *fast;                           /* of signature.c; NULL: OpenSSL only */
 } fb__key;
 
 /* Each fills key (which the caller zeroed) or leaves an error text that names the option. */
@@ -233,24 +232,16 @@ fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, f
 /* ---- signature.c: the only caller of OpenSSL's verification
  * ------------------------------------------------------------------- */
 
-typedef struct fb__arithmetic_counters {
-    atomic_uint_least64_t checks; /* verifications done both ways */
-    atomic_uint_least64_t disagreements;
-} fb__arithmetic_counters;
-
 /*
  * FB_OK, FB_SIGNATURE_INVALID, FB_OUT_OF_MEMORY or FB_INTERNAL_ERROR. key must have alg's bit. signature is base64url
- * text that fb__token_split has found valid. Leaves OpenSSL's error queue as it was. counters NULL: OpenSSL only.
+ * text that fb__token_split has found valid. Leaves OpenSSL's error queue as it was.
  */
-fb_status fb__signature_verify(fb__key *key, const fb__alg *alg, fb_slice signing_input, fb_slice signature,
-                               fb__arithmetic_counters *counters);
-/* The same on a decoded signature, without counters: for vectors that are not tokens. */
+fb_status fb__signature_verify(fb__key *key, const fb__alg *alg, fb_slice signing_input, fb_slice signature);
+/* The same on a decoded signature: for vectors that are not tokens. */
 fb_status fb__signature_verify_raw(fb__key *key, const fb__alg *alg, const unsigned char *message, size_t message_size,
                                    const unsigned char *signature, size_t signature_size);
 /* Frees what signature.c keeps in a key. */
 void fb__signature_forget(fb__key *key);
-const char *fb__signature_arithmetic(const fb__key *key); /* "openssl" or "fast" */
-size_t fb__signature_table_bytes(const fb__key *key);
 
 /* ---- policy.c: the options, checked and copied
  * ----------------------------------------------------------------------------------- */
@@ -442,10 +433,8 @@ struct fb_verifier {
     fb__keyset *static_keys; /* exactly one of the two */
     fb__keyring *ring;
     fb__cache *cache; /* NULL: switched off */
-    fb_arithmetic arithmetic;
     void (*around_signature)(bool begin);
     atomic_uint_least64_t outcomes[FB__STATUS_COUNT];
-    fb__arithmetic_counters arithmetic_counters;
 };
 
 /* ---- fork.c: what a child must not inherit

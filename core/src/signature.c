@@ -242,27 +242,13 @@ fb_status fb__signature_verify_raw(fb__key *key, const fb__alg *alg, const unsig
     return status;
 }
 
-fb_status fb__signature_verify(fb__key *key, const fb__alg *alg, fb_slice signing_input, fb_slice signature,
-                               fb__arithmetic_counters *counters)
+fb_status fb__signature_verify(fb__key *key, const fb__alg *alg, fb_slice signing_input, fb_slice signature)
 {
     unsigned char decoded[FB__MAX_SIGNATURE];
-    (void)counters;
     size_t size = fb__base64url_decoded_size(signature.size);
     if (size > sizeof(decoded) || !fb__base64url_decode(signature.data, signature.size, decoded)) {
         return FB_SIGNATURE_INVALID;
     }
     return fb__signature_verify_raw(key, alg, (const unsigned char *)signing_input.data, signing_input.size, decoded,
                                     size);
-}
-
-const char *fb__signature_arithmetic(const fb__key *key)
-{
-    (void)key;
-    return "openssl";
-}
-
-size_t fb__signature_table_bytes(const fb__key *key)
-{
-    (void)key;
-    return 0;
 }

@@ -24,9 +24,6 @@ static fb_status check_options(const fb_options *options, fb_error *error)
     if (options->keys_of != NULL && options->keys_of->ring == NULL) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "keys_of must be a verifier that was made with jwks_uri");
     }
-    if (options->arithmetic != FB_ARITHMETIC_AUTO && options->arithmetic != FB_ARITHMETIC_OPENSSL) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "arithmetic must be auto or openssl");
-    }
     if (options->cache_size > UINT32_MAX / 2) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "cache_size must be below 2147483648");
     }
@@ -85,7 +82,6 @@ fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *
         return fb__reject(error, FB_OUT_OF_MEMORY, nothing);
     }
     verifier->mem = mem;
-    verifier->arithmetic = options.arithmetic;
     verifier->around_signature = options.around_signature;
     status = fb__policy_new(&verifier->policy, &mem, &options, error);
     if (status == FB_OK) {
@@ -197,17 +193,14 @@ static fb_status choose_key(struct work *work)
 
 static fb_status check_signature(struct work *work)
 {
-    /* The counters belong to the atomic part of a verifier, which is const for its users only. */
-    fb_verifier *verifier = (fb_verifier *)(uintptr_t)work->verifier;
-    bool announce = verifier->around_signature != NULL && work->header.alg->kty != FB__KTY_OCT;
-    if (announce) {
-        verifier->around_signature(true);
+    void (*around)(bool) = work->header.alg->kty == FB__KTY_OCT ? NULL : work->verifier->around_signature;
+    if (around != NULL) {
+        around(true);
     }
     fb_status status =
-        fb__signature_verify(work->key, work->header.alg, work->parts.signing_input, work->parts.signature,
-                             verifier->arithmetic == FB_ARITHMETIC_AUTO ? &verifier->arithmetic_counters : NULL);
-    if (announce) {
-        verifier->around_signature(false);
+        fb__signature_verify(work->key, work->header.alg, work->parts.signing_input, work->parts.signature);
+    if (around != NULL) {
+        around(false);
     }
     return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
 }

@@ -47,12 +47,11 @@ class KeyInfo(_Record):
         kid, kty, alg, crv: what the key set says of it (RFC 7517); None where it says nothing.
         usable: whether it can verify anything.
         problem: why it is not usable, or what was ignored in it; None: nothing.
-        arithmetic: what verifies with it now, "openssl" or "fast".
-        table_bytes: memory of its precomputed tables.
+        arithmetic: what verifies with it: "openssl".
         bits: RSA modulus, EC or OKP field, HMAC secret; 0 when not known.
     """
 
-    __slots__ = ("kid", "kty", "alg", "crv", "usable", "problem", "arithmetic", "table_bytes", "bits")
+    __slots__ = ("kid", "kty", "alg", "crv", "usable", "problem", "arithmetic", "bits")
     kid: str | None
     kty: str | None
     alg: str | None
@@ -60,7 +59,6 @@ class KeyInfo(_Record):
     usable: bool
     problem: str | None
     arithmetic: str | None
-    table_bytes: int
     bits: int
 
     def __init__(
@@ -72,7 +70,6 @@ class KeyInfo(_Record):
         usable: bool = True,
         problem: str | None = None,
         arithmetic: str | None = None,
-        table_bytes: int = 0,
         bits: int = 0,
     ) -> None:
         self._fill(locals())

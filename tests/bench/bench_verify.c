@@ -30,7 +30,7 @@ struct subject {
     const char *alg;
     fb_keypair *pair;
     struct token tokens[TOKENS];
-    fb_verifier *openssl, *automatic, *cached;
+    fb_verifier *plain, *cached;
     EVP_PKEY *pkey;
     EVP_PKEY_CTX *pkey_context;
     EVP_MD *md;
@@ -47,7 +47,7 @@ static void require(bool condition, const char *what)
     }
 }
 
-static fb_verifier *make_verifier(const struct subject *s, fb_arithmetic arithmetic, size_t cache_size)
+static fb_verifier *make_verifier(const struct subject *s, size_t cache_size)
 {
     fb_options options = FB_OPTIONS_INIT;
     if (s->alg[0] == 'H') {
@@ -58,7 +58,6 @@ static fb_verifier *make_verifier(const struct subject *s, fb_arithmetic arithme
     options.algorithms = FB_LIST(fb_text(s->alg));
     options.issuers = FB_LIST(fb_text("https://issuer.example"));
     options.audiences = FB_LIST(fb_text("https://api.example/mcp"));
-    options.arithmetic = arithmetic;
     options.cache_size = cache_size;
     fb_verifier *verifier;
     fb_error error;
@@ -178,16 +177,10 @@ static void verify(const fb_verifier *verifier, const struct token *token)
     fb_result_free(result);
 }
 
-static void run_openssl(void *context, unsigned iteration)
+static void run_plain(void *context, unsigned iteration)
 {
     struct subject *s = context;
-    verify(s->openssl, &s->tokens[iteration % TOKENS]);
-}
-
-static void run_automatic(void *context, unsigned iteration)
-{
-    struct subject *s = context;
-    verify(s->automatic, &s->tokens[iteration % TOKENS]);
+    verify(s->plain, &s->tokens[iteration % TOKENS]);
 }
 
 static void run_cached(void *context, unsigned iteration)
@@ -228,9 +221,8 @@ static void make(struct subject *s, const char *alg)
     }
     make_tokens(s);
     make_primitive(s);
-    s->openssl = make_verifier(s, FB_ARITHMETIC_OPENSSL, 0);
-    s->automatic = make_verifier(s, FB_ARITHMETIC_AUTO, 0);
-    s->cached = make_verifier(s, FB_ARITHMETIC_AUTO, 1024);
+    s->plain = make_verifier(s, 0);
+    s->cached = make_verifier(s, 1024);
 }
 
 static void release(struct subject *s)
@@ -238,8 +230,7 @@ static void release(struct subject *s)
     for (unsigned i = 0; i < TOKENS; i++) {
         fb_string_free(s->tokens[i].text);
     }
-    fb_verifier_free(s->openssl);
-    fb_verifier_free(s->automatic);
+    fb_verifier_free(s->plain);
     fb_verifier_free(s->cached);
     EVP_PKEY_free(s->pkey);
     EVP_PKEY_CTX_free(s->pkey_context);
@@ -262,12 +253,11 @@ static void bench_algorithm(const char *alg)
     make(&s, alg);
     bench_case cases[] = {
         {.name = "OpenSSL primitive", .run = run_primitive, .context = &s},
-        {.name = "fb_verify, OpenSSL", .run = run_openssl, .context = &s},
-        {.name = "fb_verify, auto", .run = run_automatic, .context = &s},
+        {.name = "fb_verify", .run = run_plain, .context = &s},
         {.name = "fb_verify, cache hit", .run = run_cached, .context = &s},
     };
-    bench_run(cases, 4);
-    for (size_t i = 0; i < 4; i++) {
+    bench_run(cases, 3);
+    for (size_t i = 0; i < 3; i++) {
         print_case(alg, &cases[i], cases[0].median);
     }
     release(&s);
@@ -297,7 +287,7 @@ int main(int argc, char **argv)
         struct subject s;
         make(&s, argv[2]);
         for (unsigned i = 0; i < (unsigned)strtoul(argv[3], NULL, 10); i++) {
-            run_openssl(&s, i);
+            run_plain(&s, i);
         }
         release(&s);
         return 0;

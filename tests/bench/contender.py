@@ -13,11 +13,11 @@ import time
 ISSUER, AUDIENCE = "https://issuer.example", "https://api.example/mcp"
 
 
-def fastbearer(alg, key, arithmetic="auto", cache=0):
+def fastbearer(alg, key, cache=0):
     import fastbearer
 
     source = {"secret": key} if alg.startswith("HS") else {"public_key": key}
-    verifier = fastbearer.Verifier(**source, algorithms=[alg], issuer=ISSUER, audience=AUDIENCE, cache_size=cache, arithmetic=arithmetic)
+    verifier = fastbearer.Verifier(**source, algorithms=[alg], issuer=ISSUER, audience=AUDIENCE, cache_size=cache)
 
     def verify(token):
         return verifier.verify(token).claims
@@ -27,10 +27,6 @@ def fastbearer(alg, key, arithmetic="auto", cache=0):
 
 def fastbearer_cached(alg, key):
     return fastbearer(alg, key, cache=1024)
-
-
-def fastbearer_openssl(alg, key):
-    return fastbearer(alg, key, arithmetic="openssl")
 
 
 def pyjwt(alg, key):
@@ -178,7 +174,6 @@ CONTENDERS = {
     # name: (make, distribution, what it does not check)
     "fastbearer": (fastbearer, "fastbearer", ""),
     "fastbearer, cache": (fastbearer_cached, "fastbearer", ""),
-    "fastbearer, OpenSSL": (fastbearer_openssl, "fastbearer", ""),
     "fastbearer in FastMCP": (fastbearer_fastmcp, "fastbearer", ""),
     "FastMCP": (fastmcp, "fastmcp", "nbf, iat; a token without exp"),
     "ryjwt": (ryjwt, "ryjwt", "iat"),

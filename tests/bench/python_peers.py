@@ -22,7 +22,7 @@ PEERS = ["PyJWT[crypto]", "joserfc", "Authlib", "python-jose[cryptography]", "jw
 HOSTS = {"FastMCP 2.6.1": ["fastmcp==2.6.1", "mcp==1.9.4", "pydantic<2.12"], "FastMCP newest": ["fastmcp>=4"]}
 ALGORITHMS = ["RS256", "ES256", "EdDSA", "HS256"]
 CONTENDERS = [
-    "fastbearer", "fastbearer, OpenSSL", "fastbearer, cache", "ryjwt", "oxyjwt", "webtoken", "pyjwt-rs", "joserfc", "Authlib",
+    "fastbearer", "fastbearer, cache", "ryjwt", "oxyjwt", "webtoken", "pyjwt-rs", "joserfc", "Authlib",
     "python-jose", "PyJWT", "jwcrypto",
 ]  # fmt: skip
 ABSENT = {("python-jose", "EdDSA"), ("FastMCP 2.6.1", "ES256"), ("FastMCP 2.6.1", "EdDSA"), ("FastMCP 2.6.1", "HS256")}
