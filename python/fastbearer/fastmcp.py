@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _fastmcp_host as host
+from ._fastmcp_arguments import NOT_GIVEN, check_algorithms, check_key_source, check_list, for_upstream, is_given
 from ._fastmcp_jwks import JWKSView
 from ._fastmcp_keys import RSAKeyPair
 from ._fastmcp_plan import HOOKS, KEY_SET, POLICY, Plan, short_secret
@@ -32,22 +33,6 @@ else:
     _Upstream = host.UPSTREAM
 
 __all__ = ["AccessToken", "BearerAuthProvider", "JWTVerifier", "RSAKeyPair", "get_access_token"]
-
-
-class _NotGiven:
-    """Default of a parameter that FastMCP 2.11 to 2.14 looks up in the environment when it is not given."""
-
-    def __repr__(self) -> str:
-        return "None"
-
-
-_NOT_GIVEN: Any = _NotGiven()
-
-_ALGORITHMS = frozenset(
-    "HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 PS256 PS384 PS512 EdDSA Ed25519 Ed448 ES256K".split()
-)
-_KNOWN_TO_EVERY_FASTMCP = frozenset(name for name in _ALGORITHMS if name[:2] in ("HS", "RS", "ES", "PS")) - {"ES256K"}
-_PUBLIC_KEY_MARKERS = ("PUBLIC KEY-----", "-----BEGIN CERTIFICATE-----")
 
 
 class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
@@ -75,13 +60,13 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        public_key: str | bytes | Mapping[str, Any] | None = _NOT_GIVEN,
-        jwks_uri: str | None = _NOT_GIVEN,
-        issuer: str | Sequence[str] | None = _NOT_GIVEN,
-        audience: str | Sequence[str] | None = _NOT_GIVEN,
-        algorithm: str | None = _NOT_GIVEN,
-        required_scopes: Sequence[str] | str | None = _NOT_GIVEN,
-        base_url: Any = _NOT_GIVEN,
+        public_key: str | bytes | Mapping[str, Any] | None = NOT_GIVEN,
+        jwks_uri: str | None = NOT_GIVEN,
+        issuer: str | Sequence[str] | None = NOT_GIVEN,
+        audience: str | Sequence[str] | None = NOT_GIVEN,
+        algorithm: str | None = NOT_GIVEN,
+        required_scopes: Sequence[str] | str | None = NOT_GIVEN,
+        base_url: Any = NOT_GIVEN,
         ssrf_safe: bool = False,
         http_client: Any = None,
         jwks_refresh_interval: float = 30.0,
@@ -107,13 +92,13 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
     ) -> None:
         self._log = RejectionLog()
         self._planning = threading.Lock()
-        _check_list("issuer", issuer)
-        _check_list("audience", audience)
-        _check_key_source(public_key, jwks_uri, jwks, secret, ssrf_safe, http_client)
-        _check_algorithms(algorithm, algorithms, public_key, jwks_uri)
+        check_list("issuer", issuer)
+        check_list("audience", audience)
+        check_key_source(public_key, jwks_uri, jwks, secret, ssrf_safe, http_client)
+        check_algorithms(algorithm, algorithms, public_key, jwks_uri)
         if not math.isfinite(jwks_refresh_interval) or jwks_refresh_interval < 0:
             raise ValueError("jwks_refresh_interval must be finite and non-negative")
-        if required_scopes is not _NOT_GIVEN:
+        if required_scopes is not NOT_GIVEN:
             required_scopes = parse_scopes(required_scopes)
         given = {
             "public_key": public_key if jwks is None and secret is None else "held elsewhere",
@@ -125,27 +110,27 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
             "base_url": base_url,
             **more,
         }
-        super().__init__(**_for_upstream(given))
+        super().__init__(**for_upstream(given))
 
         # What FastMCP kept is what it read from the arguments and, in some versions, from the environment.
-        if issuer is not _NOT_GIVEN:
+        if issuer is not NOT_GIVEN:
             self.issuer = issuer
-        if audience is not _NOT_GIVEN:
+        if audience is not NOT_GIVEN:
             self.audience = audience
         if jwks is not None or secret is not None:
             self.public_key = None
-        elif public_key is not _NOT_GIVEN:
+        elif public_key is not NOT_GIVEN:
             self.public_key = public_key
         if algorithms is not None:
             self.algorithm = next(iter([algorithms] if isinstance(algorithms, str) else algorithms))
-        elif _is_given(algorithm):
+        elif is_given(algorithm):
             self.algorithm = algorithm
         elif secret is not None:
             self.algorithm = "HS256"
-        elif algorithm is not _NOT_GIVEN or not hasattr(self, "algorithm"):
+        elif algorithm is not NOT_GIVEN or not hasattr(self, "algorithm"):
             self.algorithm = "RS256"
         self.algorithms = [algorithms] if isinstance(algorithms, str) else algorithms
-        if required_scopes is not _NOT_GIVEN:
+        if required_scopes is not NOT_GIVEN:
             self.required_scopes = required_scopes or ([] if not host.IS_OAUTH_PROVIDER else required_scopes)
         self.jwks, self.secret = jwks, secret
         self.leeway, self.require_exp, self.required_claims = leeway, require_exp, required_claims
@@ -295,80 +280,6 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
 
 
 _WATCHED = frozenset((*POLICY, *KEY_SET, *HOOKS))
-
-
-def _check_list(name: str, value: Any) -> None:
-    if value in (None, _NOT_GIVEN) or isinstance(value, str):
-        return
-    if not value:
-        raise ValueError(f"{name} must not be an empty list: no token could match it")
-    if any(not isinstance(item, str) for item in value):
-        raise ValueError(f"{name} must be a string or a list of strings")
-
-
-def _check_key_source(
-    public_key: Any, jwks_uri: Any, jwks: Any, secret: Any, ssrf_safe: bool, http_client: Any
-) -> None:
-    given = [name for name, value in (("jwks", jwks), ("secret", secret)) if value is not None]
-    given += [name for name, value in (("public_key", public_key), ("jwks_uri", jwks_uri)) if _is_given(value)]
-    if len(given) > 1 and given != ["public_key", "jwks_uri"]:  # FastMCP has a sentence of its own for that pair
-        raise ValueError(f"Provide only one of {', '.join(given)}")
-    if _is_given(jwks_uri) and ssrf_safe and http_client is not None:
-        raise ValueError(
-            "http_client cannot be used with ssrf_safe=True; SSRF-safe mode requires its own hardened transport"
-        )
-
-
-def _is_given(value: Any) -> bool:
-    return value is not _NOT_GIVEN and bool(value)
-
-
-def _check_algorithms(algorithm: Any, algorithms: Any, public_key: Any, jwks_uri: Any) -> None:
-    if algorithms is not None and _is_given(algorithm):
-        raise ValueError("Provide either algorithm or algorithms, not both")
-    if algorithms is None:
-        names = [algorithm] if _is_given(algorithm) else ["RS256"]
-    else:
-        names = [algorithms] if isinstance(algorithms, str) else list(algorithms)
-    if not names:
-        raise ValueError("algorithms must not be empty")
-    for name in names:
-        if name not in _ALGORITHMS:
-            raise ValueError(f"Unsupported algorithm: {name}.")
-    symmetric = [name.startswith("HS") for name in names]
-    if not any(symmetric):
-        return
-    if not all(symmetric):
-        raise ValueError("HS* and public-key algorithms cannot be accepted by one verifier")
-    if _is_given(jwks_uri):
-        raise ValueError(
-            "Symmetric HS* algorithms cannot be used with jwks_uri; configure a shared secret via public_key instead."
-        )
-    text = public_key.decode("utf-8", "replace") if isinstance(public_key, bytes) else public_key
-    if isinstance(text, str) and any(marker in text for marker in _PUBLIC_KEY_MARKERS):
-        raise ValueError("Symmetric HS* algorithms require a shared secret, not a public key.")
-
-
-def _for_upstream(given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments for the installed FastMCP's constructor: those that it has, with values that it takes."""
-    given = {name: value for name, value in given.items() if value is not _NOT_GIVEN}
-    if "resource_server_url" in host.PARAMETERS and "base_url" in given:
-        given["resource_server_url"] = given.pop("base_url")
-    unknown = set(given) - {"base_url", "algorithm", *host.PARAMETERS}
-    if unknown:
-        raise TypeError(f"JWTVerifier.__init__() got an unexpected keyword argument {unknown.pop()!r}")
-    if given.get("public_key") and not isinstance(given["public_key"], str):
-        given["public_key"] = "held elsewhere"
-    if given.get("algorithm") and given["algorithm"] not in _KNOWN_TO_EVERY_FASTMCP:
-        given["algorithm"] = "RS256"
-    for name in ("issuer", "audience"):  # lists are newer than some of the versions; ours is the attribute that counts
-        if name in given and not isinstance(given[name], str):
-            given[name] = None
-    if host.IS_OAUTH_PROVIDER:
-        # 2.6 to 2.8 make a URL of the issuer and serve metadata under it; a name that is no URL leaves the default.
-        issuer = given.get("issuer") or ""
-        given["issuer"] = issuer if issuer.startswith(("https://", "http://")) else None
-    return {name: value for name, value in given.items() if name in host.PARAMETERS}
 
 
 class BearerAuthProvider(JWTVerifier):

@@ -1,0 +1,98 @@
+"""The arguments of the FastMCP adapter: what is refused, in FastMCP's own words, and what the installed version is given.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _fastmcp_host as host
+
+
+class _NotGiven:
+    """Default of a parameter that FastMCP 2.11 to 2.14 looks up in the environment when it is not given."""
+
+    def __repr__(self) -> str:
+        return "None"
+
+
+NOT_GIVEN: Any = _NotGiven()
+
+_ALGORITHMS = frozenset(
+    "HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 PS256 PS384 PS512 EdDSA Ed25519 Ed448 ES256K".split()
+)
+_KNOWN_TO_EVERY_FASTMCP = frozenset(name for name in _ALGORITHMS if name[:2] in ("HS", "RS", "ES", "PS")) - {"ES256K"}
+_PUBLIC_KEY_MARKERS = ("PUBLIC KEY-----", "-----BEGIN CERTIFICATE-----")
+
+
+def check_list(name: str, value: Any) -> None:
+    if value in (None, NOT_GIVEN) or isinstance(value, str):
+        return
+    if not value:
+        raise ValueError(f"{name} must not be an empty list: no token could match it")
+    if any(not isinstance(item, str) for item in value):
+        raise ValueError(f"{name} must be a string or a list of strings")
+
+
+def check_key_source(
+    public_key: Any, jwks_uri: Any, jwks: Any, secret: Any, ssrf_safe: bool, http_client: Any
+) -> None:
+    given = [name for name, value in (("jwks", jwks), ("secret", secret)) if value is not None]
+    given += [name for name, value in (("public_key", public_key), ("jwks_uri", jwks_uri)) if is_given(value)]
+    if len(given) > 1 and given != ["public_key", "jwks_uri"]:  # FastMCP has a sentence of its own for that pair
+        raise ValueError(f"Provide only one of {', '.join(given)}")
+    if is_given(jwks_uri) and ssrf_safe and http_client is not None:
+        raise ValueError(
+            "http_client cannot be used with ssrf_safe=True; SSRF-safe mode requires its own hardened transport"
+        )
+
+
+def is_given(value: Any) -> bool:
+    return value is not NOT_GIVEN and bool(value)
+
+
+def check_algorithms(algorithm: Any, algorithms: Any, public_key: Any, jwks_uri: Any) -> None:
+    if algorithms is not None and is_given(algorithm):
+        raise ValueError("Provide either algorithm or algorithms, not both")
+    if algorithms is None:
+        names = [algorithm] if is_given(algorithm) else ["RS256"]
+    else:
+        names = [algorithms] if isinstance(algorithms, str) else list(algorithms)
+    if not names:
+        raise ValueError("algorithms must not be empty")
+    for name in names:
+        if name not in _ALGORITHMS:
+            raise ValueError(f"Unsupported algorithm: {name}.")
+    symmetric = [name.startswith("HS") for name in names]
+    if not any(symmetric):
+        return
+    if not all(symmetric):
+        raise ValueError("HS* and public-key algorithms cannot be accepted by one verifier")
+    if is_given(jwks_uri):
+        raise ValueError(
+            "Symmetric HS* algorithms cannot be used with jwks_uri; configure a shared secret via public_key instead."
+        )
+    text = public_key.decode("utf-8", "replace") if isinstance(public_key, bytes) else public_key
+    if isinstance(text, str) and any(marker in text for marker in _PUBLIC_KEY_MARKERS):
+        raise ValueError("Symmetric HS* algorithms require a shared secret, not a public key.")
+
+
+def for_upstream(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments for the installed FastMCP's constructor: those that it has, with values that it takes."""
+    given = {name: value for name, value in given.items() if value is not NOT_GIVEN}
+    if "resource_server_url" in host.PARAMETERS and "base_url" in given:
+        given["resource_server_url"] = given.pop("base_url")
+    unknown = set(given) - {"base_url", "algorithm", *host.PARAMETERS}
+    if unknown:
+        raise TypeError(f"JWTVerifier.__init__() got an unexpected keyword argument {unknown.pop()!r}")
+    if given.get("public_key") and not isinstance(given["public_key"], str):
+        given["public_key"] = "held elsewhere"
+    if given.get("algorithm") and given["algorithm"] not in _KNOWN_TO_EVERY_FASTMCP:
+        given["algorithm"] = "RS256"
+    for name in ("issuer", "audience"):  # lists are newer than some of the versions; ours is the attribute that counts
+        if name in given and not isinstance(given[name], str):
+            given[name] = None
+    if host.IS_OAUTH_PROVIDER:
+        # 2.6 to 2.8 make a URL of the issuer and serve metadata under it; a name that is no URL leaves the default.
+        issuer = given.get("issuer") or ""
+        given["issuer"] = issuer if issuer.startswith(("https://", "http://")) else None
+    return {name: value for name, value in given.items() if name in host.PARAMETERS}
