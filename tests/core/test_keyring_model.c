@@ -10,6 +10,7 @@
  *   - nobody waits longer than the time-out, and who is refused learns when to come back;
  *   - whoever asks in the end gets a verdict: "fetch" never leads to a fetch that is not allowed.
  */
+#include "keyring.h"
 #include "ring.h"
 
 #include <math.h>
@@ -291,6 +292,7 @@ TEST(a_hundred_thousand_random_steps)
 {
     fb_stats stats;
     ring = ring_new();
+    ring->schedule.random = 1; /* the same walk every time */
     provider.kid = 1;
     book.now = 1000.0;
     book.last_miss = book.retry_at = book.offered = -(double)INFINITY;

@@ -11,6 +11,7 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .certificates import Certificates
@@ -133,14 +134,15 @@ class IdentityProvider:
         """From now on. No arguments: well. Answers that wait under the old behaviour are given up."""
         new = behaviour if behaviour is not None else Behaviour(**fields)
         drop = (new.certificate, new.tls_version) != (self.behaviour.certificate, self.behaviour.tls_version)
+        drop = drop or new.no_handshake
         if self._certificates is not None:
             self._certificates.context(new.certificate, new.tls_version)
         self.behaviour = new
         self._interrupt(drop=drop)
 
     def misbehave(self, name: str) -> None:
-        """One of FAULTS."""
-        self.behave(FAULTS[name])
+        """One of FAULTS; it meets also who holds our ETag."""
+        self.behave(replace(FAULTS[name], etag=False))
 
     def forget(self) -> None:
         """Starts counting afresh."""

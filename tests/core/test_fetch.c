@@ -1,0 +1,398 @@
+/* The whole way over real sockets: a verifier, libcurl and a provider that does everything wrong that can be done. */
+#include "idp.h"
+#include "internal.h"
+
+#include <time.h>
+
+static struct idp plain, secure;
+
+static double now(void)
+{
+    return fb_clock_now().monotonic_seconds;
+}
+
+static fb_verifier *verifier_for(struct idp *idp, void (*change)(fb_options *))
+{
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    fb_error error;
+    options.jwks_uri = fb_text(idp_text(idp, "jwks_uri"));
+    options.ca_file = fb_text(idp_text(idp, "ca_file"));
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    options.fetch_timeout = 1.0;
+    if (change != NULL) {
+        change(&options);
+    }
+    if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
+        FAIL("%s", error.text);
+        exit(1);
+    }
+    return verifier;
+}
+
+/* What a plain C program does with a token. */
+static fb_status check(const fb_verifier *verifier, const char *token, fb_error *error)
+{
+    fb_result *result = NULL;
+    fb_status status = fb_verify(verifier, token, strlen(token), fb_clock_now(), &result, error);
+    if (status == FB_KEYS_NEEDED) {
+        status = fb_verifier_refresh(verifier, FB_REFRESH_TOKEN, error->key_request, error);
+        if (status == FB_OK) {
+            status = fb_verify(verifier, token, strlen(token), fb_clock_now(), &result, error);
+        }
+    }
+    fb_result_free(result);
+    return status;
+}
+
+static char *mint(struct idp *idp, const char *arguments)
+{
+    return strdup(idp_token(idp, arguments));
+}
+
+/* A token whose key id nobody has, with a signature to match nothing. */
+static void random_token(char *out, size_t size, unsigned number)
+{
+    char header[128], text[192];
+    int length = snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"kid\":\"random-%u\"}", number);
+    size_t used = fb__base64url_encode(header, (size_t)length, text);
+    snprintf(out, size, "%.*s.e30.%085d%c", (int)used, text, 0, 'A');
+}
+
+struct fault {
+    const char *name;
+    const char *words; /* of the error; NULL: the answer is good */
+    double seconds;    /* it takes at most so long */
+};
+
+static const struct fault plain_faults[] = {
+    {"slow_header", "timed out", 1.5},
+    {"slow_body", "timed out", 1.5},
+    {"trickle", "timed out", 1.5},
+    {"hang", "timed out", 1.5},
+    {"no_handshake", "timed out", 1.5},
+    {"reset", "reset", 0.5},
+    {"reset_body", "reset", 0.5},
+    {"close", "Empty reply", 0.5},
+    {"short_body", "transfer closed", 0.5},
+    {"long_body", "jwks", 0.5},
+    {"endless_body", "larger than max_jwks_bytes", 0.5},
+    {"endless_header", "header of the answer is too large", 0.5},
+    {"large_body", "file size exceeded", 0.5},
+    {"large_chunked", "larger than max_jwks_bytes", 0.5},
+    {"bomb", "file size exceeded", 1.5},
+    {"transfer_bomb", "transfer coding", 0.5},
+    {"gzip", "content-encoded", 0.5},
+    {"deflate", "content-encoded", 0.5},
+    {"redirect", "status 302", 0.5},
+    {"redirect_308", "status 308", 0.5},
+    {"created", "status 201", 0.5},
+    {"no_content", "status 204", 0.5},
+    {"partial", "status 206", 0.5},
+    {"not_found", "status 404", 0.5},
+    {"too_many", "status 429", 0.5},
+    {"server_error", "status 500", 0.5},
+    {"unavailable", "status 503", 0.5},
+    {"html", "jwks", 0.5},
+    {"empty_body", "jwks", 0.5},
+    {"empty_set", "jwks", 0.5},
+    {"array", "jwks", 0.5},
+    {"cut_json", "jwks", 0.5},
+    {"keys_object", "jwks", 0.5},
+    {"duplicate_keys", "jwks", 0.5},
+    {"http09", "HTTP/0.9", 0.5},
+    {"not_http", "HTTP/0.9", 0.5},
+    {"late_header", NULL, 0.9},
+    {"broken_keys", NULL, 0.5},
+    {"text_type", NULL, 0.5},
+    {"skewed_date", NULL, 0.5},
+};
+
+static const struct fault secure_faults[] = {
+    {"expired", "expired", 0.5},
+    {"not_yet_valid", "not yet valid", 0.5},
+    {"wrong_host", "matches target host", 0.5},
+    {"unknown_ca", "certificate", 0.5},
+    {"self_signed", "self-signed", 0.5},
+    {"old_tls", "", 0.5},
+    {"no_handshake", "timed out", 1.5},
+    {"hang", "timed out", 1.5},
+    {"reset", "reset", 0.5},
+    {"short_body", "transfer closed", 0.5},
+    {"endless_body", "larger than max_jwks_bytes", 0.5},
+    {"changed", NULL, 0.5},
+};
+
+/* Sanitizers and a busy machine slow everything down; a hang would last for hours. */
+static const double slack = 5.0;
+
+static void one_fault(struct idp *idp, const struct fault *fault, bool warm, const char *token)
+{
+    fb_verifier *verifier = verifier_for(idp, NULL);
+    fb_error error;
+    idp_fault(idp, NULL);
+    if (warm) {
+        CHECK(check(verifier, token, &error) == FB_OK);
+    }
+    idp_fault(idp, fault->name);
+    double start = now();
+    fb_status status = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
+    double took = now() - start;
+    if (warm) {
+        printf("%-15s %-17s %.2f s  %s\n", fault->name, fb_status_name(status), took,
+               status == FB_OK ? "" : error.text);
+    }
+    CHECK(took < fault->seconds + slack);
+    CHECK(status == (fault->words == NULL ? FB_OK : FB_KEYS_UNAVAILABLE));
+    if (fault->words != NULL) {
+        if (strstr(error.text, fault->words) == NULL) {
+            FAIL("%s: not the words \"%s\": %s", fault->name, fault->words, error.text);
+        }
+        CHECK(error.retry_after > 0.0 && error.retry_after <= 1.0);
+        CHECK(strstr(error.text, "<title>") == NULL && strstr(error.text, "kty") == NULL);
+    }
+    /* Held keys serve on; without any the answer is "not now", without another request. */
+    status = check(verifier, token, &error);
+    CHECK(status == (warm || fault->words == NULL ? FB_OK : FB_KEYS_UNAVAILABLE));
+    idp_fault(idp, NULL);
+    /* A connection that the fault left half dead may cost the first attempt. */
+    status = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
+    if (status != FB_OK) {
+        status = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
+    }
+    CHECK(status == FB_OK);
+    CHECK(check(verifier, token, &error) == FB_OK);
+    fb_verifier_free(verifier);
+}
+
+TEST(every_fault)
+{
+    char *token = mint(&plain, "");
+    for (size_t i = 0; i < sizeof(plain_faults) / sizeof(plain_faults[0]); i++) {
+        one_fault(&plain, &plain_faults[i], true, token);
+        one_fault(&plain, &plain_faults[i], false, token);
+    }
+    free(token);
+}
+
+TEST(every_fault_of_tls)
+{
+    char *token = mint(&secure, "");
+    for (size_t i = 0; i < sizeof(secure_faults) / sizeof(secure_faults[0]); i++) {
+        one_fault(&secure, &secure_faults[i], true, token);
+        one_fault(&secure, &secure_faults[i], false, token);
+    }
+    free(token);
+}
+
+static void other_ca(fb_options *options)
+{
+    options->ca_file = (fb_slice){NULL, 0};
+}
+
+static void missing_ca(fb_options *options)
+{
+    options->ca_file = fb_text("/nonexistent/ca.pem");
+}
+
+TEST(certificates_come_from_where_the_options_say)
+{
+    fb_error error;
+    fb_verifier *verifier = verifier_for(&secure, other_ca);
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    fb_verifier_free(verifier);
+    verifier = verifier_for(&secure, missing_ca);
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(strstr(error.text, "/nonexistent/ca.pem") != NULL);
+    fb_verifier_free(verifier);
+}
+
+TEST(what_is_sent)
+{
+    fb_verifier *verifier = verifier_for(&plain, NULL);
+    fb_error error;
+    idp_ask(&plain, "/forget");
+    for (int i = 0; i < 3; i++) {
+        CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    }
+    CHECK(idp_number(&plain, "requests") == 3);
+    CHECK(idp_number(&plain, "connections") == 1); /* kept between refreshes */
+    json_t *headers = json_object_get(plain.state, "last_headers");
+    CHECK(json_object_size(headers) == 4);
+    const char *agent = json_string_value(json_object_get(headers, "user-agent"));
+    CHECK(agent != NULL && strcmp(agent, "fastbearer/" FB_VERSION) == 0);
+    const char *accept = json_string_value(json_object_get(headers, "accept"));
+    CHECK(accept != NULL && strcmp(accept, "application/json, application/jwk-set+json") == 0);
+    CHECK(json_object_get(headers, "if-none-match") != NULL && json_object_get(headers, "host") != NULL);
+    fb_stats stats;
+    fb_verifier_stats(verifier, now(), &stats);
+    CHECK(stats.generation == 1 && stats.fetches == 3 && stats.fetch_failures == 0); /* two of them were 304 */
+    fb_verifier_free(verifier);
+}
+
+TEST(a_redirect_is_not_followed)
+{
+    fb_verifier *verifier = verifier_for(&plain, NULL);
+    fb_error error;
+    idp_fault(&plain, "redirect");
+    idp_ask(&plain, "/forget");
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(idp_number(&plain, "requests") == 1);
+    idp_fault(&plain, NULL);
+    fb_verifier_free(verifier);
+}
+
+static void ssrf_safe(fb_options *options)
+{
+    options->ssrf_safe = true;
+}
+
+TEST(ssrf_safe_opens_no_connection_to_loopback)
+{
+    fb_verifier *verifier = verifier_for(&secure, ssrf_safe);
+    fb_error error;
+    idp_ask(&secure, "/forget");
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(strstr(error.text, "not public") != NULL);
+    CHECK(idp_number(&secure, "connections") == 0);
+    fb_verifier_free(verifier);
+}
+
+static void far_away(fb_options *options)
+{
+    options->jwks_uri = fb_text("http://keys.invalid/jwks");
+    options->allow_http = true;
+}
+
+static void far_away_by_proxy(fb_options *options)
+{
+    far_away(options);
+    options->trust_env = true;
+}
+
+TEST(proxies_only_with_trust_env)
+{
+    fb_error error;
+    char proxy[128];
+    snprintf(proxy, sizeof(proxy), "%s", idp_text(&plain, "issuer"));
+    setenv("http_proxy", proxy, 1);
+    idp_ask(&plain, "/forget");
+    fb_verifier *verifier = verifier_for(&plain, far_away);
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(idp_number(&plain, "requests") == 0);
+    fb_verifier_free(verifier);
+    verifier = verifier_for(&plain, far_away_by_proxy);
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(strstr(error.text, "status 404") != NULL); /* the provider is no proxy, but it was asked */
+    CHECK(idp_number(&plain, "requests") == 1);
+    fb_verifier_free(verifier);
+    unsetenv("http_proxy");
+}
+
+struct crowd {
+    const fb_verifier *verifier;
+    const char *token;
+    atomic_uint accepted, others;
+    atomic_bool done;
+};
+
+static void *check_once(void *argument)
+{
+    struct crowd *crowd = argument;
+    fb_error error;
+    fb_status status = check(crowd->verifier, crowd->token, &error);
+    atomic_fetch_add(status == FB_OK ? &crowd->accepted : &crowd->others, 1);
+    atomic_store(&crowd->done, true);
+    return NULL;
+}
+
+TEST(sixty_four_threads_at_a_cold_start_are_one_request)
+{
+    enum { THREADS = 64 };
+    pthread_t threads[THREADS];
+    char *token = mint(&plain, "");
+    struct crowd crowd = {.verifier = verifier_for(&plain, NULL), .token = token};
+    idp_fault(&plain, "late_header");
+    idp_ask(&plain, "/forget");
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_create(&threads[i], NULL, check_once, &crowd) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+    CHECK(atomic_load(&crowd.accepted) == THREADS && atomic_load(&crowd.others) == 0);
+    CHECK(idp_number(&plain, "requests") == 1);
+    idp_fault(&plain, NULL);
+    fb_verifier_free((fb_verifier *)(uintptr_t)crowd.verifier);
+    free(token);
+}
+
+TEST(ten_thousand_random_kids_are_one_request_and_known_keys_do_not_wait)
+{
+    char *token = mint(&plain, ""), unknown[512];
+    fb_verifier *verifier = verifier_for(&plain, NULL);
+    fb_error error;
+    CHECK(check(verifier, token, &error) == FB_OK);
+    idp_fault(&plain, "hang");
+    idp_ask(&plain, "/forget");
+    random_token(unknown, sizeof(unknown), 0);
+    struct crowd crowd = {.verifier = verifier, .token = unknown};
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, check_once, &crowd) == 0);
+    while (idp_number(&plain, "requests") == 0) {
+        /* until the fetch is under way */
+    }
+    unsigned meanwhile = 0;
+    while (!atomic_load(&crowd.done)) {
+        CHECK(check(verifier, token, &error) == FB_OK);
+        meanwhile++;
+    }
+    CHECK(meanwhile > 100); /* one after the other, while the endpoint hung for a second */
+    CHECK(pthread_join(thread, NULL) == 0 && atomic_load(&crowd.others) == 1);
+    for (unsigned i = 1; i < 10000; i++) {
+        char other[512];
+        random_token(other, sizeof(other), i);
+        CHECK(check(verifier, other, &error) == FB_KEY_NOT_FOUND);
+    }
+    CHECK(idp_number(&plain, "requests") == 1);
+    idp_fault(&plain, NULL);
+    fb_verifier_free(verifier);
+    free(token);
+}
+
+TEST(the_first_token_of_a_new_key_brings_it_and_the_old_one_is_refused)
+{
+    char *old = mint(&plain, "");
+    fb_verifier *verifier = verifier_for(&plain, NULL);
+    fb_error error;
+    CHECK(check(verifier, old, &error) == FB_OK && check(verifier, old, &error) == FB_OK);
+    idp_ask(&plain, "/rotate");
+    char *new = mint(&plain, "");
+    CHECK(check(verifier, old, &error) == FB_OK); /* nobody has noticed yet */
+    CHECK(check(verifier, new, &error) == FB_OK);
+    CHECK(check(verifier, old, &error) == FB_KEY_NOT_FOUND); /* withdrawn, though it was cached */
+    free(old);
+    free(new);
+    fb_verifier_free(verifier);
+}
+
+int main(void)
+{
+    if (!idp_start(&plain, NULL, NULL) || !idp_start(&secure, "--tls", NULL)) {
+        printf("skipped: no Python with the cryptography package was found to run tests/idp\n");
+        return 0;
+    }
+    RUN(every_fault);
+    RUN(every_fault_of_tls);
+    RUN(certificates_come_from_where_the_options_say);
+    RUN(what_is_sent);
+    RUN(a_redirect_is_not_followed);
+    RUN(ssrf_safe_opens_no_connection_to_loopback);
+    RUN(proxies_only_with_trust_env);
+    RUN(sixty_four_threads_at_a_cold_start_are_one_request);
+    RUN(ten_thousand_random_kids_are_one_request_and_known_keys_do_not_wait);
+    RUN(the_first_token_of_a_new_key_brings_it_and_the_old_one_is_refused);
+    idp_stop(&plain);
+    idp_stop(&secure);
+    return TEST_RESULT();
+}
