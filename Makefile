@@ -7,14 +7,13 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo demo-node test test-c test-python test-node test-matrix test-arithmetic sanitize tsan valgrind analyze \
-	fuzz coverage bench soak format check-format clean
+.PHONY: help deps demo test test-c test-python test-matrix sanitize tsan valgrind analyze coverage bench format check-format clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-deps: ## Install what C, Python and Node parts need from the system (or print the line to run)
-	@tests/setup/deps.sh c python node
+deps: ## Install what the C and Python parts need from the system (or print the line to run)
+	@tests/setup/deps.sh c python
 
 # ---- Python -----------------------------------------------------------------------------------------------------------
 # The environment is remade when what goes into the extension changes.
@@ -37,22 +36,35 @@ $(VENV)/built: $(BIN)/python $(PYTHON_INPUTS)
 demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and a good call
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
-	@$(BIN)/python -m examples.demo
+	@$(BIN)/python tests/python/hosts/demo.py
 
 # ---- tests ---------------------------------------------------------------------------------------------------------------
-test: deps test-c test-python test-node ## Every test there is
+test: deps ## Every test there is
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@$(MAKE) --no-print-directory test-c test-python
 
 build/CMakeCache.txt:
+	@tests/setup/deps.sh c
 	@cmake -S . -B build >/dev/null
 
 test-c: build/CMakeCache.txt ## C: unit tests, vectors, mutations, fuzz seeds
-	@tests/setup/deps.sh c
 	@cmake --build build -j $(JOBS)
 	@ctest --test-dir build --output-on-failure -j $(JOBS)
 
 test-python: deps-python ## Python: binding, package, vectors, and the hosts in their own environments
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(BIN)/python -m pytest tests/python
+
+test-matrix: deps-python ## The host tests under every FastMCP and SDK version, not only the usual ones
+	@$(PYTHON) tests/python/hosts/matrix.py --all
+
+bench: build/CMakeCache.txt ## Ratios to the bare primitives, hostile tokens, instructions, and the Python peers
+	@tests/setup/deps.sh c python tools
+	@cmake --build build -j $(JOBS)
+	@build/bench/bench_verify
+	@build/bench/bench_hostile
+	@tests/bench/instructions.sh build
+	@$(PYTHON) tests/bench/python_peers.py
 
 # ---- proof ----------------------------------------------------------------------------------------------------------------
 define sanitized # build folder, compiler, sanitizers

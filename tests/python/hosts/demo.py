@@ -1,4 +1,4 @@
-"""A FastMCP server guarded by fastbearer, and a client that knocks: `make demo`, or `python -m examples.demo`.
+"""A FastMCP server guarded by fastbearer, and a client that knocks: `make demo`.
 
 Shows what is refused, what the server's log says about it, and what a tool sees of a good token.
 """
