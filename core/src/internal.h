@@ -34,7 +34,7 @@ static inline bool fb__slice_equal(fb_slice a, fb_slice b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
-/* ---- status.c: outcomes and error texts -------------------------------------------------------------------------- */
+/* ---- status.c: outcomes and error texts ----------------------------------------------------- */
 
 /* Fills error (may be NULL) and returns status, so that a caller can write `return fb__fail(...)`. */
 fb_status fb__fail(fb_error *error, fb_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -58,8 +58,7 @@ void *fb__alloc(const fb_mem *mem, size_t size);  /* uninitialised; NULL when th
 void *fb__zalloc(const fb_mem *mem, size_t size); /* zeroed */
 void fb__free(const fb_mem *mem, void *memory);
 
-/* ---- base64url.c: RFC 4648 section 5, unpadded, canonical
- * ------------------------------------------------------------ */
+/* ---- base64url.c: RFC 4648 section 5, unpadded, canonical ----------------------------------- */
 
 /* Bytes that size characters decode to; size % 4 == 1 never decodes. */
 static inline size_t fb__base64url_decoded_size(size_t size)
@@ -86,8 +85,7 @@ typedef struct fb__token {
 /* FB_OK or FB_TOKEN_MALFORMED. Allocates nothing. */
 fb_status fb__token_split(const char *text, size_t size, fb__token *out);
 
-/* ---- json.c: the strict reader
- * ---------------------------------------------------------------------------------------- */
+/* ---- json.c: the strict reader -------------------------------------------------------------- */
 
 enum {
     FB__JSON_STRICT = 0,
@@ -127,8 +125,7 @@ typedef struct fb__seconds {
 /* False when the node is not a number, or is one outside of int64 seconds. */
 bool fb__json_seconds(const char *text, const fb_node *node, fb__seconds *out);
 
-/* ---- alg.c: the table of algorithms
- * ------------------------------------------------------------------------------------- */
+/* ---- alg.c: the table of algorithms --------------------------------------------------------- */
 
 typedef enum fb__kty { FB__KTY_NONE, FB__KTY_RSA, FB__KTY_EC, FB__KTY_OKP, FB__KTY_OCT } fb__kty;
 typedef enum fb__curve {
@@ -168,8 +165,7 @@ static inline uint32_t fb__alg_bit(const fb__alg *alg)
 size_t fb__hash_size(fb__hash hash);
 const char *fb__curve_name(fb__curve curve); /* JWK crv, "P-256" */
 
-/* ---- key.c: one key
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- key.c: one key ------------------------------------------------------------------------- */
 
 enum { FB__SLOTS = 4 }; /* ready contexts that a key keeps per algorithm; more threads make their own for the moment */
 
@@ -205,8 +201,7 @@ void fb__key_clear(fb__key *key, const fb_mem *mem);
 const char *fb__key_classify(fb__key *key);
 const char *fb__curve_openssl_name(fb__curve curve);
 
-/* ---- jwks.c: key-set documents and the choice of a key
- * ---------------------------------------------------------------------- */
+/* ---- jwks.c: key-set documents and the choice of a key -------------------------------------- */
 
 /* An immutable snapshot. Readers hold a reference; it is replaced whole. */
 typedef struct fb__keyset {
@@ -229,8 +224,7 @@ void fb__keyset_release(fb__keyset *set); /* NULL is fine */
 /* FB_OK, FB_KEY_NOT_FOUND, FB_KEY_AMBIGUOUS, FB_KEY_UNSUITABLE. kid absent: the only key that fits. */
 fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, fb__key **out);
 
-/* ---- signature.c: the only caller of OpenSSL's verification
- * ------------------------------------------------------------------- */
+/* ---- signature.c: the only caller of OpenSSL's verification --------------------------------- */
 
 /*
  * FB_OK, FB_SIGNATURE_INVALID, FB_OUT_OF_MEMORY or FB_INTERNAL_ERROR. key must have alg's bit. signature is base64url
@@ -243,8 +237,7 @@ fb_status fb__signature_verify_raw(fb__key *key, const fb__alg *alg, const unsig
 /* Frees what signature.c keeps in a key. */
 void fb__signature_forget(fb__key *key);
 
-/* ---- policy.c: the options, checked and copied
- * ----------------------------------------------------------------------------------- */
+/* ---- policy.c: the options, checked and copied ---------------------------------------------- */
 
 typedef struct fb__policy {
     uint32_t algs;
@@ -263,8 +256,7 @@ typedef struct fb__policy {
 fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *options, fb_error *error);
 void fb__policy_clear(fb__policy *policy, const fb_mem *mem);
 
-/* ---- header.c: what the JOSE header says
- * --------------------------------------------------------------------------------------------- */
+/* ---- header.c: what the JOSE header says ---------------------------------------------------- */
 
 typedef struct fb__header {
     const fb__alg *alg;
@@ -274,8 +266,7 @@ typedef struct fb__header {
 /* buffer: FB__MAX_HEADER bytes that outlive out. Everything that is decided before a key is looked for. */
 fb_status fb__header_read(const fb__policy *policy, fb_slice segment, char *buffer, fb__header *out, fb_error *error);
 
-/* ---- claims.c, result.c: the payload
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- claims.c, result.c: the payload -------------------------------------------------------- */
 
 enum { FB__FEW_SCOPES = 8 };
 
@@ -309,8 +300,7 @@ fb_status fb__claims_check(const fb__policy *policy, fb_result *result, double n
 /* Only those that depend on now, for a result that passed fb__claims_check before. */
 fb_status fb__claims_check_time(const fb__policy *policy, const fb_result *result, double now, fb_error *error);
 
-/* ---- cache.c: verified tokens
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- cache.c: verified tokens --------------------------------------------------------------- */
 
 typedef struct fb__cache fb__cache;
 typedef struct fb__cache_key {
@@ -373,8 +363,7 @@ void fb__schedule_succeed(fb__schedule *schedule, double now, double lifetime, b
 void fb__schedule_fail(fb__schedule *schedule, double now);
 void fb__schedule_abandon(fb__schedule *schedule); /* it is another process's */
 
-/* ---- keyring.c: a key set behind a URL, and when to fetch it
- * -------------------------------------------------------------------------------- */
+/* ---- keyring.c: a key set behind a URL, and when to fetch it -------------------------------- */
 
 typedef struct fb__keyring fb__keyring;
 
@@ -409,8 +398,7 @@ void fb__keyring_stats(fb__keyring *ring, double now, fb_stats *out);
 bool fb__address_public_ipv4(const unsigned char *address); /* 4 bytes */
 bool fb__address_public_ipv6(const unsigned char *address); /* 16 bytes */
 
-/* ---- fetch_curl.c: one limited GET. Left out of builds without libcurl
- * -------------------------------------------------------------------------- */
+/* ---- fetch_curl.c: one limited GET. Left out of builds without libcurl ---------------------- */
 
 typedef struct fb__fetcher fb__fetcher; /* connection reuse between refreshes; one thread at a time */
 
@@ -437,8 +425,7 @@ struct fb_verifier {
     atomic_uint_least64_t outcomes[FB__STATUS_COUNT];
 };
 
-/* ---- fork.c: what a child must not inherit
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- fork.c: what a child must not inherit -------------------------------------------------- */
 
 /* Changes in every child of a fork. Objects that hold locks or handles remember it and start those afresh when it
  * differs. */

@@ -27,8 +27,7 @@ struct scanner {
     size_t count, capacity;
 };
 
-/* ---- strings
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- strings -------------------------------------------------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -251,8 +250,7 @@ bool fb__json_equal(const char *text, const fb_node *node, fb_slice value)
     return step(&w) == -1;
 }
 
-/* ---- duplicate names
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- duplicate names ------------------------------------------------------------------------ */
 
 /* An order of names by value. Which one does not matter, only that equal names compare equal. */
 static int compare_names(const char *text, const fb_node *a, const fb_node *b)
@@ -407,8 +405,7 @@ static fb__json_status check_names(const struct scanner *s, size_t object)
     return differ ? FB__JSON_OK : FB__JSON_INVALID;
 }
 
-/* ---- numbers
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- numbers -------------------------------------------------------------------------------- */
 
 static bool is_digit(const struct scanner *s)
 {
@@ -498,8 +495,7 @@ static bool read_number(struct scanner *s, fb_node *node)
     return (s->flags & FB__JSON_LENIENT) != 0 || (size <= FB__MAX_NUMBER && !(real && overflows(start, size)));
 }
 
-/* ---- values and structure
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- values and structure ------------------------------------------------------------------- */
 
 static bool read_literal(struct scanner *s, const char *word, size_t size, fb_kind kind, fb_node *node)
 {
@@ -684,8 +680,7 @@ size_t fb__json_bound(const char *text, size_t size)
     return count;
 }
 
-/* ---- reading the tape
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- reading the tape ----------------------------------------------------------------------- */
 
 size_t fb__json_member(const char *text, const fb_node *nodes, size_t object, fb_slice name)
 {

@@ -38,8 +38,7 @@ static bool read_bytes(const struct jwk *jwk, const char *name, unsigned char *o
     return true;
 }
 
-/* ---- what a key says about its use
- * ---------------------------------------------------------------------------------------- */
+/* ---- what a key says about its use ---------------------------------------------------------- */
 
 static const char *check_use(const struct jwk *jwk)
 {
@@ -94,8 +93,7 @@ static const char *restrict_to_alg(const struct jwk *jwk)
                                  : NULL;
 }
 
-/* ---- building the key
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- building the key ----------------------------------------------------------------------- */
 
 static const char *build(const struct jwk *jwk, const char *type, OSSL_PARAM_BLD *builder)
 {

@@ -71,8 +71,7 @@ fb_status fb__keyset_from_secret(fb__keyset **out, const fb_mem *mem, fb_slice s
                : publish_single(out, set, fb__key_from_secret(&set->keys[0], mem, secret, algs, allow_short, error));
 }
 
-/* ---- documents
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- documents ------------------------------------------------------------------------------ */
 
 /* The document by the same strict rules as a token's JSON; jansson alone would let some of it pass. */
 static fb_status check_document(const fb_mem *mem, fb_slice document, fb_error *error)

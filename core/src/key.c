@@ -13,8 +13,7 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 
-/* ---- what an EVP_PKEY is good for
- * ------------------------------------------------------------------------------------------ */
+/* ---- what an EVP_PKEY is good for ----------------------------------------------------------- */
 
 static const struct {
     fb__curve curve;
@@ -426,8 +425,7 @@ fb_status fb__key_from_pem(fb__key *key, const fb_mem *mem, fb_slice pem, fb_err
     return status;
 }
 
-/* ---- HMAC secrets
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- HMAC secrets --------------------------------------------------------------------------- */
 
 /*
  * Public material as an HMAC secret would let everybody sign (CVE-2017-11424, CVE-2022-29217, CVE-2026-34950,

@@ -32,11 +32,11 @@ struct fb_string {
 
 static fb_status out_of_memory(fb_error *error)
 {
-    return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+    (void)fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+    return FB_OUT_OF_MEMORY;
 }
 
-/* ---- text
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- text ----------------------------------------------------------------------------------- */
 
 static fb_string *string_new(const fb_mem *mem, size_t room)
 {
@@ -118,8 +118,7 @@ static fb_status check_text(const fb_mem *mem, const char *name, fb_slice value,
                : fb__fail(error, FB_CONFIGURATION_INVALID, "%s is not valid UTF-8 text without NUL", name);
 }
 
-/* ---- making and loading a pair
- * -------------------------------------------------------------------------------------------------- */
+/* ---- making and loading a pair -------------------------------------------------------------- */
 
 void fb_keypair_free(fb_keypair *keypair)
 {

@@ -131,8 +131,7 @@ void fb__signature_forget(fb__key *key)
     }
 }
 
-/* ---- P1363 to DER
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- P1363 to DER --------------------------------------------------------------------------- */
 
 /* INTEGER of size big-endian bytes (X.690 section 8.3); returns where it ends. */
 static unsigned char *write_integer(unsigned char *out, const unsigned char *bytes, size_t size)
@@ -167,8 +166,7 @@ static size_t to_der(unsigned char out[FB__MAX_DER], const unsigned char *signat
     return at + length;
 }
 
-/* ---- verification
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- verification --------------------------------------------------------------------------- */
 
 static bool hash(const struct ready *ready, const unsigned char *message, size_t size, unsigned char *digest,
                  unsigned *digest_size)

@@ -120,8 +120,7 @@ void fb_verifier_free(fb_verifier *verifier)
     fb__free(&mem, verifier);
 }
 
-/* ---- verifying
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- verifying ------------------------------------------------------------------------------ */
 
 /* What one verification carries from step to step. */
 struct work {
@@ -302,8 +301,7 @@ fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size,
     return status;
 }
 
-/* ---- key sets behind a URL: the ring's functions, by the verifier's name
- * --------------------------------------------------- */
+/* ---- key sets behind a URL: the ring's functions, by the verifier's name -------------------- */
 
 static fb_status need_ring(const fb_verifier *verifier, fb_error *error)
 {

@@ -306,8 +306,7 @@ TEST(large_objects_need_memory)
     CHECK(fb__json_scan(text, (size_t)at, FB__JSON_STRICT, 32, &fb__mem_default, nodes, NODES, &count) == FB__JSON_OK);
 }
 
-/* ---- against jansson
- * -------------------------------------------------------------------------------------------------- */
+/* ---- against jansson ------------------------------------------------------------------------ */
 
 static uint64_t state = 7;
 

@@ -41,8 +41,7 @@ static struct bytes from_hex(const json_t *object, const char *name)
     return made;
 }
 
-/* ---- expectations
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- expectations --------------------------------------------------------------------------- */
 
 enum expected { REJECT, ACCEPT, EITHER };
 
@@ -86,8 +85,7 @@ static void judge(struct file *file, const json_t *test, enum expected expected,
     }
 }
 
-/* ---- signatures
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- signatures ----------------------------------------------------------------------------- */
 
 /* The JOSE algorithm of a group: prefix "RS", "PS", "ES" and the hash; NULL when JOSE has no such. */
 static const fb__alg *algorithm(const char *prefix, const json_t *group)
@@ -219,8 +217,7 @@ static void run_mac(struct file *file, const json_t *group)
     }
 }
 
-/* ---- JOSE
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- JOSE ----------------------------------------------------------------------------------- */
 
 /* Of a set of secrets the caller takes the one whose kid the header names; our key sets hold none. */
 static const json_t *only_secret(const json_t *set, fb_slice token)
@@ -269,8 +266,7 @@ static void run_jose(struct file *file, const json_t *group)
     }
 }
 
-/* ---- the folder
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- the folder ----------------------------------------------------------------------------- */
 
 static void run_file(const char *name)
 {

@@ -5,8 +5,7 @@
 #include "vector_case.h"
 #include "vector_json.h"
 
-/* ---- configuration
- * --------------------------------------------------------------------------------------------------- */
+/* ---- configuration -------------------------------------------------------------------------- */
 
 struct setup {
     fb_options options;
@@ -166,8 +165,7 @@ static void forget(struct setup *setup)
     }
 }
 
-/* ---- outcome
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- outcome -------------------------------------------------------------------------------- */
 
 static bool code_expected(const json_t *expected, const char *code)
 {
@@ -260,8 +258,7 @@ char *vector_expectation(const json_t *test)
     return text;
 }
 
-/* ---- running
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- running -------------------------------------------------------------------------------- */
 
 static char *run_token(const json_t *test, const fb_verifier *verifier, fb_clock clock, bool accept, bool *same)
 {
