@@ -1,63 +1,7 @@
 /* The whole way over real sockets: a verifier, libcurl and a provider that does everything wrong that can be done. */
-#include "idp.h"
-#include "internal.h"
-
-#include <time.h>
+#include "host.h"
 
 static struct idp plain, secure;
-
-static double now(void)
-{
-    return fb_clock_now().monotonic_seconds;
-}
-
-static fb_verifier *verifier_for(struct idp *idp, void (*change)(fb_options *))
-{
-    fb_options options = FB_OPTIONS_INIT;
-    fb_verifier *verifier = NULL;
-    fb_error error;
-    options.jwks_uri = fb_text(idp_text(idp, "jwks_uri"));
-    options.ca_file = fb_text(idp_text(idp, "ca_file"));
-    options.algorithms = FB_LIST(fb_text("ES256"));
-    options.fetch_timeout = 1.0;
-    if (change != NULL) {
-        change(&options);
-    }
-    if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
-        FAIL("%s", error.text);
-        exit(1);
-    }
-    return verifier;
-}
-
-/* What a plain C program does with a token. */
-static fb_status check(const fb_verifier *verifier, const char *token, fb_error *error)
-{
-    fb_result *result = NULL;
-    fb_status status = fb_verify(verifier, token, strlen(token), fb_clock_now(), &result, error);
-    if (status == FB_KEYS_NEEDED) {
-        status = fb_verifier_refresh(verifier, FB_REFRESH_TOKEN, error->key_request, error);
-        if (status == FB_OK) {
-            status = fb_verify(verifier, token, strlen(token), fb_clock_now(), &result, error);
-        }
-    }
-    fb_result_free(result);
-    return status;
-}
-
-static char *mint(struct idp *idp, const char *arguments)
-{
-    return strdup(idp_token(idp, arguments));
-}
-
-/* A token whose key id nobody has, with a signature to match nothing. */
-static void random_token(char *out, size_t size, unsigned number)
-{
-    char header[128], text[192];
-    int length = snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"kid\":\"random-%u\"}", number);
-    size_t used = fb__base64url_encode(header, (size_t)length, text);
-    snprintf(out, size, "%.*s.e30.%085d%c", (int)used, text, 0, 'A');
-}
 
 struct fault {
     const char *name;

@@ -1,0 +1,196 @@
+/*
+ * A provider that is gone for hours, with real sockets and a clock that the test sets: each refused connection costs no
+ * time, so an hour passes in moments. Then what a child of a fork does with its parent's connection.
+ */
+#include "host.h"
+
+static struct idp plain, secure;
+
+/* A host that fetches for itself: the two halves, with libcurl between them. */
+struct host {
+    fb_verifier *verifier;
+    fb__fetcher *fetcher;
+    double now;
+    unsigned attempts;
+};
+
+static bool fetch(struct host *host, fb_refresh_reason reason, uint64_t request)
+{
+    fb_fetch work;
+    fb_fetched fetched;
+    fb_error error;
+    CHECK(fb_verifier_refresh_begin(host->verifier, host->now, reason, request, &work, &error) == FB_OK);
+    if (work.decision != FB_FETCH_NOW) {
+        return work.decision == FB_FETCH_DONE;
+    }
+    host->attempts++;
+    fb__fetcher_get(host->fetcher, &work, &fetched);
+    return fb_verifier_refresh_complete(host->verifier, work.ticket, host->now, &fetched, &error) == FB_OK;
+}
+
+/* One request to the server; refreshes in the background are made on the spot. */
+static fb_status serve(struct host *host, const char *token, fb_error *error)
+{
+    fb_result *result = NULL;
+    fb_clock clock = {fb_clock_now().unix_seconds, host->now};
+    fb_status status = fb_verify(host->verifier, token, strlen(token), clock, &result, error);
+    if (status == FB_KEYS_NEEDED && fetch(host, FB_REFRESH_TOKEN, error->key_request)) {
+        status = fb_verify(host->verifier, token, strlen(token), clock, &result, error);
+    } else if (status == FB_KEYS_NEEDED) {
+        status = FB_KEYS_UNAVAILABLE;
+    }
+    fb_result_free(result);
+    if (fb_verifier_refresh_due(host->verifier, host->now)) {
+        (void)fetch(host, FB_REFRESH_AHEAD, 0);
+    }
+    return status;
+}
+
+static void host_start(struct host *host)
+{
+    fb__fetch_options options = {0};
+    *host = (struct host){.verifier = verifier_for(&plain, NULL), .now = 1000.0};
+    CHECK(fb__fetcher_new(&host->fetcher, &fb__mem_default, &options) == FB_OK);
+}
+
+static void host_end(struct host *host)
+{
+    fb__fetcher_free(host->fetcher);
+    fb_verifier_free(host->verifier);
+}
+
+TEST(fresh_keys_are_renewed_before_they_run_out)
+{
+    struct host host;
+    fb_error error;
+    fb_stats stats;
+    char *token = mint(&plain, "");
+    host_start(&host);
+    idp_ask(&plain, "/forget");
+    for (; host.now < 1000.0 + 3000.0; host.now += 1.0) { /* ten times max-age */
+        CHECK(serve(&host, token, &error) == FB_OK);
+        fb_verifier_stats(host.verifier, host.now, &stats);
+        CHECK(stats.keys_fresh);
+    }
+    CHECK(host.attempts >= 10 && host.attempts <= 14);
+    CHECK(idp_number(&plain, "requests") == host.attempts);
+    CHECK(stats.generation == 1 && stats.fetch_failures == 0);
+    host_end(&host);
+    free(token);
+}
+
+TEST(a_dead_provider_costs_nobody_a_request_for_an_hour)
+{
+    struct host host;
+    fb_error error;
+    fb_stats stats;
+    char *token = mint(&plain, "");
+    unsigned served = 0, lost = 0;
+    host_start(&host);
+    CHECK(serve(&host, token, &error) == FB_OK);
+    idp_ask(&plain, "/down");
+    double end = host.now + 300.0 + 3600.0; /* max-age, then stale_if_error */
+    for (; host.now < end; host.now += 1.0) {
+        fb_status status = serve(&host, token, &error);
+        served += status == FB_OK;
+        lost += status != FB_OK;
+    }
+    printf("provider dead for %.0f s: %u requests served, %u lost, %u attempts to reach it\n", 3900.0, served, lost,
+           host.attempts - 1);
+    CHECK(lost == 0 && served == 3900);
+    CHECK(host.attempts > 50 && host.attempts < 80); /* 1 s doubling to 60 s, over an hour */
+    fb_verifier_stats(host.verifier, host.now - 1.0, &stats);
+    CHECK(stats.keys_held && !stats.keys_fresh && stats.fetch_failures == host.attempts - 1);
+    CHECK(strstr(stats.last_error, "refused") != NULL || strstr(stats.last_error, "connect") != NULL);
+
+    /* Beyond that: 503 for the right reason, not 401, and not hammering. */
+    unsigned before = host.attempts;
+    for (int i = 0; i < 600; i++, host.now += 1.0) {
+        CHECK(serve(&host, token, &error) == FB_KEYS_UNAVAILABLE);
+        CHECK(fb_status_http(error.status) == 503 && error.retry_after <= 60.0);
+    }
+    CHECK(host.attempts - before >= 9 && host.attempts - before <= 12);
+
+    /* And back, without anybody's help, within one back-off. */
+    idp_ask(&plain, "/up");
+    double up = host.now;
+    while (serve(&host, token, &error) != FB_OK && host.now < up + 100.0) {
+        host.now += 1.0;
+    }
+    printf("recovered %.0f s after the provider was back\n", host.now - up);
+    CHECK(host.now <= up + 60.0);
+    fb_verifier_stats(host.verifier, host.now, &stats);
+    CHECK(stats.keys_fresh && stats.last_error[0] == '\0');
+    host_end(&host);
+    free(token);
+}
+
+TEST(a_rotation_during_an_outage_is_served_after_it)
+{
+    struct host host;
+    fb_error error;
+    char *old = mint(&plain, "");
+    host_start(&host);
+    CHECK(serve(&host, old, &error) == FB_OK);
+    idp_ask(&plain, "/rotate");
+    char *new = mint(&plain, "");
+    idp_ask(&plain, "/down");
+    for (int i = 0; i < 120; i++, host.now += 1.0) {
+        fb_status status = serve(&host, new, &error);
+        CHECK(status == FB_KEYS_UNAVAILABLE || status == FB_KEY_NOT_FOUND);
+        CHECK(serve(&host, old, &error) == FB_OK);
+    }
+    CHECK(host.attempts <= 1 + 4 + 1); /* one in 30 s */
+    idp_ask(&plain, "/up");
+    double up = host.now;
+    while (serve(&host, new, &error) != FB_OK && host.now < up + 100.0) {
+        host.now += 1.0;
+    }
+    CHECK(host.now <= up + 30.0);
+    CHECK(serve(&host, old, &error) == FB_KEY_NOT_FOUND);
+    host_end(&host);
+    free(old);
+    free(new);
+}
+
+/* The child makes a connection of its own, and the parent's goes on as if nothing had been. */
+TEST(a_child_leaves_its_parents_tls_connection_alone)
+{
+    char *token = mint(&secure, "");
+    fb_verifier *verifier = verifier_for(&secure, NULL);
+    fb_error error;
+    idp_ask(&secure, "/forget");
+    CHECK(check(verifier, token, &error) == FB_OK);
+    for (int i = 0; i < 3; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(20);
+            fb_status refreshed = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
+            fb_status verified = check(verifier, token, &error);
+            fb_verifier_free(verifier);
+            _exit(refreshed == FB_OK && verified == FB_OK ? 0 : 1);
+        }
+        int status = -1;
+        CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    }
+    CHECK(idp_number(&secure, "requests") == 7);
+    CHECK(idp_number(&secure, "connections") == 4); /* one of the parent, one of each child */
+    fb_verifier_free(verifier);
+    free(token);
+}
+
+int main(void)
+{
+    if (!idp_start(&plain, NULL, NULL) || !idp_start(&secure, "--tls", NULL)) {
+        printf("skipped: no Python with the cryptography package was found to run tests/idp\n");
+        return 0;
+    }
+    RUN(fresh_keys_are_renewed_before_they_run_out);
+    RUN(a_dead_provider_costs_nobody_a_request_for_an_hour);
+    RUN(a_rotation_during_an_outage_is_served_after_it);
+    RUN(a_child_leaves_its_parents_tls_connection_alone);
+    idp_stop(&plain);
+    idp_stop(&secure);
+    return TEST_RESULT();
+}
