@@ -158,8 +158,8 @@ static PyObject *expires_at_datetime(PyObject *self, void *Py_UNUSED(closure))
     }
     PyObject *module = PyImport_ImportModule("datetime");
     PyObject *datetime = module == NULL ? NULL : PyObject_GetAttrString(module, "datetime");
-    PyObject *timezone = datetime == NULL ? NULL : PyObject_GetAttrString(module, "timezone");
-    PyObject *utc = timezone == NULL ? NULL : PyObject_GetAttrString(timezone, "utc");
+    PyObject *zone = datetime == NULL ? NULL : PyObject_GetAttrString(module, "timezone");
+    PyObject *utc = zone == NULL ? NULL : PyObject_GetAttrString(zone, "utc");
     PyObject *value = utc == NULL ? NULL : PyObject_CallMethod(datetime, "fromtimestamp", "OO", seconds, utc);
     if (value == NULL && (PyErr_ExceptionMatches(PyExc_ValueError) || PyErr_ExceptionMatches(PyExc_OverflowError) ||
                           PyErr_ExceptionMatches(PyExc_OSError))) {
@@ -168,7 +168,7 @@ static PyObject *expires_at_datetime(PyObject *self, void *Py_UNUSED(closure))
         value = Py_None;
     }
     Py_XDECREF(utc);
-    Py_XDECREF(timezone);
+    Py_XDECREF(zone);
     Py_XDECREF(datetime);
     Py_XDECREF(module);
     Py_DECREF(seconds);
