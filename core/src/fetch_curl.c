@@ -7,6 +7,7 @@
 #include "internal.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -204,6 +205,7 @@ static bool set_limits(fb__fetcher *fetcher, const fb_fetch *fetch)
     long total = fetch->timeout * 1000.0 < 1.0 ? 1L : (long)(fetch->timeout * 1000.0);
     bool set = SET(CURLOPT_TIMEOUT_MS, total) && SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     set = set && SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)fetch->max_bytes);
+    set = set && SET(CURLOPT_MAXCONNECTS, 1L); /* close_handle knows of one */
     return set && SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_NOPROGRESS, 1L);
 }
 
@@ -264,16 +266,38 @@ fb_status fb__fetcher_new(fb__fetcher **out, const fb_mem *mem, const fb__fetch_
     return FB_OK;
 }
 
+/*
+ * Closing a connection of TLS says goodbye to the other side. In a child the connection is the parent's too, and such a
+ * goodbye would end it there, so the child first puts something else in the place of its descriptor.
+ */
+static void close_handle(fb__fetcher *fetcher)
+{
+    curl_socket_t descriptor = CURL_SOCKET_BAD;
+    if (fetcher->handle == NULL) {
+        return;
+    }
+    if (fetcher->fork_seen != fb__fork_generation() &&
+        curl_easy_getinfo(fetcher->handle, CURLINFO_ACTIVESOCKET, &descriptor) == CURLE_OK &&
+        descriptor != CURL_SOCKET_BAD) {
+        int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (nowhere == -1 || dup3(nowhere, descriptor, O_CLOEXEC) == -1) {
+            fetcher->handle = NULL; /* rather lose its memory */
+        }
+        if (nowhere != -1) {
+            (void)close(nowhere);
+        }
+    }
+    curl_easy_cleanup(fetcher->handle);
+    fetcher->handle = NULL;
+}
+
 void fb__fetcher_free(fb__fetcher *fetcher)
 {
     if (fetcher == NULL) {
         return;
     }
     fb_mem mem = fetcher->mem;
-    /* Cleaning up what a parent opened would say goodbye on its connection. */
-    if (fetcher->handle != NULL && fetcher->fork_seen == fb__fork_generation()) {
-        curl_easy_cleanup(fetcher->handle);
-    }
+    close_handle(fetcher);
     fb__free(&mem, fetcher->body);
     fb__free(&mem, fetcher);
 }
@@ -283,7 +307,7 @@ static bool prepare(fb__fetcher *fetcher, const fb_fetch *fetch, struct curl_sli
     bool https = fetch->url.data[4] == 's' || fetch->url.data[4] == 'S';
     (void)pthread_once(&curl_once, init_curl);
     if (fetcher->fork_seen != fb__fork_generation()) {
-        fetcher->handle = NULL;
+        close_handle(fetcher);
         fetcher->fork_seen = fb__fork_generation();
     }
     if (fetcher->handle == NULL && curl_ready) {

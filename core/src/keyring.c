@@ -49,13 +49,15 @@ void fb__keyring_publish(fb__keyring *ring)
 }
 
 /*
- * In a child: the fetch in flight and the connection are the parent's; closing the latter would end it there. If
- * another thread was changing the ring at the fork, what is held cannot be trusted and is left alone.
+ * In a child: the fetch in flight and the connection are the parent's. If another thread was changing the ring at the
+ * fork, what is held cannot be trusted and is left alone.
  */
 static void start_afresh(fb__keyring *ring)
 {
-    bool whole = pthread_mutex_trylock(&ring->lock) == 0;
-    if (!whole) {
+    if (pthread_mutex_trylock(&ring->lock) == 0) {
+        (void)pthread_mutex_unlock(&ring->lock);
+        fb__refresh_forget(ring->fetcher);
+    } else {
         ring->held = NULL;
         ring->etag = ring->kept_etags = NULL;
         ring->schedule.held = false;

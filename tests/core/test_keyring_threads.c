@@ -1,9 +1,8 @@
 /* Many threads on one ring: one fetch for all, waiting that ends, and a child that inherits the ring in any state. */
+#include "child.h"
 #include "ring.h"
 
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { THREADS = 64 };
 
@@ -123,11 +122,10 @@ TEST(sets_are_swapped_whole)
     fb__keyring_release(ring);
 }
 
-/* What a child found, as its exit status: 0 when all was well. */
+/* What a child found: 0 when all was well. */
 static int look_as_child(uint64_t parents_ticket)
 {
     uint64_t request;
-    alarm(20); /* a lock that is never let go ends the test, not the day */
     if (look(ring, 1.0, "a", &request) != FB_OK) {
         return 1;
     }
@@ -163,14 +161,13 @@ TEST(a_child_starts_afresh_and_keeps_the_keys)
     fb_fetch fetch = begin(ring, 1.0, FB_REFRESH_EXPLICIT, 0);
     CHECK(pthread_create(&waiter, NULL, wait_for_ever, &fetch.ticket) == 0);
     pause_for(0.1);
-    pid_t child = fork();
+    pid_t child = child_start();
     if (child == 0) {
-        _exit(look_as_child(fetch.ticket));
+        child_end(look_as_child(fetch.ticket));
     }
-    int status = -1;
-    CHECK(waitpid(child, &status, 0) == child);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        FAIL("the child ended with %d", status);
+    int verdict = child_wait(child);
+    if (verdict != 0) {
+        FAIL("the child ended with %d", verdict);
     }
     uint64_t request;
     CHECK(look(ring, 1.0, "a", &request) == FB_OK); /* what the child fetched is the child's */
@@ -202,18 +199,15 @@ TEST(forks_at_any_moment)
         CHECK(pthread_create(&threads[i], NULL, change_all_the_time, &end) == 0);
     }
     for (int i = 0; i < 100; i++) {
-        pid_t child = fork();
+        pid_t child = child_start();
         if (child == 0) {
             uint64_t request;
-            alarm(20);
             fb_status status = look(ring, 1.0, "a", &request);
             bool sound = status == FB_OK || status == FB_KEYS_NEEDED;
             (void)fb__keyring_due(ring, 1.0);
-            _exit(sound && test_failures == 0 ? 0 : 1);
+            child_end(sound && test_failures == 0 ? 0 : 1);
         }
-        int status = -1;
-        CHECK(waitpid(child, &status, 0) == child);
-        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        CHECK(child_wait(child) == 0);
     }
     atomic_store(&end, true);
     for (int i = 0; i < 2; i++) {

@@ -2,6 +2,7 @@
  * A provider that is gone for hours, with real sockets and a clock that the test sets: each refused connection costs no
  * time, so an hour passes in moments. Then what a child of a fork does with its parent's connection.
  */
+#include "child.h"
 #include "host.h"
 
 static struct idp plain, secure;
@@ -162,16 +163,14 @@ TEST(a_child_leaves_its_parents_tls_connection_alone)
     idp_ask(&secure, "/forget");
     CHECK(check(verifier, token, &error) == FB_OK);
     for (int i = 0; i < 3; i++) {
-        pid_t child = fork();
+        pid_t child = child_start();
         if (child == 0) {
-            alarm(20);
             fb_status refreshed = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
             fb_status verified = check(verifier, token, &error);
             fb_verifier_free(verifier);
-            _exit(refreshed == FB_OK && verified == FB_OK ? 0 : 1);
+            child_end(refreshed == FB_OK && verified == FB_OK ? 0 : 1);
         }
-        int status = -1;
-        CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        CHECK(child_wait(child) == 0);
         CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
     }
     CHECK(idp_number(&secure, "requests") == 7);
