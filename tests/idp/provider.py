@@ -194,6 +194,7 @@ class IdentityProvider:
                 connection, _ = listener.accept()
             except OSError:
                 return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are written apart
             with self._lock:
                 self.connections += 1
                 self._open.add(connection)

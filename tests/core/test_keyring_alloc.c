@@ -1,0 +1,80 @@
+/* A ring whose n-th allocation fails, for every n: no leak, no crash, the right status, and held keys stay. */
+#include "ring.h"
+
+static unsigned countdown; /* allocations until one fails; 0: none does */
+
+static void *allocate(void *context, size_t size)
+{
+    (void)context;
+    return countdown > 0 && --countdown == 0 ? NULL : malloc(size);
+}
+
+static void release(void *context, void *memory)
+{
+    (void)context;
+    free(memory);
+}
+
+static fb_status complete_with_etag(fb__keyring *ring, const char *kid, const char *etag)
+{
+    fb_fetch fetch = begin(ring, 1.0, FB_REFRESH_EXPLICIT, 0);
+    fb_fetched fetched = FB_FETCHED_INIT;
+    fb_error error;
+    fetched.http_status = 200;
+    fetched.body = document(kid);
+    fetched.etag = fb_text(etag);
+    fb_status status = fb__keyring_complete(ring, fetch.ticket, 1.0, &fetched, &error);
+    CHECK(error.status == status);
+    return status;
+}
+
+/* Whether all of it went well when allocation number n failed. */
+static bool scenario(unsigned n)
+{
+    const fb_mem mem = {allocate, release, NULL};
+    fb_options options = FB_OPTIONS_INIT;
+    fb__keyring *ring = NULL;
+    fb_error error;
+    uint64_t request;
+    options.jwks_uri = fb_text(URI);
+    options.ca_file = fb_text("/some/ca.pem");
+    countdown = n;
+    fb_status made = fb__keyring_new(&ring, &mem, &options, &error);
+    CHECK(made == FB_OK || (made == FB_OUT_OF_MEMORY && error.status == FB_OUT_OF_MEMORY && ring == NULL));
+    if (made != FB_OK) {
+        return false;
+    }
+    fb_status first = complete_with_etag(ring, "a", "\"1\"");
+    fb_status second = complete_with_etag(ring, "b", "\"2\"");
+    CHECK(first == FB_OK || first == FB_OUT_OF_MEMORY);
+    CHECK(second == FB_OK || second == FB_OUT_OF_MEMORY);
+    if (first == FB_OK && second != FB_OK) {
+        CHECK(look(ring, 1.0, "a", &request) == FB_OK); /* the held set is as it was */
+        CHECK(fb__keyring_generation(ring, 1.0) == 1);
+    }
+    if (second == FB_OK) {
+        CHECK(look(ring, 1.0, "b", &request) == FB_OK);
+    }
+    bool untouched = countdown > 0 || n == 0;
+    countdown = 0;
+    CHECK(complete_with_etag(ring, "c", "\"3\"") == FB_OK && look(ring, 1.0, "c", &request) == FB_OK);
+    fb__keyring_release(ring);
+    return untouched;
+}
+
+TEST(every_allocation_may_fail)
+{
+    unsigned n = 1;
+    CHECK(scenario(0));
+    while (n < 1000 && !scenario(n)) {
+        n++;
+    }
+    printf("%u allocations, each failed once\n", n - 1);
+    CHECK(n > 5 && n < 1000);
+}
+
+int main(void)
+{
+    RUN(every_allocation_may_fail);
+    return TEST_RESULT();
+}
