@@ -64,6 +64,20 @@ PyObject *fbpy_claims(fbpy_state *state, const fb_result *result);
  * be released after use. Text that is no UTF-8 becomes a slice that no verifier accepts. False: TypeError is set. */
 bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep);
 
+/* ---- options.c: the keyword arguments of a verifier -------------------------------------------------------------- */
+
+enum { FBPY_LISTS = 8 };
+
+typedef struct fbpy_options {
+    fb_options options; /* points into the keyword arguments and lists */
+    fb_slice *lists[FBPY_LISTS];
+    size_t list_count;
+} fbpy_options;
+
+/* False: an exception is set that names the option. Release in any case. */
+bool fbpy_options_read(fbpy_options *options, PyObject *keywords);
+void fbpy_options_release(fbpy_options *options);
+
 /* ---- errors.c: outcomes ------------------------------------------------------------------------------------------ */
 
 /* Fills state->classes from fastbearer.errors; -1 with an exception set. */

@@ -31,115 +31,63 @@ static void around_signature(bool begin)
     }
 }
 
-/* ---- making one -------------------------------------------------------------------------------------------------- */
+/* ---- from first to last use -------------------------------------------------------------------------------------- */
 
-enum kind { TEXT, LIST, REAL, SIZE, FLAG };
-
-#define OPTION(name, kind)                      \
-    {                                           \
-#name, kind, offsetof(fb_options, name) \
-    }
-static const struct option {
-    const char *name;
-    enum kind kind;
-    size_t offset;
-} options_table[] = {
-    OPTION(public_key, TEXT),        OPTION(jwks, TEXT),
-    OPTION(jwks_uri, TEXT),          OPTION(secret, TEXT),
-    OPTION(algorithms, LIST),        OPTION(issuers, LIST),
-    OPTION(audiences, LIST),         OPTION(required_scopes, LIST),
-    OPTION(required_claims, LIST),   OPTION(leeway, REAL),
-    OPTION(require_exp, FLAG),       OPTION(token_type, TEXT),
-    OPTION(scope_claims, LIST),      OPTION(client_id_claims, LIST),
-    OPTION(client_id_default, TEXT), OPTION(max_token_bytes, SIZE),
-    OPTION(cache_size, SIZE),        OPTION(cache_bytes, SIZE),
-    OPTION(refresh_interval, REAL),  OPTION(stale_if_error, REAL),
-    OPTION(fetch_timeout, REAL),     OPTION(max_jwks_bytes, SIZE),
-    OPTION(allow_http, FLAG),        OPTION(ca_file, TEXT),
-    OPTION(ca_path, TEXT),           OPTION(ssrf_safe, FLAG),
-    OPTION(trust_env, FLAG),         OPTION(allow_short_secret, FLAG),
-};
-enum { OPTIONS = sizeof(options_table) / sizeof(options_table[0]), LISTS = 8 };
-
-struct reading {
-    fb_options options;
-    fb_slice *lists[LISTS];
-    size_t list_count;
-};
-
-static bool read_value(struct reading *reading, const struct option *option, PyObject *value)
+static void leave(verifier *self)
 {
-    void *field = (char *)&reading->options + option->offset;
-    switch (option->kind) {
-    case TEXT:
-        return fbpy_slice(value, option->name, field);
-    case LIST:
-        return fbpy_list(value, option->name, field, &reading->lists[reading->list_count++]);
-    case REAL:
-        *(double *)field = PyFloat_AsDouble(value);
-        break;
-    case SIZE:
-        *(size_t *)field = PyLong_AsSize_t(value);
-        break;
-    case FLAG: {
-        int flag = PyObject_IsTrue(value);
-        *(bool *)field = flag == 1;
-        break;
+    if (atomic_fetch_sub(&self->users, 1) == 1) {
+        fb_verifier_free(self->handle);
+        self->handle = NULL;
     }
-    }
-    return PyErr_Occurred() == NULL;
 }
 
-static bool read_keys_of(struct reading *reading, PyObject *value, fbpy_state *state)
+/* False, with an exception set, when the verifier is closed. Otherwise the handle stays until leave. */
+static bool enter(verifier *self)
 {
-    if (!PyObject_TypeCheck(value, state->verifier_type)) {
-        PyErr_SetString(PyExc_TypeError, "keys_of must be a Verifier");
-        return false;
-    }
-    verifier *other = (verifier *)value;
-    if (atomic_load(&other->closed)) {
-        PyErr_SetString(PyExc_ValueError, "the verifier is closed");
-        return false;
-    }
-    reading->options.keys_of = other->handle;
-    return true;
-}
-
-static bool read_option(struct reading *reading, PyObject *name, PyObject *value, fbpy_state *state)
-{
-    const char *text = PyUnicode_AsUTF8AndSize(name, NULL);
-    if (text == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < OPTIONS; i++) {
-        if (strcmp(text, options_table[i].name) == 0) {
-            return read_value(reading, &options_table[i], value);
+    unsigned users = atomic_load(&self->users);
+    while (users != 0 && !atomic_load(&self->closed)) {
+        if (atomic_compare_exchange_weak(&self->users, &users, users + 1)) {
+            return true;
         }
     }
-    if (strcmp(text, "keys_of") == 0) {
-        return read_keys_of(reading, value, state);
-    }
-    PyErr_Format(PyExc_TypeError, "no such option: %U", name);
+    PyErr_SetString(PyExc_ValueError, "the verifier is closed");
     return false;
 }
 
-static bool start(verifier *self, PyObject *keywords, struct reading *reading)
+/* The verifier whose key set to share, entered so that it is not closed meanwhile; NULL: none, or an exception is set.
+ */
+static verifier *enter_keys_of(fbpy_state *state, PyObject *keywords)
 {
-    PyObject *name = NULL, *value = NULL;
-    Py_ssize_t position = 0;
-    while (keywords != NULL && PyDict_Next(keywords, &position, &name, &value)) {
-        if (!read_option(reading, name, value, self->state)) {
-            return false;
-        }
-        if (PyUnicode_CompareWithASCIIString(name, "required_scopes") == 0) {
-            Py_INCREF(value);
-            Py_XDECREF(self->required_scopes);
-            self->required_scopes = value;
-        }
+    PyObject *given = keywords == NULL ? NULL : PyDict_GetItemString(keywords, "keys_of");
+    if (given == NULL) {
+        return NULL;
     }
+    if (!PyObject_TypeCheck(given, state->verifier_type)) {
+        PyErr_SetString(PyExc_TypeError, "keys_of must be a Verifier");
+        return NULL;
+    }
+    return enter((verifier *)given) ? (verifier *)given : NULL;
+}
+
+static bool start(verifier *self, PyObject *keywords, fbpy_options *options)
+{
+    verifier *other = enter_keys_of(self->state, keywords);
+    if (PyErr_Occurred() || !fbpy_options_read(options, keywords)) {
+        if (other != NULL) {
+            leave(other);
+        }
+        return false;
+    }
+    self->required_scopes = keywords == NULL ? NULL : PyDict_GetItemString(keywords, "required_scopes");
+    Py_XINCREF(self->required_scopes);
+    options->options.around_signature = around_signature;
+    options->options.keys_of = other == NULL ? NULL : other->handle;
     fb_error error;
     fb_status status;
-    FBPY_WITHOUT_GIL(true, status = fb_verifier_new(&self->handle, &reading->options, &error));
+    FBPY_WITHOUT_GIL(true, status = fb_verifier_new(&self->handle, &options->options, &error));
+    if (other != NULL) {
+        leave(other);
+    }
     if (status != FB_OK) {
         (void)fbpy_raise(self->state, &error, NULL);
         return false;
@@ -163,39 +111,12 @@ static PyObject *new (PyTypeObject *type, PyObject *arguments, PyObject *keyword
     self->state = state;
     atomic_init(&self->users, 1);
     atomic_init(&self->closed, true);
-    struct reading reading = {.options = FB_OPTIONS_INIT};
-    reading.options.around_signature = around_signature;
-    bool started = start(self, keywords, &reading);
-    for (size_t i = 0; i < reading.list_count; i++) {
-        PyMem_Free(reading.lists[i]);
-    }
-    if (!started) {
+    fbpy_options options = {.options = FB_OPTIONS_INIT};
+    if (!start(self, keywords, &options)) {
         Py_CLEAR(self);
     }
+    fbpy_options_release(&options);
     return (PyObject *)self;
-}
-
-/* ---- from first to last use -------------------------------------------------------------------------------------- */
-
-static void leave(verifier *self)
-{
-    if (atomic_fetch_sub(&self->users, 1) == 1) {
-        fb_verifier_free(self->handle);
-        self->handle = NULL;
-    }
-}
-
-/* False, with an exception set, when the verifier is closed. Otherwise the handle stays until leave. */
-static bool enter(verifier *self)
-{
-    unsigned users = atomic_load(&self->users);
-    while (users != 0 && !atomic_load(&self->closed)) {
-        if (atomic_compare_exchange_weak(&self->users, &users, users + 1)) {
-            return true;
-        }
-    }
-    PyErr_SetString(PyExc_ValueError, "the verifier is closed");
-    return false;
 }
 
 static PyObject *close_verifier(PyObject *object, PyObject *Py_UNUSED(ignored))

@@ -17,6 +17,8 @@ FETCH_WAIT: int
 
 @final
 class AccessToken:
+    """What a verified token says. Immutable; its list and dict are this object's own."""
+
     def __new__(
         cls,
         token: str,

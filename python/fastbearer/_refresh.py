@@ -72,8 +72,6 @@ class _Flight:
             while not self.done.is_set() and time.monotonic() < self.deadline:
                 await trio.sleep(0.01)
             return
-        import asyncio
-
         future: asyncio.Future[None] = loop.create_future()
 
         def wake() -> None:

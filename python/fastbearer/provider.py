@@ -164,11 +164,14 @@ class Verifier:
     def _fetch_and_verify(self, token: Any, now: float | None, needed: _KeysNeeded) -> AccessToken:
         assert self._source is not None
         for _ in range(_ATTEMPTS):
-            self._source.start(_native.REFRESH_TOKEN, needed.key_request).wait()
+            flight = self._source.start(_native.REFRESH_TOKEN, needed.key_request)
+            flight.wait()
             try:
                 return self._check(token, now)
             except _KeysNeeded as error:
                 needed = error
+                if not flight.done.is_set():
+                    break
             except FastBearerError as error:
                 self._rejected(error)
                 raise error from None
@@ -194,11 +197,14 @@ class Verifier:
     async def _fetch_and_verify_async(self, token: Any, now: float | None, needed: _KeysNeeded) -> AccessToken:
         assert self._source is not None
         for _ in range(_ATTEMPTS):
-            await self._source.start(_native.REFRESH_TOKEN, needed.key_request, _running_loop()).wait_async()
+            flight = self._source.start(_native.REFRESH_TOKEN, needed.key_request, _running_loop())
+            await flight.wait_async()
             try:
                 return self._check(token, now)
             except _KeysNeeded as error:
                 needed = error
+                if not flight.done.is_set():
+                    break
             except FastBearerError as error:
                 self._rejected(error)
                 raise error from None

@@ -1,0 +1,95 @@
+/*
+ * The keyword arguments of the native Verifier, put into fb_options: one table. Nothing is defaulted or judged here;
+ * what is absent stays as FB_OPTIONS_INIT has it, what is wrong the core will say.
+ */
+#include "convert.h"
+
+#include <string.h>
+
+enum kind { TEXT, LIST, REAL, SIZE, FLAG };
+
+#define OPTION(name, kind)                      \
+    {                                           \
+#name, kind, offsetof(fb_options, name) \
+    }
+static const struct option {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+} options_table[] = {
+    OPTION(public_key, TEXT),        OPTION(jwks, TEXT),
+    OPTION(jwks_uri, TEXT),          OPTION(secret, TEXT),
+    OPTION(algorithms, LIST),        OPTION(issuers, LIST),
+    OPTION(audiences, LIST),         OPTION(required_scopes, LIST),
+    OPTION(required_claims, LIST),   OPTION(leeway, REAL),
+    OPTION(require_exp, FLAG),       OPTION(token_type, TEXT),
+    OPTION(scope_claims, LIST),      OPTION(client_id_claims, LIST),
+    OPTION(client_id_default, TEXT), OPTION(max_token_bytes, SIZE),
+    OPTION(cache_size, SIZE),        OPTION(cache_bytes, SIZE),
+    OPTION(refresh_interval, REAL),  OPTION(stale_if_error, REAL),
+    OPTION(fetch_timeout, REAL),     OPTION(max_jwks_bytes, SIZE),
+    OPTION(allow_http, FLAG),        OPTION(ca_file, TEXT),
+    OPTION(ca_path, TEXT),           OPTION(ssrf_safe, FLAG),
+    OPTION(trust_env, FLAG),         OPTION(allow_short_secret, FLAG),
+};
+enum { OPTIONS = sizeof(options_table) / sizeof(options_table[0]) };
+
+static bool read_value(fbpy_options *reading, const struct option *option, PyObject *value)
+{
+    void *field = (char *)&reading->options + option->offset;
+    switch (option->kind) {
+    case TEXT:
+        return fbpy_slice(value, option->name, field);
+    case LIST:
+        return fbpy_list(value, option->name, field, &reading->lists[reading->list_count++]);
+    case REAL:
+        *(double *)field = PyFloat_AsDouble(value);
+        break;
+    case SIZE:
+        *(size_t *)field = PyLong_AsSize_t(value);
+        break;
+    case FLAG: {
+        int flag = PyObject_IsTrue(value);
+        *(bool *)field = flag == 1;
+        break;
+    }
+    }
+    return PyErr_Occurred() == NULL;
+}
+
+static bool read_option(fbpy_options *reading, PyObject *name, PyObject *value)
+{
+    const char *text = PyUnicode_AsUTF8AndSize(name, NULL);
+    if (text == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (strcmp(text, options_table[i].name) == 0) {
+            return read_value(reading, &options_table[i], value);
+        }
+    }
+    if (strcmp(text, "keys_of") == 0) {
+        return true; /* the verifier's own business */
+    }
+    PyErr_Format(PyExc_TypeError, "no such option: %U", name);
+    return false;
+}
+
+bool fbpy_options_read(fbpy_options *reading, PyObject *keywords)
+{
+    PyObject *name = NULL, *value = NULL;
+    Py_ssize_t position = 0;
+    while (keywords != NULL && PyDict_Next(keywords, &position, &name, &value)) {
+        if (!read_option(reading, name, value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void fbpy_options_release(fbpy_options *reading)
+{
+    for (size_t i = 0; i < reading->list_count; i++) {
+        PyMem_Free(reading->lists[i]);
+    }
+}
