@@ -90,6 +90,8 @@ TEST(a_key_that_came_meanwhile)
     request = 0;
     CHECK(fb__keyring_missing(ring, 1.0, fb_text("new"), before, &request) == FB_KEYS_NEEDED);
     CHECK(begin(ring, 1.0, FB_REFRESH_TOKEN, request).decision == FB_FETCH_DONE);
+    load(ring, 1.0, "new"); /* now one would be allowed, and is still not needed */
+    CHECK(begin(ring, 1.0, FB_REFRESH_TOKEN, request).decision == FB_FETCH_DONE);
     CHECK(before->count == 1 && fb__slice_equal(before->keys[0].kid, fb_text("old"))); /* a snapshot stays as it is */
     fb__keyset_release(before);
     fb__keyring_release(ring);
