@@ -64,8 +64,11 @@ static fb_status fetch_now(fb__keyring *ring, const fb_fetch *fetch, fb_error *e
         fb__fetcher_get(fetcher, fetch, &fetched);
     }
     fb_status status = fb__keyring_complete(ring, fetch->ticket, fb_clock_now().monotonic_seconds, &fetched, error);
-    if (fetcher != NULL) {
+    if (fetcher != NULL && status == FB_OK) {
         keep_fetcher(ring, fetcher);
+    } else {
+        /* What a wrong answer left on its connection would be read as the next answer. */
+        fb__fetcher_free(fetcher);
     }
     return status;
 }
