@@ -314,7 +314,13 @@ fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotoni
                                     uint64_t key_request, fb_fetch *out, fb_error *error)
 {
     fb_status status = need_ring(verifier, error);
-    return status != FB_OK ? status : fb__keyring_begin(verifier->ring, monotonic_seconds, reason, key_request, out);
+    if (status == FB_OK) {
+        status = fb__keyring_begin(verifier->ring, monotonic_seconds, reason, key_request, out);
+        if (status != FB_OK) {
+            (void)fb__fail(error, status, "reason must be one of fb_refresh_reason");
+        }
+    }
+    return status;
 }
 
 fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t ticket, double monotonic_seconds,

@@ -342,6 +342,11 @@ TEST(rotation_reaches_the_cache_and_verifiers_that_share_keys)
     fb_verifier *verifier = make(&options), *sharing = NULL;
     struct minted old = mint(rsa, NULL, "old"), new = mint(ec, NULL, "new");
     CHECK(verify(verifier, old) == FB_KEYS_NEEDED && error.key_request != 0);
+    fb_fetch fetch;
+    memset(&error, 0, sizeof(error));
+    CHECK(fb_verifier_refresh_begin(verifier, 1.0, (fb_refresh_reason)9, 0, &fetch, &error) ==
+          FB_CONFIGURATION_INVALID);
+    CHECK(error.status == FB_CONFIGURATION_INVALID && strstr(error.text, "reason") == error.text);
     publish(verifier, rsa, "old", 1.0);
     CHECK(verify(verifier, old) == FB_OK && verify(verifier, old) == FB_OK);
     fb_options shared = FB_OPTIONS_INIT;
