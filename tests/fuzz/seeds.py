@@ -1,0 +1,95 @@
+"""Writes the seed corpora of the fuzz targets from the cases of tests/vectors: seeds.py FOLDER
+
+One folder a target, one file an input, named by its hash. Needs nothing but Python.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Iterator
+
+VECTORS = Path(__file__).resolve().parent.parent / "vectors"
+# As in fuzz_token.c: which verifier an algorithm's tokens go to; the last one holds all keys.
+VERIFIERS = ["RS256", "RS512", "PS256", "PS384", "ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed448", "HS256"]
+LARGEST = 4096
+
+
+def segment(text: str) -> bytes | None:
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return None
+
+
+def of_case(case: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    token, config = case["token"], case["config"]
+    raw = token.encode("utf-8", "surrogatepass")
+    algorithms = config.get("algorithms", ["RS256"])
+    first = algorithms if isinstance(algorithms, str) else (algorithms or ["RS256"])[0]
+    yield "token", bytes([VERIFIERS.index(first) if first in VERIFIERS else len(VERIFIERS)]) + raw
+    yield "base64url", raw
+    parts = [segment(part) for part in token.split(".")]
+    if len(parts) == 3:
+        header, payload = parts[:2]
+        if header:
+            yield "header", header
+            yield "json", header
+        if payload:
+            yield "json", payload
+            yield "claims", bytes([len(payload) % 128]) + payload
+            yield "mint", b"\x00alice\nhttps://issuer.example\naudience\nread\nkid\n" + payload
+    for name, letter in (("public_key", b"p"), ("secret", b"s")):
+        if isinstance(config.get(name), str):
+            yield "pem", letter + config[name].encode()
+    if isinstance(config.get("jwks_raw"), str):
+        yield "jwks", b"d" + config["jwks_raw"].encode()
+        yield "json", config["jwks_raw"].encode()
+        yield "http", b"200\nmax-age=600\n\n\"x\"\n\nhttps://a.example/\n" + config["jwks_raw"].encode()
+    if isinstance(config.get("jwks"), dict):
+        yield "jwks", b"d" + json.dumps(config["jwks"]).encode()
+        for key in config["jwks"].get("keys", [])[:2]:
+            yield "jwks", b"k" + json.dumps(key).encode()
+
+
+def others() -> Iterator[tuple[str, bytes]]:
+    for line in ("max-age=3600", "no-store", "max-age=99999999999999999999, public", 'private, x="a,b", MAX-AGE="120"', "max-age=-1", ","):
+        for status in ("200", "304", "500"):
+            yield "http", f"{status}\n{line}\n30\n\"etag\"\n\nhttps://issuer.example:8443/jwks?x=1\n=".encode()
+    for url in ("http://127.0.0.1:80/", "https://user@a/", "https://[::1]/x", "http://localhost/", "https://a b/", "file:///etc/passwd"):
+        yield "http", f"200\n\n\n\ngzip\n{url}\n=".encode()
+    for index in range(4):
+        yield "mint", bytes([index]) + b"alice\n\n\n\n\n"
+        yield "mint", bytes([index]) + b'al"ice\nhttps://i\xc3\xa4.example\na\nread write\nk\n{"sub":"x","exp":NaN,"a":[1,{"b":null}]}'
+    for path in sorted((VECTORS / "keys").glob("*.pem")):
+        pem = path.read_bytes()
+        for letter in (b"p", b"s", b"r", b"e", b"d"):
+            yield "pem", letter + pem
+    for number in range(32):
+        yield "cache", hashlib.shake_256(bytes([number])).digest(64 + 8 * number)
+
+
+def main(arguments: list[str]) -> int:
+    folder = Path(arguments[0])
+    shutil.rmtree(folder, ignore_errors=True)
+    count = 0
+    found = list(others())
+    for path in sorted(VECTORS.glob("*/*.json")):
+        for case in json.loads(path.read_text()):
+            found.extend(of_case(case))
+    for target, data in found:
+        if len(data) <= LARGEST:
+            file = folder / f"fuzz_{target}" / hashlib.sha256(data).hexdigest()[:16]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            count += not file.exists()
+            file.write_bytes(data)
+    print(f"{count} seeds")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
