@@ -7,7 +7,7 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix sanitize tsan valgrind analyze coverage bench format check-format clean
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic sanitize tsan valgrind analyze coverage bench format check-format clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -57,6 +57,10 @@ test-python: deps-python ## Python: binding, package, vectors, and the hosts in 
 
 test-matrix: deps-python ## The host tests under every FastMCP and SDK version, not only the usual ones
 	@$(PYTHON) tests/python/hosts/matrix.py --all
+
+test-arithmetic: build/CMakeCache.txt ## A million good and a million bad signatures for each fast path, beside OpenSSL
+	@cmake --build build -j $(JOBS)
+	@for test in build/tests/test_fast_*; do echo "$$(basename $$test)" && $$test 1000000 || exit 1; done
 
 bench: build/CMakeCache.txt ## Ratios to the bare primitives, hostile tokens, instructions, and the Python peers
 	@tests/setup/deps.sh c python tools
