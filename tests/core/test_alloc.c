@@ -396,8 +396,10 @@ static void prepare(void)
     CHECK(fb_verifier_new(&shared, &verifying, NULL) == FB_OK);
 }
 
-int main(void)
+/* With an argument only this library's own allocations fail: for valgrind, which is slow. */
+int main(int argc, char **argv)
 {
+    (void)argv;
     CHECK(CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1);
     json_set_alloc_funcs(jansson_malloc, free);
     prepare();
@@ -420,7 +422,9 @@ int main(void)
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
         test_count++;
         fail_each(scenarios[i].name, scenarios[i].run, false);
-        fail_each(scenarios[i].name, scenarios[i].run, true);
+        if (argc == 1) {
+            fail_each(scenarios[i].name, scenarios[i].run, true);
+        }
     }
     fb_verifier_free(shared);
     CHECK(balance == 0);
