@@ -99,6 +99,10 @@ fuzz: deps-tools ## Every fuzz target for MINUTES (1) each, and the library besi
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@CLANG=$(CLANG) PYTHON=$(BIN)/python tests/fuzz/run.sh $(MINUTES)
 
+timing: build/CMakeCache.txt ## Whether the time of an HMAC verification tells anything about tag or secret (after dudect)
+	@cmake --build build -j $(JOBS) --target timing
+	@build/timing/timing
+
 deps-tools:
 	@tests/setup/deps.sh c python tools
 
