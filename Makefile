@@ -103,6 +103,11 @@ timing: build/CMakeCache.txt ## Whether the time of an HMAC verification tells a
 	@cmake --build build -j $(JOBS) --target timing
 	@build/timing/timing
 
+soak: deps-python ## Real servers for MINUTES (1): good and hostile tokens, rotating keys, a provider that misbehaves
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
+	@$(BIN)/python -m tests.soak $(MINUTES)
+
 deps-tools:
 	@tests/setup/deps.sh c python tools
 

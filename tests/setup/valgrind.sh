@@ -14,7 +14,7 @@ for program in "$1"/test_*; do
     arguments=
     [ "$name" != test_alloc ] || arguments=own
     # shellcheck disable=SC2086
-    if valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite "$program" $arguments >/tmp/valgrind.$$ 2>&1; then
+    if valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=tests/setup/valgrind.supp "$program" $arguments >/tmp/valgrind.$$ 2>&1; then
         echo "clean: $name"
     else
         cat /tmp/valgrind.$$
