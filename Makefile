@@ -27,10 +27,10 @@ $(BIN)/python:
 	@tests/setup/deps.sh python
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/built: $(BIN)/python $(PYTHON_INPUTS)
+$(VENV)/built: $(BIN)/python $(PYTHON_INPUTS) tests/setup/requirements.txt
 	@echo "building the Python extension"
-	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement tests/setup/requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and a good call
@@ -107,6 +107,10 @@ soak: deps-python ## Real servers for MINUTES (1): good and hostile tokens, rota
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
 	@$(BIN)/python -m tests.soak $(MINUTES)
+
+sbom: deps-python ## What is published, into dist/, with an SPDX document for each: wheel, source distribution, npm package
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@PYTHON=$(BIN)/python tests/setup/artefacts.sh
 
 deps-tools:
 	@tests/setup/deps.sh c python tools
