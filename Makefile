@@ -7,7 +7,7 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic sanitize tsan valgrind analyze coverage fuzz timing soak sbom bench format check-format clean
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic sanitize tsan valgrind analyze coverage bench format check-format clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -95,6 +95,7 @@ analyze: deps-tools ## gcc -fanalyzer, clang --analyze, clang-tidy; hardening of
 coverage: deps-tools ## Line and branch coverage of core/, and what is not covered
 	@tests/setup/coverage.sh
 
+.PHONY: fuzz timing soak sbom
 fuzz: deps-tools ## Every fuzz target for MINUTES (1) each, and the library beside a second verifier
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@CLANG=$(CLANG) PYTHON=$(BIN)/python tests/fuzz/run.sh $(MINUTES)
