@@ -109,7 +109,7 @@ static fb_status jose_verify(const struct jose_keys *keys, fb_slice token)
         status = fb__keyset_select(keys->set, header.kid, header.alg, &key);
     }
     if (status == FB_OK) {
-        status = fb__signature_verify(key, header.alg, parts.signing_input, parts.signature);
+        status = fb__signature_verify(key, header.alg, parts.signing_input, parts.signature, false);
     }
     return status;
 }
