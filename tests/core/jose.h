@@ -115,7 +115,7 @@ static fb_status jose_verify(const struct jose_keys *keys, fb_slice token)
 }
 
 /* The same from the JWK; FB_CONFIGURATION_INVALID when the library does not take the key. */
-static fb_status jose_verify_jwk(const json_t *jwk, fb_slice token)
+static inline fb_status jose_verify_jwk(const json_t *jwk, fb_slice token)
 {
     struct jose_keys keys;
     fb_status status = FB_CONFIGURATION_INVALID;
