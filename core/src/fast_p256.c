@@ -50,7 +50,7 @@ static size_t look_up(term *terms, const struct table *from, const u256 *u)
 
 /* Whether p's x is r modulo n: x is below p, so it is r or r + n. Multiplied by ZZ, where there is no need to divide.
  */
-static bool x_matches(const point *p, const u256 *r)
+static bool x_matches(const xyzz *p, const u256 *r)
 {
     u256 candidate = *r, t;
     if (u256_is_zero(&p->zz)) {
@@ -74,7 +74,7 @@ static bool verify_digest(const struct table *key, const unsigned char digest[32
     const u256 e = u256_from_bytes(digest), r = u256_from_bytes(signature), s = u256_from_bytes(signature + 32);
     u256 inverse, u1, u2;
     term terms[2 * WINDOWS];
-    point sum = {.zz = zero};
+    xyzz sum = {.zz = fe_zero};
     if (u256_is_zero(&r) || u256_is_zero(&s) || !u256_less(&r, &p256_order) || !u256_less(&s, &p256_order)) {
         return false;
     }
@@ -86,7 +86,7 @@ static bool verify_digest(const struct table *key, const unsigned char digest[32
     for (size_t i = 0; i < count; i++) {
         affine entry = *terms[i].entry;
         if (terms[i].negative) {
-            fe_sub(&entry.y, &zero, &entry.y);
+            fe_sub(&entry.y, &fe_zero, &entry.y);
         }
         point_add(&sum, &entry);
     }

@@ -23,22 +23,22 @@ struct table {
 };
 
 /* x = X / ZZ and y = Y / ZZZ, with ZZ^3 = ZZZ^2; infinity has ZZ = 0. */
-typedef struct point {
+typedef struct xyzz {
     u256 x, y, zz, zzz;
-} point;
+} xyzz;
 
-static const u256 one = {{0x0000000000000001, 0xffffffff00000000, 0xffffffffffffffff, 0x00000000fffffffe}};
-static const u256 zero;
+static const u256 fe_one = {{0x0000000000000001, 0xffffffff00000000, 0xffffffffffffffff, 0x00000000fffffffe}};
+static const u256 fe_zero;
 
 /* ---- points: dbl-2008-s-1 and madd-2008-s of the Explicit-Formulas Database, "xyzz" ----------- */
 
-static inline void point_set(point *out, const affine *a)
+static inline void point_set(xyzz *out, const affine *a)
 {
-    *out = (point){a->x, a->y, one, one};
+    *out = (xyzz){a->x, a->y, fe_one, fe_one};
 }
 
 /* p must not be infinity. 3 * (X - ZZ) * (X + ZZ) is the slope's numerator, since the curve's a is -3. */
-static inline void point_double(point *p)
+static inline void point_double(xyzz *p)
 {
     u256 u, v, w, s, m, t;
     fe_add(&u, &p->y, &p->y);
@@ -61,7 +61,7 @@ static inline void point_double(point *p)
     fe_mul(&p->zzz, &p->zzz, &w);
 }
 
-static inline void point_add(point *p, const affine *a)
+static inline void point_add(xyzz *p, const affine *a)
 {
     u256 h, r, hh, hhh, v;
     if (u256_is_zero(&p->zz)) {
@@ -77,7 +77,7 @@ static inline void point_add(point *p, const affine *a)
         if (u256_is_zero(&r)) {
             point_double(p);
         } else {
-            p->zz = zero;
+            p->zz = fe_zero;
         }
         return;
     }
@@ -103,8 +103,8 @@ static inline bool on_curve(const affine *a)
     u256 left, right, t;
     fe_sqr(&left, &a->y);
     fe_sqr(&right, &a->x);
-    fe_add(&t, &one, &one);
-    fe_add(&t, &t, &one);
+    fe_add(&t, &fe_one, &fe_one);
+    fe_add(&t, &t, &fe_one);
     fe_sub(&right, &right, &t);
     fe_mul(&right, &right, &a->x);
     fe_enter(&t, &b);
@@ -117,7 +117,7 @@ static inline bool on_curve(const affine *a)
 /* The first multiple of every window, 2^(WINDOW * i) times the point; one inversion for all of them. */
 static inline void fill_first(struct table *out, const affine *a)
 {
-    point p, powers[WINDOWS];
+    xyzz p, powers[WINDOWS];
     u256 products[WINDOWS], inverse, t, z;
     point_set(&p, a);
     for (size_t i = 0; i < WINDOWS; i++) {
@@ -160,7 +160,7 @@ static inline void affine_add(affine *out, const affine *a, const affine *b, con
     u256 slope, t;
     if (a == b) {
         fe_sqr(&t, &a->x);
-        fe_sub(&t, &t, &one);
+        fe_sub(&t, &t, &fe_one);
         fe_add(&slope, &t, &t);
         fe_add(&slope, &slope, &t);
     } else {
@@ -182,7 +182,7 @@ static inline void affine_add(affine *out, const affine *a, const affine *b, con
  */
 static inline void fill_double(struct table *out, size_t count)
 {
-    u256 product = one, inverse, t;
+    u256 product = fe_one, inverse, t;
     for (size_t i = 0; i < WINDOWS; i++) {
         affine *row = out->multiple[i];
         for (size_t k = 0; k < count; k++) {
