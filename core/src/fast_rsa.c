@@ -14,7 +14,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 
-/* build takes 25 us, a verification becomes 10 us cheaper (2048 bits; 4096: 45 and 34). */
+/* Building a table takes 26 us, and makes a verification 9.4 us cheaper; at 4096 bits it is 32 and 37. */
 enum { THRESHOLD = 3 };
 
 typedef struct slice {
