@@ -16,10 +16,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _fastmcp_host as host
-from ._fastmcp_arguments import NOT_GIVEN, check_algorithms, check_key_source, check_list, for_upstream, is_given
+from ._fastmcp_arguments import (
+    NOT_GIVEN,
+    check_algorithms,
+    check_key_source,
+    check_list,
+    check_names,
+    for_upstream,
+    is_given,
+)
 from ._fastmcp_jwks import JWKSView
 from ._fastmcp_keys import RSAKeyPair
-from ._fastmcp_plan import HOOKS, KEY_SET, POLICY, Plan, short_secret
+from ._fastmcp_plan import HOOKS, KEY_SET, POLICY, Plan, check_options, short_secret
 from ._host import LOGGER, RejectionLog, parse_scopes
 from .errors import ConfigurationError, InsufficientScopeError, InvalidIssuerError, InvalidTokenError, KeysUnavailableError
 
@@ -45,7 +53,7 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         required_scopes         all of them, or the token is refused
         base_url, ssrf_safe, http_client, jwks_refresh_interval   as in FastMCP
     The others are those of fastbearer.Verifier. Of these only trust_env differs: FastMCP's HTTP client reads the proxy
-    variables of the environment, so it is on.
+    variables of the environment, so it is on (but never with ssrf_safe, which goes to public addresses directly).
     """
 
     issuer: Any
@@ -90,6 +98,7 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         on_reject: Callable[[Any], None] | None = None,
         **more: Any,
     ) -> None:
+        check_names(more, JWTVerifier.__init__, type(self).__name__)
         self._log = RejectionLog()
         self._planning = threading.Lock()
         check_list("issuer", issuer)
@@ -141,6 +150,7 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         self.ca_file, self.allow_http, self.trust_env = ca_file, allow_http, trust_env
         self.logger = LOGGER
         self._ready = True
+        check_options(self)
 
     # --- Verifying ---------------------------------------------------------------------------------------------------
 

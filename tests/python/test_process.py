@@ -6,6 +6,7 @@ import os
 import ssl
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable
@@ -242,6 +243,56 @@ print(failures or "done")
 """
     done = run_python(code)
     assert done.stdout == "done\n", done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this build of Python has a GIL")
+def test_the_gil_stays_off(rsa_key_pair: RSAKeyPair) -> None:
+    """An extension that does not declare that it can do without would switch the GIL on for the whole process."""
+    code = """
+import sys, warnings
+warnings.simplefilter("error")
+import fastbearer
+pair = fastbearer.KeyPair.generate("ES256")
+fastbearer.Verifier(public_key=pair.public_key, algorithms="ES256").verify(pair.create_token())
+print(sys._is_gil_enabled())
+"""
+    done = run_python(code)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_threads_while_keys_rotate(jwks_server: JWKSServer) -> None:
+    """Readers of tokens, counters and keys while a writer replaces the set: nothing is refused but withdrawn keys."""
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri, refresh_interval=0, cache_size=8)
+    verifier.refresh()
+    first, over = jwks_server.mint(), threading.Event()
+    trouble: list[Exception] = []
+
+    def work() -> None:
+        while not over.is_set():
+            try:
+                for _ in range(20):
+                    verifier.verify(first).claims  # noqa: B018
+                assert verifier.keys() and verifier.stats()["keys_held"]
+            except Exception as error:
+                trouble.append(error)
+                return
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    second = KeyPair.generate("RS256")
+    for _ in range(15):
+        jwks_server.rotate(keep=True, key=second)
+        verifier.refresh()
+        verifier.verify(jwks_server.mint())
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert trouble == []
+    jwks_server.rotate()
+    verifier.refresh()
+    with pytest.raises(fastbearer.InvalidKeyError):
+        verifier.verify(first)
 
 
 def test_memory_is_flat(pairs: dict[str, KeyPair]) -> None:

@@ -615,26 +615,3 @@ def test_verification_stays_on_the_loops_thread(keys, mint, monkeypatch):
 
     monkeypatch.setattr("threading.Thread.start", no_thread)
     assert [load(provider, token) is not None for token in tokens] == [True, False, False]
-
-
-def test_await_costs_little_above_the_engine(keys, mint):
-    """Not a timing test: it prints what DESIGN 10 budgets at 5 us."""
-    import asyncio
-    import statistics
-
-    provider, token = JWTVerifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE), mint()
-
-    async def measure():
-        await provider.verify_token(token)
-        engine, rounds, above = provider._plan.engine, 2000, []
-        for _ in range(7):
-            start = time.perf_counter()
-            for _ in range(rounds):
-                await provider.verify_token(token)
-            middle = time.perf_counter()
-            for _ in range(rounds):
-                engine.verify(token)
-            above.append((2 * middle - start - time.perf_counter()) / rounds * 1e6)
-        return statistics.median(above)
-
-    print(f"verify_token above Verifier.verify: {asyncio.run(measure()):.2f} us")
