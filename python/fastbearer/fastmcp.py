@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from fastmcp.server.auth import AccessToken
     from fastmcp.server.auth.providers.jwt import JWTVerifier as _Upstream
     from fastmcp.server.dependencies import get_access_token
+
+    from ._records import Rejection
 else:
     AccessToken = host.AccessToken
     get_access_token = host.get_access_token
@@ -58,8 +60,28 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
 
     issuer: Any
     audience: Any
+    public_key: Any
     algorithm: Any
     required_scopes: Any
+    algorithms: Sequence[str] | None
+    jwks: str | bytes | Mapping[str, Any] | None
+    secret: str | bytes | None
+    leeway: float
+    require_exp: bool
+    required_claims: Sequence[str]
+    token_type: str | None
+    scope_claims: Sequence[str]
+    client_id_claims: Sequence[str]
+    max_token_bytes: int
+    cache_size: int
+    on_reject: Callable[[Rejection], object] | None
+    ssrf_safe: bool
+    fetch_timeout: float
+    stale_if_error: float
+    max_jwks_bytes: int
+    ca_file: str | None
+    allow_http: bool
+    trust_env: bool
 
     _defers_scopes = False
     _plan: Plan | None = None
@@ -95,7 +117,7 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         ca_file: str | None = None,
         allow_http: bool = False,
         trust_env: bool = True,
-        on_reject: Callable[[Any], None] | None = None,
+        on_reject: Callable[[Rejection], object] | None = None,
         **more: Any,
     ) -> None:
         check_names(more, JWTVerifier.__init__, type(self).__name__)

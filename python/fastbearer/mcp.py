@@ -24,8 +24,8 @@ from .provider import Verifier
 
 try:
     from mcp.server.auth.provider import AccessToken
-except ImportError as error:
-    raise ImportError("fastbearer.mcp needs the MCP SDK: pip install fastbearer[mcp]") from error
+except ImportError as _error:
+    raise ImportError("fastbearer.mcp needs the MCP SDK: pip install fastbearer[mcp]") from _error
 
 __all__ = ["AccessToken", "JWTVerifier"]
 
@@ -43,7 +43,7 @@ class JWTVerifier:
     def __init__(self, *, verifier: Verifier | None = None, **options: Any) -> None:
         if verifier is not None and options:
             raise TypeError("give either verifier or the options of one, not both")
-        self.verifier = Verifier(**options) if verifier is None else verifier
+        self.verifier: Verifier = Verifier(**options) if verifier is None else verifier
         self._grace = math.ceil(self.verifier.leeway)
         self._log = RejectionLog()
 
