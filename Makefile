@@ -58,7 +58,7 @@ test-python: deps-python ## Python: binding, package, vectors, and the hosts in 
 test-matrix: deps-python ## The host tests under every FastMCP and SDK version, not only the usual ones
 	@$(PYTHON) tests/python/hosts/matrix.py --all
 
-test-pythons: deps-python ## Build and test with every CPython on PATH and in pyenv; PYTHONS= names more
+test-pythons: deps-python ## Build and test with every CPython on PATH and in pyenv, or those of PYTHONS=
 	@$(PYTHON) tests/python/pythons.py $(PYTHONS)
 
 types: deps-python ## mypy --strict, pyright --verifytypes and the stub against the extension, with every host at hand

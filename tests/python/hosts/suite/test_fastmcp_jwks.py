@@ -141,7 +141,7 @@ def test_a_provider_that_misbehaves(fault, issuer, mint, caplog):
     issuer.misbehave(fault)
     started = time.monotonic()
     assert not good(provider, mint(kid="k1"))
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 20
     assert issuer.requests == 1, "a redirect was followed, or a fetch repeated"
     assert [record.levelno for record in caplog.records if "fetch failed" in record.getMessage()] == [logging.WARNING]
 
