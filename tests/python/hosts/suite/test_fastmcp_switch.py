@@ -1,10 +1,11 @@
 """Beside the installed FastMCP's own class: the same parameters, attributes, error texts, and uses by FastMCP itself."""
 
 import inspect
+import json
 import logging
 
 import pytest
-from support import AUDIENCE, ISSUER, SCOPES, Minter, run
+from support import AUDIENCE, ISSUER, SCOPES, Minter, knock, request, run, serving
 
 import fastbearer
 from fastbearer import _fastmcp_host as host
@@ -188,6 +189,31 @@ def test_few_calls_between_the_host_and_the_engine(keys, mint):
     ours = [name for name in entered if not name.startswith("__")]
     assert ours == ["verify_token", "load_access_token", "stale", "verify_async", "_access_token"]
     assert len(entered) <= len(ours) + 3  # the model's __init__ and its validators
+
+
+def test_behind_a_remote_auth_provider_on_a_real_server(keys, mint):
+    """FastMCP serves the metadata and challenges with it; ours decides about the tokens."""
+    try:
+        from fastmcp.server.auth import RemoteAuthProvider
+    except ImportError:
+        pytest.skip("this FastMCP has no RemoteAuthProvider")
+    from pydantic import AnyHttpUrl
+
+    from fastmcp import FastMCP
+
+    where = "base_url" if "base_url" in inspect.signature(RemoteAuthProvider).parameters else "resource_server_url"
+    verifier = JWTVerifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE, required_scopes=SCOPES)
+    auth = RemoteAuthProvider(
+        token_verifier=verifier, authorization_servers=[AnyHttpUrl(ISSUER)], **{where: "https://mcp.example.com"}
+    )
+    with serving(FastMCP("guarded", auth=auth).http_app(path="/mcp", transport="streamable-http")) as origin:
+        refused = knock(origin, "http", "garbage")
+        place = refused.headers["www-authenticate"].partition('resource_metadata="')[2].partition('"')[0]
+        assert refused.status == 401 and place.startswith("https://mcp.example.com/.well-known/oauth-protected-resource")
+        document = json.loads(request(origin + place.removeprefix("https://mcp.example.com")).body)
+        assert [server.rstrip("/") for server in document["authorization_servers"]] == [ISSUER]
+        assert knock(origin, "http", mint()).status == 200
+        assert knock(origin, "http", mint(audience="https://other.example.com")).status == 401
 
 
 def test_authkit_binds_the_audience(keys, monkeypatch):

@@ -6,7 +6,7 @@ import time
 import pytest
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
-from support import AUDIENCE, ISSUER, SCOPES, cases, knock, run, serving, text_of
+from support import AUDIENCE, ISSUER, SCOPES, assert_no_token_in, cases, every_kind_of_token, knock, run, serving, text_of
 
 from fastbearer.mcp import JWTVerifier
 
@@ -149,6 +149,17 @@ def test_keys_from_a_provider(jwks_server):
 def test_never_raises(keys, token):
     verifier = JWTVerifier(public_key=keys.public_key)
     assert run(verifier.verify_token(token)) is None
+
+
+def test_no_token_in_any_log(keys, other_keys, mint, caplog):
+    caplog.set_level("DEBUG")
+    verifier = JWTVerifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE)
+    tokens = every_kind_of_token(mint, other_keys)
+    with serving(server_for(verifier).streamable_http_app()) as origin:
+        for token in tokens:
+            knock(origin, "http", token)
+    assert_no_token_in(caplog.text, tokens)
+    assert "token_expired" in caplog.text and ISSUER in caplog.text
 
 
 def test_a_verifier_or_its_options():
