@@ -96,8 +96,9 @@ def prepare(python: Python) -> Path:
         command(python.path, "-m", "venv", "--clear", python.place)
         command(python.venv, "-m", "pip", "install", "--quiet", "--upgrade", "pip")
         command(python.venv, "-m", "pip", "install", "--quiet", *TOOLS)
+        install = [python.venv, "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
         for package in MAY_BE_MISSING:
-            subprocess.run([python.venv, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", package], capture_output=True)
+            subprocess.run([*install, package], capture_output=True)
         stamp.write_text(python.version)
     return build_wheel(python.venv, python.version, python.place.with_name(f"{python}-wheels"))
 
@@ -133,7 +134,8 @@ def main() -> None:
                 row[f"{oldest.name}"] = passes(python, oldest, *BINDING)
             oldest = oldest or wheel
         rows.append((str(python), row))
-    print("\n" + "\n".join(f"{name:10} " + ", ".join(f"{what} {'ok' if ok else 'FAILED'}" for what, ok in row.items()) for name, row in rows))
+    for name, row in rows:
+        print(f"{name:10}", ", ".join(f"{what} {'ok' if ok else 'FAILED'}" for what, ok in row.items()))
     sys.exit(0 if all(ok for _, row in rows for ok in row.values()) else 1)
 
 

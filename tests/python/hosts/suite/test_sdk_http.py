@@ -8,6 +8,7 @@ from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
 from support import AUDIENCE, ISSUER, SCOPES, assert_no_token_in, cases, every_kind_of_token, knock, run, serving, text_of
 
+import fastbearer.mcp
 from fastbearer.mcp import JWTVerifier
 
 try:
@@ -160,6 +161,16 @@ def test_no_token_in_any_log(keys, other_keys, mint, caplog):
             knock(origin, "http", token)
     assert_no_token_in(caplog.text, tokens)
     assert "token_expired" in caplog.text and ISSUER in caplog.text
+
+
+def test_options_are_those_of_a_verifier():
+    """help() and editors show them by name, and none is forgotten."""
+    parameters = inspect.signature(fastbearer.Verifier).parameters.values()
+    options = {p.name for p in parameters if p.kind == p.KEYWORD_ONLY and not p.name.startswith("_")}
+    assert set(inspect.signature(JWTVerifier).parameters) == {"verifier", *options}
+    assert set(fastbearer.mcp._Options.__annotations__) == options
+    with pytest.raises(TypeError, match="did you mean 'issuer'"):
+        JWTVerifier(public_key="x", isuer=ISSUER)
 
 
 def test_a_verifier_or_its_options():
