@@ -7,7 +7,7 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -64,6 +64,12 @@ test-python: deps-python ## Python: binding, package, vectors, and the hosts in 
 
 test-matrix: deps-python ## The host tests under every FastMCP and SDK version, not only the usual ones
 	@$(PYTHON) tests/python/hosts/matrix.py --all
+
+test-pythons: deps-python ## Build and test with every CPython on PATH and in pyenv, or those of PYTHONS=
+	@$(PYTHON) tests/python/pythons.py $(PYTHONS)
+
+types: deps-python ## mypy --strict, pyright --verifytypes and the stub against the extension, with every host at hand
+	@$(PYTHON) tests/python/hosts/matrix.py types
 
 test-arithmetic: build/CMakeCache.txt ## A million good and a million bad signatures for each fast path, beside OpenSSL
 	@cmake --build build -j $(JOBS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .errors import FastBearerError
@@ -81,4 +81,6 @@ def parse_scopes(value: Any) -> list[str] | None:
             if isinstance(parsed, list):
                 return [str(scope).strip() for scope in parsed if str(scope).strip()]
         return text.replace(",", " ").split()
+    if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(f"required_scopes must be a list of strings or one string, not {type(value).__name__}")
     return [str(scope) for scope in value]

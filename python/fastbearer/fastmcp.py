@@ -16,10 +16,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _fastmcp_host as host
-from ._fastmcp_arguments import NOT_GIVEN, check_algorithms, check_key_source, check_list, for_upstream, is_given
+from ._fastmcp_arguments import (
+    NOT_GIVEN,
+    check_algorithms,
+    check_key_source,
+    check_list,
+    check_names,
+    for_upstream,
+    is_given,
+)
 from ._fastmcp_jwks import JWKSView
 from ._fastmcp_keys import RSAKeyPair
-from ._fastmcp_plan import HOOKS, KEY_SET, POLICY, Plan, short_secret
+from ._fastmcp_plan import HOOKS, KEY_SET, POLICY, Plan, check_options, short_secret
 from ._host import LOGGER, RejectionLog, parse_scopes
 from .errors import ConfigurationError, InsufficientScopeError, InvalidIssuerError, InvalidTokenError, KeysUnavailableError
 
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
     from fastmcp.server.auth import AccessToken
     from fastmcp.server.auth.providers.jwt import JWTVerifier as _Upstream
     from fastmcp.server.dependencies import get_access_token
+
+    from ._records import Rejection
 else:
     AccessToken = host.AccessToken
     get_access_token = host.get_access_token
@@ -45,13 +55,33 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         required_scopes         all of them, or the token is refused
         base_url, ssrf_safe, http_client, jwks_refresh_interval   as in FastMCP
     The others are those of fastbearer.Verifier. Of these only trust_env differs: FastMCP's HTTP client reads the proxy
-    variables of the environment, so it is on.
+    variables of the environment, so it is on (but never with ssrf_safe, which goes to public addresses directly).
     """
 
     issuer: Any
     audience: Any
+    public_key: Any
     algorithm: Any
     required_scopes: Any
+    algorithms: Sequence[str] | None
+    jwks: str | bytes | Mapping[str, Any] | None
+    secret: str | bytes | None
+    leeway: float
+    require_exp: bool
+    required_claims: Sequence[str]
+    token_type: str | None
+    scope_claims: Sequence[str]
+    client_id_claims: Sequence[str]
+    max_token_bytes: int
+    cache_size: int
+    on_reject: Callable[[Rejection], object] | None
+    ssrf_safe: bool
+    fetch_timeout: float
+    stale_if_error: float
+    max_jwks_bytes: int
+    ca_file: str | None
+    allow_http: bool
+    trust_env: bool
 
     _defers_scopes = False
     _plan: Plan | None = None
@@ -88,9 +118,10 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         ca_file: str | None = None,
         allow_http: bool = False,
         trust_env: bool = True,
-        on_reject: Callable[[Any], None] | None = None,
+        on_reject: Callable[[Rejection], object] | None = None,
         **more: Any,
     ) -> None:
+        check_names(more, JWTVerifier.__init__, type(self).__name__)
         self._log = RejectionLog()
         self._planning = threading.Lock()
         check_list("issuer", issuer)
@@ -143,6 +174,7 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         self.ca_file, self.allow_http, self.trust_env = ca_file, allow_http, trust_env
         self.logger = LOGGER
         self._ready = True
+        check_options(self)
 
     # --- Verifying ---------------------------------------------------------------------------------------------------
 

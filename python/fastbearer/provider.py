@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from . import _native
 from ._native import AccessToken
 from ._records import KeyInfo, Rejection, Unverified
-from .errors import ConfigurationError, FastBearerError, KeysUnavailableError, _KeysNeeded
+from .errors import ConfigurationError, FastBearerError, InvalidKeyError, KeysUnavailableError, _KeysNeeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,18 +167,19 @@ class Verifier:
     def _fetch_and_verify(self, token: Any, now: float | None, needed: _KeysNeeded) -> AccessToken:
         assert self._source is not None
         for _ in range(_ATTEMPTS):
-            flight = self._source.start(_native.REFRESH_TOKEN, needed.key_request)
+            request = needed.key_request
+            flight = self._source.start(_native.REFRESH_TOKEN, request)
             flight.wait()
             try:
                 return self._check(token, now)
             except _KeysNeeded as error:
                 needed = error
-                if not flight.done.is_set():
+                if not flight.done.is_set() or self._answered(flight, request):
                     break
             except FastBearerError as error:
                 self._rejected(error)
                 raise error from None
-        raise self._no_keys()
+        raise self._undecided(needed, self._answered(flight, request))
 
     async def verify_async(
         self, token: str | bytes | bytearray | memoryview, *, now: float | None = None
@@ -200,22 +201,35 @@ class Verifier:
     async def _fetch_and_verify_async(self, token: Any, now: float | None, needed: _KeysNeeded) -> AccessToken:
         assert self._source is not None
         for _ in range(_ATTEMPTS):
-            flight = self._source.start(_native.REFRESH_TOKEN, needed.key_request, _running_loop())
+            request = needed.key_request
+            flight = self._source.start(_native.REFRESH_TOKEN, request, _running_loop())
             await flight.wait_async()
             try:
                 return self._check(token, now)
             except _KeysNeeded as error:
                 needed = error
-                if not flight.done.is_set():
+                if not flight.done.is_set() or self._answered(flight, request):
                     break
             except FastBearerError as error:
                 self._rejected(error)
                 raise error from None
-        raise self._no_keys()
+        raise self._undecided(needed, self._answered(flight, request))
 
-    def _no_keys(self) -> KeysUnavailableError:
-        error = KeysUnavailableError("the key set could not be fetched in time")
-        error.retry_after = 1.0
+    def _answered(self, flight: Any, request: int) -> bool:
+        """Whether the set was fetched for this very key id. With a refresh_interval shorter than a fetch the core would
+        ask again and again.
+        """
+        fetched = flight.done.is_set() and flight.error is None and flight.request == request
+        return fetched and bool(self._native.stats()["keys_held"])
+
+    def _undecided(self, needed: _KeysNeeded, answered: bool) -> FastBearerError:
+        error: FastBearerError
+        if answered:
+            error = InvalidKeyError("no key fits the token")
+            error.kid = needed.kid
+        else:
+            error = KeysUnavailableError("the key set could not be fetched in time")
+            error.retry_after = 1.0
         self._rejected(error)
         return error
 
