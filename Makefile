@@ -7,7 +7,7 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -27,10 +27,10 @@ $(BIN)/python:
 	@tests/setup/deps.sh python
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/built: $(BIN)/python $(PYTHON_INPUTS)
+$(VENV)/built: $(BIN)/python $(PYTHON_INPUTS) tests/setup/requirements.txt
 	@echo "building the Python extension"
-	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement tests/setup/requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and a good call
@@ -107,6 +107,23 @@ analyze: deps-tools ## gcc -fanalyzer, clang --analyze, clang-tidy; hardening of
 
 coverage: deps-tools ## Line and branch coverage of core/, and what is not covered
 	@tests/setup/coverage.sh
+
+fuzz: deps-tools ## Every fuzz target for MINUTES (1) each, and the library beside a second verifier
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@CLANG=$(CLANG) PYTHON=$(BIN)/python tests/fuzz/run.sh $(MINUTES)
+
+timing: build/CMakeCache.txt ## Whether the time of an HMAC verification tells anything about tag or secret (after dudect)
+	@cmake --build build -j $(JOBS) --target timing
+	@build/timing/timing
+
+soak: deps-python ## Real servers for MINUTES (1): good and hostile tokens, rotating keys, a provider that misbehaves
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
+	@$(BIN)/python -m tests.soak $(MINUTES)
+
+sbom: deps-python ## What is published, into dist/, with an SPDX document for each: wheel, source distribution, npm package
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@PYTHON=$(BIN)/python tests/setup/artefacts.sh
 
 deps-tools:
 	@tests/setup/deps.sh c python tools

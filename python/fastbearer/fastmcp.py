@@ -74,6 +74,7 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
     client_id_claims: Sequence[str]
     max_token_bytes: int
     cache_size: int
+    arithmetic: str
     on_reject: Callable[[Rejection], object] | None
     ssrf_safe: bool
     fetch_timeout: float

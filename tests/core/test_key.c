@@ -222,6 +222,27 @@ TEST(der_is_exact)
     OPENSSL_free(der);
 }
 
+/* OpenSSL reads longer spellings of a length too (X.690 section 8.1.3); one key must have one. */
+TEST(ber_is_refused)
+{
+    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    unsigned char *der = NULL, ber[256] = {0x30, 0x81};
+    const int size = i2d_PUBKEY(pkey, &der);
+    CHECK(size == 91 && der[1] == size - 2); /* the length of the whole is one octet */
+    memcpy(ber + 2, der + 1, (size_t)size - 1);
+    char *exact = block("PUBLIC KEY", der, size), *longer = block("PUBLIC KEY", ber, size + 1);
+    ber[1] = 0x80; /* indefinite, up to two zeros */
+    memcpy(ber + 2, der + 2, (size_t)size - 2);
+    memset(ber + size, 0, 2);
+    char *indefinite = block("PUBLIC KEY", ber, size + 2);
+    CHECK(accepted(exact) && refused(longer, "holds no key") && refused(indefinite, "holds no key"));
+    free(exact);
+    free(longer);
+    free(indefinite);
+    OPENSSL_free(der);
+    EVP_PKEY_free(pkey);
+}
+
 static EVP_PKEY *rsa_with(unsigned modulus_bits, unsigned long exponent)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
@@ -348,6 +369,7 @@ int main(void)
     RUN(forms_of_a_public_key);
     RUN(what_is_refused_is_named);
     RUN(der_is_exact);
+    RUN(ber_is_refused);
     RUN(numbers_of_rsa_keys);
     RUN(keys_that_sign_no_tokens);
     RUN(a_pss_key_verifies_pss_only);

@@ -42,7 +42,7 @@ HOSTS = (
     Host("mcp-1.9.4", "sdk", ("mcp==1.9.4", "pydantic<2.12")),
     Host("mcp-1.30.0", "sdk", ("mcp==1.30.0",), normal=True),
     Host("mcp-2.3.0", "sdk", ("mcp==2.3.0",), normal=True),
-    Host("asgi", "asgi", ASGI, normal=True),
+    Host("asgi", "asgi", (*ASGI, "gunicorn==27.0.1", "uvicorn-worker==0.4.0"), normal=True),
     Host("peers", "peers", ("PyJWT[crypto]==2.15.1", "joserfc==1.8.0"), normal=True),
     Host("types", "types", TYPES, normal=True),
 )
