@@ -7,7 +7,7 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic sanitize tsan valgrind analyze coverage bench format check-format clean
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -41,7 +41,7 @@ demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and
 # ---- tests ---------------------------------------------------------------------------------------------------------------
 test: deps ## Every test there is
 	@$(MAKE) --no-print-directory $(VENV)/built
-	@$(MAKE) --no-print-directory test-c test-python
+	@$(MAKE) --no-print-directory test-c test-portable test-python
 
 build/CMakeCache.txt:
 	@tests/setup/deps.sh c
@@ -51,12 +51,25 @@ test-c: build/CMakeCache.txt ## C: unit tests, vectors, mutations, fuzz seeds
 	@cmake --build build -j $(JOBS)
 	@ctest --test-dir build --output-on-failure -j $(JOBS)
 
+PORTABLE := test_fast test_fast_p256 test_fast_ed25519 test_fast_rsa test_signature test_rfc test_wycheproof
+
+test-portable: build/CMakeCache.txt ## The arithmetic without code for particular processors
+	@cmake -S . -B build-portable -DFB_PORTABLE=ON -DFB_BENCH=OFF >/dev/null
+	@cmake --build build-portable -j $(JOBS) --target $(PORTABLE)
+	@ctest --test-dir build-portable --output-on-failure -j $(JOBS) -R '^($(subst $(space),|,$(PORTABLE)))$$'
+
 test-python: deps-python ## Python: binding, package, vectors, and the hosts in their own environments
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(BIN)/python -m pytest tests/python
 
 test-matrix: deps-python ## The host tests under every FastMCP and SDK version, not only the usual ones
 	@$(PYTHON) tests/python/hosts/matrix.py --all
+
+test-pythons: deps-python ## Build and test with every CPython on PATH and in pyenv, or those of PYTHONS=
+	@$(PYTHON) tests/python/pythons.py $(PYTHONS)
+
+types: deps-python ## mypy --strict, pyright --verifytypes and the stub against the extension, with every host at hand
+	@$(PYTHON) tests/python/hosts/matrix.py types
 
 test-arithmetic: build/CMakeCache.txt ## A million good and a million bad signatures for each fast path, beside OpenSSL
 	@cmake --build build -j $(JOBS)
@@ -83,7 +96,7 @@ sanitize: deps-tools ## The C tests, then the Python tests, under AddressSanitiz
 
 tsan: deps-tools ## Threads, cache and key sets under ThreadSanitizer
 	$(call sanitized,build-tsan,gcc,thread)
-	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|keyring|signature|fetch|outage'
+	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|keyring|signature|fetch|outage|fast'
 
 valgrind: deps-tools build/CMakeCache.txt ## The C unit tests under memcheck
 	@cmake --build build -j $(JOBS)
@@ -95,7 +108,6 @@ analyze: deps-tools ## gcc -fanalyzer, clang --analyze, clang-tidy; hardening of
 coverage: deps-tools ## Line and branch coverage of core/, and what is not covered
 	@tests/setup/coverage.sh
 
-.PHONY: fuzz timing soak sbom
 fuzz: deps-tools ## Every fuzz target for MINUTES (1) each, and the library beside a second verifier
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@CLANG=$(CLANG) PYTHON=$(BIN)/python tests/fuzz/run.sh $(MINUTES)
@@ -117,6 +129,7 @@ deps-tools:
 	@tests/setup/deps.sh c python tools
 
 comma := ,
+space := $() $()
 
 format: ## Format the C sources
 	@clang-format -i $$(git ls-files '*.c' '*.h' '*.cc')
