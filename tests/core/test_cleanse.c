@@ -101,7 +101,7 @@ static size_t count_in(const unsigned char *bytes, size_t size, const unsigned c
 }
 
 /* How often one of the needles stands in writable memory; read through the kernel, since a sanitizer forbids a look at
- * what is freed. Regions of many gigabytes are a sanitizer's own. */
+ * what is freed. Regions beyond 64 MB are a sanitizer's own. */
 static size_t search(const struct needles *needles)
 {
     static unsigned char chunk[CHUNK];
@@ -113,7 +113,7 @@ static size_t search(const struct needles *needles)
     while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
         unsigned long from, to;
         char rights[8];
-        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || rights[1] != 'w' || to - from > 1UL << 32) {
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || rights[1] != 'w' || to - from > 1UL << 26) {
             continue;
         }
         while (from < to) {

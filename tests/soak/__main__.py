@@ -176,8 +176,8 @@ class Soak:
 
 def commands() -> dict[str, list[str]]:
     found = {"fastmcp": [sys.executable, "-m", "tests.soak.fastmcp_server"]}
-    node = ROOT / "tests/soak/node_server.mjs"
-    if shutil.which("node") and node.exists():
+    node = ROOT / "tests/node/hosts/soak.mjs"
+    if shutil.which("node") and (ROOT / "tests/node/hosts/node_modules/fastbearer").exists():
         found["node"] = ["node", str(node)]
     return found
 
