@@ -7,7 +7,7 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom bench-c
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -75,13 +75,17 @@ test-arithmetic: build/CMakeCache.txt ## A million good and a million bad signat
 	@cmake --build build -j $(JOBS)
 	@for test in build/tests/test_fast_*; do echo "$$(basename $$test)" && $$test 1000000 || exit 1; done
 
-bench: build/CMakeCache.txt ## Ratios to the bare primitives, hostile tokens, instructions, and the Python peers
-	@tests/setup/deps.sh c python tools
+bench: build/CMakeCache.txt ## Beside the bare primitives and the peers, C, Python, Node, and whole servers: BENCH="--rounds 9"
+	@tests/setup/deps.sh c python node tools
+	@cmake --build build -j $(JOBS)
+	@$(PYTHON) tests/bench/run.py $(BENCH)
+
+bench-c: build/CMakeCache.txt ## C alone: ratios to the bare primitives, hostile tokens, instructions
+	@tests/setup/deps.sh c tools
 	@cmake --build build -j $(JOBS)
 	@build/bench/bench_verify
 	@build/bench/bench_hostile
 	@tests/bench/instructions.sh build
-	@$(PYTHON) tests/bench/python_peers.py
 
 # ---- proof ----------------------------------------------------------------------------------------------------------------
 define sanitized # build folder, compiler, sanitizers

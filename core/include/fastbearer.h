@@ -309,8 +309,17 @@ typedef struct fb_options {
 
     /*
      * Verified-token cache. cache_size: how many tokens, 0 switches it off, default 1024. cache_bytes: what all entries
-     * may occupy together, default 16 MiB. Only tokens that passed every check are held; an entry dies at exp + leeway,
-     * when the key set changes and when room is needed. Times are checked again on every hit.
+     * may occupy together, default 16 MiB. Only tokens that passed every check are held, each verifier has its own, and
+     * a hit is an equal token, not an equal hash. Times are checked again on every hit with the caller's clock,
+     * whichever way it went; a refusal reads the same as at first sight.
+     *
+     * An entry dies at exp + leeway, when the key set changes, and when room is needed. Room is made like this: once
+     * the cache is full, a newcomer takes the place of the oldest newcomer, within an eighth of cache_size and
+     * cache_bytes. Asked for again while it is there, it moves into the other seven eighths, where it displaces what
+     * was not asked for lately. One client with any number of valid tokens that it shows once, of any size, so
+     * displaces an eighth at most; to displace more it must show each of them twice. From 256 entries on the cache is
+     * eight caches, by hash, each with its lock and an eighth of both bounds; a token that needs more bytes than its
+     * place has is not held.
      */
     size_t cache_size;
     size_t cache_bytes;
