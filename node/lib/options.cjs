@@ -189,4 +189,4 @@ function read(given) {
   return options;
 }
 
-module.exports = { NAMES, data, members, read, text, texts, wrong };
+module.exports = { NAMES, data, members, read, scopes, text, texts, wrong };

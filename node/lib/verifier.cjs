@@ -9,6 +9,7 @@ const util = require('node:util');
 const { accessToken } = require('./access_token.cjs');
 const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keysUnavailable, lastFailure, toOAuthError } =
   require('./errors.cjs');
+const { Guard, REFUSED, authenticatorOf } = require('./hosts.cjs');
 const native = require('./native.cjs');
 const { members, read, wrong } = require('./options.cjs');
 const { KeySource, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = require('./refresh.cjs');
@@ -41,6 +42,7 @@ class Verifier {
   #handle;
   #options;
   #source;
+  #authenticate;
   #hookFailed = false;
 
   constructor(options = {}) {
@@ -71,16 +73,22 @@ class Verifier {
     return access;
   }
 
+  /* expiresAt includes the leeway: the SDKs compare it with the clock again. */
   async verifyAccessToken(token) {
     try {
-      return await this.verify(token);
+      const access = await this.verify(token);
+      if (access.expiresAt !== undefined) {
+        access.expiresAt += Math.ceil(this.#options.leeway);
+      }
+      return access;
     } catch (error) {
       throw error instanceof BearerError ? toOAuthError(error) : error;
     }
   }
 
   authenticate(request) {
-    return require('../fastmcp.cjs').authenticate({ verifier: this })(request);
+    this.#authenticate ??= authenticatorOf(new Guard({ verifier: this }));
+    return this.#authenticate(request);
   }
 
   /* The AccessToken; undefined when keys must be fetched first. */
@@ -128,6 +136,11 @@ class Verifier {
       }
     }
     return error;
+  }
+
+  /* For the adapters, which can require more scopes in one place than the verifier does. */
+  [REFUSED](error) {
+    return this.#refused(error);
   }
 
   // ---- keys
