@@ -89,7 +89,7 @@ function lastFailure(requiredScopes = []) {
     return new ConfigurationError(renamed(failed.text));
   }
   const [code, , status, oauthError] = native.statusOf(failed.status);
-  return new BearerError(failed.text, {
+  return new BearerError(renamed(failed.text), {
     code,
     status,
     oauthError,
@@ -114,5 +114,6 @@ module.exports = {
   OK,
   keysUnavailable,
   lastFailure,
+  renamed,
   toOAuthError,
 };

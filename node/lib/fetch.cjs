@@ -5,7 +5,10 @@
  */
 'use strict';
 
-const ACCEPT = 'application/jwk-set+json, application/json';
+const native = require('./native.cjs');
+
+const ACCEPT = 'application/json, application/jwk-set+json';
+const USER_AGENT = `fastbearer/${native.versions.fastbearer}`;
 
 class Refused extends Error {}
 
@@ -34,7 +37,7 @@ function transportOf({ fetch, ssrfSafe }, url) {
 }
 
 function headersFor(etag) {
-  const headers = { accept: ACCEPT, 'accept-encoding': 'identity' };
+  const headers = { accept: ACCEPT, 'accept-encoding': 'identity', 'user-agent': USER_AGENT };
   if (etag !== undefined && etag !== '') {
     headers['if-none-match'] = etag;
   }
@@ -90,7 +93,8 @@ function sentence(error, begun) {
   }
   const text = String(reason?.message || reason?.code || reason?.name || reason);
   const label = reason?.code !== undefined && !text.includes(reason.code) ? `${reason.code}: ` : '';
-  return `${label}${text}`.replaceAll(begun.url, begun.url.split('?', 1)[0]);
+  const said = `${label}${text}`.replaceAll(begun.url, begun.url.split('?', 1)[0]);
+  return said.replaceAll(/[^ -~]+/gu, ' ').trim();
 }
 
 /* flight.controller ends it early; flight.timer is its deadline. */

@@ -4,7 +4,7 @@
  */
 'use strict';
 
-const { CLOSED, ConfigurationError, OK, keysUnavailable, lastFailure } = require('./errors.cjs');
+const { CLOSED, ConfigurationError, OK, keysUnavailable, lastFailure, renamed } = require('./errors.cjs');
 const { get } = require('./fetch.cjs');
 const native = require('./native.cjs');
 
@@ -86,7 +86,7 @@ class KeySource {
     const sentence =
       error === undefined
         ? `key set ${url}: fetched again after ${failures} failed attempts`
-        : `key set: fetch failed: ${stats.lastError}; ${held}; next attempt in ${Math.ceil(error.retryAfter ?? 0)} s`;
+        : `key set: fetch failed: ${renamed(stats.lastError)}; ${held}; next attempt in ${Math.ceil(error.retryAfter ?? 0)} s`;
     process.emitWarning(sentence, { type: 'FastBearerWarning', code: 'FASTBEARER_KEYS' });
   }
 }

@@ -7,7 +7,7 @@
 const util = require('node:util');
 
 const { accessToken } = require('./access_token.cjs');
-const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keysUnavailable, lastFailure, toOAuthError } =
+const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keysUnavailable, lastFailure, renamed, toOAuthError } =
   require('./errors.cjs');
 const { Guard, REFUSED, authenticatorOf } = require('./hosts.cjs');
 const native = require('./native.cjs');
@@ -161,7 +161,9 @@ class Verifier {
   }
 
   stats() {
-    return this.#ask(native.stats);
+    const stats = this.#ask(native.stats);
+    stats.lastError = stats.lastError === undefined ? undefined : renamed(stats.lastError);
+    return stats;
   }
 
   #ask(question) {
