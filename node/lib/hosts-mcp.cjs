@@ -35,7 +35,7 @@ function ofSdk(face, errors) {
 
 /* loaded are the classes of the SDK that is installed, undefined when none is. */
 function jwtVerifier({ errors: given, ...options } = {}, loaded) {
-  const errors = checked(given) ?? loaded;
+  const errors = checked(given ?? undefined) ?? loaded;
   const { verifier, requiredScopes } = verifierOf(options);
   if (requiredScopes.length > 0) {
     throw new ConfigurationError('beside a verifier, requiredScopes are for requireBearerAuth of the SDK');
