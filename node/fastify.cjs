@@ -12,7 +12,8 @@ function send(reply, { status, headers, body }) {
   return body === '' ? reply.send() : reply.send(body);
 }
 
-function bearerAuth(fastify, options, registered) {
+/* async, so that a wrong option makes ready() reject: what a callback plugin throws ends the process. */
+async function bearerAuth(fastify, options) {
   const guard = new Guard(options);
   if (!fastify.hasRequestDecorator('auth')) {
     fastify.decorateRequest('auth', null);
@@ -30,7 +31,6 @@ function bearerAuth(fastify, options, registered) {
   });
   // The body is read in between, in the events of the socket, where the context of the request is lost.
   fastify.addHook('preValidation', (request, _reply, done) => withAccessToken(request.auth, done));
-  registered();
 }
 
 /* What fastify-plugin sets: hooks belong to whoever registers this, not to a scope of its own. */

@@ -1,4 +1,4 @@
-import type { FastifyPluginCallback } from 'fastify';
+import type { FastifyPluginAsync } from 'fastify';
 
 import type { AccessToken as Token, getAccessToken as current } from './index.cjs';
 import type { BearerAuthOptions as Options } from './lib/hosts.cjs';
@@ -22,7 +22,7 @@ declare namespace bearerAuth {
  * returns in hooks and handlers; refusals are 400, 401, 403 or 503.
  */
 declare function bearerAuth(
-  ...parameters: Parameters<FastifyPluginCallback<Options>>
-): ReturnType<FastifyPluginCallback<Options>>;
+  ...parameters: Parameters<FastifyPluginAsync<Options>>
+): ReturnType<FastifyPluginAsync<Options>>;
 
 export = bearerAuth;

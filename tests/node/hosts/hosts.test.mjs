@@ -5,6 +5,9 @@ import { prepare } from './setup.mjs';
 
 prepare();
 const { seen } = await import('./suite/answers.mjs');
+for (const name of ['adapters', 'guard', 'sdk', 'fastmcp', 'twin', 'types']) {
+  await import(`./suite/${name}.mjs`);
+}
 
 function table(rows) {
   const names = [...new Set([...rows.values()].flatMap(Object.keys))];
