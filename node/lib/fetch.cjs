@@ -36,8 +36,9 @@ function transportOf({ fetch, ssrfSafe }, url) {
   return globalThis.fetch;
 }
 
+/* A connection each: fetches are minutes apart, and one that brought a wrong answer must not be used again. */
 function headersFor(etag) {
-  const headers = { accept: ACCEPT, 'accept-encoding': 'identity', 'user-agent': USER_AGENT };
+  const headers = { accept: ACCEPT, 'accept-encoding': 'identity', connection: 'close', 'user-agent': USER_AGENT };
   if (etag !== undefined && etag !== '') {
     headers['if-none-match'] = etag;
   }

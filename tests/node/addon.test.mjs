@@ -72,7 +72,7 @@ const WORK = `
       await verifier.verify(pair.createToken({ subject: 'w' + i }));
       try { verifier.verifySync('x.y.z'); } catch (error) { if (error.code !== 'token_malformed') throw error; }
     }
-    return (await RSAKeyPair.generate()).createToken().length > 100 && verifier.stats().verified === 50;
+    return (await KeyPair.generate('ES256')).createToken().length > 100 && verifier.stats().verified === 50;
   };`;
 
 function inWorker(program) {
@@ -115,7 +115,7 @@ test('only workers load it, one generation after the other', () => {
 });
 
 test('workers are terminated in the middle of work, and the next one works', () => {
-  const endless = `${WORK} RSAKeyPair.generate(); RSAKeyPair.generate();
+  const endless = `${WORK} RSAKeyPair.generate(); KeyPair.generate('ES384');
     new Verifier({ jwksUri: 'http://127.0.0.1:9/jwks' }).refresh().catch(() => {});
     require('node:worker_threads').parentPort.postMessage(1);
     for (;;) verifier.verifySync(pair.createToken());`;
@@ -123,7 +123,7 @@ test('workers are terminated in the middle of work, and the next one works', () 
     const { Worker } = require('node:worker_threads');
     const { once } = require('node:events');
     (async () => {
-      for (let i = 0; i < 5; i++) {
+      for (let i = 0; i < 4; i++) {
         const workers = [0, 1, 2].map(() => new Worker(${JSON.stringify(endless)}, { eval: true }));
         await Promise.all(workers.map((worker) => once(worker, 'message')));
         console.log(String(await Promise.all(workers.map((worker) => worker.terminate()))));
@@ -131,15 +131,15 @@ test('workers are terminated in the middle of work, and the next one works', () 
       const { RSAKeyPair } = require(${INDEX});
       console.log((await RSAKeyPair.generate()).algorithm);
     })();`);
-  assert.equal(done.stdout, `${'1,1,1\n'.repeat(5)}RS256\n`, done.stderr);
+  assert.equal(done.stdout, `${'1,1,1\n'.repeat(4)}RS256\n`, done.stderr);
   assert.equal(done.status, 0, done.stderr);
 });
 
 test('process.exit with work in flight', () => {
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 4; i++) {
     const done = node(`
       const { RSAKeyPair, Verifier } = require(${INDEX});
-      for (let j = 0; j < 4; j++) RSAKeyPair.generate();
+      for (let j = 0; j < 2; j++) RSAKeyPair.generate();
       new Verifier({ jwksUri: 'http://127.0.0.1:9/jwks' }).verify('x').catch(() => {});
       new Verifier({ jwksUri: 'http://127.0.0.1:9/jwks' }).refresh().catch(() => {});
       setTimeout(() => process.exit(7), ${i * 10});`, { flags: ['--no-warnings'] });
@@ -154,9 +154,9 @@ test('verifiers and key pairs that nobody holds are freed', () => {
      const token = pair.createToken();
      const round = (count) => { for (let i = 0; i < count; i++) new Verifier({ jwks: pair.jwks('k'), algorithms: 'ES256' }).verifySync(token); };
      const settle = async () => { for (let i = 0; i < 4; i++) { gc(); await new Promise(setImmediate); } return process.memoryUsage().rss; };
-     (async () => { round(2000); const before = await settle(); for (let i = 0; i < 5; i++) { round(2000); await settle(); } console.log(((await settle()) - before) >> 20); })();`,
+     (async () => { round(800); const before = await settle(); for (let i = 0; i < 5; i++) { round(800); await settle(); } console.log(((await settle()) - before) >> 20); })();`,
     { flags: ['--expose-gc'] },
   );
   assert.equal(done.status, 0, done.stderr);
-  assert.ok(Number(done.stdout) < 16, `10 000 verifiers left ${done.stdout} MiB behind`);
+  assert.ok(Number(done.stdout) < 16, `4 000 verifiers left ${done.stdout} MiB behind`);
 });

@@ -84,7 +84,7 @@ export class IdentityProvider {
 
   async stop() {
     const ended = once(this.#process, 'close');
-    this.#process.stdin.end();
+    this.#process.kill();
     await ended;
   }
 }
