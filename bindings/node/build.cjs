@@ -1,6 +1,7 @@
 /*
  * `npm run build`: compiles the addon with CMake into build-node/. Says in one sentence which package is missing when
- * a compiler, a header or a library is. Never downloads anything.
+ * a compiler, a header or a library is. Never downloads anything. What stands behind `--` goes to CMake:
+ * npm run build -- -DOPENSSL_ROOT_DIR=/opt/openssl
  */
 'use strict';
 
@@ -24,8 +25,8 @@ function works(command, ...parameters) {
 /* What to install, by the names of Debian and Ubuntu. */
 function requireTools() {
   const tools = [
-    ['a C compiler', 'gcc', process.env.CC ?? 'cc', '--version'],
-    ['a C++ compiler', 'g++', process.env.CXX ?? 'c++', '--version'],
+    ['a C compiler', 'gcc', process.env.CC || 'cc', '--version'],
+    ['a C++ compiler', 'g++', process.env.CXX || 'c++', '--version'],
     ['CMake', 'cmake', 'cmake', '--version'],
     ['make', 'make', 'make', '--version'],
     ['pkg-config', 'pkg-config', 'pkg-config', '--version'],
@@ -63,7 +64,7 @@ function run(...parameters) {
 }
 
 requireTools();
-run('-S', '.', '-B', folder, '-DFB_NODE=ON', '-DFB_CURL=OFF', '-DFB_TESTS=OFF', '-DFB_BENCH=OFF', '-DFB_INSTALL=OFF', ...headers());
+run('-S', '.', '-B', folder, '-DFB_NODE=ON', '-DFB_CURL=OFF', '-DFB_TESTS=OFF', '-DFB_BENCH=OFF', '-DFB_INSTALL=OFF', ...headers(), ...process.argv.slice(2));
 run('--build', folder, '--target', 'fastbearer_node', '-j', String(os.availableParallelism()));
 const built = path.join(folder, 'fastbearer.node');
 if (!existsSync(built)) {
