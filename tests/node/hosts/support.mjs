@@ -65,8 +65,8 @@ const INITIALIZE = {
 /* All that servers have said to anybody: heads and bodies of answers, standard output and error. */
 export const heard = [];
 
-/* One plain request; authorization is a list of header values, sent as as many lines. */
-export function request(url, { method = 'GET', authorization, query = '', headers = {}, body, agent } = {}) {
+/* One plain request; authorization is a list of header values, sent as as many lines. A late body comes in two pieces. */
+export function request(url, { method = 'GET', authorization, query = '', headers = {}, body, late = false, agent } = {}) {
   return new Promise((resolve, reject) => {
     const sent = http.request(url + query, {
       method,
@@ -90,7 +90,12 @@ export function request(url, { method = 'GET', authorization, query = '', header
         answer.on('error', () => {});
       }
     });
-    sent.end(body);
+    if (late) {
+      sent.write(body.slice(0, body.length / 2));
+      setTimeout(() => sent.end(body.slice(body.length / 2)), 50);
+    } else {
+      sent.end(body);
+    }
   });
 }
 

@@ -164,6 +164,15 @@ describe('places', () => {
     assert.equal(await status('/admin', { headers }), 403);
     assert.equal(await status('/admin', { headers: { authorization: `Bearer ${mint({ scopes: ['admin'] })}` } }), 200);
     const whole = fastify().register(guardFastify, POLICY);
+    const seenByHooks = [];
+    whole.register(async (scope) => {
+      for (const hook of ['onRequest', 'preParsing', 'preHandler', 'onSend']) {
+        scope.addHook(hook, async () => void seenByHooks.push(getAccessToken()?.clientId));
+      }
+      scope.post('/hooks', async () => 'ok');
+    });
+    assert.equal((await whole.inject({ method: 'POST', url: '/hooks', headers, payload: { a: 1 } })).statusCode, 200);
+    assert.deepEqual(seenByHooks, ['alice', 'alice', 'alice', 'alice']);
     assert.equal((await whole.inject('/nowhere')).statusCode, 401);
     assert.equal((await whole.inject({ url: '/nowhere', headers })).statusCode, 404);
     await Promise.all([app.close(), whole.close()]);
