@@ -38,6 +38,26 @@ demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and
 	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
 	@$(BIN)/python tests/python/hosts/demo.py
 
+# ---- Node -------------------------------------------------------------------------------------------------------------
+NODE_INPUTS := package.json CMakeLists.txt core/sources.txt $(wildcard core/src/* core/include/* bindings/node/*)
+
+.PHONY: deps-node demo-node
+deps-node:
+	@tests/setup/deps.sh node
+
+node_modules/.package-lock.json: package-lock.json
+	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
+
+build-node/fastbearer.node: node_modules/.package-lock.json $(NODE_INPUTS)
+	@echo "building the Node addon"
+	@npm run --silent build >/dev/null
+	@touch $@
+
+demo-node: deps-node ## The same for Node: an MCP server of the official SDK, guarded by a Verifier
+	@$(MAKE) --no-print-directory build-node/fastbearer.node
+	@node tests/node/hosts/setup.mjs
+	@node tests/node/hosts/demo.mjs
+
 # ---- tests ---------------------------------------------------------------------------------------------------------------
 test: deps ## Every test there is
 	@$(MAKE) --no-print-directory $(VENV)/built
@@ -142,5 +162,5 @@ check-format:
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h' '*.cc')
 
 clean: ## Remove everything that was built or installed here
-	rm -rf build build-* dist $(VENV) .cache node_modules tests/node/node_modules *.egg-info python/*.egg-info
+	rm -rf build build-* dist $(VENV) .cache node_modules tests/node/hosts/node_modules *.egg-info python/*.egg-info
 	find python -name '*.so' -delete

@@ -565,6 +565,10 @@ FB_API bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticke
  */
 FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds);
 
+/* Whether an IP address, as text, is one of the public internet, which is what ssrf_safe connects to; false for what is
+ * no address. For hosts that open the socket themselves. */
+FB_API bool fb_address_is_public(fb_slice text);
+
 /* The file of CA certificates that fb_verifier_refresh falls back to: the first of the distributions' known paths that
  * can be read, or NULL. Constant text. */
 FB_API const char *fb_ca_bundle(void);
