@@ -11,6 +11,7 @@ enum { TOKENS = 64 };
 struct model {
     bool held;
     uint64_t generation;
+    double dead_at;
     fb_result *result;
 };
 
@@ -29,7 +30,7 @@ static void put(fb__cache *cache, fb__cache_key key, fb_slice token, uint64_t ge
     REQUIRE(fb__result_new(&result, &fb__mem_default, fb_text("eyJhIjoxfQ")) == FB_OK);
     fb__cache_put(cache, key, token.data, token.size, generation, result, dead_at, now);
     if (dead_at > now) { /* what is dead already is not put, and what was there stays */
-        *model = (struct model){true, generation, result};
+        *model = (struct model){true, generation, dead_at, result};
     }
     fb_result_free(result);
 }
