@@ -7,7 +7,7 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic sanitize tsan valgrind analyze coverage bench format check-format clean
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -41,7 +41,7 @@ demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and
 # ---- tests ---------------------------------------------------------------------------------------------------------------
 test: deps ## Every test there is
 	@$(MAKE) --no-print-directory $(VENV)/built
-	@$(MAKE) --no-print-directory test-c test-python
+	@$(MAKE) --no-print-directory test-c test-portable test-python
 
 build/CMakeCache.txt:
 	@tests/setup/deps.sh c
@@ -50,6 +50,13 @@ build/CMakeCache.txt:
 test-c: build/CMakeCache.txt ## C: unit tests, vectors, mutations, fuzz seeds
 	@cmake --build build -j $(JOBS)
 	@ctest --test-dir build --output-on-failure -j $(JOBS)
+
+PORTABLE := test_fast test_fast_p256 test_fast_ed25519 test_fast_rsa test_signature test_rfc test_wycheproof
+
+test-portable: build/CMakeCache.txt ## The arithmetic without code for particular processors
+	@cmake -S . -B build-portable -DFB_PORTABLE=ON -DFB_BENCH=OFF >/dev/null
+	@cmake --build build-portable -j $(JOBS) --target $(PORTABLE)
+	@ctest --test-dir build-portable --output-on-failure -j $(JOBS) -R '^($(subst $(space),|,$(PORTABLE)))$$'
 
 test-python: deps-python ## Python: binding, package, vectors, and the hosts in their own environments
 	@$(MAKE) --no-print-directory $(VENV)/built
@@ -83,7 +90,7 @@ sanitize: deps-tools ## The C tests, then the Python tests, under AddressSanitiz
 
 tsan: deps-tools ## Threads, cache and key sets under ThreadSanitizer
 	$(call sanitized,build-tsan,gcc,thread)
-	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|keyring|signature|fetch|outage'
+	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|keyring|signature|fetch|outage|fast'
 
 valgrind: deps-tools build/CMakeCache.txt ## The C unit tests under memcheck
 	@cmake --build build -j $(JOBS)
@@ -99,6 +106,7 @@ deps-tools:
 	@tests/setup/deps.sh c python tools
 
 comma := ,
+space := $() $()
 
 format: ## Format the C sources
 	@clang-format -i $$(git ls-files '*.c' '*.h' '*.cc')

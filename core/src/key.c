@@ -239,6 +239,7 @@ const char *fb__key_classify(fb__key *key)
 void fb__key_clear(fb__key *key, const fb_mem *mem)
 {
     fb__signature_forget(key);
+    fb__fast_forget(key);
     EVP_PKEY_free(key->pkey);
     if (key->secret != NULL) {
         OPENSSL_cleanse(key->secret, key->secret_size);

@@ -21,7 +21,7 @@ from .provider import Verifier
 POLICY = (
     "issuer", "audience", "algorithm", "algorithms", "required_scopes", "public_key", "secret", "jwks", "jwks_uri",
     "leeway", "require_exp", "required_claims", "token_type", "scope_claims", "client_id_claims", "max_token_bytes",
-    "cache_size", "on_reject",
+    "cache_size", "arithmetic", "on_reject",
 )  # fmt: skip
 
 #: Attributes of the key set and its fetch; a change starts with an empty set.
@@ -87,7 +87,7 @@ class Plan:
             "scope_claims": () if self.extract_scopes else provider.scope_claims,
         }
         for name in ("leeway", "require_exp", "required_claims", "token_type", "client_id_claims", "max_token_bytes",
-                     "cache_size", "on_reject"):  # fmt: skip
+                     "cache_size", "arithmetic", "on_reject"):  # fmt: skip
             policy[name] = getattr(provider, name)
         return policy
 

@@ -60,6 +60,11 @@ class RejectionLog:
         logger.warning("%s", message)
 
 
+def warn(problem: str) -> None:
+    """Says something about this process that the core found out. The core says it once."""
+    LOGGER.warning("%s", problem)
+
+
 def parse_scopes(value: Any) -> list[str] | None:
     """Required scopes as people write them: a list, a JSON array, or text with commas or spaces between the scopes."""
     if value is None or value == "":

@@ -13,7 +13,7 @@ from .errors import ConfigurationError
 NAMES = (
     "public_key", "jwks", "jwks_uri", "secret", "algorithms", "issuer", "audience", "required_scopes", "leeway",
     "require_exp", "required_claims", "token_type", "scope_claims", "client_id_claims", "max_token_bytes",
-    "cache_size", "on_reject",
+    "cache_size", "arithmetic", "on_reject",
 )  # fmt: skip
 
 
@@ -123,6 +123,7 @@ def policy(given: Mapping[str, Any]) -> dict[str, Any]:
         "client_id_claims": texts("client_id_claims", given["client_id_claims"]),
         "max_token_bytes": _size("max_token_bytes", given["max_token_bytes"]),
         "cache_size": _size("cache_size", given["cache_size"]),
+        "arithmetic": text("arithmetic", given["arithmetic"]),
     }
 
 

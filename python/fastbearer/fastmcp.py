@@ -81,6 +81,7 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         client_id_claims: Sequence[str] = ("client_id", "azp", "sub"),
         max_token_bytes: int = 16384,
         cache_size: int = 1024,
+        arithmetic: str = "auto",
         fetch_timeout: float = 10.0,
         stale_if_error: float = 3600.0,
         max_jwks_bytes: int = 65536,
@@ -136,6 +137,7 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         self.leeway, self.require_exp, self.required_claims = leeway, require_exp, required_claims
         self.token_type, self.scope_claims, self.client_id_claims = token_type, scope_claims, client_id_claims
         self.max_token_bytes, self.cache_size, self.on_reject = max_token_bytes, cache_size, on_reject
+        self.arithmetic = arithmetic
         self.ssrf_safe, self._http_client, self._jwks_refresh_interval = ssrf_safe, http_client, jwks_refresh_interval
         self.fetch_timeout, self.stale_if_error, self.max_jwks_bytes = fetch_timeout, stale_if_error, max_jwks_bytes
         self.ca_file, self.allow_http, self.trust_env = ca_file, allow_http, trust_env

@@ -28,7 +28,7 @@ _ATTEMPTS = 3
 #: Options that say what a token must be like; the others say where the keys come from.
 _POLICY = (
     "algorithms", "issuer", "audience", "required_scopes", "leeway", "require_exp", "required_claims", "token_type",
-    "scope_claims", "client_id_claims", "max_token_bytes", "cache_size", "on_reject",
+    "scope_claims", "client_id_claims", "max_token_bytes", "cache_size", "arithmetic", "on_reject",
 )  # fmt: skip
 
 
@@ -54,6 +54,8 @@ class Verifier:
         client_id_claims: the first that is present is the client id, else "unknown".
         max_token_bytes: longer tokens are refused unread; 1 to 65536.
         cache_size: verified tokens that are remembered; 0 for none.
+        arithmetic: "auto" verifies signatures with precomputed tables where that is faster than OpenSSL; "openssl" with
+            OpenSSL alone.
 
     How a key set is fetched:
         fetch: ``(url, headers) -> (status, headers, body)``, sync or async, in place of libcurl. It must not follow
@@ -95,6 +97,7 @@ class Verifier:
         client_id_claims: str | Sequence[str] = ("client_id", "azp", "sub"),
         max_token_bytes: int = 16384,
         cache_size: int = 1024,
+        arithmetic: str = "auto",
         fetch: Fetch | None = None,
         fetch_timeout: float = 10.0,
         refresh_interval: float = 30.0,
@@ -266,7 +269,9 @@ class Verifier:
     def stats(self) -> dict[str, Any]:
         """Counters since the verifier was made: ``verified``, ``rejected`` and its ``reasons`` (by code), the token
         cache (``cache_hits`` ...), ``fetches`` and ``fetch_failures``, whether ``keys_held`` and ``keys_fresh``,
-        ``last_error`` of the last fetch, ``generation`` (key sets held so far), memory of precomputed tables.
+        ``last_error`` of the last fetch, ``generation`` (key sets held so far), ``table_bytes`` (precomputed tables).
+        Of the whole process: ``arithmetic_checks`` (verifications that were done both ways) and
+        ``arithmetic_disagreements``.
         """
         return self._native.stats()
 

@@ -71,6 +71,18 @@ def others() -> Iterator[tuple[str, bytes]]:
             yield "pem", letter + pem
     for number in range(32):
         yield "cache", hashlib.shake_256(bytes([number])).digest(64 + 8 * number)
+    yield from of_p256()
+
+
+def of_p256() -> Iterator[tuple[str, bytes]]:
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    numbers = [1, 2, 127, 128, 129, 256, 2**128, 2**255, (order - 1) // 2, (order + 1) // 2, order - 2, order - 1]
+    for choice in range(12):
+        for first in numbers:
+            for second in (1, 128, first, order - first, order - 1):
+                pair = first.to_bytes(32, "big") + second.to_bytes(32, "big")
+                yield "fast_p256", bytes([choice]) + pair
+                yield "fast_p256", bytes([choice]) + pair + bytes(64) + bytes([first % 256]) * 40
 
 
 def of_fast_rsa() -> Iterator[tuple[str, bytes]]:
