@@ -7,7 +7,7 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom bench-c
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -37,6 +37,26 @@ demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
 	@$(BIN)/python tests/python/hosts/demo.py
+
+# ---- Node -------------------------------------------------------------------------------------------------------------
+NODE_INPUTS := package.json CMakeLists.txt core/sources.txt $(wildcard core/src/* core/include/* bindings/node/*)
+
+.PHONY: deps-node demo-node
+deps-node:
+	@tests/setup/deps.sh node
+
+node_modules/.package-lock.json: package-lock.json
+	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
+
+build-node/fastbearer.node: node_modules/.package-lock.json $(NODE_INPUTS)
+	@echo "building the Node addon"
+	@npm run --silent build >/dev/null
+	@touch $@
+
+demo-node: deps-node ## The same for Node: an MCP server of the official SDK, guarded by a Verifier
+	@$(MAKE) --no-print-directory build-node/fastbearer.node
+	@node tests/node/hosts/setup.mjs
+	@node tests/node/hosts/demo.mjs
 
 # ---- tests ---------------------------------------------------------------------------------------------------------------
 test: deps ## Every test there is
@@ -75,13 +95,17 @@ test-arithmetic: build/CMakeCache.txt ## A million good and a million bad signat
 	@cmake --build build -j $(JOBS)
 	@for test in build/tests/test_fast_*; do echo "$$(basename $$test)" && $$test 1000000 || exit 1; done
 
-bench: build/CMakeCache.txt ## Ratios to the bare primitives, hostile tokens, instructions, and the Python peers
-	@tests/setup/deps.sh c python tools
+bench: build/CMakeCache.txt ## Beside the bare primitives and the peers, C, Python, Node, and whole servers: BENCH="--rounds 9"
+	@tests/setup/deps.sh c python node tools
+	@cmake --build build -j $(JOBS)
+	@$(PYTHON) tests/bench/run.py $(BENCH)
+
+bench-c: build/CMakeCache.txt ## C alone: ratios to the bare primitives, hostile tokens, instructions
+	@tests/setup/deps.sh c tools
 	@cmake --build build -j $(JOBS)
 	@build/bench/bench_verify
 	@build/bench/bench_hostile
 	@tests/bench/instructions.sh build
-	@$(PYTHON) tests/bench/python_peers.py
 
 # ---- proof ----------------------------------------------------------------------------------------------------------------
 define sanitized # build folder, compiler, sanitizers
@@ -138,5 +162,5 @@ check-format:
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h' '*.cc')
 
 clean: ## Remove everything that was built or installed here
-	rm -rf build build-* dist $(VENV) .cache node_modules tests/node/node_modules *.egg-info python/*.egg-info
+	rm -rf build build-* dist $(VENV) .cache node_modules tests/node/hosts/node_modules *.egg-info python/*.egg-info
 	find python -name '*.so' -delete

@@ -309,8 +309,17 @@ typedef struct fb_options {
 
     /*
      * Verified-token cache. cache_size: how many tokens, 0 switches it off, default 1024. cache_bytes: what all entries
-     * may occupy together, default 16 MiB. Only tokens that passed every check are held; an entry dies at exp + leeway,
-     * when the key set changes and when room is needed. Times are checked again on every hit.
+     * may occupy together, default 16 MiB. Only tokens that passed every check are held, each verifier has its own, and
+     * a hit is an equal token, not an equal hash. Times are checked again on every hit with the caller's clock,
+     * whichever way it went; a refusal reads the same as at first sight.
+     *
+     * An entry dies at exp + leeway, when the key set changes, and when room is needed. Room is made like this: once
+     * the cache is full, a newcomer takes the place of the oldest newcomer, within an eighth of cache_size and
+     * cache_bytes. Asked for again while it is there, it moves into the other seven eighths, where it displaces what
+     * was not asked for lately. One client with any number of valid tokens that it shows once, of any size, so
+     * displaces an eighth at most; to displace more it must show each of them twice. From 256 entries on the cache is
+     * eight caches, by hash, each with its lock and an eighth of both bounds; a token that needs more bytes than its
+     * place has is not held.
      */
     size_t cache_size;
     size_t cache_bytes;
@@ -555,6 +564,10 @@ FB_API bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticke
 /* Whether a background refresh is due. True at most once until the next fetch ends, so one caller gets to do it. Cheap.
  */
 FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds);
+
+/* Whether an IP address, as text, is one of the public internet, which is what ssrf_safe connects to; false for what is
+ * no address. For hosts that open the socket themselves. */
+FB_API bool fb_address_is_public(fb_slice text);
 
 /* The file of CA certificates that fb_verifier_refresh falls back to: the first of the distributions' known paths that
  * can be read, or NULL. Constant text. */

@@ -3,36 +3,41 @@
  * everything; it decides nothing about a token: whoever gets a hit checks the times again.
  *
  * A hit needs the whole token to be equal; the hash (keyed, so that nobody can aim at a bucket) only finds the place.
- * Each shard keeps its newest entries in a probation ring, an eighth of its room: what is not asked for again before
- * the ring comes round is dropped, what is moves into the main part, which a clock hand empties. So tokens that are
- * seen once, however many and however valid, displace at most an eighth of the cache. Bounded in entries and in bytes;
- * every operation is O(1).
+ * Each shard has two parts, each bounded in entries and in bytes: the main part, and a probation queue of an eighth. A
+ * newcomer takes what room the main part has left, later it enters the queue: what is not asked for again before it
+ * reaches the end is dropped, what is moves into the main part, which gives up what was not asked for lately. So tokens
+ * that are seen once, however many, large and valid, displace at most an eighth of the cache. Every operation is O(1).
  */
 #include "internal.h"
 
 #include <openssl/rand.h>
 
-enum { SHARDS = 8, SHARDED_FROM = 256, SWEEP = 32 };
+enum { SHARDS = 8, SHARDED_FROM = 256, SWEEP = 32, PROBATION = 8 };
 
 struct entry {
-    struct entry *next; /* in its bucket */
+    struct entry *next;          /* in its bucket */
+    struct entry *older, *newer; /* in its part */
+    struct part *part;
     fb__cache_key key;
     fb_result *result;
     uint64_t generation;
     double dead_at;
     size_t bytes;
-    uint32_t slot;
-    bool hit; /* since it came in, or since the hand last passed */
+    bool hit; /* since it came in, or since it was last spared */
     size_t size;
     char token[];
 };
 
+struct part {
+    struct entry *oldest, *newest;
+    size_t entries, bytes, max_entries, max_bytes;
+};
+
 struct shard {
     pthread_mutex_t lock;
-    struct entry **buckets, **slots;
-    uint32_t *free_slots; /* of the main part */
-    uint32_t bucket_mask, probation, capacity, free_count, ring_hand, clock_hand;
-    size_t entries, bytes, max_bytes;
+    struct entry **buckets;
+    size_t bucket_mask;
+    struct part probation, main;
     uint64_t hits, misses, evictions;
 };
 
@@ -92,29 +97,25 @@ fb__cache_key fb__cache_key_of(const fb__cache *cache, const char *token, size_t
         key.hash[half] = v[0] ^ v[1] ^ v[2] ^ v[3];
         v[1] ^= 0xdd;
     }
+#ifdef FB_CACHE_COLLIDE /* for tests: one hash for all tokens, so that nothing but the comparison tells them apart */
+    key = (fb__cache_key){{0, 0}};
+#endif
     return key;
 }
 
-static bool shard_init(struct shard *shard, const fb_mem *mem, uint32_t capacity, size_t max_bytes)
+static bool shard_init(struct shard *shard, const fb_mem *mem, size_t entries, size_t bytes)
 {
-    uint32_t buckets = 1;
-    while (buckets < capacity) {
+    size_t buckets = 1;
+    while (buckets < entries) {
         buckets *= 2;
     }
-    shard->capacity = capacity;
-    shard->probation = capacity < 8 ? 1 : capacity / 8;
-    shard->max_bytes = max_bytes;
+    shard->probation.max_entries = entries < PROBATION ? 1 : entries / PROBATION;
+    shard->main.max_entries = entries - shard->probation.max_entries;
+    shard->probation.max_bytes = shard->main.max_entries == 0 ? bytes : bytes / PROBATION;
+    shard->main.max_bytes = bytes - shard->probation.max_bytes;
     shard->bucket_mask = buckets - 1;
     shard->buckets = fb__zalloc(mem, buckets * sizeof(*shard->buckets));
-    shard->slots = fb__zalloc(mem, capacity * sizeof(*shard->slots));
-    shard->free_slots = fb__alloc(mem, capacity * sizeof(*shard->free_slots));
-    if (shard->buckets == NULL || shard->slots == NULL || shard->free_slots == NULL) {
-        return false;
-    }
-    for (uint32_t slot = capacity; slot > shard->probation; slot--) {
-        shard->free_slots[shard->free_count++] = slot - 1;
-    }
-    return true;
+    return shard->buckets != NULL;
 }
 
 fb_status fb__cache_new(fb__cache **out, const fb_mem *mem, size_t entries, size_t bytes)
@@ -132,7 +133,7 @@ fb_status fb__cache_new(fb__cache **out, const fb_mem *mem, size_t entries, size
     fb_status status = RAND_bytes((unsigned char *)cache->seed, sizeof(cache->seed)) == 1 ? FB_OK : FB_INTERNAL_ERROR;
     for (uint32_t s = 0; s < shards && status == FB_OK; s++) {
         struct shard *shard = &cache->shards[s];
-        uint32_t capacity = (uint32_t)(entries / shards + (s < entries % shards));
+        size_t capacity = entries / shards + (s < entries % shards);
         status = pthread_mutex_init(&shard->lock, NULL) == 0 ? FB_OK : FB_INTERNAL_ERROR;
         if (status == FB_OK) {
             cache->shard_count = s + 1;
@@ -153,6 +154,15 @@ static void entry_free(const fb_mem *mem, struct entry *entry)
     fb__free(mem, entry);
 }
 
+static void part_free(struct part *part, const fb_mem *mem)
+{
+    while (part->oldest != NULL) {
+        struct entry *entry = part->oldest;
+        part->oldest = entry->newer;
+        entry_free(mem, entry);
+    }
+}
+
 void fb__cache_free(fb__cache *cache)
 {
     if (cache == NULL) {
@@ -161,17 +171,18 @@ void fb__cache_free(fb__cache *cache)
     fb_mem mem = cache->mem;
     for (uint32_t s = 0; s < cache->shard_count; s++) {
         struct shard *shard = &cache->shards[s];
-        for (uint32_t i = 0; shard->slots != NULL && i < shard->capacity; i++) {
-            if (shard->slots[i] != NULL) {
-                entry_free(&mem, shard->slots[i]);
-            }
-        }
+        part_free(&shard->probation, &mem);
+        part_free(&shard->main, &mem);
         fb__free(&mem, shard->buckets);
-        fb__free(&mem, shard->slots);
-        fb__free(&mem, shard->free_slots);
         (void)pthread_mutex_destroy(&shard->lock);
     }
     fb__free(&mem, cache);
+}
+
+static void forget(struct part *part)
+{
+    part->oldest = part->newest = NULL;
+    part->entries = part->bytes = 0;
 }
 
 /*
@@ -195,13 +206,9 @@ static bool usable(fb__cache *cache)
             continue;
         }
         (void)pthread_mutex_init(&shard->lock, NULL);
-        memset(shard->buckets, 0, ((size_t)shard->bucket_mask + 1) * sizeof(*shard->buckets));
-        memset(shard->slots, 0, shard->capacity * sizeof(*shard->slots));
-        shard->entries = shard->bytes = 0;
-        shard->free_count = 0;
-        for (uint32_t slot = shard->capacity; slot > shard->probation; slot--) {
-            shard->free_slots[shard->free_count++] = slot - 1;
-        }
+        memset(shard->buckets, 0, (shard->bucket_mask + 1) * sizeof(*shard->buckets));
+        forget(&shard->probation);
+        forget(&shard->main);
     }
     atomic_store_explicit(&cache->fork_seen, now, memory_order_release);
     return true;
@@ -226,6 +233,31 @@ static struct entry **place_of(struct shard *shard, fb__cache_key key, const cha
     return place;
 }
 
+static bool fits(const struct part *part, size_t bytes)
+{
+    return part->entries < part->max_entries && bytes <= part->max_bytes - part->bytes;
+}
+
+static void append(struct part *part, struct entry *entry)
+{
+    entry->part = part;
+    entry->newer = NULL;
+    entry->older = part->newest;
+    *(part->newest == NULL ? &part->oldest : &part->newest->newer) = entry;
+    part->newest = entry;
+    part->entries++;
+    part->bytes += entry->bytes;
+}
+
+static void detach(struct entry *entry)
+{
+    struct part *part = entry->part;
+    *(entry->older == NULL ? &part->oldest : &entry->older->newer) = entry->newer;
+    *(entry->newer == NULL ? &part->newest : &entry->newer->older) = entry->older;
+    part->entries--;
+    part->bytes -= entry->bytes;
+}
+
 static void drop(struct shard *shard, const fb_mem *mem, struct entry *entry)
 {
     struct entry **place = &shard->buckets[entry->key.hash[0] & shard->bucket_mask];
@@ -233,12 +265,7 @@ static void drop(struct shard *shard, const fb_mem *mem, struct entry *entry)
         place = &(*place)->next;
     }
     *place = entry->next;
-    shard->slots[entry->slot] = NULL;
-    if (entry->slot >= shard->probation) {
-        shard->free_slots[shard->free_count++] = entry->slot;
-    }
-    shard->entries--;
-    shard->bytes -= entry->bytes;
+    detach(entry);
     entry_free(mem, entry);
 }
 
@@ -248,64 +275,38 @@ static void evict(struct shard *shard, const fb_mem *mem, struct entry *entry)
     drop(shard, mem, entry);
 }
 
-/* Empties one slot of the main part, if it has any: the first entry that is dead or was not asked for since the last
- * round. */
-static void sweep(struct shard *shard, const fb_mem *mem, double now)
+/* From the oldest on: what was asked for since it was last looked at is spared, once, and SWEEP of them at most. */
+static void make_room_in_main(struct shard *shard, const fb_mem *mem, size_t bytes, double now)
 {
-    uint32_t main_size = shard->capacity - shard->probation;
-    for (uint32_t step = 0; main_size > 0; step++) {
-        uint32_t slot = shard->probation + shard->clock_hand;
-        shard->clock_hand = (shard->clock_hand + 1) % main_size;
-        struct entry *entry = shard->slots[slot];
-        if (entry == NULL) {
-            if (step >= main_size) {
-                return;
-            }
-            continue;
-        }
+    for (unsigned step = 0; !fits(&shard->main, bytes); step++) {
+        struct entry *entry = shard->main.oldest;
         if (!entry->hit || entry->dead_at <= now || step >= SWEEP) {
             evict(shard, mem, entry);
-            return;
+            continue;
         }
         entry->hit = false;
+        detach(entry);
+        append(&shard->main, entry);
     }
 }
 
-/* Makes the ring's next slot free: its entry moves into the main part if it was asked for again, or goes. */
-static void turn_ring(struct shard *shard, const fb_mem *mem, double now)
+static void make_room_in_probation(struct shard *shard, const fb_mem *mem, size_t bytes, double now)
 {
-    struct entry *entry = shard->slots[shard->ring_hand];
-    if (entry == NULL) {
-        return;
-    }
-    if (!entry->hit || entry->dead_at <= now || shard->capacity == shard->probation) {
-        evict(shard, mem, entry);
-        return;
-    }
-    if (shard->free_count == 0) {
-        sweep(shard, mem, now);
-    }
-    shard->slots[entry->slot] = NULL;
-    entry->slot = shard->free_slots[--shard->free_count];
-    entry->hit = false;
-    shard->slots[entry->slot] = entry;
-}
-
-static void make_room(struct shard *shard, const fb_mem *mem, size_t bytes, double now)
-{
-    for (uint32_t turns = 0; shard->bytes + bytes > shard->max_bytes && turns < shard->probation; turns++) {
-        struct entry *entry = shard->slots[shard->ring_hand];
-        if (entry != NULL) {
+    while (!fits(&shard->probation, bytes)) {
+        struct entry *entry = shard->probation.oldest;
+        if (!entry->hit || entry->dead_at <= now || shard->main.max_entries == 0) {
             evict(shard, mem, entry);
+            continue;
         }
-        shard->ring_hand = (shard->ring_hand + 1) % shard->probation;
-    }
-    while (shard->bytes + bytes > shard->max_bytes && shard->entries > 0) {
-        sweep(shard, mem, now);
+        make_room_in_main(shard, mem, entry->bytes, now);
+        entry->hit = false;
+        detach(entry);
+        append(&shard->main, entry);
     }
 }
 
-fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation)
+fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
+                         double now)
 {
     if (!usable(cache)) {
         return NULL;
@@ -314,7 +315,7 @@ fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token,
     fb_result *result = NULL;
     (void)pthread_mutex_lock(&shard->lock);
     struct entry *entry = *place_of(shard, key, token, size);
-    if (entry != NULL && entry->generation != generation) {
+    if (entry != NULL && (entry->generation != generation || entry->dead_at <= now)) {
         drop(shard, &cache->mem, entry);
     } else if (entry != NULL) {
         entry->hit = true;
@@ -326,30 +327,28 @@ fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token,
     return result;
 }
 
-static void insert(struct shard *shard, const fb_mem *mem, struct entry *entry, double now)
+/* False: there is no room that it may have. */
+static bool insert(struct shard *shard, const fb_mem *mem, struct entry *entry, double now)
 {
-    make_room(shard, mem, entry->bytes, now);
-    if (shard->free_count > 0) {
-        entry->slot = shard->free_slots[--shard->free_count];
-    } else {
-        turn_ring(shard, mem, now);
-        entry->slot = shard->ring_hand;
-        shard->ring_hand = (shard->ring_hand + 1) % shard->probation;
+    struct part *part = &shard->main;
+    if (!fits(part, entry->bytes)) {
+        part = &shard->probation;
+        if (entry->bytes > part->max_bytes) {
+            return false;
+        }
+        make_room_in_probation(shard, mem, entry->bytes, now);
     }
-    shard->slots[entry->slot] = entry;
+    append(part, entry);
     struct entry **bucket = &shard->buckets[entry->key.hash[0] & shard->bucket_mask];
     entry->next = *bucket;
     *bucket = entry;
-    shard->entries++;
-    shard->bytes += entry->bytes;
+    return true;
 }
 
 void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
                    fb_result *result, double dead_at, double now)
 {
-    struct shard *shard = shard_of(cache, key);
-    size_t bytes = sizeof(struct entry) + size + result->bytes;
-    if (dead_at <= now || bytes > shard->max_bytes || !usable(cache)) {
+    if (dead_at <= now || !usable(cache)) {
         return;
     }
     struct entry *entry = fb__zalloc(&cache->mem, sizeof(*entry) + size);
@@ -360,30 +359,21 @@ void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_
     entry->result = fb__result_retain(result);
     entry->generation = generation;
     entry->dead_at = dead_at;
-    entry->bytes = bytes;
+    entry->bytes = sizeof(*entry) + size + result->bytes;
     entry->size = size;
     memcpy(entry->token, token, size);
-    (void)pthread_mutex_lock(&shard->lock);
-    struct entry *old = *place_of(shard, key, token, size);
-    if (old != NULL) {
-        drop(shard, &cache->mem, old);
-    }
-    insert(shard, &cache->mem, entry, now);
-    (void)pthread_mutex_unlock(&shard->lock);
-}
-
-void fb__cache_remove(fb__cache *cache, fb__cache_key key, const char *token, size_t size)
-{
-    if (!usable(cache)) {
-        return;
-    }
     struct shard *shard = shard_of(cache, key);
     (void)pthread_mutex_lock(&shard->lock);
-    struct entry *entry = *place_of(shard, key, token, size);
-    if (entry != NULL) {
-        drop(shard, &cache->mem, entry);
+    struct entry *old = *place_of(shard, key, token, size);
+    if (old != NULL) { /* several threads verified it at once: it was asked for more than once */
+        entry->hit = true;
+        drop(shard, &cache->mem, old);
     }
+    bool held = insert(shard, &cache->mem, entry, now);
     (void)pthread_mutex_unlock(&shard->lock);
+    if (!held) {
+        entry_free(&cache->mem, entry);
+    }
 }
 
 void fb__cache_stats(fb__cache *cache, fb_stats *out)
@@ -397,8 +387,8 @@ void fb__cache_stats(fb__cache *cache, fb_stats *out)
         out->cache_hits += shard->hits;
         out->cache_misses += shard->misses;
         out->cache_evictions += shard->evictions;
-        out->cache_entries += shard->entries;
-        out->cache_bytes += shard->bytes;
+        out->cache_entries += shard->probation.entries + shard->main.entries;
+        out->cache_bytes += shard->probation.bytes + shard->main.bytes;
         (void)pthread_mutex_unlock(&shard->lock);
     }
 }

@@ -14,7 +14,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 
-/* Building a table takes 26 us, and makes a verification 9.4 us cheaper; at 4096 bits it is 32 and 37. */
+/* Building a table takes 27 us, and makes a verification 9.7 us cheaper; at 4096 bits it is 33 and 38. */
 enum { THRESHOLD = 3 };
 
 typedef struct slice {
@@ -176,28 +176,28 @@ static bool read_hex(const char *text, unsigned char *out, size_t size)
 }
 
 /* The signature is good; with a bit changed in any of its words, for another message, or plus n, it is not. */
-static bool knows(const rsa_table *table, fb__fast_input *input, const char *hex)
+static bool knows(const rsa_table *table, fb__fast_input input, const char *hex)
 {
     static const unsigned char message[] = RSA_ANSWERS_MESSAGE;
     unsigned char signature[RSA_MAX_BYTES];
     if (!read_hex(hex, signature, table->bytes)) {
         return false;
     }
-    input->message = message;
-    input->message_size = sizeof(message) - 1;
-    input->signature = signature;
-    input->signature_size = table->bytes;
-    bool known = gives(table, input, FB__FAST_VALID);
+    input.message = message;
+    input.message_size = sizeof(message) - 1;
+    input.signature = signature;
+    input.signature_size = table->bytes;
+    bool known = gives(table, &input, FB__FAST_VALID);
     for (size_t i = 0; i < table->bytes && known; i += 8) {
         const unsigned char bit = (unsigned char)(1 << i / 8 % 8);
         signature[i] ^= bit;
-        known = gives(table, input, FB__FAST_INVALID);
+        known = gives(table, &input, FB__FAST_INVALID);
         signature[i] ^= bit;
     }
-    input->message_size--;
-    known = known && gives(table, input, FB__FAST_INVALID);
+    input.message_size--;
+    known = known && gives(table, &input, FB__FAST_INVALID);
     rsa_to_bytes(signature, table->bytes, &table->modulus);
-    return known && gives(table, input, FB__FAST_INVALID);
+    return known && gives(table, &input, FB__FAST_INVALID);
 }
 
 static bool knows_answer(const rsa_answer *answer, rsa_table *table)
@@ -211,7 +211,7 @@ static bool knows_answer(const rsa_answer *answer, rsa_table *table)
     rs.md = ps.md = md;
     rs.digest = ps.digest = digest;
     bool known = md != NULL && digest != NULL && BN_hex2bn(&n, answer->modulus) != 0 && rsa_constants(table, n) &&
-                 knows(table, &rs, answer->rs) && knows(table, &ps, answer->ps);
+                 knows(table, rs, answer->rs) && knows(table, ps, answer->ps);
     EVP_MD_CTX_free(digest);
     EVP_MD_free(md);
     BN_free(n);

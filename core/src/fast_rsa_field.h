@@ -41,13 +41,23 @@ static size_t rsa_vectors(int bits)
 
 /* ---- bytes and limbs; size is a multiple of 8 ------------------------------------------------- */
 
-static uint64_t rsa_load_word(const unsigned char *bytes)
+/* Written out, as compilers make one instruction of that. */
+static uint64_t rsa_load_word(const unsigned char *b)
 {
-    uint64_t word = 0;
-    for (size_t i = 0; i < 8; i++) {
-        word = word << 8 | bytes[i];
-    }
-    return word;
+    return (uint64_t)b[0] << 56 | (uint64_t)b[1] << 48 | (uint64_t)b[2] << 40 | (uint64_t)b[3] << 32 |
+           (uint64_t)b[4] << 24 | (uint64_t)b[5] << 16 | (uint64_t)b[6] << 8 | (uint64_t)b[7];
+}
+
+static void rsa_store_word(unsigned char *b, uint64_t word)
+{
+    b[0] = (unsigned char)(word >> 56);
+    b[1] = (unsigned char)(word >> 48);
+    b[2] = (unsigned char)(word >> 40);
+    b[3] = (unsigned char)(word >> 32);
+    b[4] = (unsigned char)(word >> 24);
+    b[5] = (unsigned char)(word >> 16);
+    b[6] = (unsigned char)(word >> 8);
+    b[7] = (unsigned char)word;
 }
 
 static void rsa_from_bytes(rsa_number *out, const unsigned char *bytes, size_t size)
@@ -73,9 +83,7 @@ static void rsa_to_bytes(unsigned char *out, size_t size, const rsa_number *numb
         if (shift > 2 * RSA_LIMB_BITS - 64) {
             word |= number->limbs[limb + 2] << (2 * RSA_LIMB_BITS - shift);
         }
-        for (size_t j = 0; j < 8; j++) {
-            out[size - 8 * i - 1 - j] = (unsigned char)(word >> 8 * j);
-        }
+        rsa_store_word(out + size - 8 * (i + 1), word);
     }
 }
 
@@ -105,6 +113,12 @@ static void rsa_subtract(rsa_number *a, const rsa_number *b)
 #include <immintrin.h>
 
 #define RSA_IFMA __attribute__((target("avx512f,avx512ifma")))
+/* Loops over vectors must be unrolled, or the columns go through memory. */
+#ifdef __clang__
+#define RSA_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define RSA_UNROLL _Pragma("GCC unroll 16")
+#endif
 #define RSA_INLINE RSA_IFMA __attribute__((always_inline)) static inline
 
 /* Both libgcc and compiler-rt ask the OS (XCR0) before they report any part of AVX-512. */
@@ -131,7 +145,7 @@ RSA_INLINE uint64_t rsa_normalise(__m512i *x, size_t vectors)
     const __m512i limb = _mm512_set1_epi64((long long)RSA_LIMB);
     __m512i below = _mm512_setzero_si512(), any = below;
     uint64_t carry = 0;
-#pragma GCC unroll 16
+    RSA_UNROLL
     for (size_t v = 0; v < vectors; v++) {
         const __m512i above = _mm512_srli_epi64(x[v], RSA_LIMB_BITS);
         x[v] = _mm512_add_epi64(_mm512_and_si512(x[v], limb), _mm512_alignr_epi64(above, below, 7));
@@ -140,10 +154,12 @@ RSA_INLINE uint64_t rsa_normalise(__m512i *x, size_t vectors)
     }
     if (__builtin_expect(_mm512_cmpgt_epu64_mask(any, limb) != 0, 0)) {
         _Alignas(FB__FAST_ALIGNMENT) uint64_t lanes[RSA_MAX_VECTORS * RSA_BLOCK];
+        RSA_UNROLL
         for (size_t v = 0; v < vectors; v++) {
             _mm512_store_si512(lanes + RSA_BLOCK * v, x[v]);
         }
         carry = rsa_ripple(lanes, RSA_BLOCK * vectors);
+        RSA_UNROLL
         for (size_t v = 0; v < vectors; v++) {
             x[v] = _mm512_load_si512(lanes + RSA_BLOCK * v);
         }
@@ -161,10 +177,10 @@ RSA_INLINE void rsa_add_product(__m512i *low, __m512i *high, __m512i block, cons
 {
     _Alignas(FB__FAST_ALIGNMENT) uint64_t digits[RSA_BLOCK];
     _mm512_store_si512(digits, block);
-#pragma GCC unroll 8
+    RSA_UNROLL
     for (size_t i = 0; i < RSA_BLOCK; i++) {
         const __m512i digit = _mm512_set1_epi64((long long)digits[i]);
-#pragma GCC unroll 16
+        RSA_UNROLL
         for (size_t v = 0; v <= vectors; v++) {
             const __m512i window = _mm512_loadu_si512(b->limbs + RSA_BLOCK * (v + 1) - i);
             low[v] = _mm512_madd52lo_epu64(low[v], digit, window);
@@ -180,7 +196,7 @@ RSA_INLINE __m512i rsa_quotient(__m512i block, const rsa_number *inverse)
     _mm512_store_si512(digits, block);
     const uint64_t *limbs = inverse->limbs + RSA_BLOCK;
     __m512i low[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()}, high[2] = {low[0], low[0]};
-#pragma GCC unroll 8
+    RSA_UNROLL
     for (size_t i = 0; i < RSA_BLOCK; i++) {
         const __m512i digit = _mm512_set1_epi64((long long)digits[i]);
         low[i % 2] = _mm512_madd52lo_epu64(low[i % 2], digit, _mm512_loadu_si512(limbs - i));
@@ -212,14 +228,14 @@ RSA_INLINE void rsa_montgomery(rsa_number *out, const rsa_number *a, const rsa_n
 {
     const __m512i zero = _mm512_setzero_si512();
     __m512i low[RSA_MAX_VECTORS + 1], high[RSA_MAX_VECTORS + 1], block;
-#pragma GCC unroll 16
+    RSA_UNROLL
     for (size_t v = 0; v <= vectors; v++) {
         low[v] = high[v] = zero;
     }
     rsa_add_product(low, high, _mm512_load_si512(a->limbs + RSA_BLOCK), b, vectors);
     for (size_t i = 1; i < vectors; i++) {
         block = rsa_take_block(low, high);
-#pragma GCC unroll 16
+        RSA_UNROLL
         for (size_t v = 0; v < vectors; v++) {
             low[v] = low[v + 1];
             high[v] = high[v + 1];
@@ -236,12 +252,12 @@ RSA_INLINE void rsa_montgomery(rsa_number *out, const rsa_number *a, const rsa_n
     block = _mm512_add_epi64(low[0], _mm512_alignr_epi64(high[0], zero, 7));
     block = _mm512_srli_epi64(_mm512_add_epi64(block, _mm512_set1_epi64(1 << 12)), RSA_LIMB_BITS);
     low[1] = _mm512_add_epi64(low[1], _mm512_alignr_epi64(zero, block, 7));
-#pragma GCC unroll 16
+    RSA_UNROLL
     for (size_t v = vectors; v > 0; v--) {
         low[v] = _mm512_add_epi64(low[v], _mm512_alignr_epi64(high[v], high[v - 1], 7));
     }
     (void)rsa_normalise(low + 1, vectors);
-#pragma GCC unroll 16
+    RSA_UNROLL
     for (size_t v = 1; v <= vectors; v++) {
         _mm512_store_si512(out->limbs + RSA_BLOCK * v, low[v]);
     }

@@ -345,13 +345,13 @@ typedef struct fb__cache_key {
 fb_status fb__cache_new(fb__cache **out, const fb_mem *mem, size_t entries, size_t bytes);
 void fb__cache_free(fb__cache *cache);
 fb__cache_key fb__cache_key_of(const fb__cache *cache, const char *token, size_t size);
-/* A reference to the result of exactly this token under this generation of keys, or NULL. */
-fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation);
+/* A reference to the result of exactly this token under this generation of keys, or NULL. What is dead by now goes. */
+fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
+                         double now);
 /* Keeps a reference of its own. Not being able to is no error. dead_at: Unix seconds (exp + leeway), INFINITY for never
  */
 void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
                    fb_result *result, double dead_at, double now);
-void fb__cache_remove(fb__cache *cache, fb__cache_key key, const char *token, size_t size);
 void fb__cache_stats(fb__cache *cache, fb_stats *out);
 
 /* ---- freshness.c, url.c: what a response and a configuration say about fetching ----------------------------------

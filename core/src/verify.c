@@ -265,15 +265,14 @@ static fb_status verify_cached(struct work *work, fb_result **out)
     }
     fb__cache_key key = fb__cache_key_of(verifier->cache, work->token.data, work->token.size);
     if (verifier->ring == NULL || held != 0) {
-        *out = fb__cache_get(verifier->cache, key, work->token.data, work->token.size, held);
+        *out = fb__cache_get(verifier->cache, key, work->token.data, work->token.size, held, work->clock.unix_seconds);
     }
     if (*out != NULL) {
-        fb_status status = fb__claims_check_time(&verifier->policy, *out, work->clock.unix_seconds, work->error);
-        if (status != FB_OK) {
-            fb_result_free(*out);
-            *out = NULL;
+        if (fb__claims_check_time(&verifier->policy, *out, work->clock.unix_seconds, NULL) == FB_OK) {
+            return FB_OK;
         }
-        return status;
+        fb_result_free(*out); /* the long way says why, in the same words as at first sight */
+        *out = NULL;
     }
     fb_status status = verify_token(work, out, &generation);
     if (status == FB_OK) {

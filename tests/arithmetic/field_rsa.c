@@ -85,6 +85,16 @@ static void answer_constants(void)
     write_number(&table.square);
 }
 
+static void answer_power(void)
+{
+    static rsa_table table;
+    rsa_number s, power = {{0}};
+    read_modulus(&table);
+    read_number(&s);
+    (void)rsa_power(&power, &s, &table);
+    write_number(&power);
+}
+
 static void answer_compare(void)
 {
     rsa_number a, b;
@@ -173,11 +183,6 @@ static void answer_vectors(const char *question)
         read_number(&b);
         rsa_multiplication_of (&table)(&out, &a, &b, &table);
         write_number(&out);
-    } else if (strcmp(question, "power") == 0) {
-        read_modulus(&table);
-        read_number(&a);
-        (void)rsa_power(&out, &a, &table);
-        write_number(&out);
     }
 }
 
@@ -201,6 +206,8 @@ int main(void)
             answer_constants();
         } else if (strcmp(question, "compare") == 0) {
             answer_compare();
+        } else if (strcmp(question, "power") == 0) {
+            answer_power();
         } else {
             answer_vectors(question);
         }

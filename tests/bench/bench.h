@@ -7,6 +7,7 @@
 #include <time.h>
 
 enum { BENCH_ROUNDS = 15, BENCH_MAX = 64 };
+static unsigned bench_rounds = BENCH_ROUNDS; /* at most that */
 
 typedef struct bench_case {
     const char *name;
@@ -53,7 +54,7 @@ static void bench_run(bench_case *cases, size_t count)
     for (size_t c = 0; c < count; c++) {
         iterations[c] = bench_iterations(&cases[c]);
     }
-    for (size_t r = 0; r < BENCH_ROUNDS; r++) {
+    for (size_t r = 0; r < bench_rounds; r++) {
         for (size_t c = 0; c < count; c++) {
             double start = bench_cpu_ns();
             for (unsigned i = 0; i < iterations[c]; i++) {
@@ -63,9 +64,9 @@ static void bench_run(bench_case *cases, size_t count)
         }
     }
     for (size_t c = 0; c < count; c++) {
-        qsort(cases[c].samples, BENCH_ROUNDS, sizeof(double), bench_compare);
-        cases[c].median = cases[c].samples[BENCH_ROUNDS / 2];
-        cases[c].spread = (cases[c].samples[BENCH_ROUNDS * 3 / 4] - cases[c].samples[BENCH_ROUNDS / 4]) / 2;
+        qsort(cases[c].samples, bench_rounds, sizeof(double), bench_compare);
+        cases[c].median = cases[c].samples[bench_rounds / 2];
+        cases[c].spread = (cases[c].samples[bench_rounds * 3 / 4] - cases[c].samples[bench_rounds / 4]) / 2;
     }
 }
 

@@ -1,7 +1,9 @@
-"""One contender of the Python comparison, in a process of its own: contender.py NAME ALG FIRST|REPEAT THREADS INPUT.json
+"""One Python contender, in a process of its own: contender.py NAME TOKENS.json SECONDS
 
-Prints one JSON line: CPU microseconds per verification. Every contender is set up as its users would for speed (key parsed once where
-that is possible), checks signature, exp, iss and aud unless `unchecked` says otherwise, and gives the claims as a dict.
+Prints one JSON line: CPU microseconds per verification for each algorithm, on tokens seen for the first time and on one that is
+seen again, and how much two threads get done beside one. Every contender is set up as its users would for speed (the key parsed
+once where that is possible) and to check signature, exp, iss and aud; `accepts` names the bad tokens that it takes all the same.
+All give the claims as a dict but FastMCP 2.6, whose result has none.
 """
 
 import importlib.metadata
@@ -11,25 +13,27 @@ import threading
 import time
 
 ISSUER, AUDIENCE = "https://issuer.example", "https://api.example/mcp"
+ALGORITHMS = ("RS256", "ES256", "EdDSA", "HS256")
 
 
-def fastbearer(alg, key, cache=0):
+class Unsupported(Exception):
+    """This contender does not have this algorithm."""
+
+
+def cache_for(sight):
+    """First sight is measured with a cache of one entry: tokens are looked for and kept, and never found."""
+    return 1 if sight == "first" else 1024
+
+
+def fastbearer(alg, key, sight):
     import fastbearer
 
     source = {"secret": key} if alg.startswith("HS") else {"public_key": key}
-    verifier = fastbearer.Verifier(**source, algorithms=[alg], issuer=ISSUER, audience=AUDIENCE, cache_size=cache)
-
-    def verify(token):
-        return verifier.verify(token).claims
-
-    return verify
+    verifier = fastbearer.Verifier(**source, algorithms=[alg], issuer=ISSUER, audience=AUDIENCE, cache_size=cache_for(sight))
+    return lambda token: verifier.verify(token).claims
 
 
-def fastbearer_cached(alg, key):
-    return fastbearer(alg, key, cache=1024)
-
-
-def pyjwt(alg, key):
+def pyjwt(alg, key, sight):
     import jwt
 
     if not alg.startswith("HS"):
@@ -37,41 +41,36 @@ def pyjwt(alg, key):
     return lambda token: jwt.decode(token, key, algorithms=[alg], audience=AUDIENCE, issuer=ISSUER, options={"require": ["exp"]})
 
 
-def pyjwt_rs(alg, key):
-    import jwt_rs
+def pyjwt_rs(alg, key, sight):
+    import jwt_rs  # keeps what it made of a PEM; a prepared key is turned into a PEM again on every call
 
-    if not alg.startswith("HS"):
-        key = jwt_rs.get_algorithm_by_name(alg).prepare_key(key)
     return lambda token: jwt_rs.decode(token, key, algorithms=[alg], audience=AUDIENCE, issuer=ISSUER, options={"require": ["exp"]})
 
 
-def oxyjwt(alg, key):
+def oxyjwt(alg, key, sight):
     import oxyjwt
 
     make = {"RS": "from_rsa_pem", "ES": "from_ec_pem", "Ed": "from_ed_pem", "HS": "from_secret"}[alg[:2]]
     key = getattr(oxyjwt.DecodingKey, make)(key.encode())
-    return lambda token: oxyjwt.decode(token, key, algorithms=[alg], audience=AUDIENCE, issuer=ISSUER)
+    return lambda token: oxyjwt.decode(token, key, algorithms=[alg], audience=AUDIENCE, issuer=ISSUER, options={"require": ["exp"]})
 
 
-def webtoken(alg, key):
+def webtoken(alg, key, sight):
     import webtoken
 
     if not alg.startswith("HS"):
         key = webtoken.get_default_algorithms()[alg].prepare_key(key)
-    return lambda token: webtoken.decode(token, key, algorithms=[alg], audience=AUDIENCE, issuer=ISSUER)
+    return lambda token: webtoken.decode(token, key, algorithms=[alg], audience=AUDIENCE, issuer=ISSUER, options={"require": ["exp"]})
 
 
-def ryjwt(alg, key):
+def ryjwt(alg, key, sight):
     import ryjwt
 
-    if alg.startswith("HS"):
-        held = ryjwt.SecretKey(key.encode(), algorithm=alg)
-    else:
-        held = ryjwt.PublicKey.from_pem(key, algorithm=alg)
-    return lambda token: held.decode(token, audience=AUDIENCE, issuer=ISSUER)
+    kind = ryjwt.SecretKey if alg.startswith("HS") else ryjwt.PublicKey
+    return kind(key, algorithms=[alg], audience=AUDIENCE, issuer=ISSUER).decode
 
 
-def joserfc(alg, key):
+def joserfc(alg, key, sight):
     from joserfc import jwk, jwt
 
     kty = {"RS": "RSA", "ES": "EC", "Ed": "OKP", "HS": "oct"}[alg[:2]]
@@ -88,7 +87,7 @@ def joserfc(alg, key):
     return verify
 
 
-def authlib(alg, key):
+def authlib(alg, key, sight):
     import warnings
 
     warnings.simplefilter("ignore")
@@ -107,15 +106,16 @@ def authlib(alg, key):
     return verify
 
 
-def python_jose(alg, key):
+def python_jose(alg, key, sight):
     from jose import jwk, jwt
 
     if not alg.startswith("HS"):
         key = jwk.construct(key, alg)
-    return lambda token: jwt.decode(token, key, algorithms=[alg], audience=AUDIENCE, issuer=ISSUER)
+    options = {"require_exp": True, "require_aud": True, "require_iss": True}
+    return lambda token: jwt.decode(token, key, algorithms=[alg], audience=AUDIENCE, issuer=ISSUER, options=options)
 
 
-def jwcrypto(alg, key):
+def jwcrypto(alg, key, sight):
     from jwcrypto import jwk, jwt
 
     if alg.startswith("HS"):
@@ -132,64 +132,58 @@ def jwcrypto(alg, key):
     return verify
 
 
-def fastmcp(alg, key):
+def fastmcp(alg, key, sight):
     """FastMCP's own verifier, whichever version this environment has."""
-    import asyncio
-
     try:
         from fastmcp.server.auth.providers.jwt import JWTVerifier
     except ImportError:
         from fastmcp.server.auth.providers.bearer import BearerAuthProvider
 
-        provider = BearerAuthProvider(public_key=key, issuer=ISSUER, audience=AUDIENCE)
-    else:
-        provider = JWTVerifier(public_key=key, issuer=ISSUER, audience=AUDIENCE, algorithm=alg)
-    return _run_async(provider.load_access_token, asyncio)
+        if alg != "RS256":
+            raise Unsupported("RS256 is its only algorithm") from None
+        return without_loop(BearerAuthProvider(public_key=key, issuer=ISSUER, audience=AUDIENCE).load_access_token)
+    return without_loop(JWTVerifier(public_key=key, issuer=ISSUER, audience=AUDIENCE, algorithm=alg).load_access_token)
 
 
-def fastbearer_fastmcp(alg, key):
-    import asyncio
-
+def fastbearer_fastmcp(alg, key, sight):
     from fastbearer.fastmcp import JWTVerifier
 
-    return _run_async(JWTVerifier(public_key=key, issuer=ISSUER, audience=AUDIENCE, algorithm=alg, cache_size=0).verify_token, asyncio)
+    options = {"issuer": ISSUER, "audience": AUDIENCE, "algorithm": alg, "cache_size": cache_for(sight)}
+    return without_loop(JWTVerifier(public_key=key, **options).verify_token)
 
 
-def _run_async(method, asyncio):
+def without_loop(method):
     """Calls a coroutine that never waits without a trip through the loop: what the method costs, not what asyncio does."""
 
     def verify(token):
-        coroutine = method(token)
         try:
-            coroutine.send(None)
+            method(token).send(None)
         except StopIteration as done:
             assert done.value is not None
-            return done.value
+            return getattr(done.value, "claims", done.value)
         raise AssertionError("waited")
 
     return verify
 
 
-CONTENDERS = {
-    # name: (make, distribution, what it does not check)
-    "fastbearer": (fastbearer, "fastbearer", ""),
-    "fastbearer, cache": (fastbearer_cached, "fastbearer", ""),
-    "fastbearer in FastMCP": (fastbearer_fastmcp, "fastbearer", ""),
-    "FastMCP": (fastmcp, "fastmcp", "nbf, iat; a token without exp"),
-    "ryjwt": (ryjwt, "ryjwt", "iat"),
-    "oxyjwt": (oxyjwt, "oxyjwt", ""),
-    "webtoken": (webtoken, "webtoken", "a token without exp"),
-    "pyjwt-rs": (pyjwt_rs, "pyjwt-rs", ""),
-    "PyJWT": (pyjwt, "PyJWT", ""),
-    "joserfc": (joserfc, "joserfc", ""),
-    "Authlib": (authlib, "Authlib", ""),
-    "python-jose": (python_jose, "python-jose", "a token without exp"),
-    "jwcrypto": (jwcrypto, "jwcrypto", ""),
+CONTENDERS = {  # name: (make, distribution)
+    "fastbearer": (fastbearer, "fastbearer"),
+    "fastbearer in FastMCP": (fastbearer_fastmcp, "fastbearer"),
+    "FastMCP": (fastmcp, "fastmcp"),
+    "ryjwt": (ryjwt, "ryjwt"),
+    "oxyjwt": (oxyjwt, "oxyjwt"),
+    "webtoken": (webtoken, "webtoken"),
+    "pyjwt-rs": (pyjwt_rs, "pyjwt-rs"),
+    "PyJWT": (pyjwt, "PyJWT"),
+    "joserfc": (joserfc, "joserfc"),
+    "Authlib": (authlib, "Authlib"),
+    "python-jose": (python_jose, "python-jose"),
+    "jwcrypto": (jwcrypto, "jwcrypto"),
 }
 
 
 def measure(verify, tokens, seconds):
-    """CPU time of this thread per call, over at least `seconds`."""
+    """CPU microseconds of this thread per call, over at least `seconds`."""
     count, start = 0, time.thread_time()
     while True:
         for token in tokens:
@@ -200,42 +194,66 @@ def measure(verify, tokens, seconds):
             return spent / count * 1e6
 
 
-def measure_threads(verify, tokens, seconds, threads):
-    """Wall time per call of all threads together: what a second thread brings."""
-    stop, counts = time.perf_counter() + seconds, [0] * threads
+def throughput(verify, tokens, seconds, threads):
+    """Verifications per second of wall time, of all threads together."""
+    counts, gate = [0] * threads, threading.Barrier(threads + 1)
 
     def work(index):
+        gate.wait()
+        stop = time.perf_counter() + seconds
         while time.perf_counter() < stop:
-            for token in tokens:
+            for token in tokens[:8]:
                 verify(token)
-            counts[index] += len(tokens)
+            counts[index] += 8
 
     workers = [threading.Thread(target=work, args=(index,)) for index in range(threads)]
-    start = time.perf_counter()
     for worker in workers:
         worker.start()
+    gate.wait()
+    start = time.perf_counter()
     for worker in workers:
         worker.join()
-    return (time.perf_counter() - start) / sum(counts) * 1e6
+    return sum(counts) / (time.perf_counter() - start)
+
+
+def accepted(verify, probes):
+    """The names of the bad tokens that are taken."""
+    names = []
+    for name, token in probes.items():
+        try:
+            verify(token)
+        except Exception:  # each peer has exceptions of its own
+            continue
+        names.append(name)
+    return names
+
+
+def measure_all(make, alg, given, seconds):
+    cells = {}
+    for sight, tokens in (("first", given["tokens"]), ("repeat", given["tokens"][:1] * 16)):
+        verify = make(alg, given["key"], sight)
+        for token in tokens:
+            assert verify(token)
+        cells[sight] = measure(verify, tokens, seconds)
+        if sight == "first":
+            one = throughput(verify, tokens, seconds, 1)
+            cells["two threads"] = throughput(verify, tokens, seconds, 2) / one
+    return cells, accepted(verify, given["probes"])
 
 
 def main():
-    name, alg, sight, threads, path = sys.argv[1:6]
+    name, path, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
     with open(path) as file:
-        given = json.load(file)[alg]
-    make, distribution, unchecked = CONTENDERS[name]
-    verify = make(alg, given["key"])
-    tokens = given["tokens"] if sight == "first" else given["tokens"][:1]
-    for token in tokens:
-        assert verify(token)
-    if sight == "first" and name == "fastbearer, cache":
-        raise SystemExit("a cache is measured on repeated tokens")
-    measure(verify, tokens, 0.1)
-    if int(threads) == 1:
-        value = measure(verify, tokens, 0.3)
-    else:
-        value = measure_threads(verify, tokens, 0.5, int(threads))
-    print(json.dumps({"name": name, "version": importlib.metadata.version(distribution), "us": value, "unchecked": unchecked}))
+        tokens = json.load(file)
+    make, distribution = CONTENDERS[name]
+    cells, absent, accepts = {}, {}, []
+    for alg in ALGORITHMS:
+        try:
+            cells[alg], accepts = measure_all(make, alg, tokens[alg], seconds)
+        except Exception as error:  # a peer without this algorithm
+            absent[alg] = f"{type(error).__name__}: {error}"[:120]
+    version = importlib.metadata.version(distribution)
+    print(json.dumps({"version": version, "accepts": accepts, "cells": cells, "absent": absent}))
 
 
 main()

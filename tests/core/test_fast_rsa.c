@@ -195,13 +195,13 @@ TEST(blocks)
     }
 }
 
-/* Numbers that open to themselves or to their negatives, and what is around each border of a limb. */
+/* What is around each border of a limb and half way between, counted from 0 and down from n. */
 static void edges_of(rsa_signer *s, const fb__alg *alg)
 {
     unsigned char signature[RSA_SIGNER_BYTES];
     BIGNUM *value = BN_new();
     RSA_MUST(value != NULL);
-    for (int k = -1; k < (int)s->bytes * 8; k += k < 0 ? 1 : k % 52 == 51 || k % 52 == 0 ? 1 : 25) {
+    for (int k = -1; k < (int)s->bytes * 8; k += k < 0 || k % 52 == 51 || k % 52 == 0 ? 1 : 25) {
         for (int offset = -1; offset <= 1; offset++) {
             for (int from_n = 0; from_n < 2; from_n++) {
                 BN_zero(value);
@@ -220,8 +220,8 @@ static void edges_of(rsa_signer *s, const fb__alg *alg)
 
 TEST(edges)
 {
-    for (size_t i = 0; i < SIGNERS; i++) {
-        edges_of(&signers[i], &fb__algs[i % RSA_ALGS]);
+    for (size_t i = 0; i < SIZES; i++) {
+        edges_of(&signers[i], &fb__algs[i]);
     }
 }
 

@@ -1,0 +1,76 @@
+"""The targets of the design, judged by one run's results. What was not measured is not judged."""
+
+
+class Results:
+    def __init__(self, results):
+        self.rows = {(row["language"], row["name"]): row.get("cells", {}) for row in results["rows"]}
+
+    def __call__(self, language, name, algorithm, kind="first"):
+        found = self.rows.get((language, name), {}).get(algorithm, {}).get(kind)
+        return None if found is None else found["median"]
+
+
+def above_the_primitive(get):
+    for algorithm in ("RS256", "ES256", "EdDSA", "HS256"):
+        whole, step = get("C", "fastbearer, cache off", algorithm), get("C", "fastbearer, signature step", algorithm)
+        if whole is not None:
+            yield f"C {algorithm}, above the signature step in use", 1.2, whole - step, "us"
+
+
+def bindings(get):
+    for algorithm in ("RS256", "ES256", "EdDSA"):
+        base = get("C", "fastbearer", algorithm)
+        for language, allowed in (("Python", 1.5), ("Node", 2.5)):
+            value = get(language, "fastbearer", algorithm)
+            if None not in (base, value):
+                yield f"{language} {algorithm}, claims included, above C", allowed, value - base, "us"
+    value = get("Python", "fastbearer", "HS256")
+    if value is not None:
+        yield "Python HS256, whole", 2.3, value, "us"
+
+
+def hits(get):
+    for language, allowed in (("C", 0.5), ("Python", 1.5), ("Node", 1.2)):
+        value = get(language, "fastbearer", "RS256", "repeat")
+        if value is not None:
+            yield f"{language}, token from the cache", allowed, value, "us"
+    ours, theirs = get("Node", "fastbearer", "RS256", "repeat"), get("Node", "fast-jwt, cache", "RS256", "repeat")
+    if None not in (ours, theirs):
+        yield "Node, cache hit beside fast-jwt's", 0.5, ours / theirs, "x"
+
+
+def hosts(get):
+    for kind in ("first", "repeat"):
+        inside, alone = get("Python", "FastMCP, fastbearer", "RS256", kind), get("Python", "fastbearer", "RS256", kind)
+        if None not in (inside, alone):
+            yield f"FastMCP verify_token above Verifier.verify, {kind}", 5.0, inside - alone, "us"
+
+
+def minting(get):
+    bare, ours = get("C", "OpenSSL signature", "RS256"), get("C", "fastbearer, create_token", "RS256")
+    if None not in (bare, ours):
+        yield "create_token beside the bare RSA signature", 1.05, ours / bare, "x"
+
+
+def arithmetic(get):
+    for algorithm, allowed in (("RS256", 0.45), ("ES256", 0.35), ("EdDSA", 0.25)):
+        ours, bare = get("C", "fastbearer, signature step", algorithm), get("C", "OpenSSL primitive", algorithm)
+        if None not in (ours, bare):
+            yield f"C {algorithm}, signature step beside OpenSSL's primitive", allowed, ours / bare, "x"
+
+
+def judge(results):
+    """(what, target, measured, reached) for each."""
+    get = Results(results)
+    lines = []
+    for group in (above_the_primitive, bindings, hits, hosts, minting, arithmetic):
+        for what, allowed, measured, unit in group(get):
+            lines.append((what, f"<= {allowed:g} {unit}", f"{measured:.2f} {unit}", measured <= allowed))
+    for algorithm in ("RS256", "ES256", "EdDSA", "HS256"):
+        times = get("C", "fastbearer", algorithm, "two threads")
+        if times is not None:
+            lines.append((f"C {algorithm}, two threads beside one (wall time)", ">= 1.85 x", f"{times:.2f} x", times >= 1.85))
+    for name, row in results.get("imports", {}).items():
+        if name == "fastbearer":
+            lines.append(("import fastbearer, above an empty interpreter", "<= 15 ms", f"{row['ms']:.1f} ms", row["ms"] <= 15))
+    return lines

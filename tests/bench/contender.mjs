@@ -1,0 +1,177 @@
+/*
+ * One Node contender, in a process of its own: node contender.mjs NAME TOKENS.json SECONDS PEERS
+ *
+ * Prints one JSON line, as contender.py does: CPU microseconds of the process per verification for each algorithm, on
+ * tokens seen for the first time and on one that is seen again, and how much two worker threads get done beside one.
+ * PEERS is the folder with the peers' node_modules. All give the claims as an object.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createPublicKey, createSecretKey } from 'node:crypto';
+import { pathToFileURL } from 'node:url';
+import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+
+const issuer = 'https://issuer.example';
+const audience = 'https://api.example/mcp';
+const [name, path, seconds, peers] = isMainThread ? process.argv.slice(2) : workerData.argv;
+const require = createRequire(`${peers}/`);
+const load = (peer) => import(pathToFileURL(require.resolve(peer)).href);
+const held = (alg, key) => (alg.startsWith('HS') ? createSecretKey(Buffer.from(key)) : createPublicKey(key));
+
+/* First sight is measured with a cache of one entry: tokens are looked for and kept, and never found. */
+const cacheFor = (sight) => (sight === 'first' ? 1 : 1024);
+
+async function fastbearer(alg, { key }, sight) {
+  const { Verifier } = await import('../../node/index.mjs');
+  const source = alg.startsWith('HS') ? { secret: key } : { publicKey: key };
+  const verifier = new Verifier({ ...source, algorithms: alg, issuer, audience, cacheSize: cacheFor(sight) });
+  return (token) => verifier.verifySync(token).claims;
+}
+
+async function jose(alg, { key }) {
+  const { jwtVerify, importSPKI } = await load('jose');
+  const imported = alg.startsWith('HS') ? Buffer.from(key) : await importSPKI(key, alg);
+  return async (token) => (await jwtVerify(token, imported, { algorithms: [alg], issuer, audience, requiredClaims: ['exp'] })).payload;
+}
+
+async function jsonwebtoken(alg, { key }) {
+  const { default: jwt } = await load('jsonwebtoken');
+  const imported = held(alg, key);
+  return (token) => jwt.verify(token, imported, { algorithms: [alg], issuer, audience });
+}
+
+const fastJwt = (cached) => async (alg, { key }, sight) => {
+  const { createVerifier } = await load('fast-jwt');
+  const options = { algorithms: [alg], allowedIss: issuer, allowedAud: audience, requiredClaims: ['exp', 'iss', 'aud'] };
+  return createVerifier({ ...options, key, cache: cached ? cacheFor(sight) : false });
+};
+
+async function nodeRs(alg, { key }) {
+  const { verifySync, Algorithm } = await load('@node-rs/jsonwebtoken');
+  const options = { algorithms: [Algorithm[alg]], iss: [issuer], aud: [audience], requiredSpecClaims: ['exp', 'iss', 'aud'], leeway: 0, validateNbf: true };
+  return (token) => verifySync(token, key, options);
+}
+
+async function awsJwtVerify(alg, { jwks }) {
+  if (jwks === null) {
+    throw new Error('it has no HMAC');
+  }
+  const { JwtVerifier } = await load('aws-jwt-verify');
+  const verifier = JwtVerifier.create({ issuer, audience, jwksUri: `${issuer}/jwks` });
+  verifier.cacheJwks(jwks);
+  return (token) => verifier.verifySync(token);
+}
+
+const contenders = {
+  fastbearer: [fastbearer, undefined],
+  jose: [jose, 'jose'],
+  jsonwebtoken: [jsonwebtoken, 'jsonwebtoken'],
+  'fast-jwt': [fastJwt(false), 'fast-jwt'],
+  'fast-jwt, cache': [fastJwt(true), 'fast-jwt'],
+  '@node-rs/jsonwebtoken': [nodeRs, '@node-rs/jsonwebtoken'],
+  'aws-jwt-verify': [awsJwtVerify, 'aws-jwt-verify'],
+};
+
+/* Awaits what is a promise and nothing else: a synchronous verifier must not pay for a turn of the microtask queue. */
+async function some(verify, tokens) {
+  for (const token of tokens) {
+    const claims = verify(token);
+    if (claims instanceof Promise) {
+      await claims;
+    }
+  }
+}
+
+async function measure(verify, tokens) {
+  const start = process.cpuUsage();
+  for (let count = 0; ; ) {
+    await some(verify, tokens);
+    count += tokens.length;
+    const { user, system } = process.cpuUsage(start);
+    if (user + system >= seconds * 1e6) {
+      return (user + system) / count;
+    }
+  }
+}
+
+/* Optimised code first: the compiler's own time is nobody's verification. */
+async function warm(verify, tokens) {
+  const stop = process.cpuUsage().user + seconds * 1e6;
+  do {
+    await some(verify, tokens);
+  } while (process.cpuUsage().user < stop);
+}
+
+/* Verifications per second of wall time, of as many workers together. */
+async function throughput(alg, workers) {
+  const gate = new SharedArrayBuffer(4);
+  const started = Array.from({ length: workers }, () => new Worker(new URL(import.meta.url), { workerData: { argv: process.argv.slice(2), alg, gate } }));
+  const next = (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  await Promise.all(started.map(next));
+  const rates = started.map(next);
+  Atomics.store(new Int32Array(gate), 0, 1);
+  Atomics.notify(new Int32Array(gate), 0);
+  return (await Promise.all(rates)).reduce((sum, rate) => sum + rate, 0);
+}
+
+async function work({ alg, gate }) {
+  const given = JSON.parse(readFileSync(path))[alg];
+  const verify = await contenders[name][0](alg, given, 'first');
+  await warm(verify, given.tokens);
+  parentPort.postMessage('ready');
+  Atomics.wait(new Int32Array(gate), 0, 0);
+  const start = performance.now();
+  let count = 0;
+  do {
+    await some(verify, given.tokens);
+    count += given.tokens.length;
+  } while (performance.now() - start < seconds * 1000);
+  parentPort.postMessage(count / (performance.now() - start));
+}
+
+async function accepted(verify, probes) {
+  const names = [];
+  for (const [probe, token] of Object.entries(probes)) {
+    try {
+      await verify(token);
+      names.push(probe);
+    } catch {
+      // refused, as it should be
+    }
+  }
+  return names;
+}
+
+async function measureAll(make, alg, given) {
+  const cells = {};
+  let verify;
+  for (const [sight, tokens] of [['first', given.tokens], ['repeat', Array(64).fill(given.tokens[0])]]) {
+    verify = await make(alg, given, sight);
+    for (const token of tokens) {
+      if ((await verify(token)).sub !== 'auth0|5f7c8ec7c33c6c004bbafe82') {
+        throw new Error('no claims');
+      }
+    }
+    await warm(verify, tokens);
+    cells[sight] = await measure(verify, tokens);
+  }
+  cells['two threads'] = (await throughput(alg, 2)) / (await throughput(alg, 1));
+  return [cells, await accepted(verify, given.probes)];
+}
+
+async function main() {
+  const tokens = JSON.parse(readFileSync(path));
+  const [make, peer] = contenders[name];
+  const manifest = peer === undefined ? new URL('../../package.json', import.meta.url) : `${peers}/node_modules/${peer}/package.json`;
+  const out = { version: JSON.parse(readFileSync(manifest)).version, accepts: [], cells: {}, absent: {} };
+  for (const alg of ['RS256', 'ES256', 'EdDSA', 'HS256']) {
+    try {
+      [out.cells[alg], out.accepts] = await measureAll(make, alg, tokens[alg]);
+    } catch (error) {
+      out.absent[alg] = `${error.name}: ${error.message}`.slice(0, 120);
+    }
+  }
+  console.log(JSON.stringify(out));
+}
+
+await (isMainThread ? main() : work(workerData));

@@ -1,0 +1,101 @@
+"""What a whole request costs on real MCP servers: without a guard, with the host's own verifier, with ours.
+
+All servers run at once and idle; each round sends a burst of tool calls to one after the other, over four connections that
+stay open, with one and the same token, as the clients of a session do. CPU time is the server process's own, from the
+scheduler; requests per second are of wall time, and mean something on a quiet machine only.
+"""
+
+import http.client
+import json
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+GUARDS = ("none", "host", "fastbearer")
+CALL = json.dumps(
+    {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 20, "b": 22}}}
+)
+CONNECTIONS = 4
+
+
+def cpu_seconds(pid):
+    """Of all threads of a process that live."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+class Server:
+    """One server process and the connections to it."""
+
+    def __init__(self, command, token):
+        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+        self.headers = {
+            "Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Authorization": f"Bearer {token}",
+        }  # fmt: skip
+        self.connections = [http.client.HTTPConnection("127.0.0.1", self.port, timeout=60) for _ in range(CONNECTIONS)]
+
+    def call(self, connection, headers=None):
+        connection.request("POST", "/mcp", CALL, headers or self.headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def check(self, guarded):
+        """It answers, and refuses what it should: a server that lets all through would win."""
+        status, body = self.call(self.connections[0])
+        assert status == 200 and "42" in json.loads(body)["result"]["content"][0]["text"], (status, body)
+        bad = {**self.headers, "Authorization": self.headers["Authorization"][:-4] + "AAAA"}
+        assert self.call(self.connections[0], bad)[0] == (401 if guarded else 200)
+
+    def burst(self, count):
+        """CPU microseconds of the server per request, and requests per second."""
+
+        def work(connection):
+            for _ in range(count // CONNECTIONS):
+                status, _body = self.call(connection)
+                assert status == 200, status
+
+        threads = [threading.Thread(target=work, args=(connection,)) for connection in self.connections]
+        cpu, start = cpu_seconds(self.process.pid), time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        spent, wall = cpu_seconds(self.process.pid) - cpu, time.perf_counter() - start
+        return spent / count * 1e6, count / wall
+
+    def close(self):
+        for connection in self.connections:
+            connection.close()
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+
+
+def measure(python, peers, tokens_path, rounds, count):
+    """[{host, guard, cpu_us: [...], per_second: [...]}, ...]"""
+    token = json.loads(Path(tokens_path).read_text())["RS256"]["tokens"][0]
+    commands = {
+        "FastMCP": [python, HERE / "server_fastmcp.py"],
+        "MCP TypeScript SDK": ["node", HERE / "server_mcp.mjs"],
+    }
+    servers = []
+    try:
+        for host, command in commands.items():
+            for guard in GUARDS:
+                last = [peers] if host != "FastMCP" else []
+                servers.append((host, guard, Server([*command, guard, tokens_path, *last], token)))
+        rows = {(host, guard): {"host": host, "guard": guard, "cpu_us": [], "per_second": []} for host, guard, _ in servers}
+        for host, guard, server in servers:
+            server.check(guard != "none")
+            server.burst(count)
+        for _ in range(rounds):
+            for host, guard, server in servers:
+                cpu, rate = server.burst(count)
+                rows[host, guard]["cpu_us"].append(cpu)
+                rows[host, guard]["per_second"].append(rate)
+        return list(rows.values())
+    finally:
+        for _host, _guard, server in servers:
+            server.close()

@@ -1,0 +1,123 @@
+"""The tables: results.json to numbers.md. python tests/bench/report.py FOLDER
+
+Rows are ordered by what they cost; the cheapest in each column is bold, whosever it is.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import budgets
+
+ALGORITHMS = ("RS256", "ES256", "EdDSA", "HS256")
+HEADLINES = {"C": "C", "Python": "Python, to claims as a dict", "Node": "Node, to claims as an object"}
+
+
+def cell(row, algorithm, kind="first", part="median"):
+    return row.get("cells", {}).get(algorithm, {}).get(kind, {}).get(part)
+
+
+def number(value):
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def rows_of(results, language):
+    rows = [row for row in results["rows"] if row["language"] == language and row.get("cells")]
+    return sorted(rows, key=lambda row: cell(row, "RS256") or 1e9)
+
+
+def table(header, lines):
+    return "\n".join(["| " + " | ".join(header) + " |", "|---" * len(header) + "|", *("| " + " | ".join(line) + " |" for line in lines)])
+
+
+def named(row):
+    name = f"**{row['name']}**" if "fastbearer" in row["name"] else row["name"]
+    return f"{name} {row['version']}" if row.get("version") and "fastbearer" not in row["name"] else name
+
+
+def spread(row):
+    """Half the distance of the quartiles, in percent of the median, the widest of the row."""
+    found = [
+        (kinds["first"]["high"] - kinds["first"]["low"]) / 2 / kinds["first"]["median"]
+        for kinds in row["cells"].values() if "first" in kinds and kinds["first"]["median"]
+    ]  # fmt: skip
+    return f"{100 * max(found):.0f} %" if found else "-"
+
+
+def language_table(results, language):
+    rows = rows_of(results, language)
+    kinds = [*((algorithm, "first") for algorithm in ALGORITHMS), ("RS256", "repeat")]
+    peers = [row for row in rows if not row["name"].startswith("OpenSSL") and "signature step" not in row["name"]]
+    best = {key: min((cell(row, *key) for row in peers if cell(row, *key) is not None), default=None) for key in kinds}
+    lines = []
+    for row in rows:
+        values = [cell(row, *key) for key in kinds]
+        shown = [f"**{number(v)}**" if v is not None and v == best[k] and row in peers else number(v) for k, v in zip(kinds, values)]
+        threads = cell(row, "RS256", "two threads")
+        takes = ", ".join(row.get("accepts", []))
+        lines.append([named(row), *shown, "-" if threads is None else f"{threads:.2f} x", spread(row), takes])
+    header = ["us", *ALGORITHMS, "RS256 seen before", "two threads", "+-", "takes all the same"]
+    return f"### {HEADLINES[language]}\n\n" + table(header, lines)
+
+
+def absences(results):
+    found = []
+    for row in results["rows"]:
+        if row.get("trouble"):
+            found.append(f"{row['language']} {row['name']} could not be measured: {row['trouble']}")
+        if row.get("absent"):
+            found.append(f"{row['language']} {row['name']} has no {', '.join(sorted(row['absent']))}")
+    return found
+
+
+def end_to_end_table(results):
+    lines = []
+    for row in results["end_to_end"]:
+        cpu, rate = row["cpu_us"], row["per_second"]
+        bare = next(r["cpu_us"]["median"] for r in results["end_to_end"] if (r["host"], r["guard"]) == (row["host"], "none"))
+        guard = {"none": "no guard", "host": "its own" if row["host"] == "FastMCP" else "jose", "fastbearer": "**fastbearer**"}
+        wide = f"{(cpu['high'] - cpu['low']) / 2:.0f}"
+        lines.append([
+            row["host"], guard[row["guard"]], f"{cpu['median']:.0f} +- {wide}", f"{cpu['median'] - bare:+.0f}", f"{rate['median']:.0f}",
+        ])  # fmt: skip
+    header = ["server", "guard", "CPU us a request", "above none", "requests a second"]
+    return "### One tool call on a real server, the same token each time\n\n" + table(header, lines)
+
+
+def imports_table(results):
+    lines = [[name, f"{row['ms']:.1f} ms", f"{row['base']:.0f} ms"] for name, row in results["imports"].items()]
+    return "### Import\n\n" + table(["CPU time", "above", "which takes"], lines)
+
+
+def budgets_table(results):
+    lines = [[what, target, measured, "reached" if ok else "**missed**"] for what, target, measured, ok in budgets.judge(results)]
+    return "### Targets\n\n" + table(["", "target", "measured", ""], lines)
+
+
+def headline(results):
+    arithmetic = "with AVX-512 IFMA" if results["ifma"] else "without AVX-512 IFMA"
+    return (
+        f"CPU time of one whole verification in microseconds, 500 bytes of claims, medians of {results['rounds']} interleaved rounds. "
+        f"{results['processor']}, {results['cpus']} CPUs, {arithmetic}; Python {results['python']}, Node {results['node']}, "
+        f"OpenSSL {results['openssl']}, FastMCP {results['fastmcp']}, MCP TypeScript SDK {results['sdk']}; {results['date']}, "
+        f"load of the machine {results['load'][0]}. `make bench` measures again.\n\n"
+        "A column without another word is the first sight of a token; ours is looked for in the cache, verified and kept. "
+        "\"Takes all the same\": bad tokens that the contender accepts as it is set up here."
+    )  # fmt: skip
+
+
+def write(results, folder):
+    parts = ["# Numbers", headline(results)]
+    parts += [language_table(results, language) for language in HEADLINES if rows_of(results, language)]
+    parts += ["Not in the tables: " + "; ".join(absences(results)) + "."] if absences(results) else []
+    parts += [end_to_end_table(results)] if "end_to_end" in results else []
+    parts += [imports_table(results)] if "imports" in results else []
+    parts += [budgets_table(results)]
+    (folder / "numbers.md").write_text("\n\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1])
+    write(json.loads((place / "results.json").read_text()), place)
