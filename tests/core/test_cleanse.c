@@ -146,13 +146,15 @@ static struct needles needles_of(fb_slice private)
 
 static size_t count_in(const unsigned char *bytes, size_t size, const unsigned char *masked)
 {
+    const unsigned char *at = bytes, *end = bytes + size - (WINDOW - 1);
     size_t found = 0;
-    for (size_t at = 0; at + WINDOW <= size; at++) {
-        size_t same = 0;
-        while (same < WINDOW && (bytes[at + same] ^ MASK) == masked[same]) {
+    while (size >= WINDOW && at < end && (at = memchr(at, masked[0] ^ MASK, (size_t)(end - at))) != NULL) {
+        size_t same = 1;
+        while (same < WINDOW && (at[same] ^ MASK) == masked[same]) {
             same++;
         }
         found += same == WINDOW;
+        at++;
     }
     return found;
 }
