@@ -14,6 +14,7 @@ static void expect(const char *text, bool allowed)
     }
     found = v6 ? fb__address_public_ipv6(bytes) : fb__address_public_ipv4(bytes);
     CHECK(found == allowed);
+    CHECK(fb_address_is_public(fb_text(text)) == allowed);
     if (found != allowed) {
         FAIL("%s is %s", text, found ? "allowed" : "refused");
     }
@@ -97,9 +98,22 @@ TEST(ipv6)
     }
 }
 
+TEST(what_is_no_address_is_not_public)
+{
+    static const char *const others[] = {"",         "localhost", "8.8.8.8:80", "[2606:4700:4700::1111]",   "8.8.8",
+                                         "08.8.8.8", "8.8.8.8 ",  "134744072",  "2606:4700:4700::1111%eth0"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        CHECK(!fb_address_is_public(fb_text(others[i])));
+    }
+    CHECK(!fb_address_is_public((fb_slice){"8.8.8.8\0", 8}));
+    CHECK(fb_address_is_public((fb_slice){"8.8.8.8 and more", 7}));
+    CHECK(!fb_address_is_public(fb_text("0000:0000:0000:0000:0000:0000:2606:4700:4700:1111:2606:4700")));
+}
+
 int main(void)
 {
     RUN(ipv4);
     RUN(ipv6);
+    RUN(what_is_no_address_is_not_public);
     return TEST_RESULT();
 }
