@@ -7,13 +7,13 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom bench-c
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom bench-c test-node
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-deps: ## Install what the C and Python parts need from the system (or print the line to run)
-	@tests/setup/deps.sh c python
+deps: ## Install what the C, Python and Node parts need from the system (or print the line to run)
+	@tests/setup/deps.sh c python node
 
 # ---- Python -----------------------------------------------------------------------------------------------------------
 # The environment is remade when what goes into the extension changes.
@@ -61,7 +61,7 @@ demo-node: deps-node ## The same for Node: an MCP server of the official SDK, gu
 # ---- tests ---------------------------------------------------------------------------------------------------------------
 test: deps ## Every test there is
 	@$(MAKE) --no-print-directory $(VENV)/built
-	@$(MAKE) --no-print-directory test-c test-portable test-python
+	@$(MAKE) --no-print-directory test-c test-portable test-python test-node
 
 build/CMakeCache.txt:
 	@tests/setup/deps.sh c
@@ -81,6 +81,15 @@ test-portable: build/CMakeCache.txt ## The arithmetic without code for particula
 test-python: deps-python ## Python: binding, package, vectors, and the hosts in their own environments
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(BIN)/python -m pytest tests/python
+
+test-node: deps-node deps-python build/CMakeCache.txt ## Node: addon, package, vectors and types, under Node 22 and 24 too; then the hosts
+	@$(MAKE) --no-print-directory $(VENV)/built build-node/fastbearer.node
+	@cmake --build build -j $(JOBS) --target fb_vectors
+	@node --test tests/node/*.test.mjs
+	@npm run --silent check
+	@node tests/node/versions.mjs
+	@node tests/node/hosts/setup.mjs
+	@node --test tests/node/hosts/hosts.test.mjs
 
 test-matrix: deps-python ## The host tests under every FastMCP and SDK version, not only the usual ones
 	@$(PYTHON) tests/python/hosts/matrix.py --all

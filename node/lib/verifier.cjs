@@ -6,7 +6,7 @@
 
 const util = require('node:util');
 
-const { accessToken } = require('./access_token.cjs');
+const { Results } = require('./access_token.cjs');
 const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keysUnavailable, lastFailure, renamed, toOAuthError } =
   require('./errors.cjs');
 const { Guard, REFUSED, authenticatorOf } = require('./hosts.cjs');
@@ -42,6 +42,7 @@ class Verifier {
   #handle;
   #options;
   #source;
+  #results;
   #authenticate;
   #hookFailed = false;
 
@@ -51,6 +52,7 @@ class Verifier {
     if (this.#handle === undefined) {
       throw lastFailure();
     }
+    this.#results = new Results(this.#options.cacheSize);
     if (this.#options.jwksUri !== undefined) {
       this.#source = new KeySource(this.#handle, this.#options);
     }
@@ -102,7 +104,7 @@ class Verifier {
       if (meta[DUE] === 1) {
         this.#source.start(REFRESH_AHEAD);
       }
-      return accessToken(token, answer);
+      return this.#results.accessToken(token, answer);
     }
     if (status === KEYS_NEEDED) {
       return undefined;

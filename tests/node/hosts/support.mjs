@@ -74,6 +74,7 @@ export function request(url, { method = 'GET', authorization, query = '', header
       headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
     });
     sent.on('error', reject);
+    sent.setTimeout(20_000, () => sent.destroy(new Error('no answer')));
     sent.on('response', (answer) => {
       const stream = (answer.headers['content-type'] ?? '').startsWith('text/event-stream');
       const chunks = [];

@@ -178,6 +178,15 @@ describe('places', () => {
     await Promise.all([app.close(), whole.close()]);
   });
 
+  it('has no body for HEAD, where no server takes it away', async () => {
+    const handler = guardFetch({ ...POLICY, resourceMetadata: METADATA }, () => new Response());
+    for (const url of [ORIGIN, METADATA_URL]) {
+      const answer = await handler(new Request(url, { method: 'HEAD', headers: { authorization: 'Bearer x' } }));
+      assert.equal(answer.body, null);
+      assert.equal(answer.headers.get('content-type'), 'application/json');
+    }
+  });
+
   it('hands over further arguments of a fetch handler', async () => {
     const handler = guardFetch(POLICY, (_request, context, more) => Response.json([context, more]));
     const answer = await handler(new Request(ORIGIN, { headers: { authorization: `Bearer ${mint()}` } }), { params: 1 }, 2);
