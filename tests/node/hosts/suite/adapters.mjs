@@ -159,19 +159,21 @@ function metadata(origin) {
   });
 }
 
-for (const [name, host] of Object.entries(HOSTS).filter(([, { own }]) => own)) {
-  for (const format of FORMATS) {
-    describe(`adapter: ${name} (${format})`, () => {
-      let server;
-      before(async () => {
-        server = await serve(name, format);
+describe('adapters', { concurrency: 4 }, () => {
+  for (const name of Object.keys(HOSTS).filter((host) => HOSTS[host].own)) {
+    for (const format of FORMATS) {
+      describe(`${name} (${format})`, { concurrency: 1 }, () => {
+        let server;
+        before(async () => {
+          server = await serve(name, format);
+        });
+        const origin = () => server.origin;
+        challenges(origin);
+        credentials(origin);
+        paths(origin);
+        metadata(origin);
+        after(() => server.stop());
       });
-      const origin = () => server.origin;
-      challenges(origin);
-      credentials(origin);
-      paths(origin);
-      metadata(origin);
-      after(() => server.stop());
-    });
+    }
   }
-}
+});
