@@ -120,7 +120,8 @@ export async function callWhoami(sdk, origin, token, { calls = 1 } = {}) {
   const headers = { Authorization: `Bearer ${token}` };
   await client.connect(new Transport(new URL(`${origin}/mcp`), { requestInit: { headers } }));
   try {
-    const results = await Promise.all(Array.from({ length: calls }, () => client.callTool({ name: 'whoami', arguments: {} })));
+    const call = () => client.callTool({ name: 'whoami', arguments: {} });
+    const results = await Promise.all(Array.from({ length: calls }, call));
     return results.map((result) => JSON.parse(result.content[0].text));
   } finally {
     await client.close();

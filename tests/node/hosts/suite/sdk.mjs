@@ -20,7 +20,8 @@ async function thrownBy(promise) {
 
 function classes(load) {
   it('throws the classes of the SDK copy that was loaded the same way', async () => {
-    const { InsufficientScopeError, InvalidTokenError, OAuthError } = await load('@modelcontextprotocol/sdk/server/auth/errors.js');
+    const errors = await load('@modelcontextprotocol/sdk/server/auth/errors.js');
+    const { InsufficientScopeError, InvalidTokenError, OAuthError } = errors;
     const { jwtVerifier } = await load('fastbearer/mcp');
     const verifier = jwtVerifier({ ...POLICY, requiredScopes: ['a', 'b'] });
     const invalid = await thrownBy(verifier.verifyAccessToken('x.y.z'));
@@ -43,7 +44,11 @@ function classes(load) {
     const { Verifier } = await load('fastbearer');
     const verifier = new Verifier({ ...POLICY, requiredScopes: ['a'] });
     for (const face of [verifier, jwtVerifier({ verifier })]) {
-      for (const [token, status, reason] of [['x.y.z', 401, 'token_malformed'], [mint({ scopes: [] }), 403, 'insufficient_scope']]) {
+      const refused = [
+        ['x.y.z', 401, 'token_malformed'],
+        [mint({ scopes: [] }), 403, 'insufficient_scope'],
+      ];
+      for (const [token, status, reason] of refused) {
         const error = await thrownBy(face.verifyAccessToken(token));
         assert.ok(OAuthError.isInstance(error));
         assert.equal(error.reason, reason);
