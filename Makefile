@@ -91,8 +91,12 @@ test-node: deps-node deps-python build/CMakeCache.txt ## Node: addon, package, v
 	@node tests/node/hosts/setup.mjs
 	@node --test tests/node/hosts/hosts.test.mjs
 
-test-matrix: deps-python ## The host tests under every FastMCP and SDK version, not only the usual ones
+test-matrix: deps-python deps-node ## The host tests under every FastMCP, SDK and Node version, not only the usual ones
 	@$(PYTHON) tests/python/hosts/matrix.py --all
+	@$(MAKE) --no-print-directory build-node/fastbearer.node
+	@for version in 22 24; do \
+		echo "node $$version" && npm exec --yes --package=node@$$version -- \
+			node --test --test-reporter=dot tests/node/hosts/hosts.test.mjs || exit 1; done
 
 test-pythons: deps-python ## Build and test with every CPython on PATH and in pyenv, or those of PYTHONS=
 	@$(PYTHON) tests/python/pythons.py $(PYTHONS)
