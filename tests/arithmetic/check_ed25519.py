@@ -223,6 +223,8 @@ def ask_points(count: int) -> None:
     for p in points:
         ask("double", projective(p), lambda out, r=add(p, p): is_point(out, r))
         ask("encode", projective(p), lambda out, r=p: out == words(encode(r), 4))
+        for q in (p, negative(p), (0, 1), T, chance.choice(points)):
+            ask("join", projective(p) + projective(q), lambda out, r=add(p, q): is_point(out, r))
         others = [p, negative(p), (0, 1), T, add(p, T), negative(add(p, p)), chance.choice(points)]
         for q in others:
             for sign in (0, 1):
@@ -241,7 +243,7 @@ def ask_points(count: int) -> None:
 
 
 def is_entry(out: list[int], p: Point) -> bool:
-    expected = [(p[1] + p[0]) % P, (p[1] - p[0]) % P, 2 * D * p[0] * p[1] % P]
+    expected = [(p[1] - p[0]) % P, (p[1] + p[0]) % P, 2 * D * p[0] * p[1] % P]
     return [of_words(out[4 * i : 4 * i + 4]) for i in range(3)] == expected
 
 
@@ -254,12 +256,52 @@ def ask_table(name: str, p: Point, width: int) -> None:
         p = add(last, last)
 
 
-def ask_multiply(count: int) -> None:
-    ask_table("base_entry", B, BASE_WIDTH)
+def ask_vectors(count: int) -> None:
+    """Eight multiplications, and two additions, at a time."""
+    full, points = some_limbs(2**52 - 1, count), some_points(count)
+    for a in full:
+        rows = [[a] + [chance.choice(full) for _ in range(7)], [chance.choice(full) for _ in range(8)]]
+        chance.shuffle(rows[0])
+        expected = [of_limbs(x) * of_limbs(y) % P for x, y in zip(*rows)]
+        ask("lanes_mul", [lanes(row) for row in rows], lambda out, e=expected: lanes_are(out, e))
+    for p in points:
+        for q in (p, negative(p), (0, 1), T, negative(add(p, p)), chance.choice(points)):
+            pairs = [(p, q), (chance.choice(points), chance.choice(points))]
+            chance.shuffle(pairs)
+            signs = [chance.randint(0, 1), chance.randint(0, 1)]
+            sums = [add(a, negative(b) if sign else b) for (a, b), sign in zip(pairs, signs)]
+            values = []
+            for a, _ in pairs:
+                x, y, z, t = projective(a)
+                values += [x, y, t, z]
+            operands = [lanes(values)]
+            for (_, b), sign in zip(pairs, signs):
+                operands += [limbs(b[0]), limbs(b[1]), [sign]]
+            ask("lanes_add", operands, lambda out, e=sums: lanes_are_points(out, e))
+
+
+def lanes(values: list[list[int]]) -> list[int]:
+    return [value[i] for i in range(5) for value in values]
+
+
+def lanes_are(out: list[int], expected: list[int]) -> bool:
+    return max(out) < 2**51 + 2**11 and [of_limbs(out[i::8]) % P for i in range(8)] == expected
+
+
+def lanes_are_points(out: list[int], expected: list[Point]) -> bool:
+    halves = [[out[4 * half + i :: 8] for i in (0, 1, 3, 2)] for half in range(2)]
+    return all(is_point(sum(half, []), p) for half, p in zip(halves, expected)) and max(out) < 2**51 + 2**11
+
+
+def ask_multiply(count: int, vectors: bool) -> None:
+    if vectors:
+        ask("vectors", [], lambda out: out == [1])
+    else:
+        ask_table("base_entry", B, BASE_WIDTH)
     few = [0, 1, 2, L - 1, L - 2, 2**252, 2**252 - 1, 2**127, L // 2, 2**7, 2**6 - 1, 2**5]
     for a in [B, negative(B), add(times(chance.randint(1, L), B), T), times(2**252 % L, B), T]:
         ask("key", [words(encode(a), 4)], lambda out: out == [1])
-        if a not in (negative(B), T):
+        if a not in (negative(B), T) and not vectors:
             ask_table("key_entry", negative(a), KEY_WIDTH)
         pairs = [(s, h) for s in few for h in few]
         scalars = chance.sample(some_scalars(count), 400)
@@ -279,7 +321,12 @@ def main(arguments: list[str]) -> int:
     ask_bytes(count)
     ask_scalars(10 * count)
     ask_points(count)
-    ask_multiply(count)
+    ask_multiply(count, False)
+    if subprocess.run(shlex.split(arguments[0]), input="vectors\n", capture_output=True, text=True).stdout == "1\n":
+        ask_vectors(10 * count)
+        ask_multiply(count, True)
+    else:
+        print("vectors are not supported here")
     asked = subprocess.run(shlex.split(arguments[0]), input="\n".join(questions) + "\n", capture_output=True, text=True)
     if asked.stdout == "unsupported\n":
         print("the path is not supported here")

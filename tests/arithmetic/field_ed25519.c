@@ -152,9 +152,9 @@ static bool answer_scalar(const char *name)
 static void write_entry(const entry *e)
 {
     uint64_t words[12];
-    memcpy(words, e->sum, sizeof(e->sum));
-    memcpy(words + 4, e->difference, sizeof(e->difference));
-    memcpy(words + 8, e->product, sizeof(e->product));
+    for (unsigned i = 0; i < 12; i++) {
+        words[i] = e->word[i % 4][i / 4];
+    }
     write_words(words, 12);
 }
 
@@ -187,7 +187,7 @@ static void answer_add(void)
     read_words(y.limb, 5);
     read_words(&negative, 1);
     entry_fill(&e, &x, &y);
-    point_add(&p, &e, negative != 0);
+    point_add(&p, &(addend){&e, negative != 0});
     write_point(&p);
 }
 
@@ -212,6 +212,11 @@ static bool answer_point(const char *name)
     unsigned char bytes[32];
     if (strcmp(name, "add_point") == 0) {
         answer_add();
+    } else if (strcmp(name, "join") == 0) {
+        read_point(&p);
+        read_point(&q);
+        point_join(&p, &q);
+        write_point(&p);
     } else if (strcmp(name, "double") == 0) {
         read_point(&p);
         point_double(&q, &p);
@@ -227,6 +232,79 @@ static bool answer_point(const char *name)
     }
     return true;
 }
+
+/* ---- vectors -------------------------------------------------------------------------------- */
+
+#ifdef FB_ED25519_IFMA
+
+__attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma"))) static void read_lanes(fe8 *a)
+{
+    uint64_t words[40];
+    read_words(words, 40);
+    for (unsigned i = 0; i < 5; i++) {
+        a->limb[i] = _mm512_loadu_si512(words + (size_t)8 * i);
+    }
+}
+
+__attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma"))) static void write_lanes(const fe8 *a)
+{
+    uint64_t words[40];
+    for (unsigned i = 0; i < 5; i++) {
+        _mm512_storeu_si512(words + (size_t)8 * i, a->limb[i]);
+    }
+    write_words(words, 40);
+}
+
+__attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma"))) static void answer_lanes(bool multiplies)
+{
+    fe8 a, b;
+    fe x, y;
+    entry entries[2];
+    addend pair[2];
+    uint64_t negative;
+    read_lanes(&a);
+    if (multiplies) {
+        read_lanes(&b);
+        fe8_mul(&a, &a, &b);
+    } else {
+        for (unsigned i = 0; i < 2; i++) {
+            read_words(x.limb, 5);
+            read_words(y.limb, 5);
+            read_words(&negative, 1);
+            entry_fill(&entries[i], &x, &y);
+            pair[i] = (addend){&entries[i], negative != 0};
+        }
+        ifma_add(&a, pair);
+    }
+    write_lanes(&a);
+}
+
+/* "vectors" turns them on, for good, or says no. */
+static bool answer_vectors(const char *name)
+{
+    if (strcmp(name, "vectors") == 0) {
+        use_ifma = ifma_supported();
+        puts(use_ifma ? "1" : "no");
+    } else if (strcmp(name, "lanes_mul") == 0 || strcmp(name, "lanes_add") == 0) {
+        answer_lanes(strcmp(name, "lanes_mul") == 0);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+#else
+
+static bool answer_vectors(const char *name)
+{
+    bool known_name = strcmp(name, "vectors") == 0;
+    if (known_name) {
+        puts("no");
+    }
+    return known_name;
+}
+
+#endif
 
 /* ---- tables --------------------------------------------------------------------------------- */
 
@@ -262,7 +340,7 @@ int main(void)
     build_base();
     while (scanf("%15s", name) == 1) {
         if (!answer_field(name) && !answer_bytes(name) && !answer_scalar(name) && !answer_point(name) &&
-            !answer_table(name)) {
+            !answer_vectors(name) && !answer_table(name)) {
             fprintf(stderr, "field_ed25519: what is %s?\n", name);
             return 2;
         }
