@@ -71,14 +71,19 @@ static void subject_clear(struct subject *s)
 
 /* ---- verdicts ------------------------------------------------------------------------------- */
 
+/* With the vector code and without, where there is a choice; afterwards as prepare left it. */
 static bool agree(const struct subject *s, const unsigned char digest[32], const unsigned char signature[64])
 {
+    with_ifma = false;
+    const bool plain = verify_digest(s->table, digest, signature);
+    with_ifma = ifma_supported();
     const bool ours = verify_digest(s->table, digest, signature);
     const bool theirs = p256_verdict(s->verifying, digest, signature);
     compared++;
     valid += theirs;
-    if (ours != theirs) {
-        FAIL("%s, OpenSSL says %s", ours ? "valid" : "invalid", theirs ? "valid" : "invalid");
+    if (ours != theirs || plain != theirs) {
+        FAIL("%s, with vectors %s, OpenSSL says %s", plain ? "valid" : "invalid", ours ? "valid" : "invalid",
+             theirs ? "valid" : "invalid");
         for (size_t i = 0; i < 96; i++) {
             fprintf(stderr, "%02x%s", i < 32 ? digest[i] : signature[i - 32], i % 32 == 31 ? "\n" : "");
         }
@@ -358,6 +363,97 @@ TEST(collisions_in_every_window)
     for (int i = 0; i < 8 * WINDOWS; i++) {
         check_collision(i % WINDOWS * WINDOW, 1);
         check_collision(i % WINDOWS * WINDOW, -1);
+    }
+}
+
+/* Whether the vector code does not decide this sum. */
+static bool undecided_by_lanes(const struct subject *s, const BIGNUM *u1, const BIGNUM *u2)
+{
+    term terms[2 * WINDOWS];
+    xyzz sum;
+    unsigned char bytes[32];
+    to_bytes(bytes, u2);
+    u256 u = u256_from_bytes(bytes);
+    size_t terms_count = look_up(terms, s->table, &u);
+    to_bytes(bytes, u1);
+    u = u256_from_bytes(bytes);
+    terms_count += look_up(terms + terms_count, &generator_table, &u);
+    return !sum_ifma(&sum, terms, terms_count);
+}
+
+/*
+ * The same for the lanes of the vector code. With digits in the lowest eight windows alone, lane i has what u2's window
+ * i and u1's window i add up to. Here the sum of the lanes in one set is plus or minus that of the lanes in another,
+ * where these meet: by the choice of d, as each is a + b * d.
+ */
+static void check_lanes(unsigned one_set, unsigned other_set, int sign)
+{
+    BIGNUM *d = BN_new(), *u1 = BN_new(), *u2 = BN_new(), *a = BN_new(), *b = BN_new(), *t = BN_new();
+    for (int i = 0; i < 8; i++) {
+        const unsigned of_g = 1 + pick(120), of_q = 1 + pick(120);
+        p256_must(BN_set_word(t, of_g) == 1 && BN_lshift(t, t, WINDOW * i) == 1 && BN_add(u1, u1, t) == 1);
+        p256_must((one_set >> i & 1) == 0 || BN_add(a, a, t) == 1);
+        p256_must((other_set >> i & 1) == 0 || (sign > 0 ? BN_sub(a, a, t) : BN_add(a, a, t)) == 1);
+        p256_must(BN_set_word(t, of_q) == 1 && BN_lshift(t, t, WINDOW * i) == 1 && BN_add(u2, u2, t) == 1);
+        p256_must((one_set >> i & 1) == 0 || BN_add(b, b, t) == 1);
+        p256_must((other_set >> i & 1) == 0 || (sign > 0 ? BN_sub(b, b, t) : BN_add(b, b, t)) == 1);
+    }
+    p256_must(BN_nnmod(b, b, order, scratch) == 1 && BN_mod_inverse(b, b, order, scratch) != NULL);
+    BN_set_negative(a, !BN_is_negative(a));
+    p256_must(BN_mod_mul(d, a, b, order, scratch) == 1);
+    EC_POINT *q = multiple_of_g(d);
+    struct subject s = subject_at(q);
+    check_scalars(&s, q, u1, u2);
+    CHECK(undecided_by_lanes(&s, u1, u2));
+    subject_clear(&s);
+    EC_POINT_free(q);
+    BN_free(d);
+    BN_free(u1);
+    BN_free(u2);
+    BN_free(a);
+    BN_free(b);
+    BN_free(t);
+}
+
+TEST(collisions_of_lanes)
+{
+    /* Lanes 0 and 4 meet first, then 0 + 4 and 2 + 6, then the even ones and the odd ones. */
+    static const unsigned sets[][2] = {{0x01, 0x10}, {0x08, 0x80}, {0x11, 0x44}, {0x22, 0x88}, {0x55, 0xaa}};
+    for (size_t i = 0; i < 8 * sizeof(sets) / sizeof(sets[0]); i++) {
+        check_lanes(sets[i % 5][0], sets[i % 5][1], 1);
+        check_lanes(sets[i % 5][0], sets[i % 5][1], -1);
+    }
+}
+
+/*
+ * Lanes that meet the very entry they add: the key is G or -G and u1 = u2, with no digit of 0, so that windows and
+ * lanes stay in step. Of G, that is eight digits; of -G, any multiple of eight, as what has been added is taken away
+ * again.
+ */
+static void check_steps(bool opposite, size_t digits, bool changed)
+{
+    BIGNUM *d = BN_new(), *u1 = BN_new(), *u2 = NULL;
+    for (size_t i = 0; i < digits; i++) {
+        p256_must(BN_lshift(u1, u1, WINDOW) == 1 && BN_add_word(u1, 1 + pick(120)) == 1);
+    }
+    p256_must(BN_one(d) == 1 && (!opposite || BN_sub(d, order, d) == 1));
+    p256_must((u2 = BN_dup(u1)) != NULL && (!changed || BN_add_word(u2, 1) == 1));
+    EC_POINT *q = multiple_of_g(d);
+    struct subject s = subject_at(q);
+    check_scalars(&s, q, u1, u2);
+    CHECK(undecided_by_lanes(&s, u1, u2));
+    subject_clear(&s);
+    EC_POINT_free(q);
+    BN_free(d);
+    BN_free(u1);
+    BN_free(u2);
+}
+
+TEST(collisions_within_lanes)
+{
+    for (size_t i = 0; i < 32; i++) {
+        check_steps(false, 8, i % 2);
+        check_steps(true, 8 + 8 * pick(3), i % 2);
     }
 }
 
@@ -689,6 +785,7 @@ int main(int argc, char **argv)
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     hashing = EVP_MD_CTX_new();
     p256_must(EC_GROUP_get_order(group, order, scratch) == 1);
+    printf("vector code: %s\n", ifma_supported() ? "tested" : "not for this processor, or left out");
     if (!fb__fast_p256.supported() || !fb__fast_p256.prepare()) {
         return 1;
     }
@@ -698,6 +795,8 @@ int main(int argc, char **argv)
     RUN(random_and_mutated_signatures);
     RUN(edges_of_u1_and_u2);
     RUN(collisions_in_every_window);
+    RUN(collisions_of_lanes);
+    RUN(collisions_within_lanes);
     RUN(equal_and_opposite_halves);
     RUN(keys_at_the_edges);
     RUN(sums_at_the_edges);
