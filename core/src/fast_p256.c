@@ -72,25 +72,23 @@ static void sum_terms(xyzz *sum, const term *terms, size_t count)
     }
 }
 
-/* Whether p's x is r modulo n: x is below p, so it is r or r + n. Multiplied by ZZ, where there is no need to divide.
- */
+/* Whether p, not infinity, has that x; multiplied by ZZ, so that there is nothing to invert. */
+static bool has_x(const xyzz *p, const u256 *x)
+{
+    u256 product;
+    fe_enter(&product, x);
+    fe_mul(&product, &product, &p->zz);
+    return u256_equal(&product, &p->x);
+}
+
+/* Whether p's x is r modulo n. It is below p, so it is r or r + n. */
 static bool x_matches(const xyzz *p, const u256 *r)
 {
-    u256 candidate = *r, t;
+    u256 next;
     if (u256_is_zero(&p->zz)) {
         return false;
     }
-    fe_enter(&t, &candidate);
-    fe_mul(&t, &t, &p->zz);
-    if (u256_equal(&t, &p->x)) {
-        return true;
-    }
-    if (u256_add(&candidate, r, &p256_order) != 0 || !u256_less(&candidate, &p256_prime)) {
-        return false;
-    }
-    fe_enter(&t, &candidate);
-    fe_mul(&t, &t, &p->zz);
-    return u256_equal(&t, &p->x);
+    return has_x(p, r) || (u256_add(&next, r, &p256_order) == 0 && u256_less(&next, &p256_prime) && has_x(p, &next));
 }
 
 static bool verify_digest(const struct table *key, const unsigned char digest[32], const unsigned char signature[64])
@@ -239,7 +237,7 @@ static bool prepare(void)
 
 const fb__fast_path fb__fast_p256 = {
     .name = "p256-tables",
-    .threshold = 15,
+    .threshold = 16, /* half a millisecond, for 32 us less without vectors; 39 us less with them */
     .supported = supported,
     .prepare = prepare,
     .table_size = table_size,

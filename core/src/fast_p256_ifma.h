@@ -92,9 +92,9 @@ static inline IFMA void cancel(__m512i *t)
 }
 
 /*
- * a * b / 2^260. For a < k * p and b < l * p the result is below (k * l / 16 + 1) * p, as p < 2^256; k and l are at
- * most
- * 16. A sum of limbs has at most 10 terms of the product and 7 of the multiples of p: below 2^57.
+ * a * b / 2^260, below (k * l / 16 + 1) * p for a < k * p and b < l * p, since p < 2^256. k and l are at most 16, one
+ * of them at most 2.01. A limb of t is a sum of at most 9 halves of products, 6 of multiples of p and a carry: below
+ * 2^56.
  */
 static inline IFMA void lanes_mul(lanes *out, const lanes *a, const lanes *b)
 {
@@ -169,9 +169,9 @@ static inline IFMA void load_entries(lanes *x, lanes *y, const term *terms)
 }
 
 /*
- * The rest of every addition, from U1 = x1 * ZZ2 and S1 = y1 * ZZZ2 (both at most 3 p), H = U2 - U1 and R = S2 - S1
- * (2.01 p), and with ZZ1 * ZZ2 and ZZZ1 * ZZZ2 in place (1.2 p): H^2 and H^3 are below 1.3 p, ZZ and ZZZ 1.2 p again, X
- * and Y 2.01 p.
+ * The rest of every addition, from U1 = x1 * ZZ2 (below 16 p), S1 = y1 * ZZZ2, H = U2 - U1 and R = S2 - S1 (2.01 p),
+ * and with ZZ1 * ZZ2 and ZZZ1 * ZZZ2 in place (1.2 p). H^2 and H^3 are below 1.3 p and U1 * H^2 below 2.3 p; so ZZ and
+ * ZZZ are below 1.2 p again, and X and Y below 2.01 p.
  */
 static inline IFMA void finish(lanes_xyzz *p, const lanes *u1, const lanes *s1, const lanes *h, const lanes *r)
 {

@@ -266,7 +266,11 @@ def ask(program: str, lines: str) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     random.seed(256)
-    vectors = ask(arguments[0], "vectors\n") == ["1 "]
+    found = ask(arguments[0], "vectors\n")
+    if found == ["none"]:
+        print("skipped: the path needs integers of 128 bits")
+        return 0
+    vectors = found == ["1 "]
     asked = list(cases(int(arguments[1]) if len(arguments) > 1 else 3000, vectors))
     lines = "".join(" ".join([name, *(f"{value:064x}" for value in values)]) + "\n" for name, values, _ in asked)
     answers = ask(arguments[0], lines)
