@@ -62,7 +62,7 @@ static size_t look_up(term *terms, const struct table *from, const u256 *u)
 
 static void sum_terms(xyzz *sum, const term *terms, size_t count)
 {
-    sum->zz = fe_zero;
+    *sum = (xyzz){.zz = fe_zero};
     for (size_t i = 0; i < count; i++) {
         affine entry = *terms[i].entry;
         if (terms[i].negative) {

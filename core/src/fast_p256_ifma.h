@@ -92,11 +92,11 @@ static inline IFMA void cancel(__m512i *t)
 }
 
 /*
- * a * b / 2^260, below (k * l / 16 + 1) * p for a < k * p and b < l * p, since p < 2^256. k and l are at most 16, one
- * of them at most 2.01. A limb of t is a sum of at most 9 halves of products, 6 of multiples of p and a carry: below
- * 2^56.
+ * a * b / 2^260, below (k * l / 16 + 1) * p for a < k * p and b < l * p, since p < 2^256. k and l are at most 16, and
+ * one of them at most 2.01. A limb of t is a sum of at most 9 halves of products, 6 of multiples of p and a carry, and
+ * below 2^56. Out of line: as fast, and less code to fetch where caches are cold.
  */
-static inline IFMA void lanes_mul(lanes *out, const lanes *a, const lanes *b)
+static __attribute__((noinline)) IFMA void lanes_mul(lanes *out, const lanes *a, const lanes *b)
 {
     __m512i t[2 * LIMBS];
     UNROLLED
