@@ -153,9 +153,10 @@ timing: build/CMakeCache.txt ## Whether the time of an HMAC verification tells a
 	@cmake --build build -j $(JOBS) --target timing
 	@build/timing/timing
 
-soak: deps-python ## Real servers for MINUTES (1): good and hostile tokens, rotating keys, a provider that misbehaves
-	@$(MAKE) --no-print-directory $(VENV)/built
+soak: deps-python deps-node ## Real servers for MINUTES (1): good and hostile tokens, rotating keys, a provider that misbehaves
+	@$(MAKE) --no-print-directory $(VENV)/built build-node/fastbearer.node
 	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
+	@node tests/node/hosts/setup.mjs
 	@$(BIN)/python -m tests.soak $(MINUTES)
 
 sbom: deps-python ## What is published, into dist/, with an SPDX document for each: wheel, source distribution, npm package
