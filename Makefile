@@ -7,13 +7,13 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic sanitize tsan valgrind analyze coverage bench bench-c format check-format clean
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom bench-c test-node
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-deps: ## Install what the C and Python parts need from the system (or print the line to run)
-	@tests/setup/deps.sh c python
+deps: ## Install what the C, Python and Node parts need from the system (or print the line to run)
+	@tests/setup/deps.sh c python node
 
 # ---- Python -----------------------------------------------------------------------------------------------------------
 # The environment is remade when what goes into the extension changes.
@@ -27,10 +27,10 @@ $(BIN)/python:
 	@tests/setup/deps.sh python
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/built: $(BIN)/python $(PYTHON_INPUTS)
+$(VENV)/built: $(BIN)/python $(PYTHON_INPUTS) tests/setup/requirements.txt
 	@echo "building the Python extension"
-	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement tests/setup/requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and a good call
@@ -38,10 +38,30 @@ demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and
 	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
 	@$(BIN)/python tests/python/hosts/demo.py
 
+# ---- Node -------------------------------------------------------------------------------------------------------------
+NODE_INPUTS := package.json CMakeLists.txt core/sources.txt $(wildcard core/src/* core/include/* bindings/node/*)
+
+.PHONY: deps-node demo-node
+deps-node:
+	@tests/setup/deps.sh node
+
+node_modules/.package-lock.json: package-lock.json
+	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
+
+build-node/fastbearer.node: node_modules/.package-lock.json $(NODE_INPUTS)
+	@echo "building the Node addon"
+	@npm run --silent build >/dev/null
+	@touch $@
+
+demo-node: deps-node ## The same for Node: an MCP server of the official SDK, guarded by a Verifier
+	@$(MAKE) --no-print-directory build-node/fastbearer.node
+	@node tests/node/hosts/setup.mjs
+	@node tests/node/hosts/demo.mjs
+
 # ---- tests ---------------------------------------------------------------------------------------------------------------
 test: deps ## Every test there is
 	@$(MAKE) --no-print-directory $(VENV)/built
-	@$(MAKE) --no-print-directory test-c test-python
+	@$(MAKE) --no-print-directory test-c test-portable test-python test-node
 
 build/CMakeCache.txt:
 	@tests/setup/deps.sh c
@@ -51,12 +71,34 @@ test-c: build/CMakeCache.txt ## C: unit tests, vectors, mutations, fuzz seeds
 	@cmake --build build -j $(JOBS)
 	@ctest --test-dir build --output-on-failure -j $(JOBS)
 
+PORTABLE := test_fast test_fast_p256 test_fast_ed25519 test_fast_rsa test_signature test_rfc test_wycheproof
+
+test-portable: build/CMakeCache.txt ## The arithmetic without code for particular processors
+	@cmake -S . -B build-portable -DFB_PORTABLE=ON -DFB_BENCH=OFF >/dev/null
+	@cmake --build build-portable -j $(JOBS) --target $(PORTABLE)
+	@ctest --test-dir build-portable --output-on-failure -j $(JOBS) -R '^($(subst $(space),|,$(PORTABLE)))$$'
+
 test-python: deps-python ## Python: binding, package, vectors, and the hosts in their own environments
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(BIN)/python -m pytest tests/python
 
+test-node: deps-node deps-python build/CMakeCache.txt ## Node: addon, package, vectors and types, under Node 22 and 24 too; then the hosts
+	@$(MAKE) --no-print-directory $(VENV)/built build-node/fastbearer.node
+	@cmake --build build -j $(JOBS) --target fb_vectors
+	@node --test tests/node/*.test.mjs
+	@npm run --silent check
+	@node tests/node/versions.mjs
+	@node tests/node/hosts/setup.mjs
+	@node --test tests/node/hosts/hosts.test.mjs
+
 test-matrix: deps-python ## The host tests under every FastMCP and SDK version, not only the usual ones
 	@$(PYTHON) tests/python/hosts/matrix.py --all
+
+test-pythons: deps-python ## Build and test with every CPython on PATH and in pyenv, or those of PYTHONS=
+	@$(PYTHON) tests/python/pythons.py $(PYTHONS)
+
+types: deps-python ## mypy --strict, pyright --verifytypes and the stub against the extension, with every host at hand
+	@$(PYTHON) tests/python/hosts/matrix.py types
 
 test-arithmetic: build/CMakeCache.txt ## A million good and a million bad signatures for each fast path, beside OpenSSL
 	@cmake --build build -j $(JOBS)
@@ -88,7 +130,7 @@ sanitize: deps-tools ## The C tests, then the Python tests, under AddressSanitiz
 
 tsan: deps-tools ## Threads, cache and key sets under ThreadSanitizer
 	$(call sanitized,build-tsan,gcc,thread)
-	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|keyring|signature|fetch|outage'
+	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|keyring|signature|fetch|outage|fast'
 
 valgrind: deps-tools build/CMakeCache.txt ## The C unit tests under memcheck
 	@cmake --build build -j $(JOBS)
@@ -100,10 +142,28 @@ analyze: deps-tools ## gcc -fanalyzer, clang --analyze, clang-tidy; hardening of
 coverage: deps-tools ## Line and branch coverage of core/, and what is not covered
 	@tests/setup/coverage.sh
 
+fuzz: deps-tools ## Every fuzz target for MINUTES (1) each, and the library beside a second verifier
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@CLANG=$(CLANG) PYTHON=$(BIN)/python tests/fuzz/run.sh $(MINUTES)
+
+timing: build/CMakeCache.txt ## Whether the time of an HMAC verification tells anything about tag or secret (after dudect)
+	@cmake --build build -j $(JOBS) --target timing
+	@build/timing/timing
+
+soak: deps-python ## Real servers for MINUTES (1): good and hostile tokens, rotating keys, a provider that misbehaves
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
+	@$(BIN)/python -m tests.soak $(MINUTES)
+
+sbom: deps-python ## What is published, into dist/, with an SPDX document for each: wheel, source distribution, npm package
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@PYTHON=$(BIN)/python tests/setup/artefacts.sh
+
 deps-tools:
 	@tests/setup/deps.sh c python tools
 
 comma := ,
+space := $() $()
 
 format: ## Format the C sources
 	@clang-format -i $$(git ls-files '*.c' '*.h' '*.cc')
@@ -112,5 +172,5 @@ check-format:
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h' '*.cc')
 
 clean: ## Remove everything that was built or installed here
-	rm -rf build build-* dist $(VENV) .cache node_modules tests/node/node_modules *.egg-info python/*.egg-info
+	rm -rf build build-* dist $(VENV) .cache node_modules tests/node/hosts/node_modules *.egg-info python/*.egg-info
 	find python -name '*.so' -delete

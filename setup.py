@@ -82,6 +82,8 @@ class BuildExtension(build_ext):
             ext.extra_compile_args += ["-fstack-clash-protection"]
             if platform.machine() in ("x86_64", "AMD64"):
                 ext.extra_compile_args += ["-fcf-protection=full"]
+            # The run path that this interpreter was built with is no place to look for libcrypto.
+            self.compiler.linker_so = [flag for flag in self.compiler.linker_so if not flag.startswith("-Wl,-rpath")]
             ext.extra_link_args += [
                 "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic", "-Wl,--gc-sections",
                 f"-Wl,--version-script={ROOT / 'bindings/python/exports.map'}",

@@ -4,8 +4,6 @@
  */
 #include "convert.h"
 
-#include <cmath>
-
 namespace fbnode
 {
 
@@ -62,6 +60,13 @@ static Napi::Value decode_unverified(const Napi::CallbackInfo &info)
     return out;
 }
 
+/* (text) -> boolean */
+static Napi::Value is_public_address(const Napi::CallbackInfo &info)
+{
+    Texts texts;
+    return Napi::Boolean::New(info.Env(), fb_address_is_public(texts.slice(info[0])));
+}
+
 static Napi::Object versions(Napi::Env env)
 {
     Napi::Object out = Napi::Object::New(env);
@@ -80,6 +85,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
     exports.Set("opensslHeader", FB_NODE_OPENSSL_HEADER);
     exports.Set("statusOf", Napi::Function::New(env, status_of, "statusOf"));
     exports.Set("failure", Napi::Function::New(env, failure, "failure", environment));
+    exports.Set("isPublicAddress", Napi::Function::New(env, is_public_address, "isPublicAddress"));
     exports.Set("decodeUnverified", Napi::Function::New(env, decode_unverified, "decodeUnverified", environment));
     init_verifier(env, exports, environment);
     init_keypair(env, exports, environment);

@@ -156,6 +156,11 @@ static Napi::Value jwks(const Napi::CallbackInfo &info)
     return take(info, status, document);
 }
 
+static Napi::Value algorithm(const Napi::CallbackInfo &info)
+{
+    return text_or_undefined(info.Env(), fb_keypair_algorithm(keypair_of(info)));
+}
+
 static Napi::Value public_key(const Napi::CallbackInfo &info)
 {
     return text_or_undefined(info.Env(), fb_keypair_public_pem(keypair_of(info)));
@@ -176,6 +181,7 @@ void init_keypair(Napi::Env env, Napi::Object exports, Environment *environment)
     exports.Set("createToken", Napi::Function::New(env, create_token, "createToken", environment));
     exports.Set("sign", Napi::Function::New(env, sign, "sign", environment));
     exports.Set("jwks", Napi::Function::New(env, jwks, "jwks", environment));
+    exports.Set("algorithm", Napi::Function::New(env, algorithm, "algorithm", environment));
     exports.Set("publicKey", Napi::Function::New(env, public_key, "publicKey", environment));
     exports.Set("privateKey", Napi::Function::New(env, private_key, "privateKey", environment));
 }

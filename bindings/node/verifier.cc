@@ -150,6 +150,7 @@ static napi_value one_text(napi_env env, Environment *environment, const fb_resu
     for (size_t i = 0; i < scopes.count; i++) {
         meta[META_FIRST_SCOPE + i] = joiner.add(scopes.items[i]);
     }
+    meta[META_PAYLOAD] = static_cast<double>(joiner.used());
     (void)joiner.add(payload);
     napi_value text = nullptr;
     if (!joiner.is_ascii() ||
@@ -160,7 +161,7 @@ static napi_value one_text(napi_env env, Environment *environment, const fb_resu
 }
 
 /* The same as an array: [payload, client id, subject, resource, scopes]. */
-static napi_value many_texts(Napi::Env env, Environment *environment, const fb_result *result)
+static napi_value many_texts(Napi::Env env, const fb_result *result)
 {
     Napi::Array out = Napi::Array::New(env, 5);
     out.Set(0u, text_or_undefined(env, fb_result_payload(result)));
@@ -168,8 +169,17 @@ static napi_value many_texts(Napi::Env env, Environment *environment, const fb_r
     out.Set(2u, text_or_undefined(env, fb_result_subject(result)));
     out.Set(3u, text_or_undefined(env, fb_result_resource(result)));
     out.Set(4u, texts(env, fb_result_scopes(result)));
-    environment->meta[META_SCOPES] = -1.0;
     return out;
+}
+
+/* FNV-1a of the token's end, which is signature. */
+static double slot_of(const char *token, size_t size)
+{
+    uint32_t hash = 2166136261U;
+    for (size_t i = size > 16 ? size - 16 : 0; i < size; i++) {
+        hash = (hash ^ static_cast<unsigned char>(token[i])) * 16777619U;
+    }
+    return static_cast<double>(hash >> 8);
 }
 
 static napi_value present(napi_env env, Environment *environment, fb_result *result)
@@ -180,7 +190,7 @@ static napi_value present(napi_env env, Environment *environment, fb_result *res
                                              : std::numeric_limits<double>::quiet_NaN();
     napi_value out = one_text(env, environment, result);
     if (out == nullptr) {
-        out = many_texts(env, environment, result);
+        out = many_texts(env, result);
     }
     fb_result_free(result);
     return out;
@@ -218,7 +228,11 @@ static napi_value verify(napi_env env, napi_callback_info info)
     fb_status status = fb_verify(handle->verifier, token, size, clock, &result, &environment->error);
     environment->meta[META_DUE] =
         handle->fetches && fb_verifier_refresh_due(handle->verifier, clock.monotonic_seconds) ? 1.0 : 0.0;
-    return environment->succeeded(status) ? present(env, environment, result) : nullptr;
+    if (!environment->succeeded(status)) {
+        return nullptr;
+    }
+    environment->meta[META_SLOT] = slot_of(token, size);
+    return present(env, environment, result);
 }
 
 /* ---- key sets behind a URL ----------------------------------------------------------------------------------------

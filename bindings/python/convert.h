@@ -40,6 +40,7 @@ typedef struct fbpy_state {
     PyTypeObject *access_token_type;
     PyObject *classes[FBPY_CLASSES];
     PyObject *names[FBPY_NAMES];
+    bool told; /* that arithmetic is not used; once is enough */
 } fbpy_state;
 
 /* ---- convert.c: values ------------------------------------------------------------------------------------------- */

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct PyModuleDef definition;
-
 fbpy_state *fbpy_state_of(PyTypeObject *type)
 {
     return PyType_GetModuleState(type);
@@ -115,39 +113,35 @@ static void release(void *module)
 
 /*
  * An extension for the limited API of 3.10 cannot name the slots of 3.12 and 3.13 at compile time, and 3.10 refuses
- * what it does not know. So the interpreter that loads it decides. Numbers: Py_mod_multiple_interpreters = 3 with
- * Py_MOD_PER_INTERPRETER_GIL_SUPPORTED = 2, Py_mod_gil = 4 with Py_MOD_GIL_NOT_USED = 1.
+ * what it does not know. So there is a definition for each, and the interpreter that loads the module decides; all are
+ * constant once compiled, since interpreters with a GIL of their own may load it at the same time. Numbers:
+ * Py_mod_multiple_interpreters = 3 with Py_MOD_PER_INTERPRETER_GIL_SUPPORTED = 2, Py_mod_gil = 4 with
+ * Py_MOD_GIL_NOT_USED = 1.
  */
-static PyModuleDef_Slot slots[] = {{Py_mod_exec, execute}, {0, NULL}, {0, NULL}, {0, NULL}};
+static PyModuleDef_Slot slots_310[] = {{Py_mod_exec, execute}, {0, NULL}};
+static PyModuleDef_Slot slots_312[] = {{Py_mod_exec, execute}, {3, (void *)2}, {0, NULL}};
+static PyModuleDef_Slot slots_313[] = {{Py_mod_exec, execute}, {3, (void *)2}, {4, (void *)1}, {0, NULL}};
 
-static void fill_slots(void)
+#define DEFINITION(with_slots)                                                                               \
+    {                                                                                                        \
+        .m_base = PyModuleDef_HEAD_INIT, .m_name = "fastbearer._native",                                     \
+        .m_doc = "The C core. Private: what is meant for use is in the package fastbearer.",                 \
+        .m_size = sizeof(fbpy_state), .m_methods = functions, .m_slots = with_slots, .m_traverse = traverse, \
+        .m_clear = clear, .m_free = release,                                                                 \
+    }
+
+static struct PyModuleDef definition_310 = DEFINITION(slots_310);
+static struct PyModuleDef definition_312 = DEFINITION(slots_312);
+static struct PyModuleDef definition_313 = DEFINITION(slots_313);
+
+PyMODINIT_FUNC PyInit__native(void)
 {
     const char *version = Py_GetVersion(); /* "3.13.0 (main, ..." */
     char *end = NULL;
     long major = strtol(version, &end, 10);
     long minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
-    if (major > 3 || minor >= 12) {
-        slots[1] = (PyModuleDef_Slot){3, (void *)2};
-    }
     if (major > 3 || minor >= 13) {
-        slots[2] = (PyModuleDef_Slot){4, (void *)1};
+        return PyModuleDef_Init(&definition_313);
     }
-}
-
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "fastbearer._native",
-    .m_doc = "The C core. Private: what is meant for use is in the package fastbearer.",
-    .m_size = sizeof(fbpy_state),
-    .m_methods = functions,
-    .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = release,
-};
-
-PyMODINIT_FUNC PyInit__native(void)
-{
-    fill_slots();
-    return PyModuleDef_Init(&definition);
+    return PyModuleDef_Init(minor >= 12 ? &definition_312 : &definition_310);
 }

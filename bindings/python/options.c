@@ -31,6 +31,7 @@ static const struct option {
     OPTION(allow_http, FLAG),        OPTION(ca_file, TEXT),
     OPTION(ca_path, TEXT),           OPTION(ssrf_safe, FLAG),
     OPTION(trust_env, FLAG),         OPTION(allow_short_secret, FLAG),
+    OPTION(arithmetic, TEXT),
 };
 enum { OPTIONS = sizeof(options_table) / sizeof(options_table[0]) };
 

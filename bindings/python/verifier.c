@@ -161,6 +161,21 @@ static PyObject *wrap(verifier *self, fb_result *result, PyObject *token, fb_sli
     return access;
 }
 
+/* For the log, which is Python's. The outcome of the verification stays what it is. */
+static void tell(const char *problem)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *module = PyImport_ImportModule("fastbearer._host");
+    PyObject *done = module == NULL ? NULL : PyObject_CallMethod(module, "warn", "s", problem);
+    if (done == NULL) {
+        PyErr_WriteUnraisable(module);
+    }
+    Py_XDECREF(done);
+    Py_XDECREF(module);
+    PyErr_Restore(type, value, traceback);
+}
+
 static PyObject *verify(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
 {
     verifier *self = (verifier *)object;
@@ -189,6 +204,10 @@ static PyObject *verify(PyObject *object, PyObject *const *arguments, Py_ssize_t
         access = status == FB_OK ? wrap(self, result, keep == NULL ? arguments[0] : keep, token)
                                  : fbpy_raise(self->state, &error, self->required_scopes);
         leave(self);
+        if (!self->state->told && fb_arithmetic_problem() != NULL) {
+            self->state->told = true;
+            tell(fb_arithmetic_problem());
+        }
     }
     Py_XDECREF(keep);
     return access;
@@ -305,9 +324,9 @@ static PyObject *describe_keys(const fb_keys *keys)
     size_t count = fb_keys_count(keys);
     for (size_t i = 0; list != NULL && i < count; i++) {
         const fb_key_info *key = fb_keys_at(keys, i);
-        PyObject *row = Py_BuildValue("(NNNNNNNi)", fbpy_text(key->kid), fbpy_text(key->kty), fbpy_text(key->alg),
+        PyObject *row = Py_BuildValue("(NNNNNNNin)", fbpy_text(key->kid), fbpy_text(key->kty), fbpy_text(key->alg),
                                       fbpy_text(key->crv), PyBool_FromLong(key->usable), fbpy_text(key->problem),
-                                      fbpy_text(key->arithmetic), key->bits);
+                                      fbpy_text(key->arithmetic), key->bits, (Py_ssize_t)key->table_bytes);
         if (row == NULL || PyList_Append(list, row) < 0) {
             Py_CLEAR(list);
         }
@@ -367,6 +386,9 @@ static PyObject *stats(PyObject *object, PyObject *Py_UNUSED(ignored))
         {"fetches", s.fetches},
         {"fetch_failures", s.fetch_failures},
         {"generation", s.generation},
+        {"table_bytes", s.table_bytes},
+        {"arithmetic_checks", s.arithmetic_checks},
+        {"arithmetic_disagreements", s.arithmetic_disagreements},
     };
     PyObject *dict =
         Py_BuildValue("{sNsNsNss#}", "reasons", reasons(&s), "keys_held", PyBool_FromLong(s.keys_held), "keys_fresh",

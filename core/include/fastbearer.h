@@ -302,6 +302,12 @@ typedef struct fb_options {
     bool allow_short_secret;
 
     /*
+     * Which arithmetic verifies signatures. "auto", the default: that of this library where it is faster than
+     * OpenSSL's, see "Arithmetic" below. "openssl": OpenSSL's alone.
+     */
+    fb_slice arithmetic;
+
+    /*
      * Verified-token cache. cache_size: how many tokens, 0 switches it off, default 1024. cache_bytes: what all entries
      * may occupy together, default 16 MiB. Only tokens that passed every check are held, each verifier has its own, and
      * a hit is an equal token, not an equal hash. Times are checked again on every hit with the caller's clock,
@@ -559,6 +565,10 @@ FB_API bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticke
  */
 FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds);
 
+/* Whether an IP address, as text, is one of the public internet, which is what ssrf_safe connects to; false for what is
+ * no address. For hosts that open the socket themselves. */
+FB_API bool fb_address_is_public(fb_slice text);
+
 /* The file of CA certificates that fb_verifier_refresh falls back to: the first of the distributions' known paths that
  * can be read, or NULL. Constant text. */
 FB_API const char *fb_ca_bundle(void);
@@ -579,7 +589,8 @@ typedef struct fb_key_info {
     fb_slice crv;
     bool usable;
     fb_slice problem;    /* why it is not usable, or what was ignored in it */
-    fb_slice arithmetic; /* what verifies with it: "openssl" */
+    fb_slice arithmetic; /* what verifies with it now: "openssl", "rsa-ifma", "p256-tables", "ed25519-tables" */
+    size_t table_bytes;  /* what its table occupies; 0: it has none */
     int bits;            /* RSA modulus, EC or OKP field, HMAC secret; 0 when not known */
 } fb_key_info;
 
@@ -609,8 +620,29 @@ typedef struct fb_stats {
     uint64_t generation; /* counts the key sets that have been held; 0: none yet */
     bool keys_held, keys_fresh;
     char last_error[220];
+    uint64_t table_bytes;                                 /* of all keys that are held */
+    uint64_t arithmetic_checks, arithmetic_disagreements; /* of the whole process, see "Arithmetic" */
 } fb_stats;
 FB_API void fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out);
+
+/* -------------------------------------------------------------------------------------------------------------------
+ * Arithmetic
+ *
+ * Verification works on public data, with the same few keys over and over, so it can be done faster than a general
+ * library does it: RS and PS 256 to 512 with 2048, 3072 or 4096 bits and e = 65537 where the processor has AVX-512
+ * IFMA, ES256 and Ed25519 on any 64-bit processor. Everything else, signing, and all that this one is not used for is
+ * OpenSSL's.
+ *
+ * A key gets a table when OpenSSL has verified enough valid tokens with it to pay for that; the call that makes it
+ * enough builds it, and no other call waits. The tables of one key set occupy at most 4 MiB; keys for which there is no
+ * room stay with OpenSSL. Forged tokens and unused keys build none.
+ *
+ * Each kind of arithmetic must give known answers once in a process before it is used. One verification in 4096 is done
+ * both ways: if they differ OpenSSL's verdict stands, and that arithmetic is not used in this process any more.
+ */
+
+/* A sentence for the log when one of the two has happened, NULL as long as all is well. Constant text. Cheap. */
+FB_API const char *fb_arithmetic_problem(void);
 
 /* -------------------------------------------------------------------------------------------------------------------
  * Minting, for tests and tools

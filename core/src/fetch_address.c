@@ -5,6 +5,8 @@
  */
 #include "internal.h"
 
+#include <arpa/inet.h>
+
 struct range {
     unsigned char address[16];
     unsigned bits;
@@ -82,4 +84,19 @@ bool fb__address_public_ipv6(const unsigned char *address)
         return fb__address_public_ipv4(address + 12);
     }
     return true;
+}
+
+bool fb_address_is_public(fb_slice text)
+{
+    char copy[INET6_ADDRSTRLEN];
+    unsigned char address[16];
+    if (text.data == NULL || text.size >= sizeof(copy) || memchr(text.data, '\0', text.size) != NULL) {
+        return false;
+    }
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    if (inet_pton(AF_INET, copy, address) == 1) {
+        return fb__address_public_ipv4(address);
+    }
+    return inet_pton(AF_INET6, copy, address) == 1 && fb__address_public_ipv6(address);
 }

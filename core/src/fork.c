@@ -1,8 +1,8 @@
 /*
  * Tells objects that they have been inherited by a child process. The child runs one thread, and locks that other
  * threads of the parent held at the fork stay locked for ever, so whoever keeps a lock or a handle compares this number
- * first. The counter is the one mutable global of the core; only the handler in a new child writes it, before anything
- * else runs there.
+ * first. Only the handler in a new child writes the counter, before anything else runs there. Beside it the core's only
+ * mutable globals are what fast.c knows of its paths.
  */
 #include "internal.h"
 

@@ -2,7 +2,7 @@
  * Looking in from outside: the keys that are held, the counters, and a token's text for people and tools. Nothing here
  * takes part in a verification.
  */
-#include "internal.h"
+#include "fast.h"
 
 /* ---- keys ----------------------------------------------------------------------------------- */
 
@@ -13,23 +13,30 @@ struct fb_keys {
     fb_key_info infos[];
 };
 
-static void describe(fb_key_info *info, const fb__key *key)
+static void describe(fb_key_info *info, const fb__key *key, bool fast)
 {
+    fast = fast && fb__fast_table(key) != NULL;
     info->kid = key->kid;
     info->kty = key->kty_text;
     info->alg = key->alg_text;
     info->crv = key->crv_text;
     info->usable = key->algs != 0;
     info->problem = fb_text(key->problem);
-    info->arithmetic = fb_text("openssl");
+    info->arithmetic = fb_text(fast ? key->fast->name : "openssl");
+    info->table_bytes = fast ? key->fast_bytes : 0;
     info->bits = key->bits;
+}
+
+/* A reference; NULL: none are held. */
+static fb__keyset *held_keys(const fb_verifier *verifier)
+{
+    return verifier->static_keys != NULL ? fb__keyset_retain(verifier->static_keys) : fb__keyring_held(verifier->ring);
 }
 
 fb_status fb_verifier_keys(const fb_verifier *verifier, fb_keys **out, fb_error *error)
 {
     *out = NULL;
-    fb__keyset *set =
-        verifier->static_keys != NULL ? fb__keyset_retain(verifier->static_keys) : fb__keyring_held(verifier->ring);
+    fb__keyset *set = held_keys(verifier);
     size_t count = set == NULL ? 0 : set->count;
     fb_keys *keys = fb__zalloc(&verifier->mem, sizeof(*keys) + count * sizeof(keys->infos[0]));
     if (keys == NULL) {
@@ -40,7 +47,7 @@ fb_status fb_verifier_keys(const fb_verifier *verifier, fb_keys **out, fb_error 
     keys->set = set;
     keys->count = count;
     for (size_t i = 0; i < count; i++) {
-        describe(&keys->infos[i], &set->keys[i]);
+        describe(&keys->infos[i], &set->keys[i], verifier->policy.fast);
     }
     *out = keys;
     return FB_OK;
@@ -90,6 +97,10 @@ void fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb
     } else {
         out->keys_held = out->keys_fresh = true;
     }
+    fb__keyset *set = held_keys(verifier);
+    out->table_bytes = set == NULL ? 0 : atomic_load_explicit(&set->tables.bytes, memory_order_relaxed);
+    fb__keyset_release(set);
+    fb__fast_stats(out);
 }
 
 /* ---- a token's text, unverified ------------------------------------------------------------- */

@@ -187,7 +187,23 @@ typedef struct fb__key {
     unsigned char *secret; /* OCT */
     size_t secret_size;
     _Atomic(void *) slots[FB__ALG_COUNT][FB__SLOTS]; /* of signature.c */
+
+    /* Of fast.c. */
+    const struct fb__fast_path *fast; /* what could serve this key; NULL: OpenSSL alone */
+    struct fb__tables *tables;        /* of the key's set */
+    atomic_uint fast_uses;            /* valid tokens by OpenSSL, then all tokens by the table */
+    atomic_bool fast_claimed;         /* a table is being built, has been built, or could not be */
+    _Atomic(const void *) fast_table; /* set once, when it is complete */
+    void *fast_memory;
+    size_t fast_bytes;
 } fb__key;
+
+/* What the keys of one set have in common: tables are bounded in bytes for all of them together. */
+typedef struct fb__tables {
+    const fb_mem *mem;
+    atomic_size_t bytes;
+} fb__tables;
+enum { FB__MAX_TABLE_BYTES = 4 << 20 };
 
 /* Each fills key (which the caller zeroed) or leaves an error text that names the option. */
 fb_status fb__key_from_pem(fb__key *key, const fb_mem *mem, fb_slice pem, fb_error *error);
@@ -209,6 +225,7 @@ typedef struct fb__keyset {
     fb_mem mem;
     uint64_t generation; /* set by whoever publishes it; 0 for static keys */
     bool ignore_kid;     /* one static key: PEM or secret */
+    fb__tables tables;
     size_t count;
     fb__key keys[];
 } fb__keyset;
@@ -224,14 +241,31 @@ void fb__keyset_release(fb__keyset *set); /* NULL is fine */
 /* FB_OK, FB_KEY_NOT_FOUND, FB_KEY_AMBIGUOUS, FB_KEY_UNSUITABLE. kid absent: the only key that fits. */
 fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, fb__key **out);
 
+/* ---- fast.c: arithmetic of our own, and the watch over it ----------------------------------- */
+
+enum { FB__FAST_CHECK = 4096 }; /* one verification in so many is done by OpenSSL as well */
+
+/* Once per key, before it is shared: finds out what could serve it. */
+void fb__fast_adopt(fb__key *key, fb__tables *tables);
+/* OpenSSL has verified a token with this key. The call that makes it enough builds the table. */
+void fb__fast_count(fb__key *key);
+/* For key->fast->verify; NULL: OpenSSL's turn. */
+const void *fb__fast_table(const fb__key *key);
+/* Counts a verification by the table; whether this one is OpenSSL's as well. */
+bool fb__fast_check_due(fb__key *key);
+void fb__fast_disagreed(const fb__key *key);
+void fb__fast_forget(fb__key *key);
+void fb__fast_stats(fb_stats *out);
+
 /* ---- signature.c: the only caller of OpenSSL's verification --------------------------------- */
 
 /*
  * FB_OK, FB_SIGNATURE_INVALID, FB_OUT_OF_MEMORY or FB_INTERNAL_ERROR. key must have alg's bit. signature is base64url
- * text that fb__token_split has found valid. Leaves OpenSSL's error queue as it was.
+ * text that fb__token_split has found valid. fast: arithmetic of our own may decide. Leaves OpenSSL's error queue as it
+ * was.
  */
-fb_status fb__signature_verify(fb__key *key, const fb__alg *alg, fb_slice signing_input, fb_slice signature);
-/* The same on a decoded signature: for vectors that are not tokens. */
+fb_status fb__signature_verify(fb__key *key, const fb__alg *alg, fb_slice signing_input, fb_slice signature, bool fast);
+/* The same on a decoded signature, by OpenSSL alone: for vectors that are not tokens. */
 fb_status fb__signature_verify_raw(fb__key *key, const fb__alg *alg, const unsigned char *message, size_t message_size,
                                    const unsigned char *signature, size_t signature_size);
 /* Frees what signature.c keeps in a key. */
@@ -242,6 +276,7 @@ void fb__signature_forget(fb__key *key);
 typedef struct fb__policy {
     uint32_t algs;
     bool hmac;
+    bool fast; /* arithmetic of our own may verify signatures */
     fb_list issuers, audiences, required_scopes, required_claims, scope_claims, client_id_claims;
     fb_slice client_id_default;
     double leeway;

@@ -13,6 +13,7 @@ static fb__keyset *keyset_new(const fb_mem *mem, size_t count)
     if (set != NULL) {
         atomic_init(&set->references, 1);
         set->mem = *mem;
+        set->tables.mem = &set->mem;
         set->count = count;
     }
     return set;
@@ -49,6 +50,7 @@ static fb_status publish_single(fb__keyset **out, fb__keyset *set, fb_status sta
         return status;
     }
     set->ignore_kid = true;
+    fb__fast_adopt(&set->keys[0], &set->tables);
     *out = set;
     return FB_OK;
 }
@@ -100,6 +102,7 @@ static fb_status import_keys(fb__keyset *set, const json_t *keys, fb_error *erro
             return out_of_memory(error);
         }
         usable += set->keys[i].algs != 0;
+        fb__fast_adopt(&set->keys[i], &set->tables);
     }
     if (usable > 0) {
         return FB_OK;

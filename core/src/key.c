@@ -99,21 +99,30 @@ static const char *check_rsa(fb__key *key)
     return problem;
 }
 
-/* An id-RSASSA-PSS key may do PSS only, and with parameters (RFC 4055 section 3.1) only what these say. */
+/* Whether the key's parameter names this hash; providers spell it one way or the other. */
+static bool names_hash(const EVP_PKEY *pkey, const char *parameter, fb__hash hash)
+{
+    static const char *const names[][2] = {
+        {"", ""}, {"SHA256", "SHA2-256"}, {"SHA384", "SHA2-384"}, {"SHA512", "SHA2-512"}};
+    char name[32] = "";
+    size_t length;
+    return EVP_PKEY_get_utf8_string_param(pkey, parameter, name, sizeof(name), &length) == 1 &&
+           (strcmp(name, names[hash][0]) == 0 || strcmp(name, names[hash][1]) == 0);
+}
+
+/*
+ * An id-RSASSA-PSS key may do PSS only, and with parameters (RFC 4055 section 3.1) only what these say. OpenSSL leaves
+ * out what has its default, SHA-1, but never the salt's length.
+ */
 static void restrict_to_pss(fb__key *key)
 {
-    static const char *const hashes[] = {"", "SHA256", "SHA384", "SHA512"};
-    char digest[32] = "";
-    int salt = -1;
-    size_t length;
-    bool restricted =
-        EVP_PKEY_get_utf8_string_param(key->pkey, OSSL_PKEY_PARAM_RSA_DIGEST, digest, sizeof(digest), &length) == 1;
-    (void)EVP_PKEY_get_int_param(key->pkey, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, &salt);
+    int salt = 0;
+    bool restricted = EVP_PKEY_get_int_param(key->pkey, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, &salt) == 1;
     for (size_t i = 0; i < FB__ALG_COUNT; i++) {
         const fb__alg *alg = &fb__algs[i];
-        bool matches =
-            !restricted || (strncmp(digest, hashes[alg->hash], 3) == 0 &&
-                            strstr(digest, hashes[alg->hash] + 3) != NULL && salt <= (int)fb__hash_size(alg->hash));
+        bool matches = !restricted || (names_hash(key->pkey, OSSL_PKEY_PARAM_RSA_DIGEST, alg->hash) &&
+                                       names_hash(key->pkey, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, alg->hash) &&
+                                       salt <= (int)fb__hash_size(alg->hash));
         if (!alg->pss || !matches) {
             key->algs &= ~fb__alg_bit(alg);
         }
@@ -220,6 +229,7 @@ const char *fb__key_classify(fb__key *key)
         const char *problem = check_rsa(key);
         if (problem == NULL && EVP_PKEY_is_a(key->pkey, "RSA-PSS")) {
             restrict_to_pss(key);
+            problem = key->algs == 0 ? "the RSA-PSS key's parameters fit none of PS256, PS384 and PS512" : NULL;
         }
         return problem;
     }
@@ -239,6 +249,7 @@ const char *fb__key_classify(fb__key *key)
 void fb__key_clear(fb__key *key, const fb_mem *mem)
 {
     fb__signature_forget(key);
+    fb__fast_forget(key);
     EVP_PKEY_free(key->pkey);
     if (key->secret != NULL) {
         OPENSSL_cleanse(key->secret, key->secret_size);

@@ -200,9 +200,6 @@ static bool prepare_signing(fb_keypair *pair)
 /* The pair has its key; everything else follows from it. */
 static fb_status finish(fb_keypair *pair, fb_error *error)
 {
-    if (pair->key.kty == FB__KTY_OCT) {
-        return FB_OK;
-    }
     const char *problem = fb__key_classify(&pair->key);
     if (problem == NULL && (pair->key.algs & fb__alg_bit(pair->alg)) == 0) {
         problem = "the key is not one for the algorithm";

@@ -110,6 +110,10 @@ static fb_status read_scalars(fb__policy *policy, const fb_options *options, fb_
     } else {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "token_type must be \"at+jwt\" or \"any\"");
     }
+    policy->fast = !fb__slice_equal(options->arithmetic, fb_text("openssl"));
+    if (policy->fast && options->arithmetic.data != NULL && !fb__slice_equal(options->arithmetic, fb_text("auto"))) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "arithmetic must be \"auto\" or \"openssl\"");
+    }
     return FB_OK;
 }
 

@@ -1,12 +1,12 @@
 /*
- * The one caller of OpenSSL's verification. Given a key that may verify with the algorithm and a signature of hostile
- * bytes. Lengths are checked before anything else is done; success is 1 and nothing else; OpenSSL's error queue stays
- * as it was.
+ * The one caller of OpenSSL's verification, and of the fast paths that stand in for it. Given a key that may verify
+ * with the algorithm and a signature of hostile bytes. Lengths are checked before anything else is done; OpenSSL's
+ * success is 1 and nothing else; its error queue stays as it was.
  *
  * Contexts are what a verification would otherwise spend most of its own time on, so each key keeps a few that are
  * ready. One context must not serve two threads at once: a verification takes one out of its slot and puts it back.
  */
-#include "internal.h"
+#include "fast.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -15,8 +15,9 @@
 
 /* What a slot holds; which members are set depends on the type of the key. */
 struct ready {
-    EVP_MD *md;
-    EVP_MD_CTX *digest;  /* RSA, EC: the hash. OKP: the working copy of template */
+    EVP_MD *md;          /* OKP: SHA-512, what Ed25519 hashes with */
+    EVP_MD_CTX *digest;  /* for md. It must never have verified: OpenSSL would initialise it as a verification again */
+    EVP_MD_CTX *working; /* OKP: the copy of initial that verifies */
     EVP_MD_CTX *initial; /* OKP: initialised once and copied, never initialised again */
     EVP_PKEY_CTX *pkey;  /* RSA, EC */
     EVP_MAC_CTX *mac;    /* HMAC, keyed */
@@ -27,6 +28,7 @@ static void ready_free(struct ready *ready)
     if (ready != NULL) {
         EVP_MD_free(ready->md);
         EVP_MD_CTX_free(ready->digest);
+        EVP_MD_CTX_free(ready->working);
         EVP_MD_CTX_free(ready->initial);
         EVP_PKEY_CTX_free(ready->pkey);
         EVP_MAC_CTX_free(ready->mac);
@@ -65,9 +67,11 @@ static bool prepare_pkey(struct ready *ready, const fb__key *key, const fb__alg 
 
 static bool prepare_eddsa(struct ready *ready, const fb__key *key)
 {
+    ready->md = EVP_MD_fetch(NULL, hash_name(FB__HASH_SHA512), NULL);
     ready->digest = EVP_MD_CTX_new();
+    ready->working = EVP_MD_CTX_new();
     ready->initial = EVP_MD_CTX_new();
-    return ready->digest != NULL && ready->initial != NULL &&
+    return ready->md != NULL && ready->digest != NULL && ready->working != NULL && ready->initial != NULL &&
            EVP_DigestVerifyInit(ready->initial, NULL, NULL, NULL, key->pkey) == 1;
 }
 
@@ -168,23 +172,23 @@ static size_t to_der(unsigned char out[FB__MAX_DER], const unsigned char *signat
 
 /* ---- verification --------------------------------------------------------------------------- */
 
-static bool hash(const struct ready *ready, const unsigned char *message, size_t size, unsigned char *digest,
-                 unsigned *digest_size)
+static bool hash(const struct ready *ready, const fb__fast_input *input, unsigned char *digest, unsigned *digest_size)
 {
     return EVP_DigestInit_ex2(ready->digest, ready->md, NULL) == 1 &&
-           EVP_DigestUpdate(ready->digest, message, size) == 1 &&
+           EVP_DigestUpdate(ready->digest, input->message, input->message_size) == 1 &&
            EVP_DigestFinal_ex(ready->digest, digest, digest_size) == 1;
 }
 
-static fb_status verify_pkey(const struct ready *ready, const fb__alg *alg, const unsigned char *message,
-                             size_t message_size, const unsigned char *signature, size_t signature_size)
+static fb_status verify_pkey(const struct ready *ready, const fb__fast_input *input)
 {
     unsigned char digest[EVP_MAX_MD_SIZE], der[FB__MAX_DER];
+    const unsigned char *signature = input->signature;
+    size_t signature_size = input->signature_size;
     unsigned digest_size;
-    if (!hash(ready, message, message_size, digest, &digest_size)) {
+    if (!hash(ready, input, digest, &digest_size)) {
         return FB_INTERNAL_ERROR;
     }
-    if (alg->kty == FB__KTY_EC) {
+    if (input->alg->kty == FB__KTY_EC) {
         signature_size = to_der(der, signature, signature_size);
         signature = der;
     }
@@ -192,61 +196,100 @@ static fb_status verify_pkey(const struct ready *ready, const fb__alg *alg, cons
                                                                                              : FB_SIGNATURE_INVALID;
 }
 
-static fb_status verify_eddsa(const struct ready *ready, const unsigned char *message, size_t message_size,
-                              const unsigned char *signature, size_t signature_size)
+static fb_status verify_eddsa(const struct ready *ready, const fb__fast_input *input)
 {
-    if (EVP_MD_CTX_copy_ex(ready->digest, ready->initial) != 1) {
+    if (EVP_MD_CTX_copy_ex(ready->working, ready->initial) != 1) {
         return FB_INTERNAL_ERROR;
     }
-    return EVP_DigestVerify(ready->digest, signature, signature_size, message, message_size) == 1
+    return EVP_DigestVerify(ready->working, input->signature, input->signature_size, input->message,
+                            input->message_size) == 1
                ? FB_OK
                : FB_SIGNATURE_INVALID;
 }
 
-static fb_status verify_mac(const struct ready *ready, const unsigned char *message, size_t message_size,
-                            const unsigned char *signature, size_t signature_size)
+static fb_status verify_mac(const struct ready *ready, const fb__fast_input *input)
 {
     unsigned char tag[FB__MAX_DIGEST];
     size_t tag_size = 0;
-    if (EVP_MAC_init(ready->mac, NULL, 0, NULL) != 1 || EVP_MAC_update(ready->mac, message, message_size) != 1 ||
+    if (EVP_MAC_init(ready->mac, NULL, 0, NULL) != 1 ||
+        EVP_MAC_update(ready->mac, input->message, input->message_size) != 1 ||
         EVP_MAC_final(ready->mac, tag, &tag_size, sizeof(tag)) != 1) {
         return FB_INTERNAL_ERROR;
     }
-    bool equal = tag_size == signature_size && CRYPTO_memcmp(tag, signature, tag_size) == 0;
+    bool equal = tag_size == input->signature_size && CRYPTO_memcmp(tag, input->signature, tag_size) == 0;
     OPENSSL_cleanse(tag, sizeof(tag));
     return equal ? FB_OK : FB_SIGNATURE_INVALID;
 }
 
-fb_status fb__signature_verify_raw(fb__key *key, const fb__alg *alg, const unsigned char *message, size_t message_size,
-                                   const unsigned char *signature, size_t signature_size)
+static fb_status verify_openssl(const struct ready *ready, const fb__key *key, const fb__fast_input *input)
 {
+    fb_status status = key->kty == FB__KTY_OCT   ? verify_mac(ready, input)
+                       : key->kty == FB__KTY_OKP ? verify_eddsa(ready, input)
+                                                 : verify_pkey(ready, input);
+    /* Out of memory is no verdict on the signature. */
+    return status == FB_SIGNATURE_INVALID && fb__openssl_out_of_memory() ? FB_OUT_OF_MEMORY : status;
+}
+
+/* By the key's table, and now and then by OpenSSL as well, whose verdict stands. */
+static fb_status verify_fast(const struct ready *ready, fb__key *key, const void *table, fb__fast_input *input)
+{
+    input->md = ready->md;
+    input->digest = ready->digest;
+    fb__fast_verdict verdict = key->fast->verify(table, input);
+    if (verdict == FB__FAST_UNDECIDED) {
+        return verify_openssl(ready, key, input);
+    }
+    if (!fb__fast_check_due(key)) {
+        return verdict == FB__FAST_VALID ? FB_OK : FB_SIGNATURE_INVALID;
+    }
+    fb_status status = verify_openssl(ready, key, input);
+    if (status == FB_SIGNATURE_INVALID && verdict == FB__FAST_VALID) {
+        /* Where it runs out of memory without saying so OpenSSL says the same; twice in a row is a verdict. */
+        status = verify_openssl(ready, key, input);
+    }
+    if (status == (verdict == FB__FAST_VALID ? FB_SIGNATURE_INVALID : FB_OK)) {
+        fb__fast_disagreed(key);
+    }
+    return status;
+}
+
+static fb_status verify_input(fb__key *key, fb__fast_input *input, bool fast)
+{
+    const fb__alg *alg = input->alg;
     size_t expected = key->kty == FB__KTY_OCT ? alg->signature_size : key->signature_size;
-    if (signature_size != expected || signature_size == 0 || (key->algs & fb__alg_bit(alg)) == 0) {
+    if (input->signature_size != expected || expected == 0 || (key->algs & fb__alg_bit(alg)) == 0) {
         return FB_SIGNATURE_INVALID;
     }
     ERR_set_mark();
     fb_status status = FB_OUT_OF_MEMORY;
     struct ready *ready = take(key, alg);
     if (ready != NULL) {
-        status = key->kty == FB__KTY_OCT   ? verify_mac(ready, message, message_size, signature, signature_size)
-                 : key->kty == FB__KTY_OKP ? verify_eddsa(ready, message, message_size, signature, signature_size)
-                                           : verify_pkey(ready, alg, message, message_size, signature, signature_size);
+        const void *table = fast ? fb__fast_table(key) : NULL;
+        status = table != NULL ? verify_fast(ready, key, table, input) : verify_openssl(ready, key, input);
         give_back(key, alg, ready);
-    }
-    if (status == FB_SIGNATURE_INVALID && fb__openssl_out_of_memory()) {
-        status = FB_OUT_OF_MEMORY; /* no verdict on the signature */
+        if (fast && table == NULL && status == FB_OK) {
+            fb__fast_count(key);
+        }
     }
     ERR_pop_to_mark();
     return status;
 }
 
-fb_status fb__signature_verify(fb__key *key, const fb__alg *alg, fb_slice signing_input, fb_slice signature)
+fb_status fb__signature_verify_raw(fb__key *key, const fb__alg *alg, const unsigned char *message, size_t message_size,
+                                   const unsigned char *signature, size_t signature_size)
+{
+    fb__fast_input input = {alg, message, message_size, signature, signature_size, NULL, NULL};
+    return verify_input(key, &input, false);
+}
+
+fb_status fb__signature_verify(fb__key *key, const fb__alg *alg, fb_slice signing_input, fb_slice signature, bool fast)
 {
     unsigned char decoded[FB__MAX_SIGNATURE];
     size_t size = fb__base64url_decoded_size(signature.size);
     if (size > sizeof(decoded) || !fb__base64url_decode(signature.data, signature.size, decoded)) {
         return FB_SIGNATURE_INVALID;
     }
-    return fb__signature_verify_raw(key, alg, (const unsigned char *)signing_input.data, signing_input.size, decoded,
-                                    size);
+    fb__fast_input input = {alg, (const unsigned char *)signing_input.data, signing_input.size, decoded, size, NULL,
+                            NULL};
+    return verify_input(key, &input, fast);
 }

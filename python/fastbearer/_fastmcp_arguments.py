@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from . import _fastmcp_host as host
+from ._options import unknown_option
 
 
 class _NotGiven:
@@ -25,8 +27,10 @@ _PUBLIC_KEY_MARKERS = ("PUBLIC KEY-----", "-----BEGIN CERTIFICATE-----")
 
 
 def check_list(name: str, value: Any) -> None:
-    if value in (None, NOT_GIVEN) or isinstance(value, str):
+    if value is None or value is NOT_GIVEN or isinstance(value, str):
         return
+    if not isinstance(value, Collection) or isinstance(value, (bytes, Mapping)):
+        raise TypeError(f"{name} must be a string or a list of strings, not {type(value).__name__}")
     if not value:
         raise ValueError(f"{name} must not be an empty list: no token could match it")
     if any(not isinstance(item, str) for item in value):
@@ -36,6 +40,10 @@ def check_list(name: str, value: Any) -> None:
 def check_key_source(
     public_key: Any, jwks_uri: Any, jwks: Any, secret: Any, ssrf_safe: bool, http_client: Any
 ) -> None:
+    if is_given(public_key) and not isinstance(public_key, (str, bytes, Mapping)) and not hasattr(public_key, "as_pem"):
+        raise TypeError(f"public_key must be the text of a PEM, a secret or a JWK, not {type(public_key).__name__}")
+    if is_given(jwks_uri) and not isinstance(jwks_uri, str):
+        raise TypeError(f"jwks_uri must be text, not {type(jwks_uri).__name__}")
     given = [name for name, value in (("jwks", jwks), ("secret", secret)) if value is not None]
     given += [name for name, value in (("public_key", public_key), ("jwks_uri", jwks_uri)) if is_given(value)]
     if len(given) > 1 and given != ["public_key", "jwks_uri"]:  # FastMCP has a sentence of its own for that pair
@@ -76,14 +84,20 @@ def check_algorithms(algorithm: Any, algorithms: Any, public_key: Any, jwks_uri:
         raise ValueError("Symmetric HS* algorithms require a shared secret, not a public key.")
 
 
+def check_names(names: Collection[str], constructor: Callable[..., Any], of: str) -> None:
+    """names are the arguments that are neither ours nor FastMCP's of all versions; newer versions may know more."""
+    for name in names:
+        if name not in host.PARAMETERS:
+            raise TypeError(unknown_option(name, constructor, of))
+
+
 def for_upstream(given: dict[str, Any]) -> dict[str, Any]:
     """The arguments for the installed FastMCP's constructor: those that it has, with values that it takes."""
     given = {name: value for name, value in given.items() if value is not NOT_GIVEN}
     if "resource_server_url" in host.PARAMETERS and "base_url" in given:
         given["resource_server_url"] = given.pop("base_url")
-    unknown = set(given) - {"base_url", "algorithm", *host.PARAMETERS}
-    if unknown:
-        raise TypeError(f"JWTVerifier.__init__() got an unexpected keyword argument {unknown.pop()!r}")
+    if given.get("base_url") is not None and "base_url" not in host.PARAMETERS:
+        raise TypeError(f"base_url needs FastMCP 2.11 or later; {host.VERSION} is installed")
     if given.get("public_key") and not isinstance(given["public_key"], str):
         given["public_key"] = "held elsewhere"
     if given.get("algorithm") and given["algorithm"] not in _KNOWN_TO_EVERY_FASTMCP:

@@ -21,7 +21,7 @@ from .provider import Verifier
 POLICY = (
     "issuer", "audience", "algorithm", "algorithms", "required_scopes", "public_key", "secret", "jwks", "jwks_uri",
     "leeway", "require_exp", "required_claims", "token_type", "scope_claims", "client_id_claims", "max_token_bytes",
-    "cache_size", "on_reject",
+    "cache_size", "arithmetic", "on_reject",
 )  # fmt: skip
 
 #: Attributes of the key set and its fetch; a change starts with an empty set.
@@ -54,18 +54,19 @@ class Plan:
             for live in (provider.issuer, provider.audience, provider.required_scopes)
             if isinstance(live, list)
         ]
-        self.grace = math.ceil(provider.leeway)
+        self.grace = 0
         self.ttl = provider._jwks_ttl if provider._jwks_ttl != DEFAULT_TTL and provider.jwks_uri else None
         self.key_set = tuple(getattr(provider, name) for name in KEY_SET)
         self._engines: dict[Any, Verifier] = {}
         self.engine: Any = None  # a Verifier, unless error says why there is none or hooks bring a key of their own
         self.error: Exception | None = None
         try:
-            self._policy = self._read_policy(provider)
+            self._policy = read_policy(provider, self.extract_scopes, self.validate_issuer)
             if not self.own_keys or provider.jwks_uri:
                 self.engine = self._make_engine(provider, before)
-        except (ConfigurationError, TypeError, ValueError) as error:
-            self.error = error
+            self.grace = math.ceil(self._policy["leeway"])
+        except (TypeError, ValueError) as error:
+            self.error = error if isinstance(error, ConfigurationError) else ConfigurationError(str(error))
 
     def stale(self, provider: Any) -> bool:
         """Whether a list of the provider was changed in place, or its own limit on the age of keys is over."""
@@ -77,37 +78,13 @@ class Plan:
             return True
         return False
 
-    def _read_policy(self, provider: Any) -> dict[str, Any]:
-        scopes = None if provider._defers_scopes or self.extract_scopes else provider.required_scopes
-        policy = {
-            "algorithms": provider.algorithms or [provider.algorithm],
-            "issuer": None if self.validate_issuer else checked(provider.issuer),
-            "audience": checked(provider.audience),
-            "required_scopes": list(scopes) if scopes else None,
-            "scope_claims": () if self.extract_scopes else provider.scope_claims,
-        }
-        for name in ("leeway", "require_exp", "required_claims", "token_type", "client_id_claims", "max_token_bytes",
-                     "cache_size", "on_reject"):  # fmt: skip
-            policy[name] = getattr(provider, name)
-        return policy
-
     def _make_engine(self, provider: Any, before: Plan | None) -> Any:
         if not provider.jwks_uri:
             return self._with_key(provider)
         if before is not None and before.engine is not None and before.key_set == self.key_set:
             return before.engine._derive(**self._policy)
         return Verifier(
-            jwks_uri=provider.jwks_uri,
-            refresh_interval=provider._jwks_refresh_interval,
-            fetch=provider._engine_fetch(),
-            fetch_timeout=provider.fetch_timeout,
-            stale_if_error=provider.stale_if_error,
-            max_jwks_bytes=provider.max_jwks_bytes,
-            ca_file=provider.ca_file,
-            allow_http=provider.allow_http,
-            ssrf_safe=provider.ssrf_safe,
-            trust_env=provider.trust_env,
-            **self._policy,
+            jwks_uri=provider.jwks_uri, fetch=provider._engine_fetch(), **fetch_options(provider), **self._policy
         )
 
     def _with_key(self, provider: Any) -> Verifier:
@@ -135,6 +112,45 @@ class Plan:
         if not needed:
             return Verifier(public_key=key, **self._policy)
         return Verifier(secret=key, _allow_short_secret=True, **self._policy)
+
+
+def read_policy(provider: Any, extract_scopes: bool = False, validate_issuer: bool = False) -> dict[str, Any]:
+    """What a token must be like, less what hooks have taken over."""
+    scopes = None if provider._defers_scopes or extract_scopes else provider.required_scopes
+    policy = {
+        "algorithms": provider.algorithms or [provider.algorithm],
+        "issuer": None if validate_issuer else checked(provider.issuer),
+        "audience": checked(provider.audience),
+        "required_scopes": list(scopes) if scopes else None,
+        "scope_claims": () if extract_scopes else provider.scope_claims,
+    }
+    for name in ("leeway", "require_exp", "required_claims", "token_type", "client_id_claims", "max_token_bytes",
+                 "cache_size", "arithmetic", "on_reject"):  # fmt: skip
+        policy[name] = getattr(provider, name)
+    return policy
+
+
+def fetch_options(provider: Any) -> dict[str, Any]:
+    """How the key set is fetched."""
+    options = {"refresh_interval": provider._jwks_refresh_interval}
+    for name in ("fetch_timeout", "stale_if_error", "max_jwks_bytes", "ca_file", "allow_http", "ssrf_safe", "trust_env"):
+        options[name] = getattr(provider, name)
+    if provider.ssrf_safe is True:
+        options["trust_env"] = False  # FastMCP's own fetch has a setting for proxies; the engine refuses to have both
+    return options
+
+
+def check_options(provider: Any) -> None:
+    """Fails for an option that is wrong, all but public_key and jwks_uri: FastMCP looks at these with the first token."""
+    policy = read_policy(provider)
+    if provider.jwks is not None:
+        Verifier(jwks=provider.jwks, **policy).close()
+    elif provider.secret is not None:
+        Verifier(secret=provider.secret, _allow_short_secret=True, **policy).close()
+    elif any(name in _HMAC_BYTES for name in policy["algorithms"]):
+        Verifier(secret=bytes(max(_HMAC_BYTES.values())), **policy).close()
+    else:
+        Verifier(jwks_uri="https://localhost/", fetch=provider._engine_fetch(), **fetch_options(provider), **policy).close()
 
 
 def checked(value: Any) -> list[str] | str | None:

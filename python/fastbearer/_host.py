@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .errors import FastBearerError
@@ -60,6 +60,11 @@ class RejectionLog:
         logger.warning("%s", message)
 
 
+def warn(problem: str) -> None:
+    """Says something about this process that the core found out. The core says it once."""
+    LOGGER.warning("%s", problem)
+
+
 def parse_scopes(value: Any) -> list[str] | None:
     """Required scopes as people write them: a list, a JSON array, or text with commas or spaces between the scopes."""
     if value is None or value == "":
@@ -76,4 +81,6 @@ def parse_scopes(value: Any) -> list[str] | None:
             if isinstance(parsed, list):
                 return [str(scope).strip() for scope in parsed if str(scope).strip()]
         return text.replace(",", " ").split()
+    if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(f"required_scopes must be a list of strings or one string, not {type(value).__name__}")
     return [str(scope) for scope in value]

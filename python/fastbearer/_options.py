@@ -13,19 +13,20 @@ from .errors import ConfigurationError
 NAMES = (
     "public_key", "jwks", "jwks_uri", "secret", "algorithms", "issuer", "audience", "required_scopes", "leeway",
     "require_exp", "required_claims", "token_type", "scope_claims", "client_id_claims", "max_token_bytes",
-    "cache_size", "on_reject",
+    "cache_size", "arithmetic", "on_reject",
 )  # fmt: skip
 
 
-def unknown_option(name: str, function: Callable[..., Any]) -> str:
+def unknown_option(name: str, function: Callable[..., Any], of: str = "Verifier") -> str:
     """The sentence for an option that does not exist, with the one that was probably meant."""
     import difflib
     import inspect
 
-    names = [p for p in inspect.signature(function).parameters if not p.startswith("_") and p not in ("self", "unknown")]
+    parameters = inspect.signature(function).parameters.values()
+    names = [p.name for p in parameters if p.kind != p.VAR_KEYWORD and not p.name.startswith("_") and p.name != "self"]
     close = difflib.get_close_matches(name.lower(), names, 1)
     meant = f"; did you mean {close[0]!r}?" if close else ""
-    return f"Verifier() got an unexpected keyword argument {name!r}{meant}"
+    return f"{of}() got an unexpected keyword argument {name!r}{meant}"
 
 
 def _wrong(name: str, expected: str, value: Any) -> TypeError:
@@ -93,7 +94,7 @@ def _flag(name: str, value: Any) -> bool:
     return value
 
 
-def _path(name: str, value: Any) -> str | None:
+def _file(name: str, value: Any) -> str | None:
     if value is None:
         return None
     import os
@@ -102,6 +103,8 @@ def _path(name: str, value: Any) -> str | None:
         path = os.fspath(value)
     except TypeError:
         raise _wrong(name, "str or None", value) from None
+    if not os.access(path, os.R_OK) or os.path.isdir(path):
+        raise ConfigurationError(f"{name}: {os.fsdecode(path)} is not a file that can be read")
     return os.fsdecode(path)
 
 
@@ -123,6 +126,7 @@ def policy(given: Mapping[str, Any]) -> dict[str, Any]:
         "client_id_claims": texts("client_id_claims", given["client_id_claims"]),
         "max_token_bytes": _size("max_token_bytes", given["max_token_bytes"]),
         "cache_size": _size("cache_size", given["cache_size"]),
+        "arithmetic": text("arithmetic", given["arithmetic"]),
     }
 
 
@@ -152,7 +156,7 @@ def fetching(given: Mapping[str, Any]) -> dict[str, Any]:
     fetch = given["fetch"]
     if fetch is not None and not callable(fetch):
         raise _wrong("fetch", "callable or None", fetch)
-    ca_file = _path("ca_file", given["ca_file"])
+    ca_file = _file("ca_file", given["ca_file"])
     options: dict[str, Any] = {
         "fetch_timeout": _number("fetch_timeout", given["fetch_timeout"]),
         "refresh_interval": _number("refresh_interval", given["refresh_interval"]),

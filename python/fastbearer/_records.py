@@ -47,11 +47,13 @@ class KeyInfo(_Record):
         kid, kty, alg, crv: what the key set says of it (RFC 7517); None where it says nothing.
         usable: whether it can verify anything.
         problem: why it is not usable, or what was ignored in it; None: nothing.
-        arithmetic: what verifies with it: "openssl".
+        arithmetic: what verifies with it now: "openssl", or precomputed tables ("rsa-ifma", "p256-tables",
+            "ed25519-tables").
         bits: RSA modulus, EC or OKP field, HMAC secret; 0 when not known.
+        table_bytes: what its table occupies; 0: it has none.
     """
 
-    __slots__ = ("kid", "kty", "alg", "crv", "usable", "problem", "arithmetic", "bits")
+    __slots__ = ("kid", "kty", "alg", "crv", "usable", "problem", "arithmetic", "bits", "table_bytes")
     kid: str | None
     kty: str | None
     alg: str | None
@@ -60,6 +62,7 @@ class KeyInfo(_Record):
     problem: str | None
     arithmetic: str | None
     bits: int
+    table_bytes: int
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class KeyInfo(_Record):
         problem: str | None = None,
         arithmetic: str | None = None,
         bits: int = 0,
+        table_bytes: int = 0,
     ) -> None:
         self._fill(locals())
 

@@ -32,9 +32,10 @@ _WANTED = ("cache-control", "age", "etag", "content-encoding")
 class _Flight:
     """One fetch and those who wait for it."""
 
-    __slots__ = ("_callbacks", "_lock", "deadline", "done", "error", "task", "thread")
+    __slots__ = ("_callbacks", "_lock", "deadline", "done", "error", "request", "task", "thread")
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, request: int) -> None:
+        self.request = request  # the key id that it was started for
         self.done = threading.Event()
         self.error: FastBearerError | None = None
         self.deadline = time.monotonic() + timeout + _GRACE
@@ -128,7 +129,7 @@ class KeySource:
             flight = self._flight
             if flight is not None and not flight.done.is_set() and time.monotonic() < flight.deadline:
                 return flight
-            flight = self._flight = _Flight(self._timeout)
+            flight = self._flight = _Flight(self._timeout, request)
         if self._fetch_is_async and loop is not None:
             flight.thread = threading.get_ident()
             flight.task = loop.create_task(self._run_on_loop(flight, reason, request))

@@ -91,8 +91,8 @@ class ResourceMetadata:
         if scopes_supported:
             self.document["scopes_supported"] = list(scopes_supported)
         self.document.update(more)
-        self.path = _WELL_KNOWN + parts.path.rstrip("/")
-        self.url = f"{parts.scheme}://{parts.netloc}{self.path}"
+        self.path: str = _WELL_KNOWN + parts.path.rstrip("/")
+        self.url: str = f"{parts.scheme}://{parts.netloc}{self.path}"
         self._body = json.dumps(self.document).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,9 +131,9 @@ class Guard:
         if isinstance(required_scopes, str):
             raise ConfigurationError("required_scopes must be a sequence of strings, not one string")
         self.verifier = verifier
-        self.required_scopes = tuple(required_scopes)
+        self.required_scopes: tuple[str, ...] = tuple(required_scopes)
         advertised = dict.fromkeys((*verifier.required_scopes, *self.required_scopes))
-        self.challenger = Challenger(realm, advertised, resource_metadata_url)
+        self.challenger: Challenger = Challenger(realm, advertised, resource_metadata_url)
         self._log = RejectionLog()
 
     async def admit(self, headers: Iterable[tuple[bytes, bytes]], query: bytes) -> AccessToken | Refusal:

@@ -28,13 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except KeysUnavailableError as error:
         return _complain(UNAVAILABLE, error.code, str(error))
     except ConfigurationError as error:
         return _complain(USAGE, error.code, str(error))
     except FastBearerError as error:
         return _complain(REFUSED, error.code, str(error))
+    except FileExistsError as error:
+        return _complain(USAGE, "error", f"{error.filename} exists; --force replaces it")
+    except BrokenPipeError:  # the reader has seen enough; nor must the interpreter write what is left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except (OSError, ValueError, TypeError) as error:
         return _complain(USAGE, "error", str(error))
     except KeyboardInterrupt:
@@ -112,6 +119,7 @@ def _verify(options: argparse.Namespace) -> int:
         leeway=options.leeway,
         token_type=options.token_type,
         ca_file=options.ca_file,
+        allow_http=options.allow_http,
         cache_size=0,
     ) as verifier:
         access = verifier.verify(_token(options.token), now=options.now)
@@ -138,6 +146,7 @@ def _jwks(options: argparse.Namespace) -> int:
         jwks=None if options.file is None else _read(options.file),
         algorithms=[name for name in _ASYMMETRIC],
         ca_file=options.ca_file,
+        allow_http=options.allow_http,
     ) as verifier:
         if options.uri is not None:
             verifier.refresh()
@@ -251,6 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--token-type", choices=("at+jwt", "any"))
     verify.add_argument("--now", type=float, metavar="SECONDS", help="verify as of this moment")
     verify.add_argument("--ca-file", metavar="FILE", help="certificates to trust for --jwks-uri")
+    verify.add_argument("--allow-http", action="store_true", help="http:// for other hosts than loopback")
 
     inspect = command("inspect", _inspect, "Show what stands in a token, without verifying it.")
     inspect.add_argument("token", nargs="?", help="read from stdin when absent or -")
@@ -263,6 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     jwks.add_argument("--algorithm", default="RS256", help="with --key: what it signs with")
     jwks.add_argument("--kid", help="with --key: the key id to write")
     jwks.add_argument("--ca-file", metavar="FILE", help="certificates to trust for --uri")
+    jwks.add_argument("--allow-http", action="store_true", help="http:// for other hosts than loopback")
 
     bench = command("bench", _bench, "Measure verifying and minting on this machine.")
     bench.add_argument("--algorithm", action="append", help="may be repeated")

@@ -16,10 +16,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _fastmcp_host as host
-from ._fastmcp_arguments import NOT_GIVEN, check_algorithms, check_key_source, check_list, for_upstream, is_given
+from ._fastmcp_arguments import (
+    NOT_GIVEN,
+    check_algorithms,
+    check_key_source,
+    check_list,
+    check_names,
+    for_upstream,
+    is_given,
+)
 from ._fastmcp_jwks import JWKSView
 from ._fastmcp_keys import RSAKeyPair
-from ._fastmcp_plan import HOOKS, KEY_SET, POLICY, Plan, short_secret
+from ._fastmcp_plan import HOOKS, KEY_SET, POLICY, Plan, check_options, short_secret
 from ._host import LOGGER, RejectionLog, parse_scopes
 from .errors import ConfigurationError, InsufficientScopeError, InvalidIssuerError, InvalidTokenError, KeysUnavailableError
 
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
     from fastmcp.server.auth import AccessToken
     from fastmcp.server.auth.providers.jwt import JWTVerifier as _Upstream
     from fastmcp.server.dependencies import get_access_token
+
+    from ._records import Rejection
 else:
     AccessToken = host.AccessToken
     get_access_token = host.get_access_token
@@ -45,13 +55,34 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         required_scopes         all of them, or the token is refused
         base_url, ssrf_safe, http_client, jwks_refresh_interval   as in FastMCP
     The others are those of fastbearer.Verifier. Of these only trust_env differs: FastMCP's HTTP client reads the proxy
-    variables of the environment, so it is on.
+    variables of the environment, so it is on (but never with ssrf_safe, which goes to public addresses directly).
     """
 
     issuer: Any
     audience: Any
+    public_key: Any
     algorithm: Any
     required_scopes: Any
+    algorithms: Sequence[str] | None
+    jwks: str | bytes | Mapping[str, Any] | None
+    secret: str | bytes | None
+    leeway: float
+    require_exp: bool
+    required_claims: Sequence[str]
+    token_type: str | None
+    scope_claims: Sequence[str]
+    client_id_claims: Sequence[str]
+    max_token_bytes: int
+    cache_size: int
+    arithmetic: str
+    on_reject: Callable[[Rejection], object] | None
+    ssrf_safe: bool
+    fetch_timeout: float
+    stale_if_error: float
+    max_jwks_bytes: int
+    ca_file: str | None
+    allow_http: bool
+    trust_env: bool
 
     _defers_scopes = False
     _plan: Plan | None = None
@@ -81,15 +112,17 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         client_id_claims: Sequence[str] = ("client_id", "azp", "sub"),
         max_token_bytes: int = 16384,
         cache_size: int = 1024,
+        arithmetic: str = "auto",
         fetch_timeout: float = 10.0,
         stale_if_error: float = 3600.0,
         max_jwks_bytes: int = 65536,
         ca_file: str | None = None,
         allow_http: bool = False,
         trust_env: bool = True,
-        on_reject: Callable[[Any], None] | None = None,
+        on_reject: Callable[[Rejection], object] | None = None,
         **more: Any,
     ) -> None:
+        check_names(more, JWTVerifier.__init__, type(self).__name__)
         self._log = RejectionLog()
         self._planning = threading.Lock()
         check_list("issuer", issuer)
@@ -136,11 +169,13 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         self.leeway, self.require_exp, self.required_claims = leeway, require_exp, required_claims
         self.token_type, self.scope_claims, self.client_id_claims = token_type, scope_claims, client_id_claims
         self.max_token_bytes, self.cache_size, self.on_reject = max_token_bytes, cache_size, on_reject
+        self.arithmetic = arithmetic
         self.ssrf_safe, self._http_client, self._jwks_refresh_interval = ssrf_safe, http_client, jwks_refresh_interval
         self.fetch_timeout, self.stale_if_error, self.max_jwks_bytes = fetch_timeout, stale_if_error, max_jwks_bytes
         self.ca_file, self.allow_http, self.trust_env = ca_file, allow_http, trust_env
         self.logger = LOGGER
         self._ready = True
+        check_options(self)
 
     # --- Verifying ---------------------------------------------------------------------------------------------------
 

@@ -15,19 +15,61 @@ of the SDK can only say yes or no.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict, Union
 
 from ._host import LOGGER, RejectionLog
 from .provider import Verifier
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._records import Rejection
+    from ._refresh import Fetch
+
 try:
     from mcp.server.auth.provider import AccessToken
-except ImportError as error:
-    raise ImportError("fastbearer.mcp needs the MCP SDK: pip install fastbearer[mcp]") from error
+except ImportError as _error:
+    raise ImportError("fastbearer.mcp needs the MCP SDK: pip install fastbearer[mcp]") from _error
 
 __all__ = ["AccessToken", "JWTVerifier"]
+
+
+_Texts = Union[str, Sequence[str]]
+
+
+class _Options(TypedDict, total=False):
+    """The options of fastbearer.Verifier, for editors and type checkers."""
+
+    public_key: str | bytes | None
+    jwks: str | bytes | Mapping[str, Any] | None
+    jwks_uri: str | None
+    secret: bytes | str | None
+    algorithms: _Texts | None
+    issuer: _Texts | None
+    audience: _Texts | None
+    required_scopes: _Texts | None
+    leeway: float
+    require_exp: bool
+    required_claims: _Texts
+    token_type: str | None
+    scope_claims: _Texts
+    client_id_claims: _Texts
+    max_token_bytes: int
+    cache_size: int
+    fetch: Fetch | None
+    fetch_timeout: float
+    refresh_interval: float
+    stale_if_error: float
+    max_jwks_bytes: int
+    ca_file: str | None
+    allow_http: bool
+    ssrf_safe: bool
+    trust_env: bool
+    on_reject: Callable[[Rejection], object] | None
 
 
 class JWTVerifier:
@@ -40,10 +82,10 @@ class JWTVerifier:
 
     logger: logging.Logger = LOGGER
 
-    def __init__(self, *, verifier: Verifier | None = None, **options: Any) -> None:
+    def __init__(self, *, verifier: Verifier | None = None, **options: Unpack[_Options]) -> None:
         if verifier is not None and options:
             raise TypeError("give either verifier or the options of one, not both")
-        self.verifier = Verifier(**options) if verifier is None else verifier
+        self.verifier: Verifier = Verifier(**options) if verifier is None else verifier
         self._grace = math.ceil(self.verifier.leeway)
         self._log = RejectionLog()
 
@@ -68,3 +110,13 @@ class JWTVerifier:
     async def load_access_token(self, token: str) -> AccessToken | None:
         """verify_token under the name that mcp 1.9 calls."""
         return await self.verify_token(token)
+
+
+def _signature() -> inspect.Signature:
+    """What help() shows: verifier, and the options by name."""
+    options = inspect.signature(Verifier).parameters.values()
+    shown = [p for p in options if p.kind == p.KEYWORD_ONLY and not p.name.startswith("_")]
+    return inspect.Signature([*inspect.signature(JWTVerifier).parameters.values()][:1] + shown)
+
+
+JWTVerifier.__signature__ = _signature()  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from . import _native
 from ._native import AccessToken
 from ._records import KeyInfo, Rejection, Unverified
-from .errors import ConfigurationError, FastBearerError, KeysUnavailableError, _KeysNeeded
+from .errors import ConfigurationError, FastBearerError, InvalidKeyError, KeysUnavailableError, _KeysNeeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _ATTEMPTS = 3
 #: Options that say what a token must be like; the others say where the keys come from.
 _POLICY = (
     "algorithms", "issuer", "audience", "required_scopes", "leeway", "require_exp", "required_claims", "token_type",
-    "scope_claims", "client_id_claims", "max_token_bytes", "cache_size", "on_reject",
+    "scope_claims", "client_id_claims", "max_token_bytes", "cache_size", "arithmetic", "on_reject",
 )  # fmt: skip
 
 
@@ -54,6 +54,8 @@ class Verifier:
         client_id_claims: the first that is present is the client id, else "unknown".
         max_token_bytes: longer tokens are refused unread; 1 to 65536.
         cache_size: verified tokens that are remembered; 0 for none.
+        arithmetic: "auto" verifies signatures with precomputed tables where that is faster than OpenSSL; "openssl" with
+            OpenSSL alone.
 
     How a key set is fetched:
         fetch: ``(url, headers) -> (status, headers, body)``, sync or async, in place of libcurl. It must not follow
@@ -95,6 +97,7 @@ class Verifier:
         client_id_claims: str | Sequence[str] = ("client_id", "azp", "sub"),
         max_token_bytes: int = 16384,
         cache_size: int = 1024,
+        arithmetic: str = "auto",
         fetch: Fetch | None = None,
         fetch_timeout: float = 10.0,
         refresh_interval: float = 30.0,
@@ -164,18 +167,19 @@ class Verifier:
     def _fetch_and_verify(self, token: Any, now: float | None, needed: _KeysNeeded) -> AccessToken:
         assert self._source is not None
         for _ in range(_ATTEMPTS):
-            flight = self._source.start(_native.REFRESH_TOKEN, needed.key_request)
+            request = needed.key_request
+            flight = self._source.start(_native.REFRESH_TOKEN, request)
             flight.wait()
             try:
                 return self._check(token, now)
             except _KeysNeeded as error:
                 needed = error
-                if not flight.done.is_set():
+                if not flight.done.is_set() or self._answered(flight, request):
                     break
             except FastBearerError as error:
                 self._rejected(error)
                 raise error from None
-        raise self._no_keys()
+        raise self._undecided(needed, self._answered(flight, request))
 
     async def verify_async(
         self, token: str | bytes | bytearray | memoryview, *, now: float | None = None
@@ -197,22 +201,35 @@ class Verifier:
     async def _fetch_and_verify_async(self, token: Any, now: float | None, needed: _KeysNeeded) -> AccessToken:
         assert self._source is not None
         for _ in range(_ATTEMPTS):
-            flight = self._source.start(_native.REFRESH_TOKEN, needed.key_request, _running_loop())
+            request = needed.key_request
+            flight = self._source.start(_native.REFRESH_TOKEN, request, _running_loop())
             await flight.wait_async()
             try:
                 return self._check(token, now)
             except _KeysNeeded as error:
                 needed = error
-                if not flight.done.is_set():
+                if not flight.done.is_set() or self._answered(flight, request):
                     break
             except FastBearerError as error:
                 self._rejected(error)
                 raise error from None
-        raise self._no_keys()
+        raise self._undecided(needed, self._answered(flight, request))
 
-    def _no_keys(self) -> KeysUnavailableError:
-        error = KeysUnavailableError("the key set could not be fetched in time")
-        error.retry_after = 1.0
+    def _answered(self, flight: Any, request: int) -> bool:
+        """Whether the set was fetched for this very key id. With a refresh_interval shorter than a fetch the core would
+        ask again and again.
+        """
+        fetched = flight.done.is_set() and flight.error is None and flight.request == request
+        return fetched and bool(self._native.stats()["keys_held"])
+
+    def _undecided(self, needed: _KeysNeeded, answered: bool) -> FastBearerError:
+        error: FastBearerError
+        if answered:
+            error = InvalidKeyError("no key fits the token")
+            error.kid = needed.kid
+        else:
+            error = KeysUnavailableError("the key set could not be fetched in time")
+            error.retry_after = 1.0
         self._rejected(error)
         return error
 
@@ -266,7 +283,9 @@ class Verifier:
     def stats(self) -> dict[str, Any]:
         """Counters since the verifier was made: ``verified``, ``rejected`` and its ``reasons`` (by code), the token
         cache (``cache_hits`` ...), ``fetches`` and ``fetch_failures``, whether ``keys_held`` and ``keys_fresh``,
-        ``last_error`` of the last fetch, ``generation`` (key sets held so far), memory of precomputed tables.
+        ``last_error`` of the last fetch, ``generation`` (key sets held so far), ``table_bytes`` (precomputed tables).
+        Of the whole process: ``arithmetic_checks`` (verifications that were done both ways) and
+        ``arithmetic_disagreements``.
         """
         return self._native.stats()
 

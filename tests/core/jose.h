@@ -109,13 +109,13 @@ static fb_status jose_verify(const struct jose_keys *keys, fb_slice token)
         status = fb__keyset_select(keys->set, header.kid, header.alg, &key);
     }
     if (status == FB_OK) {
-        status = fb__signature_verify(key, header.alg, parts.signing_input, parts.signature);
+        status = fb__signature_verify(key, header.alg, parts.signing_input, parts.signature, false);
     }
     return status;
 }
 
 /* The same from the JWK; FB_CONFIGURATION_INVALID when the library does not take the key. */
-static fb_status jose_verify_jwk(const json_t *jwk, fb_slice token)
+static inline fb_status jose_verify_jwk(const json_t *jwk, fb_slice token)
 {
     struct jose_keys keys;
     fb_status status = FB_CONFIGURATION_INVALID;

@@ -66,6 +66,8 @@ static void *jansson_malloc(size_t size)
     return openssl_too && fails() ? NULL : malloc(size);
 }
 
+enum { ENOUGH = 24 }; /* more tokens than any key's table waits for */
+
 static fb_keypair *rsa, *ec;
 static fb_string *document, *rsa_token, *ec_token;
 static fb_verifier *shared;
@@ -190,12 +192,163 @@ static fb_status behind_a_url(fb_error *error)
     return status;
 }
 
+/* More members than are compared one by one, and texts that must be unescaped or made: each costs an allocation. */
+static const char *wide_object(const char *first, int members)
+{
+    static char text[8192];
+    int size = snprintf(text, sizeof(text), "{%s", first);
+    for (int i = 0; i < members; i++) {
+        size += snprintf(text + size, sizeof(text) - (size_t)size, ",\"member %d\":%d", i, i);
+    }
+    snprintf(text + size, sizeof(text) - (size_t)size, "}");
+    return text;
+}
+
+static fb_status sign_and_verify(const char *header, const char *payload, const fb_list *audiences, fb_error *error)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    fb_keypair *pair = NULL;
+    fb_string *token = NULL;
+    fb_unverified *unverified = NULL;
+    options.mem = &mem;
+    options.secret = fb_text("0123456789abcdef0123456789abcdef");
+    options.client_id_default = fb_text("nobody in particular");
+    options.audiences = audiences == NULL ? options.audiences : *audiences;
+    fb_status status = fb_keypair_load(&pair, fb_text("HS256"), options.secret, &mem, error);
+    if (status == FB_OK) {
+        status = fb_keypair_sign(pair, fb_text(header), fb_text(payload), &token, error);
+    }
+    if (status == FB_OK) {
+        const fb_slice text = fb_string_text(token);
+        status = fb_decode_unverified(text.data, text.size, &mem, &unverified, error);
+        fb_unverified_free(unverified);
+    }
+    if (status == FB_OK) {
+        status = use_verifier(&options, token, error);
+    }
+    fb_string_free(token);
+    fb_keypair_free(pair);
+    return status;
+}
+
+static fb_status wide_payload(fb_error *error)
+{
+    return sign_and_verify("{\"alg\":\"HS256\"}", wide_object("\"exp\":1800000001", 300), NULL, error);
+}
+
+static fb_status wide_header(fb_error *error)
+{
+    return sign_and_verify(wide_object("\"alg\":\"HS256\",\"kid\":\"\\u006b\"", 250), "{\"exp\":1800000001.5}", NULL,
+                           error);
+}
+
+static fb_status escaped_texts(fb_error *error)
+{
+    static const fb_slice audience = {"https://a", 9};
+    const fb_list audiences = {&audience, 1};
+    fb_status status = sign_and_verify(
+        "{\"alg\":\"HS256\"}", "{\"exp\":1800000001,\"aud\":[\"b\",\"\\u0068ttps:\\/\\/a\"]}", &audiences, error);
+    if (status == FB_OK) {
+        status = sign_and_verify("{\"alg\":\"HS256\"}", "{\"exp\":1800000001,\"aud\":\"https:\\/\\/a\"}", NULL, error);
+    }
+    if (status == FB_OK) {
+        status = sign_and_verify(
+            "{\"alg\":\"HS256\"}",
+            "{\"exp\":1800000001,\"scope\":[\"\\u0031\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]}", NULL,
+            error);
+    }
+    return status;
+}
+
+static fb_status wide_key_set(fb_error *error)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    const fb_slice keys = fb_string_text(document);
+    char text[16384];
+    options.mem = &mem;
+    const char *wide = wide_object("\"first\":1", 300);
+    snprintf(text, sizeof(text), "%.*s,%s", (int)keys.size - 1, keys.data, wide + 1);
+    options.jwks = fb_text(text);
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    return use_verifier(&options, ec_token, error);
+}
+
+static fb_status generating(fb_error *error)
+{
+    static const char *const algorithms[] = {"HS256", "ES256", "EdDSA"};
+    fb_status status = FB_OK;
+    for (size_t i = 0; status == FB_OK && i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+        fb_keypair *pair = NULL;
+        status = fb_keypair_generate(&pair, fb_text(algorithms[i]), 0, &mem, error);
+        CHECK((pair != NULL) == (status == FB_OK));
+        fb_keypair_free(pair);
+    }
+    return status;
+}
+
+/* Two verifiers with one key set, and keys that change under them. */
+static fb_status sharing_keys(fb_error *error)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *first = NULL, *second = NULL;
+    fb_fetch fetch;
+    fb_fetched fetched = FB_FETCHED_INIT;
+    options.mem = &mem;
+    options.jwks_uri = fb_text("https://issuer.example/jwks");
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    fb_status status = fb_verifier_new(&first, &options, error);
+    if (status == FB_OK) {
+        options.jwks_uri = (fb_slice){NULL, 0};
+        options.keys_of = first;
+        options.required_scopes = FB_LIST(fb_text("a"), fb_text("j"));
+        status = fb_verifier_new(&second, &options, error);
+    }
+    for (int i = 0; status == FB_OK && i < 2; i++) {
+        status = fb_verifier_refresh_begin(second, i + 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, error);
+        fetched.http_status = 200;
+        fetched.body = fb_string_text(document);
+        fetched.etag = fb_text(i == 0 ? "\"one\"" : "\"two\"");
+        if (status == FB_OK) {
+            status = fb_verifier_refresh_complete(second, fetch.ticket, i + 1.0, &fetched, error);
+        }
+    }
+    fb_verifier_free(first);
+    if (status == FB_OK) {
+        const fb_slice text = fb_string_text(ec_token);
+        fb_result *result = NULL;
+        status = fb_verify(second, text.data, text.size, (fb_clock){NOW, 2.0}, &result, error);
+        fb_result_free(result);
+    }
+    fb_verifier_free(second);
+    return status;
+}
+
 static fb_status looking(fb_error *error)
 {
     fb_unverified *unverified = NULL;
     fb_slice text = fb_string_text(rsa_token);
     fb_status status = fb_decode_unverified(text.data, text.size, &mem, &unverified, error);
     fb_unverified_free(unverified);
+    return status;
+}
+
+/* Tokens enough for a table: what it needs and does not get makes no difference to any of them. */
+static fb_status with_a_table(fb_error *error)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    const fb_slice text = fb_string_text(ec_token);
+    options.mem = &mem;
+    options.public_key = fb_keypair_public_pem(ec);
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    options.cache_size = 0;
+    fb_status status = fb_verifier_new(&verifier, &options, error);
+    for (int i = 0; status == FB_OK && i < ENOUGH; i++) {
+        fb_result *result = NULL;
+        status = fb_verify(verifier, text.data, text.size, (fb_clock){NOW, 1.0}, &result, error);
+        fb_result_free(result);
+    }
+    fb_verifier_free(verifier);
     return status;
 }
 
@@ -263,10 +416,15 @@ static void prepare(void)
     verifying.public_key = fb_keypair_public_pem(rsa);
     verifying.cache_size = 0;
     CHECK(fb_verifier_new(&shared, &verifying, NULL) == FB_OK);
+    for (int i = 0; i < ENOUGH; i++) {
+        CHECK(with_a_shared_verifier(NULL) == FB_OK); /* it has its table now, and allocates for results alone */
+    }
 }
 
-int main(void)
+/* With an argument only this library's own allocations fail: for valgrind, which is slow. */
+int main(int argc, char **argv)
 {
+    (void)argv;
     CHECK(CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1);
     json_set_alloc_funcs(jansson_malloc, free);
     prepare();
@@ -278,12 +436,21 @@ int main(void)
                      {"secret", with_secret},
                      {"minting", minting},
                      {"key set behind a URL", behind_a_url},
+                     {"wide payload", wide_payload},
+                     {"wide header", wide_header},
+                     {"escaped texts", escaped_texts},
+                     {"wide key set", wide_key_set},
+                     {"generating", generating},
+                     {"sharing keys", sharing_keys},
                      {"looking", looking},
+                     {"table", with_a_table},
                      {"shared verifier", with_a_shared_verifier}};
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
         test_count++;
         fail_each(scenarios[i].name, scenarios[i].run, false);
-        fail_each(scenarios[i].name, scenarios[i].run, true);
+        if (argc == 1) {
+            fail_each(scenarios[i].name, scenarios[i].run, true);
+        }
     }
     fb_verifier_free(shared);
     CHECK(balance == 0);

@@ -233,6 +233,78 @@ TEST(proxies_only_with_trust_env)
     unsetenv("http_proxy");
 }
 
+static void ssrf_safe_ipv6(fb_options *options)
+{
+    options->jwks_uri = fb_text("https://[::1]:9/jwks");
+    options->ssrf_safe = true;
+}
+
+TEST(ssrf_safe_looks_at_ipv6_too)
+{
+    fb_verifier *verifier = verifier_for(&secure, ssrf_safe_ipv6);
+    fb_error error;
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(strstr(error.text, "not public") != NULL);
+    fb_verifier_free(verifier);
+}
+
+/* RFC 9110 section 5.3: max-age=300 in one field, something else in the next. */
+TEST(repeated_fields_are_one_list)
+{
+    fb_verifier *verifier = verifier_for(&plain, NULL);
+    fb_error error;
+    fb_stats stats;
+    idp_fault(&plain, "repeated_field");
+    const double start = now();
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    fb_verifier_stats(verifier, start + 299.0, &stats);
+    CHECK(stats.keys_fresh);
+    fb_verifier_stats(verifier, start + 301.0 + slack, &stats);
+    CHECK(!stats.keys_fresh && stats.keys_held);
+    idp_fault(&plain, NULL);
+    fb_verifier_free(verifier);
+}
+
+static long countdown = -1; /* allocations until one fails; below 0: none does */
+
+static void *allocate(void *context, size_t size)
+{
+    (void)context;
+    return countdown >= 0 && countdown-- == 0 ? NULL : malloc(size);
+}
+
+static void release(void *context, void *memory)
+{
+    (void)context;
+    free(memory);
+}
+
+static const fb_mem failing = {allocate, release, NULL};
+
+static void failing_memory(fb_options *options)
+{
+    options->mem = &failing;
+}
+
+TEST(every_allocation_of_a_fetch_may_fail)
+{
+    bool reached = true;
+    for (long n = 0; reached; n++) {
+        fb_verifier *verifier = verifier_for(&plain, failing_memory);
+        fb_error error;
+        countdown = n;
+        const fb_status status = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
+        reached = countdown < 0;
+        countdown = -1;
+        /* A fetch for which there was no memory is a failed fetch; what could not be remembered is no failure. */
+        CHECK(status == FB_OK || status == FB_OUT_OF_MEMORY || (status == FB_KEYS_UNAVAILABLE && reached));
+        CHECK(status != FB_KEYS_UNAVAILABLE || strstr(error.text, "out of memory") != NULL);
+        CHECK(reached || (status == FB_OK && n > 5));
+        CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+        fb_verifier_free(verifier);
+    }
+}
+
 struct crowd {
     const fb_verifier *verifier;
     const char *token;
@@ -266,6 +338,31 @@ TEST(sixty_four_threads_at_a_cold_start_are_one_request)
     }
     CHECK(atomic_load(&crowd.accepted) == THREADS && atomic_load(&crowd.others) == 0);
     CHECK(idp_number(&plain, "requests") == 1);
+    idp_fault(&plain, NULL);
+    fb_verifier_free((fb_verifier *)(uintptr_t)crowd.verifier);
+    free(token);
+}
+
+/* Who waits for another's fetch shares its failure, and who comes later is told when to come again. */
+TEST(threads_that_wait_share_a_failure)
+{
+    enum { THREADS = 16 };
+    pthread_t threads[THREADS];
+    char *token = mint(&plain, "");
+    struct crowd crowd = {.verifier = verifier_for(&plain, NULL), .token = token};
+    fb_error error;
+    idp_fault(&plain, "hang");
+    idp_ask(&plain, "/forget");
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_create(&threads[i], NULL, check_once, &crowd) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+    CHECK(atomic_load(&crowd.others) == THREADS);
+    CHECK(idp_number(&plain, "requests") <= 2); /* on a busy machine a thread may start after the first back-off */
+    CHECK(fb_verifier_refresh(crowd.verifier, FB_REFRESH_AHEAD, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(strstr(error.text, "timed out") != NULL && error.retry_after > 0.0 && error.retry_after <= 4.0);
     idp_fault(&plain, NULL);
     fb_verifier_free((fb_verifier *)(uintptr_t)crowd.verifier);
     free(token);
@@ -332,8 +429,12 @@ int main(void)
     RUN(what_is_sent);
     RUN(a_redirect_is_not_followed);
     RUN(ssrf_safe_opens_no_connection_to_loopback);
+    RUN(ssrf_safe_looks_at_ipv6_too);
+    RUN(repeated_fields_are_one_list);
+    RUN(every_allocation_of_a_fetch_may_fail);
     RUN(proxies_only_with_trust_env);
     RUN(sixty_four_threads_at_a_cold_start_are_one_request);
+    RUN(threads_that_wait_share_a_failure);
     RUN(ten_thousand_random_kids_are_one_request_and_known_keys_do_not_wait);
     RUN(the_first_token_of_a_new_key_brings_it_and_the_old_one_is_refused);
     idp_stop(&plain);

@@ -13,7 +13,7 @@ static void expect(const char *text, bool allowed)
         return;
     }
     found = v6 ? fb__address_public_ipv6(bytes) : fb__address_public_ipv4(bytes);
-    CHECK(found == allowed);
+    CHECK(found == allowed && fb_address_is_public(fb_text(text)) == allowed);
     if (found != allowed) {
         FAIL("%s is %s", text, found ? "allowed" : "refused");
     }
@@ -97,9 +97,34 @@ TEST(ipv6)
     }
 }
 
+TEST(text_that_is_no_address)
+{
+    static const char *const texts[] = {
+        "",
+        "localhost",
+        "8.8.8",
+        "8.8.8.8.",
+        "08.8.8.8",
+        " 8.8.8.8",
+        "8.8.8.8/32",
+        "0x8080808",
+        "[::1]",
+        "2606::1%eth0",
+        "2606:4700:4700:0000:0000:0000:0000:0000:1111",
+        "::ffff:008.008.008.008::::::::::::::::::::::::::::::::",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        CHECK(!fb_address_is_public(fb_text(texts[i])));
+    }
+    CHECK(fb_address_is_public(fb_text("8.8.8.8")));
+    CHECK(!fb_address_is_public((fb_slice){"8.8.8.8\0", 8}));
+    CHECK(!fb_address_is_public((fb_slice){NULL, 0}));
+}
+
 int main(void)
 {
     RUN(ipv4);
     RUN(ipv6);
+    RUN(text_that_is_no_address);
     return TEST_RESULT();
 }

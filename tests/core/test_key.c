@@ -222,6 +222,27 @@ TEST(der_is_exact)
     OPENSSL_free(der);
 }
 
+/* OpenSSL reads longer spellings of a length too (X.690 section 8.1.3); one key must have one. */
+TEST(ber_is_refused)
+{
+    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    unsigned char *der = NULL, ber[256] = {0x30, 0x81};
+    const int size = i2d_PUBKEY(pkey, &der);
+    CHECK(size == 91 && der[1] == size - 2); /* the length of the whole is one octet */
+    memcpy(ber + 2, der + 1, (size_t)size - 1);
+    char *exact = block("PUBLIC KEY", der, size), *longer = block("PUBLIC KEY", ber, size + 1);
+    ber[1] = 0x80; /* indefinite, up to two zeros */
+    memcpy(ber + 2, der + 2, (size_t)size - 2);
+    memset(ber + size, 0, 2);
+    char *indefinite = block("PUBLIC KEY", ber, size + 2);
+    CHECK(accepted(exact) && refused(longer, "holds no key") && refused(indefinite, "holds no key"));
+    free(exact);
+    free(longer);
+    free(indefinite);
+    OPENSSL_free(der);
+    EVP_PKEY_free(pkey);
+}
+
 static EVP_PKEY *rsa_with(unsigned modulus_bits, unsigned long exponent)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
@@ -275,27 +296,37 @@ TEST(keys_that_sign_no_tokens)
     EVP_PKEY_free(spelled_out);
 }
 
-TEST(a_pss_key_verifies_pss_only)
+/* The algorithms of a new id-RSASSA-PSS key that is bound to these parameters; no hash: to none. */
+static uint32_t algs_of_pss_key(const char *hash, const char *mask_hash, int salt)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
     EVP_PKEY *pkey = NULL;
-    uint32_t algs;
-    CHECK(EVP_PKEY_keygen_init(context) == 1 && EVP_PKEY_CTX_set_rsa_keygen_bits(context, 2048) == 1 &&
-          EVP_PKEY_generate(context, &pkey) == 1);
+    uint32_t algs = 0;
+    CHECK(EVP_PKEY_keygen_init(context) == 1 && EVP_PKEY_CTX_set_rsa_keygen_bits(context, 2048) == 1);
+    if (hash != NULL) {
+        CHECK(EVP_PKEY_CTX_set_rsa_pss_keygen_md_name(context, hash, NULL) == 1 &&
+              EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md_name(context, mask_hash) == 1 &&
+              EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(context, salt) == 1);
+    }
+    CHECK(EVP_PKEY_generate(context, &pkey) == 1);
     char *pem = public_pem(pkey);
-    CHECK(import_text(fb_text(pem), &algs) == FB_OK && algs == bits("PS256 PS384 PS512"));
-    free(pem);
-    EVP_PKEY_free(pkey);
-    pkey = NULL;
-    CHECK(EVP_PKEY_keygen_init(context) == 1 && EVP_PKEY_CTX_set_rsa_keygen_bits(context, 2048) == 1 &&
-          EVP_PKEY_CTX_set_rsa_pss_keygen_md(context, EVP_sha384()) == 1 &&
-          EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md(context, EVP_sha384()) == 1 &&
-          EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(context, 48) == 1 && EVP_PKEY_generate(context, &pkey) == 1);
-    pem = public_pem(pkey);
-    CHECK(import_text(fb_text(pem), &algs) == FB_OK && algs == bits("PS384"));
+    const fb_status status = import_text(fb_text(pem), &algs);
+    CHECK(status == (algs == 0 ? FB_CONFIGURATION_INVALID : FB_OK));
     free(pem);
     EVP_PKEY_free(pkey);
     EVP_PKEY_CTX_free(context);
+    return algs;
+}
+
+TEST(a_pss_key_verifies_pss_only)
+{
+    CHECK(algs_of_pss_key(NULL, NULL, 0) == bits("PS256 PS384 PS512"));
+    CHECK(algs_of_pss_key("SHA384", "SHA384", 48) == bits("PS384"));
+    CHECK(algs_of_pss_key("SHA256", "SHA256", 20) == bits("PS256")); /* the length is a minimum */
+    CHECK(algs_of_pss_key("SHA256", "SHA256", 33) == 0);
+    CHECK(algs_of_pss_key("SHA256", "SHA512", 32) == 0);
+    CHECK(algs_of_pss_key("SHA1", "SHA1", 20) == 0); /* the parameters' default, which a key does not spell out */
+    CHECK(algs_of_pss_key("SHA512-256", "SHA512-256", 32) == 0);
 }
 
 static fb_status import_secret(fb_slice secret, const char *algs, bool allow_short)
@@ -348,6 +379,7 @@ int main(void)
     RUN(forms_of_a_public_key);
     RUN(what_is_refused_is_named);
     RUN(der_is_exact);
+    RUN(ber_is_refused);
     RUN(numbers_of_rsa_keys);
     RUN(keys_that_sign_no_tokens);
     RUN(a_pss_key_verifies_pss_only);

@@ -11,8 +11,8 @@ enum { TOKENS = 64 };
 struct model {
     bool held;
     uint64_t generation;
-    fb_result *result;
     double dead_at;
+    fb_result *result;
 };
 
 static void token_of(size_t index, char *out, size_t *size)
@@ -23,9 +23,20 @@ static void token_of(size_t index, char *out, size_t *size)
     out[0] = (char)('0' + index);
 }
 
+static void put(fb__cache *cache, fb__cache_key key, fb_slice token, uint64_t generation, double dead_at, double now,
+                struct model *model)
+{
+    fb_result *result = NULL;
+    REQUIRE(fb__result_new(&result, &fb__mem_default, fb_text("eyJhIjoxfQ")) == FB_OK);
+    fb__cache_put(cache, key, token.data, token.size, generation, result, dead_at, now);
+    if (dead_at > now) { /* what is dead already is not put, and what was there stays */
+        *model = (struct model){true, generation, dead_at, result};
+    }
+    fb_result_free(result);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char payload[] = "eyJhIjoxfQ";
     struct model model[TOKENS] = {{0}};
     const size_t entries = 1 + fuzz_byte(&data, &size) % 32, bytes = 512 + 64 * fuzz_byte(&data, &size);
     uint64_t generation = 1;
@@ -44,10 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         switch (operation % 5) {
         case 0:
         case 1:
-            REQUIRE(fb__result_new(&result, &fb__mem_default, fb_text(payload)) == FB_OK);
-            *expected = (struct model){true, generation, result, argument >= 128 ? (double)INFINITY : now + argument};
-            fb__cache_put(cache, key, token, length, generation, result, expected->dead_at, now);
-            fb_result_free(result);
+            put(cache, key, (fb_slice){token, length}, generation, argument >= 128 ? (double)INFINITY : now + argument,
+                now, expected);
             break;
         case 2:
             result = fb__cache_get(cache, key, token, length, generation, now);

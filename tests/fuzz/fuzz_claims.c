@@ -57,13 +57,10 @@ static void check_audience(const json_t *aud)
 
 static void check_accepted(unsigned policy, fb_slice payload)
 {
-    json_error_t error;
-    json_t *claims = json_loadb(payload.data, payload.size, JSON_REJECT_DUPLICATES, &error);
-    if (claims == NULL &&
-        (strstr(error.text, "too big integer") != NULL || strstr(error.text, "real number") != NULL)) {
+    json_t *claims = fuzz_read_again(payload);
+    if (claims == NULL) {
         return;
     }
-    REQUIRE(json_is_object(claims));
     const double leeway = (policy & LEEWAY) != 0 ? 60.0 : 0.0;
     check_number(claims, "exp", (policy & LOOSE) == 0, nextafter(FUZZ_NOW - leeway, INFINITY), 0x1p63);
     check_number(claims, "nbf", false, -0x1p63, FUZZ_NOW + leeway);

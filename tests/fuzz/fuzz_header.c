@@ -9,14 +9,10 @@ static bool has(const json_t *header, const char *name)
 /* What an accepted header cannot have said. */
 static void check_accepted(fb_slice text)
 {
-    json_error_t error;
-    json_t *header = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, &error);
-    /* Where jansson has no room for a number, it has nothing to say. */
-    if (header == NULL &&
-        (strstr(error.text, "too big integer") != NULL || strstr(error.text, "real number") != NULL)) {
+    json_t *header = fuzz_read_again(text);
+    if (header == NULL) {
         return;
     }
-    REQUIRE(json_is_object(header));
     const char *alg = json_string_value(json_object_get(header, "alg"));
     REQUIRE(alg != NULL && strcmp(alg, "HS256") == 0);
     REQUIRE(!has(header, "crit") && !has(header, "b64") && !has(header, "zip") && !has(header, "enc"));

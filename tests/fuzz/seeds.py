@@ -71,13 +71,38 @@ def others() -> Iterator[tuple[str, bytes]]:
             yield "pem", letter + pem
     for number in range(32):
         yield "cache", hashlib.shake_256(bytes([number])).digest(64 + 8 * number)
+    yield from of_p256()
+
+
+def of_p256() -> Iterator[tuple[str, bytes]]:
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    numbers = [1, 2, 127, 128, 129, 256, 2**128, 2**255, (order - 1) // 2, (order + 1) // 2, order - 2, order - 1]
+    for choice in range(12):
+        for first in numbers:
+            for second in (1, 128, first, order - first, order - 1):
+                pair = first.to_bytes(32, "big") + second.to_bytes(32, "big")
+                yield "fast_p256", bytes([choice]) + pair
+                yield "fast_p256", bytes([choice]) + pair + bytes(64) + bytes([first % 256]) * 40
+
+
+def of_fast_rsa() -> Iterator[tuple[str, bytes]]:
+    """Signatures, blocks, and good blocks with a change; see fuzz_fast_rsa.c."""
+    for key in range(3):
+        for alg in range(6):
+            for rest in (b"", b"\x01", b"\x00\x01" + b"\xff" * 600, b"\x7f" * 600, b"\xff" * 600):
+                yield "fast_rsa", bytes([key, alg]) + b"message\n" + rest
+                yield "fast_rsa", bytes([key, alg + 8]) + b"message\n" + rest
+            for fault in range(10):
+                yield "fast_rsa", bytes([key, alg + 16 + 24 * fault]) + b"message\n"
+            for change in (b"\x00\x00\x80", b"\x00\x01\x01", b"\x00\xff\x01", b"\x01\xff\xbc"):
+                yield "fast_rsa", bytes([key, alg + 16]) + b"message\n" + change
 
 
 def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     shutil.rmtree(folder, ignore_errors=True)
     count = 0
-    found = list(others())
+    found = [*others(), *of_fast_rsa()]
     for path in sorted(VECTORS.glob("*/*.json")):
         for case in json.loads(path.read_text()):
             found.extend(of_case(case))

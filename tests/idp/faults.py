@@ -104,6 +104,7 @@ FAULTS: dict[str, Behaviour] = {
     "duplicate_keys": Behaviour(body=b'{"keys":[],"keys":[]}'),
     "broken_keys": Behaviour(broken_keys=True),
     "text_type": Behaviour(content_type="text/plain"),
+    "repeated_field": Behaviour(headers=(("Cache-Control", "no-transform"),)),
     "skewed_date": Behaviour(date_skew=-86400.0 * 365),
     "http09": Behaviour(raw=b'{"keys":[]}'),
     "not_http": Behaviour(raw=b"SSH-2.0-OpenSSH_9.2\r\n"),

@@ -17,7 +17,7 @@ from typing import Any
 from .certificates import Certificates
 from .faults import FAULTS, Behaviour
 from .keys import SigningKey, claims_of
-from .wire import Answer, Request, read_request
+from .wire import Answer, Request, encode, read_request
 
 _BROKEN_KEYS: tuple[Any, ...] = (
     17,
@@ -138,6 +138,7 @@ class IdentityProvider:
         if self._certificates is not None:
             self._certificates.context(new.certificate, new.tls_version)
         self.behaviour = new
+        encode(new, self._document())  # now: a bomb takes longer to make than a client waits
         self._interrupt(drop=drop)
 
     def misbehave(self, name: str) -> None:
@@ -185,6 +186,9 @@ class IdentityProvider:
             half = len(_BROKEN_KEYS) // 2
             keys = [*_BROKEN_KEYS[:half], *keys, *_BROKEN_KEYS[half:]]
         return {"keys": keys}
+
+    def _document(self) -> bytes:
+        return json.dumps(self.jwks()).encode()
 
     # ---- connections
 
@@ -236,7 +240,7 @@ class IdentityProvider:
                 behaviour = Behaviour()
             elif request.path.partition("?")[0] != self.path:
                 behaviour = FAULTS["not_found"]
-            return Answer(behaviour, request, json.dumps(self.jwks()).encode(), changed).send(connection)
+            return Answer(behaviour, request, self._document(), changed).send(connection)
         finally:
             with self._lock:
                 self._answering -= 1

@@ -58,6 +58,13 @@ def _encoded(document: bytes, padding: int, coding: str) -> bytes:
     return b"".join(parts)
 
 
+def encode(behaviour: Behaviour, document: bytes) -> bytes:
+    """The body as the behaviour has it: coded, or padded."""
+    body = document if behaviour.body is None else behaviour.body
+    coding = behaviour.encoding or behaviour.transfer_encoding
+    return _encoded(body, behaviour.padding, coding) if coding else body + b" " * behaviour.padding
+
+
 class Answer:
     """What a behaviour makes of one request. ``send`` says whether the connection may be used again."""
 
@@ -66,16 +73,13 @@ class Answer:
         self.request = request
         self.changed = changed
         self.not_modified = False
-        coding = behaviour.encoding or behaviour.transfer_encoding
-        self.body = document if behaviour.body is None else behaviour.body
-        self.etag = f'"{hashlib.sha256(self.body).hexdigest()[:16]}"'
+        self.body = b""
+        plain = document if behaviour.body is None else behaviour.body
+        self.etag = f'"{hashlib.sha256(plain).hexdigest()[:16]}"'
         if behaviour.always_304 or (behaviour.etag and request.headers.get("if-none-match") == self.etag):
             self.not_modified = True
-            self.body = b""
-        elif coding:
-            self.body = _encoded(self.body, behaviour.padding, coding)
         else:
-            self.body += b" " * behaviour.padding
+            self.body = encode(behaviour, document)
 
     def _chunked(self) -> bool:
         return self.behaviour.chunked or self.behaviour.endless or bool(self.behaviour.transfer_encoding)

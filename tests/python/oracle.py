@@ -479,7 +479,7 @@ def check_claims(policy: Policy, claims: dict[str, Any], now: Fraction) -> list[
                 break
     need(all(name in claims for name in policy.claims), "claim_missing")
     present = [claims[name] for name in policy.scope_claims if name in claims]
-    scopes = strings(present[0], "scope_invalid", lambda text: [s for s in text.split(" ") if s]) if present else []
+    scopes = [s for s in strings(present[0], "scope_invalid", lambda text: text.split(" ")) if s] if present else []
     need(set(policy.scopes) <= set(scopes), "insufficient_scope")
     return scopes
 

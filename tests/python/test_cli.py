@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from helpers import run_python
 
+import fastbearer
 from fastbearer.cli import main
 from fastbearer.testing import JWKSServer
 
@@ -33,6 +36,7 @@ def test_keygen(tmp_path: Path, capsys: Out) -> None:
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     before = private.read_bytes()
     assert main(["keygen", "--algorithm", "EdDSA", "--out", prefix]) == 2  # nothing is overwritten unasked
+    assert "--force" in capsys.readouterr().err
     assert private.read_bytes() == before
     private.chmod(0o644)
     assert main(["keygen", "--algorithm", "EdDSA", "--out", prefix, "--force"]) == 0
@@ -101,6 +105,28 @@ def test_help_and_version(capsys: Out) -> None:
     with pytest.raises(SystemExit) as caught:
         main([])
     assert caught.value.code == 2
+
+
+def test_plain_http_is_asked_for(capsys: Out) -> None:
+    """192.0.2.1 is nobody's address (RFC 5737), so the fetch fails; but it is tried."""
+    uri = "http://192.0.2.1/jwks"
+    for command in (["jwks", "--uri", uri], ["verify", "--jwks-uri", uri, "a.b.c"]):
+        assert main(command) == 2
+        assert "allow_http" in capsys.readouterr().err
+    assert main(["verify", "--jwks-uri", uri, "--allow-http", "nonsense"]) == 1
+
+
+def test_a_reader_that_has_seen_enough(key: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", "from fastbearer.cli import main; raise SystemExit(main())"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(fastbearer.__file__).parent.parent)}
+    done = subprocess.run(
+        [*command, "jwks", "--key", str(key), "--algorithm", "ES256"],
+        stdout=write, stderr=subprocess.PIPE, env=environment, text=True,
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_bench(capsys: Out) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import documented
 import pytest
 from helpers import run_python
 
 import fastbearer
-import fastbearer.errors
-import fastbearer.keys
-import fastbearer.provider
+import fastbearer.asgi
+import fastbearer.testing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,17 +25,17 @@ def test_version_is_the_headers() -> None:
     assert f'#define FB_VERSION "{fastbearer.__version__}"' in header
 
 
-def test_every_public_name_is_documented() -> None:
-    for module in (fastbearer, fastbearer.errors, fastbearer.keys, fastbearer.provider):
-        assert module.__doc__
-        for name in module.__all__:
-            thing = getattr(module, name)
-            if not inspect.isclass(thing) and not callable(thing):
-                continue
-            assert thing.__doc__, name
-            for member, value in vars(thing).items() if inspect.isclass(thing) else ():
-                if not member.startswith("_") and (callable(value) or isinstance(value, property)):
-                    assert inspect.getdoc(getattr(thing, member)), f"{name}.{member}"
+@pytest.mark.parametrize("name", ["", ".errors", ".keys", ".provider", ".asgi", ".testing", ".cli"])
+def test_help_shows_every_public_name_well(name: str) -> None:
+    assert list(documented.shortcomings(importlib.import_module("fastbearer" + name))) == []
+
+
+def test_help_speaks_of_every_parameter() -> None:
+    assert documented.undescribed(fastbearer.Verifier, fastbearer.Verifier.__doc__) == []
+    assert documented.undescribed(fastbearer.KeyPair, fastbearer.KeyPair.__doc__) == []
+    assert documented.undescribed(fastbearer.KeyPair.create_token, fastbearer.KeyPair.create_token.__doc__) == []
+    for thing in (fastbearer.asgi.BearerAuthMiddleware, fastbearer.testing.JWKSServer):
+        assert documented.undescribed(thing, thing.__doc__) in ([], ["app"])
 
 
 def test_signatures_are_visible() -> None:

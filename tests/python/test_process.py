@@ -6,6 +6,7 @@ import os
 import ssl
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable
@@ -155,7 +156,7 @@ def test_interpreter_ends_in_the_middle_of_a_fetch(jwks_server: JWKSServer, end:
 import asyncio, sys, threading, time
 from fastbearer import Verifier
 url, token, end = sys.argv[1:]
-verifier = Verifier(jwks_uri=url)
+verifier = Verifier(jwks_uri=url, fetch_timeout=600)
 if end == "daemon":
     threading.Thread(target=verifier.verify, args=(token,), daemon=True).start()
     time.sleep(0.3)
@@ -173,29 +174,26 @@ else:
 """
     jwks_server.hang()
     for _ in range(3):
-        start = time.monotonic()
-        done = run_python(code, jwks_server.jwks_uri, jwks_server.mint(), end)
+        done = run_python(code, jwks_server.jwks_uri, jwks_server.mint(), end)  # is given a tenth of the fetch's time
         assert done.returncode == (7 if end == "raise" else 0), done.stderr
         assert done.stderr == ""
-        assert time.monotonic() - start < 5
     assert jwks_server.hits >= (0 if end == "return" else 3)
 
 
 def test_interrupt_while_waiting(jwks_server: JWKSServer) -> None:
     """Ctrl-C ends a wait for keys at once."""
     code = """
-import signal, sys, threading, os, time
+import signal, sys, threading, os
 from fastbearer import Verifier
 threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-start = time.monotonic()
 try:
-    Verifier(jwks_uri=sys.argv[1]).verify(sys.argv[2])
+    Verifier(jwks_uri=sys.argv[1], fetch_timeout=600).verify(sys.argv[2])
 except KeyboardInterrupt:
-    print(time.monotonic() - start < 3)
+    print("interrupted")
 """
     jwks_server.hang()
     done = run_python(code, jwks_server.jwks_uri, jwks_server.mint())
-    assert done.stdout == "True\n", done.stderr
+    assert done.stdout == "interrupted\n", done.stderr
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="isolated interpreters came with 3.12")
@@ -242,6 +240,56 @@ print(failures or "done")
 """
     done = run_python(code)
     assert done.stdout == "done\n", done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this build of Python has a GIL")
+def test_the_gil_stays_off(rsa_key_pair: RSAKeyPair) -> None:
+    """An extension that does not declare that it can do without would switch the GIL on for the whole process."""
+    code = """
+import sys, warnings
+warnings.simplefilter("error")
+import fastbearer
+pair = fastbearer.KeyPair.generate("ES256")
+fastbearer.Verifier(public_key=pair.public_key, algorithms="ES256").verify(pair.create_token())
+print(sys._is_gil_enabled())
+"""
+    done = run_python(code)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_threads_while_keys_rotate(jwks_server: JWKSServer) -> None:
+    """Readers of tokens, counters and keys while a writer replaces the set: nothing is refused but withdrawn keys."""
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri, refresh_interval=0, cache_size=8)
+    verifier.refresh()
+    first, over = jwks_server.mint(), threading.Event()
+    trouble: list[Exception] = []
+
+    def work() -> None:
+        while not over.is_set():
+            try:
+                for _ in range(20):
+                    verifier.verify(first).claims  # noqa: B018
+                assert verifier.keys() and verifier.stats()["keys_held"]
+            except Exception as error:
+                trouble.append(error)
+                return
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    second = KeyPair.generate("RS256")
+    for _ in range(15):
+        jwks_server.rotate(keep=True, key=second)
+        verifier.refresh()
+        verifier.verify(jwks_server.mint())
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert trouble == []
+    jwks_server.rotate()
+    verifier.refresh()
+    with pytest.raises(fastbearer.InvalidKeyError):
+        verifier.verify(first)
 
 
 def test_memory_is_flat(pairs: dict[str, KeyPair]) -> None:

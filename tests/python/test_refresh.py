@@ -58,6 +58,22 @@ def test_refresh(jwks_server: JWKSServer) -> None:
     assert verifier.verify(jwks_server.mint())
 
 
+@pytest.mark.parametrize("interval", [0, 0.001])
+def test_one_token_costs_one_fetch(jwks_server: JWKSServer, interval: float) -> None:
+    """However short the interval: the set was fetched for this very key id, and it is not there."""
+    verifier = Verifier(jwks_uri=jwks_server.jwks_uri, refresh_interval=interval)
+    verifier.refresh()
+    assert code_of(lambda: verifier.verify(jwks_server.mint(kid="a"))) == "key_not_found"
+    assert jwks_server.hits == 2
+    time.sleep(0.01)
+    with pytest.raises(fastbearer.InvalidKeyError) as caught:
+        asyncio.run(verifier.verify_async(jwks_server.mint(kid="b")))
+    assert caught.value.kid == "b" and jwks_server.hits == 3
+    time.sleep(0.01)
+    jwks_server.rotate()
+    assert verifier.verify(jwks_server.mint()) and jwks_server.hits == 4
+
+
 def test_rotation(jwks_server: JWKSServer, other: KeyPair) -> None:
     verifier = Verifier(jwks_uri=jwks_server.jwks_uri)
     old = jwks_server.mint()

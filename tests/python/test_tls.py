@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.idp import FAULTS, IdentityProvider  # noqa: E402
 
 #: Faults with which the keys can be had all the same.
-HARMLESS = {"late_header", "changed", "broken_keys", "text_type", "skewed_date"}
+HARMLESS = {"late_header", "changed", "broken_keys", "text_type", "skewed_date", "repeated_field"}
 TLS_ONLY = {"expired", "not_yet_valid", "wrong_host", "unknown_ca", "self_signed", "changed", "old_tls"}
 
 
@@ -48,8 +48,9 @@ def test_faults(secure: IdentityProvider, plain: IdentityProvider, fault: str) -
                 with pytest.raises(KeysUnavailableError) as caught:
                     verifier.refresh()
                 assert len(str(caught.value)) < 250 and verifier.keys() == []
-                assert verifier.stats()["last_error"] == str(caught.value)
-            assert time.monotonic() - start < 2.1
+                last = verifier.stats()["last_error"]  # of limited length; what OpenSSL has to say grows with its versions
+                assert len(last) > 20 and str(caught.value).startswith(last)
+            assert time.monotonic() - start < 20  # a hang would not end at all; a busy machine may be slow
             idp.behave()
             verifier.refresh()
             assert verifier.verify(idp.mint()).claims["iss"] == idp.issuer
@@ -78,7 +79,8 @@ except KeysUnavailableError as error:
     assert run_python(code, url, ca_file, SSL_CERT_FILE="/nowhere").stdout == "trusted\n"
     assert run_python(code, url, "", SSL_CERT_FILE="/nowhere", SSL_CERT_DIR="").stdout.startswith("refused")
     assert run_python(code, url, "", SSL_CERT_FILE="", SSL_CERT_DIR="").stdout.startswith("refused")
-    assert run_python(code, url, "/nowhere", SSL_CERT_FILE=ca_file).stdout.startswith("refused")
+    for missing in ("/nowhere", "/"):
+        assert f"ConfigurationError: ca_file: {missing} is not" in run_python(code, url, missing).stderr
 
 
 def test_certifi_when_the_system_has_none(monkeypatch: pytest.MonkeyPatch) -> None:

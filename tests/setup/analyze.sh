@@ -31,4 +31,9 @@ clang-tidy --quiet "${sources[@]}" -- "${flags[@]}"
 echo "hardening"
 cmake -S . -B build -DCMAKE_BUILD_TYPE=Release >/dev/null
 cmake --build build -j "$(nproc)" --target fastbearer >/dev/null
-tests/setup/hardening.sh build/libfastbearer.so
+objects=(build/libfastbearer.so)
+# The bindings, where they have been built: `make test` does.
+for object in python/fastbearer/_native*.so node/*.node build-node/*.node node/prebuilds/*/*.node; do
+    [ ! -e "$object" ] || objects+=("$object")
+done
+tests/setup/hardening.sh "${objects[@]}"

@@ -1,4 +1,9 @@
-"""Sums up gcov's JSON for the objects in a folder: coverage per file, then the lines that were not reached, in their text."""
+"""Sums up gcov's JSON for the objects in a folder: coverage per file, then the lines that were not reached, each with its reason.
+
+coverage.py FOLDER REASONS. The file of reasons holds paragraphs: a line that begins with "# " says why, the lines below it say
+for which lines, as "file function: text". A line that was not reached and has no reason fails, and so does an entry whose line
+is not in the source any more.
+"""
 
 import gzip
 import json
@@ -7,43 +12,87 @@ import subprocess
 import sys
 
 LINES, BRANCHES = 95.0, 85.0
+CORE = pathlib.Path(__file__).parents[2] / "core/src"
 
 
 def measure(folder):
-    """Yields (file, {line: count}, [branch counts]) for each source of the core."""
+    """Yields (file, {(function, line): count}, [branch counts]) for each source of the core."""
     for data in sorted(folder.glob("*.gcda")):
-        out = subprocess.run(["gcov", "--json-format", "--branch-probabilities", "--stdout", str(data)], capture_output=True, check=True)
-        raw = out.stdout
-        text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        done = subprocess.run(["gcov", "--json-format", "--branch-probabilities", "--stdout", data], capture_output=True, check=True)
+        text = gzip.decompress(done.stdout) if done.stdout[:2] == b"\x1f\x8b" else done.stdout
         for report in json.loads(text.splitlines()[0])["files"]:
             path = pathlib.Path(report["file"])
-            if path.suffix == ".c" and "core/src" in str(path):
-                lines, branches = {}, []
-                for line in report["lines"]:
-                    lines[line["line_number"]] = lines.get(line["line_number"], 0) + line["count"]
-                    branches += [branch["count"] for branch in line["branches"] if not branch["throw"]]
-                yield path, lines, branches
+            if path.suffix != ".c" or path.parent.name != "src":
+                continue
+            lines, branches = {}, []
+            for line in report["lines"]:
+                place = (line.get("function_name", ""), line["line_number"])
+                lines[place] = lines.get(place, 0) + line["count"]
+                branches += [branch["count"] for branch in line["branches"] if not branch["throw"]]
+            yield path, lines, branches
+
+
+def read_reasons(path):
+    reasons, reason = {}, None
+    for line in path.read_text().splitlines():
+        if line.startswith("# "):
+            reason = line[2:]
+        elif line:
+            place, _, text = line.partition(": ")
+            reasons[(*place.split(" "), text)] = reason
+    return reasons
+
+
+def stale(reasons):
+    for name, function, text in reasons:
+        source = (CORE / name).read_text() if (CORE / name).is_file() else ""
+        if f"{function}(" not in source or text not in map(str.strip, source.splitlines()):
+            yield f"{name} {function}: {text}: stands in the file of reasons, but not in the source"
 
 
 def percent(part, whole):
     return 100.0 * part / whole if whole else 100.0
 
 
-def main():
+def report(missed, reasons):
+    """Prints the missed lines below their reasons; returns those that have none."""
+    by_reason = {}
+    for place in missed:
+        name, function, _, text = place
+        by_reason.setdefault(reasons.get((name, function, text)), []).append(place)
+    unexplained = by_reason.pop(None, [])
+    for reason, places in sorted(by_reason.items()):
+        print(f"\n{reason}")
+        for name, function, number, text in places:
+            print(f"    {name}:{number}: {function}: {text}")
+    return unexplained
+
+
+def main(folder, reasons_file):
     total = [0, 0, 0, 0]
     missed = []
-    for path, lines, branches in measure(pathlib.Path(sys.argv[1])):
+    for path, lines, branches in measure(pathlib.Path(folder)):
         hit, taken = sum(count > 0 for count in lines.values()), sum(count > 0 for count in branches)
         for place, value in enumerate((hit, len(lines), taken, len(branches))):
             total[place] += value
         print(f"{path.name:20} lines {percent(hit, len(lines)):6.1f} %   branches {percent(taken, len(branches)):6.1f} %")
         text = path.read_text().splitlines()
-        missed += [f"{path.name}:{number}: {text[number - 1].strip()}" for number, count in sorted(lines.items()) if not count]
+        for (function, number), count in sorted(lines.items(), key=lambda item: item[0][1]):
+            if not count:
+                missed.append((path.name, function, number, text[number - 1].strip()))
     lines, branches = percent(total[0], total[1]), percent(total[2], total[3])
-    print(f"{'core':20} lines {lines:6.1f} %   branches {branches:6.1f} %")
-    print("\nnot reached:")
-    print("\n".join(missed))
-    sys.exit(lines < LINES or branches < BRANCHES)
+    print(f"{'core':20} lines {lines:6.1f} %   branches {branches:6.1f} %   ({total[0]} of {total[1]}, {total[2]} of {total[3]})")
+    reasons = read_reasons(pathlib.Path(reasons_file))
+    unexplained = report(missed, reasons)
+    problems = list(stale(reasons))
+    if unexplained:
+        problems.append("not reached, and no reason in " + reasons_file)
+        problems += [f"    {name} {function}: {text}" for name, function, _, text in unexplained]
+    if lines < LINES or branches < BRANCHES:
+        problems.append(f"below {LINES} % of the lines or {BRANCHES} % of the branches")
+    print("\n" + "\n".join(problems) if problems else "\nevery line that is not reached has its reason")
+    return bool(problems)
 
 
-main()
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

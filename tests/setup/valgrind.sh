@@ -6,12 +6,15 @@ failed=0
 for program in "$1"/test_*; do
     name=$(basename "$program")
     case $name in
-    test_mutations | test_wycheproof | test_threads | test_fetch | test_fast_* | test_cache)
+    test_cleanse | test_mutations | test_wycheproof | test_threads | test_fetch | test_fast_* | test_cache)
         echo "left to the sanitizers: $name"
         continue
         ;;
     esac
-    if valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite "$program" >/tmp/valgrind.$$ 2>&1; then
+    arguments=
+    [ "$name" != test_alloc ] || arguments=own
+    # shellcheck disable=SC2086
+    if valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=tests/setup/valgrind.supp "$program" $arguments >/tmp/valgrind.$$ 2>&1; then
         echo "clean: $name"
     else
         cat /tmp/valgrind.$$

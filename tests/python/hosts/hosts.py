@@ -14,16 +14,17 @@ class Host:
     """One environment: what is installed in it, and which tests speak to it."""
 
     name: str
-    kind: str  # "fastmcp", "sdk" or "asgi"
+    kind: str  # "fastmcp", "sdk", "asgi", "peers" or "types"
     requirements: tuple[str, ...]
     normal: bool = False
 
 
 TOOLS = ("pytest==9.2.0",)
 
-MYPY = "mypy==2.4.1"  # where typical uses are type-checked
+ASGI = ("starlette==1.10.0", "fastapi==0.165.0", "uvicorn==0.54.0", "httpx==0.28.1", "websockets")
 
-ASGI = ("starlette==1.10.0", "fastapi==0.165.0", "uvicorn==0.54.0", "httpx==0.28.1", "websockets", MYPY)
+# pyright, and the node that runs it, come as wheels.
+TYPES = ("fastmcp==4.2.3", "mcp==2.3.0", "fastapi==0.165.0", "mypy==2.4.1", "pyright[nodejs]==1.1.414")
 
 HOSTS = (
     # FastMCP 2.6 to 2.9 call an interface that mcp 1.10 changed, and their settings do not load with newer pydantic.
@@ -35,12 +36,17 @@ HOSTS = (
     Host("fastmcp-2.13.3", "fastmcp", ("fastmcp==2.13.3",)),
     Host("fastmcp-2.14.7", "fastmcp", ("fastmcp==2.14.7",), normal=True),
     Host("fastmcp-3.0.2", "fastmcp", ("fastmcp==3.0.2",)),
-    Host("fastmcp-3.4.10", "fastmcp", ("fastmcp==3.4.10",), normal=True),
-    Host("fastmcp-4.1.2", "fastmcp", ("fastmcp==4.1.2", MYPY), normal=True),
+    Host("fastmcp-3.4.11", "fastmcp", ("fastmcp==3.4.11",), normal=True),
+    Host("fastmcp-4.1.7", "fastmcp", ("fastmcp==4.1.7",)),
+    Host("fastmcp-4.2.3", "fastmcp", ("fastmcp==4.2.3",), normal=True),
     Host("mcp-1.9.4", "sdk", ("mcp==1.9.4", "pydantic<2.12")),
+    Host("mcp-1.16.0", "sdk", ("mcp==1.16.0",)),
     Host("mcp-1.30.0", "sdk", ("mcp==1.30.0",), normal=True),
-    Host("mcp-2.3.0", "sdk", ("mcp==2.3.0", MYPY), normal=True),
-    Host("asgi", "asgi", ASGI, normal=True),
+    Host("mcp-2.0.1", "sdk", ("mcp==2.0.1",)),
+    Host("mcp-2.3.0", "sdk", ("mcp==2.3.0",), normal=True),
+    Host("asgi", "asgi", (*ASGI, "gunicorn==27.0.1", "uvicorn-worker==0.4.0"), normal=True),
+    Host("peers", "peers", ("PyJWT[crypto]==2.15.1", "joserfc==1.8.0"), normal=True),
+    Host("types", "types", TYPES, normal=True),
 )
 
 

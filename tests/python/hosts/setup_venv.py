@@ -33,9 +33,9 @@ def run(*command: object) -> None:
         raise SystemExit(f"{' '.join(str(p) for p in command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
 
 
-def fingerprint() -> str:
-    """A digest of everything that ends up in the wheel."""
-    digest = hashlib.sha256(sys.version.encode())
+def fingerprint(builder: str) -> str:
+    """A digest of everything that ends up in the wheel, and of the interpreter that builds it."""
+    digest = hashlib.sha256(builder.encode())
     for source in SOURCES:
         path = ROOT / source
         for file in [path] if path.is_file() else sorted(path.rglob("*")):
@@ -44,9 +44,9 @@ def fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def build_wheel() -> Path:
+def build_wheel(python: str = sys.executable, builder: str = sys.version, wheels: Path = CACHE / "wheels") -> Path:
     """The wheel for the present state of the sources, built when there is none yet."""
-    place = CACHE / "wheels" / fingerprint()
+    place = wheels / fingerprint(builder)
     if not any(place.glob("*.whl")):
         started = time.monotonic()
         print("building the fastbearer wheel ...", flush=True)
@@ -54,7 +54,7 @@ def build_wheel() -> Path:
             # setuptools leaves its build directory beside the sources; other builds use that one.
             for source in (*SOURCES, *BESIDE):
                 copy_to(Path(copy), source)
-            run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", place, copy)
+            run(python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", place, copy)
         print(f"  {next(place.glob('*.whl')).name} in {time.monotonic() - started:.0f} s", flush=True)
         for old in place.parent.iterdir():
             if old != place:

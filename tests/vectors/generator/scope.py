@@ -14,6 +14,7 @@ def granted() -> Suite:
     for name, changes, scopes in [
         ("string", {"scope": "a b c"}, ["a", "b", "c"]), ("one", {"scope": "a"}, ["a"]), ("none", {"scope": ABSENT}, []),
         ("empty", {"scope": ""}, []), ("array", {"scope": ["a", "b"]}, ["a", "b"]), ("array-empty", {"scope": []}, []),
+        ("array-of-empty", {"scope": [""]}, []), ("array-with-empty", {"scope": ["a", "", "b", ""]}, ["a", "b"]),
         ("scp-string", {"scope": ABSENT, "scp": "a b"}, ["a", "b"]), ("scp-array", {"scope": ABSENT, "scp": ["a", "b"]}, ["a", "b"]),
         ("scope-wins", {"scope": "a", "scp": "b"}, ["a"]), ("scope-empty-wins", {"scope": "", "scp": "b"}, []),
         ("scope-empty-array-wins", {"scope": [], "scp": ["b"]}, []), ("two-spaces", {"scope": "a  b"}, ["a", "b"]),

@@ -157,3 +157,22 @@ def text_of(result: Any) -> Any:
     """The JSON value that a tool returned, whatever the client makes of a result."""
     content = getattr(result, "content", result)
     return json.loads(content[0].text)
+
+
+def every_kind_of_token(mint: Minter, other_keys: Any) -> list[str]:
+    """Tokens that are refused for many reasons, and one that is not, each with a subject of its own."""
+    secret = {"subject": "a-very-special-subject"}
+    return [
+        mint(**secret), mint(**secret, expires_in_seconds=-5), mint(**secret, issuer="https://evil.example.com"),
+        mint(**secret, audience="x"), mint(**secret, scopes=["special-scope"]), Minter(other_keys)(**secret),
+        "not-a-token-at-all", mint(**secret, kid="kid-of-the-token"),
+        mint(**secret, additional_claims={"nbf": 99999999999}), mint(**secret, additional_claims={"aud": ["special", 5]}),
+    ]  # fmt: skip
+
+
+def assert_no_token_in(text: str, tokens: list[str]) -> None:
+    """Neither a token, nor its payload or signature, nor what an unverified payload says."""
+    for token in tokens:
+        for part in (token, *token.split(".")[1:]):
+            assert part not in text
+    assert "evil" not in text and "special" not in text

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.authentication import requires
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
-from support import AUDIENCE, ISSUER, SCOPES, cases, run, serving
+from support import AUDIENCE, ISSUER, SCOPES, assert_no_token_in, cases, every_kind_of_token, run, serving
 from support import request as send
 
 import fastbearer
@@ -305,3 +305,14 @@ def test_reasons_go_to_on_reject_and_the_log_not_to_the_client(keys, mint, caplo
     assert "token_expired" in caplog.text and ISSUER in caplog.text
     assert token not in caplog.text and token.split(".")[1] not in caplog.text
     assert "token_expired" not in str(answer)
+
+
+def test_no_token_in_any_log(keys, other_keys, mint, caplog):
+    caplog.set_level("DEBUG", logger="fastbearer")
+    tokens = every_kind_of_token(mint, other_keys)
+    with serving(application(keys)) as origin:
+        for token in tokens:
+            send(f"{origin}/who", token)
+            send(f"{origin}/who", headers=[("Authorization", f"Bearer {token} {token}")])
+    assert_no_token_in(caplog.text, tokens)
+    assert "token_expired" in caplog.text and "more than one" not in caplog.text

@@ -6,8 +6,9 @@ import time
 import pytest
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
-from support import AUDIENCE, ISSUER, SCOPES, cases, knock, run, serving, text_of
+from support import AUDIENCE, ISSUER, SCOPES, assert_no_token_in, cases, every_kind_of_token, knock, run, serving, text_of
 
+import fastbearer.mcp
 from fastbearer.mcp import JWTVerifier
 
 try:
@@ -149,6 +150,27 @@ def test_keys_from_a_provider(jwks_server):
 def test_never_raises(keys, token):
     verifier = JWTVerifier(public_key=keys.public_key)
     assert run(verifier.verify_token(token)) is None
+
+
+def test_no_token_in_any_log(keys, other_keys, mint, caplog):
+    caplog.set_level("DEBUG")
+    verifier = JWTVerifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE)
+    tokens = every_kind_of_token(mint, other_keys)
+    with serving(server_for(verifier).streamable_http_app()) as origin:
+        for token in tokens:
+            knock(origin, "http", token)
+    assert_no_token_in(caplog.text, tokens)
+    assert "token_expired" in caplog.text and ISSUER in caplog.text
+
+
+def test_options_are_those_of_a_verifier():
+    """help() and editors show them by name, and none is forgotten."""
+    parameters = inspect.signature(fastbearer.Verifier).parameters.values()
+    options = {p.name for p in parameters if p.kind == p.KEYWORD_ONLY and not p.name.startswith("_")}
+    assert set(inspect.signature(JWTVerifier).parameters) == {"verifier", *options}
+    assert set(fastbearer.mcp._Options.__annotations__) == options
+    with pytest.raises(TypeError, match="did you mean 'issuer'"):
+        JWTVerifier(public_key="x", isuer=ISSUER)
 
 
 def test_a_verifier_or_its_options():

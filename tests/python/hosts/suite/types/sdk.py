@@ -22,5 +22,9 @@ server = MCPServer(
 )
 
 
+JWTVerifier(public_key="...", leeway="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+JWTVerifier(public_key="...", isuer="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
 async def check(token: str) -> AccessToken | None:
     return await JWTVerifier(verifier=Verifier(public_key="...")).verify_token(token)

@@ -1,0 +1,42 @@
+/*
+ * A Fastify plugin that guards the scope in which it is registered: all routes of the application, or those of one
+ * encapsulated part. The token is at request.auth and what getAccessToken() returns in hooks and handlers.
+ */
+'use strict';
+
+const { getAccessToken, withAccessToken } = require('./lib/context.cjs');
+const { Guard, viewOfNode } = require('./lib/hosts.cjs');
+
+function send(reply, { status, headers, body }) {
+  reply.code(status).headers(headers);
+  return body === '' ? reply.send() : reply.send(body);
+}
+
+/* async, so that a wrong option makes ready() reject: what a callback plugin throws ends the process. */
+async function bearerAuth(fastify, options) {
+  const guard = new Guard(options);
+  if (!fastify.hasRequestDecorator('auth')) {
+    fastify.decorateRequest('auth', null);
+  }
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const proceed = ({ answer, token }) => {
+      if (answer !== undefined) {
+        send(reply, answer);
+        return;
+      }
+      request.auth = token;
+      withAccessToken(token, done);
+    };
+    guard.decide(viewOfNode(request.raw)).then(proceed, done);
+  });
+}
+
+/* What fastify-plugin sets: hooks belong to whoever registers this, not to a scope of its own. */
+bearerAuth[Symbol.for('skip-override')] = true;
+bearerAuth[Symbol.for('fastify.display-name')] = 'fastbearer';
+bearerAuth[Symbol.for('plugin-meta')] = { name: 'fastbearer', fastify: '>=4' };
+
+module.exports = bearerAuth;
+module.exports.default = bearerAuth;
+module.exports.bearerAuth = bearerAuth;
+module.exports.getAccessToken = getAccessToken;

@@ -1,0 +1,6 @@
+import bearerAuth from './fastify.cjs';
+
+export type AccessToken = bearerAuth.AccessToken;
+export type BearerAuthOptions = bearerAuth.BearerAuthOptions;
+export declare const getAccessToken: typeof bearerAuth.getAccessToken;
+export { bearerAuth, bearerAuth as default };

@@ -1,0 +1,1 @@
+export { authenticate, getAccessToken } from './fastmcp.cjs';

@@ -1,0 +1,1 @@
+export { bearerAuth, getAccessToken } from './fetch.cjs';

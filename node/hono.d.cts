@@ -1,0 +1,19 @@
+import type { MiddlewareHandler } from 'hono';
+
+import type { AccessToken, Verifier } from './index.cjs';
+import type { BearerAuthOptions } from './lib/hosts.cjs';
+
+export type { AccessToken } from './index.cjs';
+export { getAccessToken } from './index.cjs';
+export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/hosts.cjs';
+
+export interface BearerAuth extends MiddlewareHandler<{ Variables: { auth: AccessToken } }> {
+  /** What it verifies with. */
+  readonly verifier: Verifier;
+}
+
+/**
+ * Lets requests through that carry one good bearer token. It is at `c.get('auth')` then, and what `getAccessToken()`
+ * returns; others are answered with 400, 401, 403 or 503.
+ */
+export declare function bearerAuth(options: BearerAuthOptions): BearerAuth;

@@ -1,0 +1,1 @@
+export * from './hono.cjs';

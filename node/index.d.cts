@@ -1,0 +1,306 @@
+/// <reference types="node" />
+import type { IncomingMessage } from 'node:http';
+
+/** A JWK set document (RFC 7517 section 5). */
+export interface JWKSet {
+  keys: Record<string, unknown>[];
+  [member: string]: unknown;
+}
+
+/** Why a token was refused. Holds nothing of the token but the key id that it asked for. */
+export interface Rejection {
+  /** The stable name of the reason, "token_expired". */
+  readonly code: string;
+  /** A sentence for people. */
+  readonly message: string;
+  /** The claim that was missing or wrong. */
+  readonly claim: string | undefined;
+  /** The key id of the token's header, made printable. It comes from the network: log it, do not trust it. */
+  readonly kid: string | undefined;
+}
+
+/** Where the keys come from: exactly one of the four. */
+export interface KeyOptions {
+  /** One PEM block: SPKI, PKCS#1 public key or X.509 certificate. */
+  publicKey?: string | Uint8Array | null;
+  /** A key-set document (RFC 7517), held as given. */
+  jwks?: string | Uint8Array | object | null;
+  /** The https URL of a key set; fetched when needed, kept fresh in the background. */
+  jwksUri?: string | null;
+  /** The HMAC key, at least as long as the hash. */
+  secret?: string | Uint8Array | null;
+}
+
+/** What a token must be like. */
+export interface PolicyOptions {
+  /** Accepted algorithms; default "RS256", with `secret` "HS256". */
+  algorithms?: string | readonly string[] | null;
+  /** Accepted issuers; not given: `iss` is not checked. */
+  issuer?: string | readonly string[] | null;
+  /** Accepted audiences. Without it a token that was issued for another service is accepted here (RFC 8725 3.9). */
+  audience?: string | readonly string[] | null;
+  /** All of these must be granted; a string is split at spaces. */
+  requiredScopes?: string | readonly string[] | null;
+  /** Seconds of clock skew that are forgiven. Default 0. */
+  leeway?: number | null;
+  /** Whether a token must have `exp`. Default true. */
+  requireExp?: boolean | null;
+  /** Claims that must be present. */
+  requiredClaims?: string | readonly string[] | null;
+  /** "at+jwt" accepts RFC 9068 tokens only, "any" does not look at `typ`; not given: none, JWT, at+jwt. */
+  tokenType?: 'at+jwt' | 'any' | null;
+  /** The first that is present holds the scopes. Default scope, scp. */
+  scopeClaims?: string | readonly string[] | null;
+  /** The first that is present is the client id, else "unknown". Default client_id, azp, sub. */
+  clientIdClaims?: string | readonly string[] | null;
+  /** Longer tokens are refused unread; 1 to 65536. Default 16384. */
+  maxTokenBytes?: number | null;
+  /** Verified tokens that are remembered; 0 for none. Default 1024. */
+  cacheSize?: number | null;
+  /** Called for every refused token. What it throws is reported once, by a process warning, and otherwise ignored. */
+  onReject?: ((rejection: Rejection) => void) | null;
+}
+
+/** What `fetch` must give back. Every fetch function's Response is one. */
+export interface FetchResponse {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: AsyncIterable<Uint8Array | string> | ReadableStream<Uint8Array> | null;
+}
+
+export interface FetchInit {
+  method: 'GET';
+  headers: Record<string, string>;
+  redirect: 'manual';
+  signal: AbortSignal;
+}
+
+/** How a key set is fetched. */
+export interface FetchOptions {
+  /** In place of the global fetch. It must not follow redirects. */
+  fetch?: ((url: string, init: FetchInit) => Promise<FetchResponse>) | null;
+  /** Seconds, for all of it. Default 10. */
+  fetchTimeout?: number | null;
+  /** Seconds between two fetches for unknown key ids. Default 30. */
+  refreshInterval?: number | null;
+  /** Seconds that held keys stay in use past their freshness while fetches fail. Default 3600. */
+  staleIfError?: number | null;
+  /** The largest document, in bytes. Default 65536. */
+  maxJwksBytes?: number | null;
+  /** Accept http:// for other hosts than loopback. Default false. */
+  allowHttp?: boolean | null;
+  /** Connect to public addresses only, checked on the socket that is opened. Not together with `fetch`. Default false. */
+  ssrfSafe?: boolean | null;
+}
+
+export interface VerifierOptions extends KeyOptions, PolicyOptions, FetchOptions {}
+
+/** What a verified token says. Also a session for npm fastmcp, and what its requireScopes reads. */
+export interface AccessToken {
+  token: string;
+  /** By the rule of `clientIdClaims`. */
+  clientId: string;
+  scopes: string[];
+  /** `exp` in whole seconds since the epoch; undefined when the token has none. */
+  expiresAt: number | undefined;
+  subject: string | undefined;
+  /** The audience that matched, when it is a URL. */
+  resource: URL | undefined;
+  /** The payload. */
+  claims: Record<string, unknown>;
+  extra: { claims: Record<string, unknown> };
+  [member: string]: unknown;
+}
+
+/** An AccessToken as the MCP TypeScript SDKs call it. */
+export interface AuthInfo {
+  token: string;
+  clientId: string;
+  scopes: string[];
+  expiresAt?: number;
+  resource?: URL;
+  extra?: Record<string, unknown>;
+}
+
+/** One key of the set that a verifier holds, usable or not. */
+export interface KeyInfo {
+  kid: string | undefined;
+  kty: string | undefined;
+  alg: string | undefined;
+  crv: string | undefined;
+  /** RSA modulus, EC or OKP field, HMAC secret; 0 when not known. */
+  bits: number;
+  usable: boolean;
+  /** Why it is not usable, or what was ignored in it. */
+  problem: string | undefined;
+  /** What verifies with it: "openssl". */
+  arithmetic: string | undefined;
+}
+
+/** Counters since the verifier was made, and the state of its key set. */
+export interface Stats {
+  verified: number;
+  rejected: number;
+  /** By code. */
+  reasons: Record<string, number>;
+  cacheHits: number;
+  cacheMisses: number;
+  cacheEvictions: number;
+  cacheEntries: number;
+  cacheBytes: number;
+  fetches: number;
+  fetchFailures: number;
+  /** Key sets that have been held so far. */
+  generation: number;
+  keysHeld: boolean;
+  keysFresh: boolean;
+  /** Of the last fetch; undefined when it succeeded. */
+  lastError: string | undefined;
+}
+
+/** Verifies JWT access tokens (RFC 7519, RFC 9068), strictly. */
+export declare class Verifier {
+  /** Throws a ConfigurationError that names the option which is wrong. Nothing is fetched yet. */
+  constructor(options: VerifierOptions);
+  /**
+   * Resolves to the AccessToken of a good token; rejects with a BearerError that says why for any other. Happens in this
+   * turn of the event loop unless keys must be fetched first.
+   *
+   * `now` (seconds since the epoch, in place of the clock) is for tests and replays and concerns the claims only.
+   */
+  verify(token: string, options?: { now?: number }): Promise<AccessToken>;
+  /**
+   * The same at once. Where keys would have to be fetched first it starts that fetch and throws `keys_unavailable`: call
+   * `refresh` at start-up.
+   */
+  verifySync(token: string, options?: { now?: number }): AccessToken;
+  /**
+   * For the MCP TypeScript SDK, v1 and v2. What it rejects with is an OAuthError to v2: `code` is the OAuth error code,
+   * `reason` is ours. For v1 see `fastbearer/mcp`.
+   */
+  verifyAccessToken(token: string): Promise<AuthInfo>;
+  /** For npm fastmcp: resolves to undefined for stdio, throws a Response for a request without access. */
+  authenticate(request: IncomingMessage | Request | undefined): Promise<AccessToken | undefined>;
+  /** Loads the key set now. Rejects with a BearerError that says why it could not be had; held keys stay in use. */
+  refresh(): Promise<void>;
+  /** What is held now; empty before the first fetch. */
+  keys(): KeyInfo[];
+  stats(): Stats;
+  readonly issuer: string[] | undefined;
+  readonly audience: string[] | undefined;
+  readonly requiredScopes: string[];
+  readonly jwksUri: string | undefined;
+  /** Frees the keys and the token cache, and ends a fetch. Using the verifier afterwards is an error. */
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+/** FastMCP's name for it; `algorithm` is accepted beside `algorithms`. */
+export declare class BearerAuthProvider extends Verifier {
+  constructor(options: VerifierOptions & { algorithm?: string | readonly string[] | null });
+}
+
+/** What createToken writes; null leaves a claim out. */
+export interface CreateTokenOptions {
+  /** Default "fastmcp-user". */
+  subject?: string | null;
+  /** Default "https://fastmcp.example.com". */
+  issuer?: string | null;
+  audience?: string | readonly string[] | null;
+  scopes?: string | readonly string[] | null;
+  /** From now to `exp`; negative for a token that has expired. Default 3600. */
+  expiresInSeconds?: number | null;
+  /** More claims; they override the others. A Date becomes seconds since the epoch. */
+  additionalClaims?: Record<string, unknown> | null;
+  kid?: string | null;
+  /** Seconds since the epoch, in place of the clock. */
+  now?: number | null;
+  /** The header's `typ`. Default "JWT". */
+  typ?: string | null;
+}
+
+/** A key pair of any algorithm, for tests and tools. Nothing that prints shows the private key. */
+export declare class KeyPair {
+  /** `privateKey`: one unencrypted PEM (PKCS#8, PKCS#1, SEC1), or the secret of an HS* algorithm. Default RS256. */
+  constructor(options: { privateKey: string | Uint8Array; publicKey?: string | null; algorithm?: string });
+  /** A new one, made off the event loop. `bits` is the RSA modulus, 2048 to 8192. */
+  static generate(algorithm?: string, options?: { bits?: number }): Promise<KeyPair>;
+  static generateSync(algorithm?: string, options?: { bits?: number }): KeyPair;
+  readonly algorithm: string;
+  /** SubjectPublicKeyInfo PEM; undefined for HS*. */
+  readonly publicKey: string | undefined;
+  /** PKCS#8 PEM, not encrypted. For HS* see `secret`. */
+  readonly privateKey: string;
+  /** The secret of an HS* key. */
+  readonly secret: Buffer;
+  /** The key set document with the public key. A ConfigurationError for HS*, which have no public half. */
+  jwks(kid?: string): JWKSet;
+  /** Mints a signed token. */
+  createToken(options?: CreateTokenOptions): string;
+  /** Signs any header text and payload bytes as they are: for making test cases. */
+  sign(header: string | Uint8Array, payload: string | Uint8Array): string;
+}
+
+/** An RSA key pair that signs RS256 tokens; FastMCP's class of that name. */
+export interface RSAKeyPair extends KeyPair {
+  readonly publicKey: string;
+}
+export declare const RSAKeyPair: {
+  new (options: { privateKey: string | Uint8Array; publicKey?: string | null }): RSAKeyPair;
+  /** `bits` is the modulus, 2048 to 8192; 2048 when it is not given. */
+  generate(options?: { bits?: number }): Promise<RSAKeyPair>;
+  generateSync(options?: { bits?: number }): RSAKeyPair;
+  readonly prototype: RSAKeyPair;
+};
+
+/** Why there is no access. Neither the message nor what is printed holds anything of the token. */
+export declare class BearerError extends Error {
+  constructor(
+    message?: string,
+    details?: {
+      code?: string;
+      status?: 400 | 401 | 403 | 500 | 503;
+      oauthError?: string;
+      claim?: string;
+      missing?: string[];
+      retryAfter?: number;
+      kid?: string;
+      cause?: unknown;
+    },
+  );
+  /** The stable name of the reason, "token_expired". */
+  code: string;
+  status: 400 | 401 | 403 | 500 | 503;
+  /** RFC 6750 section 3.1. */
+  oauthError: string;
+  /** The claim that was missing or wrong. */
+  claim?: string;
+  /** With insufficient_scope: the required scopes that the token does not grant. */
+  missing?: string[];
+  /** With keys_unavailable: seconds until keys may be had again. */
+  retryAfter?: number;
+  /** What verifyAccessToken rejects with: our own code; `code` is the OAuth error then. */
+  reason?: string;
+  /** The key id that the token asked for, made printable. It comes from the network. */
+  kid: string | undefined;
+  /** Only what verifyAccessToken rejects with. */
+  toResponseObject?(): { error: string; error_description: string };
+}
+
+/** An option or argument is wrong; the message names it. */
+export declare class ConfigurationError extends TypeError {
+  constructor(message?: string);
+  code: 'ERR_CONFIGURATION';
+}
+
+/** What stands in a token that nobody has verified. For people and tools, never for a decision. */
+export declare function decodeUnverified(token: string): {
+  header: Record<string, unknown>;
+  claims: Record<string, unknown>;
+};
+
+/** The access token of the request that is being served, inside of a handler behind one of the adapters. */
+export declare function getAccessToken(): AccessToken | undefined;
+
+/** The versions that are running. */
+export declare const versions: { readonly fastbearer: string; readonly openssl: string; readonly jansson: string };

@@ -1,0 +1,53 @@
+/*
+ * Which access token the running code works for. The middlewares run what follows them inside of it; where a host
+ * leaves no room for that (it calls a function and goes on by itself), the token is entered for the rest of the
+ * request's own chain of calls. Nothing here is shared between two requests.
+ */
+'use strict';
+
+const { AsyncLocalStorage } = require('node:async_hooks');
+const diagnostics = require('node:diagnostics_channel');
+
+const storage = new AsyncLocalStorage();
+
+/** The access token of the request that is being served, or undefined outside of one. */
+function getAccessToken() {
+  return storage.getStore()?.token;
+}
+
+/** Calls back with token as the current one; undefined hides one that is. */
+function withAccessToken(token, callback) {
+  return storage.run({ token }, callback);
+}
+
+/*
+ * For a function that is given the request and awaited in the chain of calls which later runs the handler. To be called
+ * before the first await: what a continuation enters does not reach the caller. Hence a place now, the token later.
+ */
+function enterRequest() {
+  const place = { token: undefined };
+  storage.enterWith(place);
+  return place;
+}
+
+/*
+ * For a function that a host calls with a token alone. Whether there is a request, only Node's server knows; entering
+ * without one would leave the token behind in whatever the caller starts next, a server that listens for example.
+ */
+let following = false;
+function followRequests() {
+  if (!following) {
+    following = true;
+    diagnostics.subscribe('http.server.request.start', enterRequest);
+  }
+}
+
+/* The first token of a request is that of its caller; one that a handler verifies later does not replace it. */
+function noteAccessToken(token) {
+  const place = storage.getStore();
+  if (place !== undefined) {
+    place.token ??= token;
+  }
+}
+
+module.exports = { enterRequest, followRequests, getAccessToken, noteAccessToken, withAccessToken };

@@ -1,0 +1,119 @@
+/*
+ * What can go wrong, as errors. No message and no enumerable property holds the token, key material or anything of a
+ * token that nobody has verified: hosts print errors whole.
+ */
+'use strict';
+
+const native = require('./native.cjs');
+
+/* What clients are told: fixed texts; the precise reason is for logs. */
+const DESCRIPTIONS = Object.freeze({
+  invalid_request: 'Send exactly one bearer token, in one Authorization header.',
+  invalid_token: 'The access token is invalid or has expired.',
+  insufficient_scope: 'The access token does not grant what this resource requires.',
+  temporarily_unavailable: 'The access token cannot be checked at the moment.',
+  server_error: 'The access token could not be checked.',
+});
+
+/* The MCP TypeScript SDK v2 knows its OAuthError by this brand, so that copies of the SDK can live side by side. */
+const BRANDS = Symbol.for('mcp.sdk.errorBrands');
+
+function hide(object, name, value) {
+  Object.defineProperty(object, name, { value, writable: true, configurable: true, enumerable: false });
+}
+
+class BearerError extends Error {
+  constructor(message, { code, status, oauthError, claim, missing, retryAfter, kid, cause } = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code ?? 'internal_error';
+    this.status = status ?? 500;
+    this.oauthError = oauthError ?? 'server_error';
+    if (claim !== undefined) {
+      this.claim = claim;
+    }
+    if (missing !== undefined) {
+      this.missing = missing;
+    }
+    if (retryAfter !== undefined) {
+      this.retryAfter = retryAfter;
+    }
+    hide(this, 'kid', kid); // from the network, so not for whoever prints the error
+  }
+}
+hide(BearerError.prototype, 'name', 'BearerError');
+
+class ConfigurationError extends TypeError {
+  constructor(message) {
+    super(message);
+    this.code = 'ERR_CONFIGURATION';
+  }
+}
+hide(ConfigurationError.prototype, 'name', 'ConfigurationError');
+
+/* What the MCP SDKs make an answer of: `code` is the OAuth error, ours is `reason`. They can say only 400, 401, 403 and
+ * 500, and so keys that cannot be had are invalid_token to them. */
+function toOAuthError(error) {
+  const code = error.oauthError === 'temporarily_unavailable' ? 'invalid_token' : error.oauthError;
+  const face = new BearerError(DESCRIPTIONS[error.oauthError], { ...error, kid: error.kid, cause: error, code });
+  face.reason = error.code;
+  hide(face, 'toResponseObject', () => ({ error: code, error_description: face.message }));
+  hide(face, BRANDS, new Set(['mcp.OAuthError']));
+  return face;
+}
+
+const OK = 0;
+const CLOSED = -1;
+const KEYS_UNAVAILABLE = 304;
+const KEYS_NEEDED = 305;
+const INSUFFICIENT_SCOPE = 702;
+const CONFIGURATION_INVALID = 901;
+
+/* Options whose names the core writes its own way. */
+const RENAMED = new Map(
+  [
+    'publicKey', 'jwksUri', 'requiredScopes', 'requireExp', 'requiredClaims', 'tokenType', 'scopeClaims', 'clientIdClaims',
+    'maxTokenBytes', 'cacheSize', 'fetchTimeout', 'refreshInterval', 'staleIfError', 'maxJwksBytes', 'allowHttp',
+    'privateKey', 'additionalClaims',
+  ].map((name) => [name.replace(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`), name]),
+);
+RENAMED.set('expires_in', 'expiresInSeconds');
+
+function renamed(text) {
+  return text.replace(/[a-z]+(?:_[a-z]+)+/gu, (name) => RENAMED.get(name) ?? name);
+}
+
+/* The error of the native call that has just failed. */
+function lastFailure(requiredScopes = []) {
+  const failed = native.failure();
+  if (failed.status === CONFIGURATION_INVALID) {
+    return new ConfigurationError(renamed(failed.text));
+  }
+  const [code, , status, oauthError] = native.statusOf(failed.status);
+  return new BearerError(renamed(failed.text), {
+    code,
+    status,
+    oauthError,
+    claim: failed.claim,
+    missing: failed.status === INSUFFICIENT_SCOPE ? failed.missing.map((index) => requiredScopes[index]) : undefined,
+    retryAfter: failed.status === KEYS_UNAVAILABLE ? failed.retryAfter : undefined,
+    kid: failed.kid,
+  });
+}
+
+function keysUnavailable(message, retryAfter) {
+  const [code, , status, oauthError] = native.statusOf(KEYS_UNAVAILABLE);
+  return new BearerError(message, { code, status, oauthError, retryAfter });
+}
+
+module.exports = {
+  BearerError,
+  ConfigurationError,
+  DESCRIPTIONS,
+  CLOSED,
+  KEYS_NEEDED,
+  OK,
+  keysUnavailable,
+  lastFailure,
+  renamed,
+  toOAuthError,
+};

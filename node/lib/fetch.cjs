@@ -1,0 +1,123 @@
+/*
+ * One limited GET of a key set. Given what the core allows (URL, ETag, seconds, bytes); gives back what the core judges:
+ * status, body and headers, or a sentence that says what failed. Follows no redirect, decodes nothing, reads no byte
+ * beyond the cap, and never waits beyond the deadline, whatever the fetch function does. Never rejects.
+ */
+'use strict';
+
+const native = require('./native.cjs');
+
+const ACCEPT = 'application/json, application/jwk-set+json';
+const USER_AGENT = `fastbearer/${native.versions.fastbearer}`;
+
+class Refused extends Error {}
+
+/* TLS that does not check who answers would let anybody on the way choose the keys. */
+function refuseWeakTls(url) {
+  if (!url.startsWith('https:')) {
+    return;
+  }
+  if (process.env.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
+    throw new Refused('NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off; name your authority in NODE_EXTRA_CA_CERTS');
+  }
+  if (['TLSv1', 'TLSv1.1'].includes(require('node:tls').DEFAULT_MIN_VERSION)) {
+    throw new Refused('TLS below 1.2 is switched on (--tls-min-v1.0 or --tls-min-v1.1)');
+  }
+}
+
+function transportOf({ fetch, ssrfSafe }, url) {
+  if (fetch !== undefined) {
+    return fetch;
+  }
+  if (ssrfSafe) {
+    return require('./fetch_public.cjs').fetchPublic;
+  }
+  refuseWeakTls(url);
+  return globalThis.fetch;
+}
+
+/* A connection each: fetches are minutes apart, and one that brought a wrong answer must not be used again. */
+function headersFor(etag) {
+  const headers = { accept: ACCEPT, 'accept-encoding': 'identity', connection: 'close', 'user-agent': USER_AGENT };
+  if (etag !== undefined && etag !== '') {
+    headers['if-none-match'] = etag;
+  }
+  return headers;
+}
+
+/* At most one byte more than allowed: enough for the core to see that it is too large. */
+async function readBody(body, maxBytes) {
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of body) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    chunks.push(bytes);
+    size += bytes.byteLength;
+    if (size > maxBytes) {
+      break; // ends the stream, and with it the transfer
+    }
+  }
+  return Buffer.concat(chunks, Math.min(size, maxBytes + 1));
+}
+
+async function exchange(begun, options, signal) {
+  const transport = transportOf(options, begun.url);
+  const init = { method: 'GET', headers: headersFor(begun.etag), redirect: 'manual', signal };
+  const response = await transport(begun.url, init);
+  if (!Number.isInteger(response?.status) || typeof response.headers?.get !== 'function') {
+    throw new Refused('fetch must return a Response');
+  }
+  if (response.redirected === true || response.type === 'opaqueredirect') {
+    throw new Refused('a redirect, and redirects are not followed');
+  }
+  const header = (name) => response.headers.get(name) ?? undefined;
+  const encoding = header('content-encoding');
+  const wanted = response.status === 200 && (encoding === undefined || encoding.toLowerCase() === 'identity');
+  return {
+    status: response.status,
+    body: wanted ? await readBody(response.body ?? [], begun.maxBytes) : undefined,
+    cacheControl: header('cache-control'),
+    age: header('age'),
+    etag: header('etag'),
+    contentEncoding: encoding,
+  };
+}
+
+/* undici says "fetch failed" and hides the reason in the cause. */
+function sentence(error, begun) {
+  if (error instanceof Refused) {
+    return error.message;
+  }
+  let reason = error;
+  while (reason?.cause instanceof Error || reason?.errors?.length > 0) {
+    reason = reason.cause instanceof Error ? reason.cause : reason.errors[0];
+  }
+  const text = String(reason?.message || reason?.code || reason?.name || reason);
+  const label = reason?.code !== undefined && !text.includes(reason.code) ? `${reason.code}: ` : '';
+  const said = `${label}${text}`.replaceAll(begun.url, begun.url.split('?', 1)[0]);
+  return said.replaceAll(/[^ -~]+/gu, ' ').trim();
+}
+
+/* flight.controller ends it early; flight.timer is its deadline. */
+async function get(begun, options, flight) {
+  const { controller } = flight;
+  let giveUp;
+  const givenUp = new Promise((_, reject) => {
+    giveUp = () => reject(controller.signal.reason);
+  });
+  controller.signal.addEventListener('abort', giveUp);
+  flight.timer = setTimeout(
+    () => controller.abort(new Refused(`no complete answer within ${begun.timeout} s`)),
+    begun.timeout * 1000,
+  ).unref();
+  try {
+    return await Promise.race([exchange(begun, options, controller.signal), givenUp]);
+  } catch (error) {
+    return { failure: sentence(error, begun) };
+  } finally {
+    clearTimeout(flight.timer);
+    controller.abort(); // what was not read is not wanted: the connection is given up, or was finished
+  }
+}
+
+module.exports = { Refused, get };

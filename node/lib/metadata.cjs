@@ -1,0 +1,64 @@
+/*
+ * The protected resource metadata of RFC 9728: the document, its place (section 3.1), and the answer to a request for
+ * it. The document is public: any web page may read it (MCP clients run in browsers too), any cache may keep it.
+ */
+'use strict';
+
+const { ConfigurationError } = require('./errors.cjs');
+
+const WELL_KNOWN = '/.well-known/oauth-protected-resource';
+const METHODS = 'GET, HEAD, OPTIONS';
+
+function parseResource(resource) {
+  const wrong = 'resourceMetadata.resource must be an absolute http(s) URL without a fragment';
+  if (typeof resource !== 'string' || resource.includes('#') || !URL.canParse(resource)) {
+    throw new ConfigurationError(wrong);
+  }
+  const url = new URL(resource);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new ConfigurationError(wrong);
+  }
+  return url;
+}
+
+class ResourceMetadata {
+  /*
+   * resource is the URL that clients use for what is protected; authorizationServers are the issuers that it trusts;
+   * scopesSupported is optional. What else is given goes into the document under its own name.
+   */
+  constructor({ resource, authorizationServers, scopesSupported, ...more }) {
+    const url = parseResource(resource);
+    if (!Array.isArray(authorizationServers) || authorizationServers.length === 0) {
+      throw new ConfigurationError('resourceMetadata.authorizationServers must be a list of at least one issuer URL');
+    }
+    const scopes = scopesSupported === undefined || scopesSupported.length === 0 ? {} : { scopes_supported: scopesSupported };
+    this.document = {
+      resource,
+      authorization_servers: authorizationServers,
+      bearer_methods_supported: ['header'],
+      ...scopes,
+      ...more,
+    };
+    this.path = WELL_KNOWN + url.pathname.replace(/\/+$/u, '');
+    this.url = url.origin + this.path;
+  }
+
+  /* { status, headers, body } for one method. */
+  answer(method) {
+    const headers = { 'access-control-allow-origin': '*' };
+    if (method === 'OPTIONS') {
+      headers['access-control-allow-methods'] = METHODS;
+      headers['access-control-allow-headers'] = '*';
+      headers['access-control-max-age'] = '86400';
+      return { status: 204, headers, body: '' };
+    }
+    if (method !== 'GET' && method !== 'HEAD') {
+      return { status: 405, headers: { ...headers, allow: METHODS }, body: '' };
+    }
+    headers['content-type'] = 'application/json';
+    headers['cache-control'] = 'public, max-age=3600';
+    return { status: 200, headers, body: JSON.stringify(this.document) };
+  }
+}
+
+module.exports = { ResourceMetadata };

@@ -1,0 +1,225 @@
+/*
+ * The verifier. Everything about tokens is the core's; this file gives it names, promises and errors that Node's hosts
+ * expect.
+ */
+'use strict';
+
+const util = require('node:util');
+
+const { Results } = require('./access_token.cjs');
+const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keysUnavailable, lastFailure, renamed, toOAuthError } =
+  require('./errors.cjs');
+const { Guard, REFUSED, authenticatorOf } = require('./hosts.cjs');
+const native = require('./native.cjs');
+const { members, read, wrong } = require('./options.cjs');
+const { KeySource, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = require('./refresh.cjs');
+
+const { meta } = native;
+const STATUS = 0;
+const DUE = 1;
+const ATTEMPTS = 3;
+
+/* Seconds since the epoch; NaN: the system's clock. */
+function moment(given) {
+  if (given === undefined) {
+    return NaN;
+  }
+  members('verify options', given, ['now']);
+  if (given.now === undefined) {
+    return NaN;
+  }
+  if (!Number.isFinite(given.now)) {
+    throw new ConfigurationError('now must be a finite number of seconds');
+  }
+  return given.now;
+}
+
+function closed() {
+  return Object.assign(new Error('the verifier is closed'), { code: 'ERR_VERIFIER_CLOSED' });
+}
+
+class Verifier {
+  #handle;
+  #options;
+  #source;
+  #results;
+  #authenticate;
+  #hookFailed = false;
+
+  constructor(options = {}) {
+    this.#options = read(options);
+    this.#handle = native.create(this.#options);
+    if (this.#handle === undefined) {
+      throw lastFailure();
+    }
+    this.#results = new Results(this.#options.cacheSize);
+    if (this.#options.jwksUri !== undefined) {
+      this.#source = new KeySource(this.#handle, this.#options);
+    }
+  }
+
+  // ---- verifying
+
+  /* Stays on this thread and in this turn of the event loop unless keys must be fetched first. */
+  async verify(token, options) {
+    const now = moment(options);
+    return this.#attempt(token, now) ?? this.#fetchAndVerify(token, now);
+  }
+
+  verifySync(token, options) {
+    const access = this.#attempt(token, moment(options));
+    if (access === undefined) {
+      this.#source.start(REFRESH_TOKEN, native.failure().keyRequest);
+      throw this.#refused(keysUnavailable('the key set must be fetched first, and verifySync does not wait', 1));
+    }
+    return access;
+  }
+
+  /* expiresAt includes the leeway: the SDKs compare it with the clock again. */
+  async verifyAccessToken(token) {
+    try {
+      const access = await this.verify(token);
+      if (access.expiresAt !== undefined) {
+        access.expiresAt += Math.ceil(this.#options.leeway);
+      }
+      return access;
+    } catch (error) {
+      throw error instanceof BearerError ? toOAuthError(error) : error;
+    }
+  }
+
+  authenticate(request) {
+    this.#authenticate ??= authenticatorOf(new Guard({ verifier: this }));
+    return this.#authenticate(request);
+  }
+
+  /* The AccessToken; undefined when keys must be fetched first. */
+  #attempt(token, now) {
+    if (typeof token !== 'string') {
+      throw wrong('token', 'a string', token);
+    }
+    const answer = native.verify(this.#handle, token, now);
+    const status = meta[STATUS];
+    if (status === OK) {
+      if (meta[DUE] === 1) {
+        this.#source.start(REFRESH_AHEAD);
+      }
+      return this.#results.accessToken(token, answer);
+    }
+    if (status === KEYS_NEEDED) {
+      return undefined;
+    }
+    throw status === CLOSED ? closed() : this.#refused(lastFailure(this.#options.requiredScopes));
+  }
+
+  async #fetchAndVerify(token, now) {
+    for (let i = 0; i < ATTEMPTS; i++) {
+      await this.#source.fetched(REFRESH_TOKEN, native.failure().keyRequest);
+      const access = this.#attempt(token, now);
+      if (access !== undefined) {
+        return access;
+      }
+    }
+    throw this.#refused(keysUnavailable('the key set could not be fetched in time', 1));
+  }
+
+  /* Tells the hook; returns the error to throw. */
+  #refused(error) {
+    const hook = this.#options.onReject;
+    if (hook === undefined || !(error instanceof BearerError)) {
+      return error;
+    }
+    try {
+      hook(Object.freeze({ code: error.code, message: error.message, claim: error.claim, kid: error.kid }));
+    } catch (thrown) {
+      if (!this.#hookFailed) {
+        this.#hookFailed = true;
+        process.emitWarning(`onReject failed; this is said once: ${thrown?.stack ?? thrown}`, { code: 'FASTBEARER_HOOK' });
+      }
+    }
+    return error;
+  }
+
+  /* For the adapters, which can require more scopes in one place than the verifier does. */
+  [REFUSED](error) {
+    return this.#refused(error);
+  }
+
+  // ---- keys
+
+  async refresh() {
+    if (this.#source === undefined) {
+      throw new ConfigurationError('only a verifier with jwksUri has keys to fetch');
+    }
+    this.stats(); // throws when closed
+    const error = await this.#source.fetched(REFRESH_EXPLICIT);
+    if (error !== undefined) {
+      throw error;
+    }
+  }
+
+  keys() {
+    return this.#ask(native.keys);
+  }
+
+  stats() {
+    const stats = this.#ask(native.stats);
+    stats.lastError = stats.lastError === undefined ? undefined : renamed(stats.lastError);
+    return stats;
+  }
+
+  #ask(question) {
+    const answer = question(this.#handle);
+    if (answer === undefined) {
+      throw meta[STATUS] === CLOSED ? closed() : lastFailure();
+    }
+    return answer;
+  }
+
+  // ---- what it was made with
+
+  get issuer() {
+    return this.#options.issuer;
+  }
+
+  get audience() {
+    return this.#options.audience;
+  }
+
+  get requiredScopes() {
+    return this.#options.requiredScopes ?? [];
+  }
+
+  get jwksUri() {
+    return this.#options.jwksUri;
+  }
+
+  // ---- the end
+
+  close() {
+    this.#source?.close();
+    native.close(this.#handle);
+  }
+
+  [util.inspect.custom]() {
+    const { issuer, audience } = this;
+    const source = ['publicKey', 'jwks', 'secret'].find((name) => this.#options[name] !== undefined) ?? 'jwksUri';
+    return `${this.constructor.name} { ${source}, issuer: ${util.inspect(issuer)}, audience: ${util.inspect(audience)} }`;
+  }
+}
+if (Symbol.dispose !== undefined) {
+  Object.defineProperty(Verifier.prototype, Symbol.dispose, { value: Verifier.prototype.close, writable: true, configurable: true });
+}
+
+/* FastMCP's name for it, and FastMCP's name for its one algorithm. */
+class BearerAuthProvider extends Verifier {
+  constructor(options = {}) {
+    const { algorithm, ...others } = options ?? {};
+    if (algorithm !== undefined && others.algorithms !== undefined) {
+      throw new ConfigurationError('algorithm and algorithms are the same option: give one of them');
+    }
+    super(algorithm === undefined ? options : { ...others, algorithms: algorithm });
+  }
+}
+
+module.exports = { BearerAuthProvider, Verifier };

@@ -1,0 +1,1 @@
+export { JWKSServer } from './testing.cjs';

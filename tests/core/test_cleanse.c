@@ -1,0 +1,264 @@
+/*
+ * Secrets and private keys are gone when their objects are: after the free, all writable memory of the process is
+ * searched for them. What is searched for is only ever held masked, and a child that works it out gives it through a
+ * pipe, so the search cannot find itself.
+ */
+#include "internal.h"
+#include "test.h"
+
+#include <fcntl.h>
+#include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WINDOW = 24, WINDOWS = 16, MASK = 0xa5, CHUNK = 1 << 20 };
+
+/* Parts of one secret, in each form in which it may lie in memory. Not its first bytes: an allocator writes there. */
+struct needles {
+    unsigned char masked[WINDOWS][WINDOW];
+    size_t count;
+};
+
+static void add_needle(struct needles *needles, const void *from)
+{
+    const unsigned char *bytes = from;
+    for (size_t i = 0; i < WINDOW; i++) {
+        needles->masked[needles->count][i] = bytes[i] ^ MASK;
+    }
+    needles->count++;
+}
+
+static void add_number(struct needles *needles, const EVP_PKEY *pkey, const char *name)
+{
+    BIGNUM *number = NULL;
+    unsigned char bytes[FB__RSA_MAX_BITS / 8], turned[sizeof(bytes)];
+    if (EVP_PKEY_get_bn_param(pkey, name, &number) == 1) {
+        const int size = BN_bn2bin(number, bytes);
+        for (int i = 0; i < size; i++) {
+            turned[i] = bytes[size - 1 - i];
+        }
+        add_needle(needles, bytes + (size - WINDOW) / 2);  /* as DER has it */
+        add_needle(needles, turned + (size - WINDOW) / 2); /* as a BIGNUM has it on this kind of machine */
+    }
+}
+
+/* In the child: what it leaves behind dies with it. */
+static void work_out(struct needles *needles, fb_slice private)
+{
+    BIO *bio = BIO_new_mem_buf(private.data, (int)private.size);
+    EVP_PKEY *pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    if (pkey == NULL) { /* a secret */
+        add_needle(needles, private.data + (private.size - WINDOW));
+        return;
+    }
+    unsigned char raw[64];
+    size_t size = sizeof(raw);
+    add_needle(needles, private.data + private.size / 2); /* the PEM itself */
+    if (EVP_PKEY_get_raw_private_key(pkey, raw, &size) == 1) {
+        add_needle(needles, raw + (size - WINDOW));
+        return;
+    }
+    add_number(needles, pkey, OSSL_PKEY_PARAM_PRIV_KEY);
+    add_number(needles, pkey, OSSL_PKEY_PARAM_RSA_D);
+    add_number(needles, pkey, OSSL_PKEY_PARAM_RSA_FACTOR1);
+    add_number(needles, pkey, OSSL_PKEY_PARAM_RSA_FACTOR2);
+    add_number(needles, pkey, OSSL_PKEY_PARAM_RSA_COEFFICIENT1);
+}
+
+static struct needles needles_of(fb_slice private)
+{
+    struct needles needles = {.count = 0};
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    (void)fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        work_out(&needles, private);
+        _exit(write(ends[1], &needles, sizeof(needles)) == sizeof(needles) ? 0 : 1);
+    }
+    close(ends[1]);
+    CHECK(read(ends[0], &needles, sizeof(needles)) == sizeof(needles) && needles.count > 0);
+    close(ends[0]);
+    CHECK(waitpid(child, NULL, 0) == child);
+    return needles;
+}
+
+static size_t count_in(const unsigned char *bytes, size_t size, const unsigned char *masked)
+{
+    size_t found = 0;
+    for (size_t at = 0; at + WINDOW <= size; at++) {
+        size_t same = 0;
+        while (same < WINDOW && (bytes[at + same] ^ MASK) == masked[same]) {
+            same++;
+        }
+        found += same == WINDOW;
+    }
+    return found;
+}
+
+/* How often one of the needles stands in writable memory; read through the kernel, since a sanitizer forbids a look at
+ * what is freed. Regions of many gigabytes are a sanitizer's own. */
+static size_t search(const struct needles *needles)
+{
+    static unsigned char chunk[CHUNK];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    const int memory = open("/proc/self/mem", O_RDONLY);
+    char line[512];
+    size_t found = 0;
+    CHECK(maps != NULL && memory >= 0);
+    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+        unsigned long from, to;
+        char rights[8];
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || rights[1] != 'w' || to - from > 1UL << 32) {
+            continue;
+        }
+        while (from < to) {
+            const ssize_t got = pread(memory, chunk, to - from < CHUNK ? to - from : CHUNK, (off_t)from);
+            if (got <= 0) {
+                break;
+            }
+            const bool own = from <= (uintptr_t)chunk + CHUNK && (uintptr_t)chunk <= from + (size_t)got;
+            for (size_t i = 0; !own && i < needles->count; i++) {
+                found += count_in(chunk, (size_t)got, needles->masked[i]);
+            }
+            from += got < CHUNK ? (size_t)got : (size_t)(CHUNK - WINDOW);
+        }
+    }
+    OPENSSL_cleanse(chunk, sizeof(chunk));
+    close(memory);
+    fclose(maps);
+    return found;
+}
+
+static void use(const fb_keypair *pair)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    fb_result *result = NULL;
+    fb_string *token = NULL;
+    CHECK(fb_keypair_create_token(pair, &minting, &token, NULL) == FB_OK);
+    options.public_key = fb_keypair_public_pem(pair);
+    options.secret = options.public_key.data == NULL ? fb_keypair_private_pem(pair) : options.secret;
+    options.algorithms = FB_LIST(fb_keypair_algorithm(pair));
+    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    const fb_slice text = fb_string_text(token);
+    CHECK(fb_verify(verifier, text.data, text.size, (fb_clock){1.0, 1.0}, &result, NULL) == FB_OK);
+    fb_result_free(result);
+    fb_verifier_free(verifier);
+    fb_string_free(token);
+}
+
+/* What OpenSSL by itself does not cleanse when it reads the PEM: 3.0 leaves the number of an EC key. In a child, so
+ * that it does not read into memory where it has left something before, which would not count. */
+static size_t left_by_openssl(const struct needles *needles, fb_slice pem)
+{
+    (void)fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        const size_t before = search(needles);
+        BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+        EVP_PKEY_free(PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL));
+        BIO_free(bio);
+        const size_t after = search(needles);
+        _exit(after > before ? (int)(after - before) : 0);
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    return (size_t)WEXITSTATUS(status);
+}
+
+static void gone_after_free(const char *algorithm)
+{
+    fb_keypair *made = NULL, *loaded = NULL;
+    CHECK(fb_keypair_generate(&made, fb_text(algorithm), 0, NULL, NULL) == FB_OK);
+    const struct needles needles = needles_of(fb_keypair_private_pem(made));
+    const size_t openssls = left_by_openssl(&needles, fb_keypair_private_pem(made));
+    CHECK(fb_keypair_load(&loaded, fb_text(algorithm), fb_keypair_private_pem(made), NULL, NULL) == FB_OK);
+    use(made);
+    use(loaded);
+    const size_t held = search(&needles);
+    fb_keypair_free(made);
+    fb_keypair_free(loaded);
+    const size_t left = search(&needles);
+    printf(
+        "%s: %zu forms, found %zu times while held, %zu times after; OpenSSL alone leaves %zu when it reads the key\n",
+        algorithm, needles.count, held, left, openssls);
+    CHECK(held >= 2);
+    CHECK(left <= openssls);
+}
+
+TEST(nothing_is_left_of_a_secret)
+{
+    gone_after_free("HS256");
+    gone_after_free("HS512");
+}
+
+TEST(nothing_is_left_of_a_private_key)
+{
+    gone_after_free("EdDSA");
+    gone_after_free("Ed448");
+    gone_after_free("ES256");
+    gone_after_free("ES512");
+    gone_after_free("RS256");
+    gone_after_free("PS256");
+}
+
+/* Where nothing is read from a PEM, OpenSSL has no part in it. */
+TEST(nothing_is_left_of_a_generated_key)
+{
+    static const char *const algorithms[] = {"ES256", "ES384", "ES512", "EdDSA", "RS256"};
+    for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+        fb_keypair *pair = NULL;
+        CHECK(fb_keypair_generate(&pair, fb_text(algorithms[i]), 0, NULL, NULL) == FB_OK);
+        const struct needles needles = needles_of(fb_keypair_private_pem(pair));
+        use(pair);
+        fb_keypair_free(pair);
+        CHECK(search(&needles) == 0);
+    }
+}
+
+/* A refused secret or key leaves nothing either. */
+TEST(nothing_is_left_of_what_was_refused)
+{
+    fb_keypair *pair = NULL, *none = NULL;
+    fb_verifier *verifier = NULL;
+    fb_options options = FB_OPTIONS_INIT;
+    CHECK(fb_keypair_generate(&pair, fb_text("HS256"), 0, NULL, NULL) == FB_OK);
+    const struct needles needles = needles_of(fb_keypair_private_pem(pair));
+    options.secret = fb_keypair_private_pem(pair);
+    options.algorithms = FB_LIST(fb_text("HS512"));
+    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_CONFIGURATION_INVALID); /* too short for it */
+    CHECK(fb_keypair_load(&none, fb_text("RS256"), options.secret, NULL, NULL) == FB_CONFIGURATION_INVALID);
+    fb_keypair_free(pair);
+    CHECK(search(&needles) == 0);
+}
+
+/* That the search would find what was merely freed. */
+TEST(the_search_finds_what_is_not_cleansed)
+{
+    fb_keypair *pair = NULL;
+    CHECK(fb_keypair_generate(&pair, fb_text("HS512"), 0, NULL, NULL) == FB_OK);
+    const fb_slice secret = fb_keypair_private_pem(pair);
+    const struct needles needles = needles_of(secret);
+    char *volatile copy = malloc(secret.size);
+    memcpy(copy, secret.data, secret.size);
+    fb_keypair_free(pair);
+    CHECK(search(&needles) == 1);
+    free(copy);
+    CHECK(search(&needles) == 1);
+}
+
+int main(void)
+{
+    RUN(nothing_is_left_of_a_secret);
+    RUN(nothing_is_left_of_a_private_key);
+    RUN(nothing_is_left_of_a_generated_key);
+    RUN(nothing_is_left_of_what_was_refused);
+    RUN(the_search_finds_what_is_not_cleansed);
+    return TEST_RESULT();
+}

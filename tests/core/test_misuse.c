@@ -1,0 +1,137 @@
+/* What a host calls with arguments that make no sense is refused by name, before anything is read or allocated. */
+#include "internal.h"
+#include "test.h"
+
+static const char URI[] = "https://issuer.example/jwks";
+static fb_error error;
+
+static fb_verifier *behind_a_url(void)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    options.jwks_uri = fb_text(URI);
+    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_OK);
+    return verifier;
+}
+
+static void expect(fb_status status, fb_status expected, const char *words)
+{
+    CHECK(status == expected && error.status == expected);
+    if (strstr(error.text, words) == NULL) {
+        FAIL("not the words \"%s\": %s", words, error.text);
+    }
+}
+
+TEST(a_cache_beyond_all_bounds)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    options.jwks_uri = fb_text(URI);
+    options.cache_size = (size_t)1 << 31;
+    expect(fb_verifier_new(&verifier, &options, &error), FB_CONFIGURATION_INVALID, "cache_size");
+    CHECK(verifier == NULL);
+}
+
+TEST(structures_that_did_not_start_from_their_init)
+{
+    fb_verifier *verifier = behind_a_url();
+    fb_fetch fetch;
+    fb_fetched fetched = FB_FETCHED_INIT;
+    CHECK(fb_verifier_refresh_begin(verifier, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
+    fetched.size = 0;
+    expect(fb_verifier_refresh_complete(verifier, fetch.ticket, 1.0, &fetched, &error), FB_CONFIGURATION_INVALID,
+           "FB_FETCHED_INIT");
+    fetched.size = sizeof(fetched) + 8;
+    expect(fb_verifier_refresh_complete(verifier, fetch.ticket, 1.0, &fetched, &error), FB_CONFIGURATION_INVALID,
+           "FB_FETCHED_INIT");
+    fetched.size = sizeof(fetched); /* the ticket is still good */
+    fetched.failure = fb_text("a failure");
+    expect(fb_verifier_refresh_complete(verifier, fetch.ticket, 1.0, &fetched, &error), FB_KEYS_UNAVAILABLE,
+           "a failure");
+    fb_verifier_free(verifier);
+}
+
+TEST(a_reason_that_does_not_exist)
+{
+    fb_verifier *verifier = behind_a_url();
+    fb_fetch fetch;
+    volatile int reason = 7; /* what another language may hand over */
+    expect(fb_verifier_refresh_begin(verifier, 1.0, (fb_refresh_reason)reason, 0, &fetch, &error),
+           FB_CONFIGURATION_INVALID, "reason");
+    expect(fb_verifier_refresh(verifier, (fb_refresh_reason)reason, 0, &error), FB_CONFIGURATION_INVALID, "reason");
+    fb_verifier_free(verifier);
+}
+
+/* Sizes are judged before the first byte is read: the text behind these is shorter than they say. */
+TEST(more_than_there_can_be)
+{
+    fb_unverified *unverified = NULL;
+    fb_keypair *pair = NULL;
+    fb_string *token = NULL;
+    const fb_slice huge = {"x", (size_t)INT32_MAX};
+    expect(fb_decode_unverified("a.b.c", FB__MAX_TOKEN + 1U, NULL, &unverified, &error), FB_TOKEN_TOO_LARGE, "");
+    CHECK(unverified == NULL);
+    CHECK(fb_keypair_generate(&pair, fb_text("HS256"), 0, NULL, &error) == FB_OK);
+    expect(fb_keypair_sign(pair, huge, fb_text("{}"), &token, &error), FB_CONFIGURATION_INVALID, "too large");
+    expect(fb_keypair_sign(pair, fb_text("{}"), huge, &token, &error), FB_CONFIGURATION_INVALID, "too large");
+    CHECK(token == NULL);
+    fb_keypair_free(pair);
+}
+
+static int depth, calls;
+
+static void around(bool begin)
+{
+    depth += begin ? 1 : -1;
+    calls++;
+    CHECK(depth == 0 || depth == 1);
+}
+
+static int calls_for(const char *algorithm)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
+    fb_keypair *pair = NULL;
+    fb_string *token = NULL;
+    fb_verifier *verifier = NULL;
+    fb_result *result = NULL;
+    CHECK(fb_keypair_generate(&pair, fb_text(algorithm), 0, NULL, &error) == FB_OK);
+    CHECK(fb_keypair_create_token(pair, &minting, &token, &error) == FB_OK);
+    const fb_slice pem = fb_keypair_public_pem(pair), text = fb_string_text(token);
+    options.public_key = pem;
+    options.secret = pem.data == NULL ? fb_keypair_private_pem(pair) : options.secret;
+    options.algorithms = FB_LIST(fb_text(algorithm));
+    options.around_signature = around;
+    options.cache_size = 0;
+    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_OK);
+    calls = 0;
+    CHECK(fb_verify(verifier, text.data, text.size, (fb_clock){1.0, 1.0}, &result, &error) == FB_OK);
+    fb_result_free(result);
+    char bad[1024];
+    memcpy(bad, text.data, text.size);
+    char *signature = memrchr(bad, '.', text.size);
+    signature[1] = signature[1] == 'A' ? 'B' : 'A';
+    CHECK(fb_verify(verifier, bad, text.size, (fb_clock){1.0, 1.0}, &result, &error) == FB_SIGNATURE_INVALID);
+    CHECK(depth == 0);
+    fb_verifier_free(verifier);
+    fb_string_free(token);
+    fb_keypair_free(pair);
+    return calls;
+}
+
+/* A host lets its interpreter's lock go meanwhile; for an HMAC that costs more than the HMAC. */
+TEST(a_public_key_signature_is_announced_and_an_hmac_is_not)
+{
+    CHECK(calls_for("ES256") == 4);
+    CHECK(calls_for("HS256") == 0);
+}
+
+int main(void)
+{
+    RUN(a_cache_beyond_all_bounds);
+    RUN(structures_that_did_not_start_from_their_init);
+    RUN(a_reason_that_does_not_exist);
+    RUN(more_than_there_can_be);
+    RUN(a_public_key_signature_is_announced_and_an_hmac_is_not);
+    return TEST_RESULT();
+}

@@ -1,0 +1,259 @@
+/* The bytes of a key set: custom fetch functions, every fault of a real provider, TLS, public addresses only. */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { Verifier } from '../../node/index.mjs';
+import { INDEX, PAIR, good, nodeAsync, rejected } from './support/case.mjs';
+import { oneFault, quiet } from './support/one_fault.mjs';
+import { PLAIN } from './support/faults.mjs';
+import { IdentityProvider, ROOT } from './support/idp.mjs';
+
+const URL = 'https://issuer.example/jwks';
+const BODY = JSON.stringify(PAIR.jwks('k'));
+
+let idp;
+before(async () => {
+  quiet();
+  idp = await IdentityProvider.start('--algorithms', 'ES256');
+});
+after(() => idp.stop());
+
+// ---- fetch functions
+
+test('a fetch function gets what it needs, and the global one is not asked', async () => {
+  const calls = [];
+  const fetch = async (url, init) => {
+    calls.push([url, init]);
+    return new Response(calls.length === 1 ? BODY : null, { status: calls.length === 1 ? 200 : 304, headers: { etag: '"1"' } });
+  };
+  const verifier = new Verifier({ jwksUri: URL, fetch });
+  assert.ok((await verifier.verify(good())) && (await verifier.verify(good())));
+  await verifier.refresh();
+  const [[url, init], [, second]] = calls;
+  assert.deepEqual([calls.length, url, init.method, init.redirect], [2, URL, 'GET', 'manual']);
+  assert.ok(init.signal instanceof AbortSignal);
+  assert.deepEqual(Object.keys(init.headers), ['accept', 'accept-encoding', 'connection', 'user-agent']);
+  assert.deepEqual([init.headers['accept-encoding'], second.headers['if-none-match']], ['identity', '"1"']);
+  const { generation, fetches, lastError } = verifier.stats();
+  assert.deepEqual([generation, fetches, lastError], [1, 2, undefined]);
+});
+
+test('the global fetch is looked up when it is needed, so that a test can replace it', async () => {
+  const real = globalThis.fetch;
+  const verifier = new Verifier({ jwksUri: URL });
+  globalThis.fetch = async () => new Response(BODY);
+  try {
+    assert.ok(await verifier.verify(good()));
+  } finally {
+    globalThis.fetch = real;
+  }
+});
+
+async function* forever() {
+  for (;;) {
+    yield Buffer.alloc(1000, 'x');
+  }
+}
+
+const RESPONSE = { status: 200, headers: new Headers(), body: [Buffer.from(BODY)] };
+const FAILED = [
+  ['throws', () => { throw new Error(`no route to ${URL}?key=hidden`); }, /no route to https:\/\/issuer\.example\/jwks$/u],
+  ['rejects', async () => { throw Object.assign(new TypeError('fetch failed'), { cause: new Error('inner reason') }); }, /inner reason/u],
+  ['many addresses failed', async () => { throw new TypeError('x', { cause: new AggregateError([Object.assign(new Error(''), { code: 'ECONNREFUSED' })]) }); }, /ECONNREFUSED/u],
+  ['rejects with nothing', () => Promise.reject(undefined), /undefined/u],
+  ['control characters', async () => { throw new Error('a\r\nb\u0000c'); }, /a b c/u],
+  ['no Response', async () => 'x', /fetch must return a Response/u],
+  ['nothing', () => undefined, /fetch must return a Response/u],
+  ['no headers', async () => ({ status: 200 }), /fetch must return a Response/u],
+  ['status', async () => new Response('', { status: 500 }), /status 500/u],
+  ['redirect', async () => new Response('', { status: 302, headers: { location: 'https://e.example' } }), /status 302/u],
+  ['followed redirect', async () => ({ ...RESPONSE, redirected: true }), /redirects are not followed/u],
+  ['hidden redirect', async () => ({ ...RESPONSE, status: 0, type: 'opaqueredirect' }), /redirects are not followed/u],
+  ['no JSON', async () => new Response('not json'), /jwks/u],
+  ['empty', async () => new Response(null), /jwks/u],
+  ['no keys', async () => new Response('{"keys":[]}'), /empty/u],
+  ['too large', async () => new Response(' '.repeat(70000)), /larger than maxJwksBytes/u],
+  ['endless', async () => ({ ...RESPONSE, body: forever() }), /larger than maxJwksBytes/u],
+  ['encoded', async () => new Response(BODY, { headers: { 'content-encoding': 'gzip' } }), /content-encoded/u],
+  ['304 to nothing', async () => new Response(null, { status: 304 }), /304/u],
+  ['body fails', async () => ({ ...RESPONSE, body: (async function* () { yield Buffer.from('{'); throw new Error('cut off'); })() }), /cut off/u],
+  ['body of numbers', async () => ({ ...RESPONSE, body: [1, 2] }), /./u],
+  ['no body to read', async () => ({ ...RESPONSE, body: 7 }), /./u],
+  ['never answers', () => new Promise(() => {}), /no complete answer within 0\.2 s/u],
+  ['never ends', async () => ({ ...RESPONSE, body: (async function* () { yield Buffer.from('{'); await new Promise(() => {}); })() }), /within 0\.2 s/u],
+];
+
+for (const [name, fetch, words] of FAILED) {
+  test(`a failed fetch: ${name}`, async () => {
+    let current = fetch;
+    const verifier = new Verifier({ jwksUri: `${URL}?key=hidden`, fetchTimeout: 0.2, fetch: (...given) => current(...given) });
+    const error = await rejected(verifier.refresh());
+    assert.deepEqual([error.code, error.status], ['keys_unavailable', 503]);
+    assert.match(error.message, words);
+    assert.ok(!error.message.includes('hidden') && error.message.startsWith(URL));
+    assert.equal(verifier.stats().lastError, error.message);
+    current = async () => new Response(BODY);
+    await verifier.refresh();
+    assert.equal(verifier.verifySync(good()).clientId, 'fastmcp-user');
+  });
+}
+
+test('forms of a good answer', async () => {
+  const text = async function* () {
+    yield* BODY.split(/(?<=,)/u);
+  };
+  for (const response of [
+    new Response(BODY, { headers: { 'content-encoding': 'IDENTITY', 'cache-control': 'max-age=100', age: '5' } }),
+    { ...RESPONSE, headers: new Map() },
+    { ...RESPONSE, body: text() },
+    { ...RESPONSE, body: new Blob([BODY]).stream() },
+  ]) {
+    const verifier = new Verifier({ jwksUri: URL, fetch: async () => response });
+    await verifier.refresh();
+    assert.equal(verifier.keys().length, 1);
+  }
+});
+
+test('what is not read is given up, at the cap and at the deadline', async () => {
+  for (const [body, timeout] of [[forever, 10], [async function* () { yield Buffer.from('{'); await new Promise(() => {}); }, 0.1]]) {
+    let aborted;
+    const fetch = async (_, { signal }) => {
+      aborted = once(signal, 'abort');
+      return { ...RESPONSE, body: body() };
+    };
+    const verifier = new Verifier({ jwksUri: URL, fetch, fetchTimeout: timeout });
+    await rejected(verifier.refresh());
+    await aborted;
+  }
+});
+
+// ---- a real provider
+
+for (const [fault, words] of Object.entries(PLAIN)) {
+  test(`fault: ${fault}`, () => oneFault(idp, fault, words));
+}
+
+test('what is sent', async () => {
+  await idp.fault();
+  await idp.do('forget');
+  const verifier = new Verifier({ jwksUri: idp.jwksUri, algorithms: 'ES256' });
+  await verifier.refresh();
+  await verifier.refresh();
+  const { requests, connections, last_headers: sent } = await idp.do('state');
+  assert.deepEqual([requests, connections], [2, 2]);
+  assert.deepEqual(
+    [sent.accept, sent['accept-encoding'], sent['user-agent'].split('/')[0]],
+    ['application/json, application/jwk-set+json', 'identity', 'fastbearer'],
+  );
+  assert.ok('if-none-match' in sent && !('cookie' in sent) && !('authorization' in sent) && !('referer' in sent));
+});
+
+test('a redirect is not followed', async () => {
+  await idp.fault('redirect');
+  await idp.do('forget');
+  await rejected(new Verifier({ jwksUri: idp.jwksUri, algorithms: 'ES256' }).refresh());
+  assert.equal(await idp.requests(), 1);
+  await idp.fault();
+});
+
+test('a provider that refuses connections, and comes back on the same port', async () => {
+  const verifier = new Verifier({ jwksUri: idp.jwksUri, algorithms: 'ES256' });
+  await idp.do('down');
+  assert.match((await rejected(verifier.refresh())).message, /ECONNREFUSED/u);
+  await idp.do('up');
+  await verifier.refresh();
+  assert.ok(await verifier.verify(await idp.mint()));
+});
+
+// ---- TLS. Certificates are read when a process starts, so each scene is a process.
+
+test('TLS: every fault, with the authority from NODE_EXTRA_CA_CERTS', async () => {
+  const secure = await IdentityProvider.start('--tls', '--algorithms', 'ES256');
+  try {
+    const child = spawn(process.execPath, ['--test', path.join(ROOT, 'tests/node/support/tls_faults.mjs')], {
+      cwd: ROOT,
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined, NODE_EXTRA_CA_CERTS: secure.caFile, IDP_CONTROL: secure.control },
+    });
+    const output = [];
+    child.stdout.on('data', (chunk) => output.push(chunk));
+    child.stderr.on('data', (chunk) => output.push(chunk));
+    const [status] = await once(child, 'close');
+    const text = Buffer.concat(output).toString();
+    assert.equal(status, 0, text);
+    assert.match(text, /pass 1[0-9]\n/u, text); // it did run them
+  } finally {
+    await secure.stop();
+  }
+});
+
+test('TLS: certificates are checked, whatever the environment says', async () => {
+  const secure = await IdentityProvider.start('--tls', '--algorithms', 'ES256');
+  const program = `
+    const { Verifier } = require(${INDEX});
+    new Verifier({ jwksUri: '${secure.jwksUri}', algorithms: 'ES256' }).refresh().then(() => console.log('fetched'), (error) => console.log(error.message));`;
+  try {
+    const run = async (env, flags = []) => (await nodeAsync(program, { env, flags: ['--no-warnings', ...flags] })).stdout;
+    assert.equal(await run({ NODE_EXTRA_CA_CERTS: secure.caFile }), 'fetched\n');
+    assert.match(await run({ NODE_EXTRA_CA_CERTS: '' }), /certificate/u);
+    assert.match(await run({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }), /NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off/u);
+    assert.match(await run({ NODE_EXTRA_CA_CERTS: secure.caFile }, ['--tls-min-v1.0']), /TLS below 1\.2/u);
+    await secure.do('behave', { tls_version: '1.1' });
+    assert.doesNotMatch(await run({ NODE_EXTRA_CA_CERTS: secure.caFile }), /fetched/u);
+  } finally {
+    await secure.stop();
+  }
+});
+
+// ---- ssrfSafe
+
+test('ssrfSafe opens no connection to loopback, by name or by address', async () => {
+  await idp.do('forget');
+  const port = new globalThis.URL(idp.jwksUri).port;
+  for (const host of ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '0x7f.1', '2130706433']) {
+    const verifier = new Verifier({ jwksUri: `http://${host}:${port}/jwks`, allowHttp: true, ssrfSafe: true });
+    assert.match((await rejected(verifier.refresh())).message, /not public/u, host);
+  }
+  assert.equal((await idp.do('state')).connections, 0);
+});
+
+/* A network of its own, in which a public address is this machine's. */
+const NAMESPACE = 'ip link set lo up && ip addr add 8.8.4.4/32 dev lo && exec "$0" --no-warnings -e "$1"';
+const canIsolate = spawnSync('unshare', ['-rn', 'sh', '-c', 'ip link set lo up && ip addr add 8.8.4.4/32 dev lo']).status === 0;
+
+test('ssrfSafe connects to public addresses, each of them resolved once', { skip: !canIsolate && 'needs unshare -rn and ip' }, () => {
+  const program = `
+    const dns = require('node:dns');
+    const http = require('node:http');
+    const { Verifier } = require(${INDEX});
+    const looked = [];
+    const names = {
+      'good.example': ['8.8.4.4'], 'mixed.example': ['8.8.4.4', '127.0.0.1'], 'meta.example': ['169.254.169.254'], 'six.example': ['::ffff:10.0.0.1'], 'none.example': [],
+    };
+    const server = http.createServer((request, response) => {
+      if (request.url === '/redirect') response.writeHead(302, { location: 'http://127.0.0.1/' }).end();
+      else response.end(${JSON.stringify(BODY)});
+    });
+    server.listen(0, '0.0.0.0', async () => {
+      dns.promises.lookup = async (host) => {
+        looked.push(host);
+        return (names[host] ?? [host]).map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+      };
+      dns.lookup = () => { throw new Error('a second look-up'); };
+      const port = server.address().port;
+      for (const [host, path] of [['8.8.4.4', ''], ['good.example', ''], ['good.example', 'redirect'], ['mixed.example', ''], ['meta.example', ''], ['six.example', ''], ['none.example', '']]) {
+        const verifier = new Verifier({ jwksUri: 'http://' + host + ':' + port + '/' + path, allowHttp: true, ssrfSafe: true, fetchTimeout: 2 });
+        await verifier.refresh().then(() => console.log(host, verifier.keys().length), (error) => console.log(host, error.message.replace(/^\\S+ /, '')));
+      }
+      console.log(looked.length);
+      server.close();
+    });`;
+  const done = spawnSync('unshare', ['-rn', 'sh', '-c', NAMESPACE, process.execPath, program], { encoding: 'utf8', cwd: ROOT });
+  const refused = 'ssrfSafe: the host has an address that is not public';
+  assert.deepEqual(done.stdout.split('\n'), [
+    '8.8.4.4 1', 'good.example 1', 'good.example answered with status 302', `mixed.example ${refused}`, `meta.example ${refused}`,
+    `six.example ${refused}`, `none.example ${refused}`, '7', '',
+  ], done.stderr);
+});

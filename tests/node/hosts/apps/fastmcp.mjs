@@ -1,0 +1,32 @@
+/* npm fastmcp, with sessions and without. */
+import net from 'node:net';
+
+import { whoami } from './common.mjs';
+
+async function freePort() {
+  const server = net.createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export async function build(load, options) {
+  const { FastMCP, requireScopes } = await load('fastmcp');
+  const { authenticate, getAccessToken } = await load('fastbearer/fastmcp');
+  const server = new FastMCP({ name: 'guarded', version: '1.0.0', authenticate: authenticate(options) });
+  const execute = async (_arguments, { session }) => JSON.stringify(await whoami(getAccessToken, session));
+  server.addTool({ name: 'whoami', description: 'Who calls', execute });
+  server.addTool({ name: 'write', description: 'Needs more', canAccess: requireScopes('tools:write'), execute });
+  return server;
+}
+
+const start = (stateless) => async (load, options) => {
+  const server = await build(load, options);
+  const port = await freePort();
+  await server.start({ transportType: 'httpStream', httpStream: { port, host: '127.0.0.1', stateless } });
+  return `http://127.0.0.1:${port}`;
+};
+
+export const sessions = start(false);
+export const stateless = start(true);

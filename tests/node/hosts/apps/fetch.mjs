@@ -1,0 +1,40 @@
+/* Plain functions (Request) => Response behind fastbearer/fetch; the MCP server is of SDK v2, or mcp-handler's. */
+import { listenFetch, mcpV2, toolsV2, whoami } from './common.mjs';
+
+function site(getAccessToken, mcp) {
+  return async (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === '/mcp') {
+      return mcp(request);
+    }
+    if (pathname === '/open') {
+      return Response.json({ clientId: getAccessToken()?.clientId ?? null });
+    }
+    const body = request.method === 'POST' ? await request.json() : null;
+    return Response.json({ ...(await whoami(getAccessToken, request.auth)), body });
+  };
+}
+
+export async function fetch(load, options, guard) {
+  const { bearerAuth, getAccessToken } = await load('fastbearer/fetch');
+  const mcp = await mcpV2(load, getAccessToken);
+  const handler = site(getAccessToken, (request) => mcp.fetch(request, { authInfo: request.auth }));
+  return listenFetch(load, bearerAuth({ ...options, ...guard }, handler));
+}
+
+export async function mcpHandlerGuarded(load, options, guard) {
+  const { bearerAuth, getAccessToken } = await load('fastbearer/fetch');
+  const { createMcpHandler } = await load('mcp-handler');
+  const handler = site(getAccessToken, createMcpHandler((server) => toolsV2(server, getAccessToken)));
+  return listenFetch(load, bearerAuth({ ...options, ...guard }, handler));
+}
+
+/* mcp-handler as its own documentation has it. */
+export async function mcpHandler(load, { requiredScopes, ...options }) {
+  const { jwtVerifier, getAccessToken } = await load('fastbearer/mcp');
+  const { createMcpHandler, withMcpAuth } = await load('mcp-handler');
+  const verifier = jwtVerifier(options);
+  const handler = createMcpHandler((server) => toolsV2(server, getAccessToken));
+  const check = (request, token) => (token === undefined ? undefined : verifier.verifyAccessToken(token));
+  return listenFetch(load, withMcpAuth(handler, check, { required: true, requiredScopes }));
+}

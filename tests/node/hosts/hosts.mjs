@@ -1,0 +1,51 @@
+/*
+ * The hosts that the adapters are tested on: who starts each one, and what it must answer to which request. Where a
+ * host reads the request itself, before a verifier is asked, its answer is its own and not always ours.
+ */
+import * as expressApps from './apps/express.mjs';
+import * as fastifyApps from './apps/fastify.mjs';
+import * as fastmcp from './apps/fastmcp.mjs';
+import * as fetchApps from './apps/fetch.mjs';
+import { hono } from './apps/hono.mjs';
+import * as sdk from './apps/sdk.mjs';
+
+const REFUSED = {
+  none: 401,
+  garbage: 401,
+  expired: 401,
+  'not-yet-valid': 401,
+  'wrong-issuer': 401,
+  'wrong-audience': 401,
+  'bad-signature': 401,
+  'missing-scope': 403,
+};
+
+/* Guarded by one of our own adapters. */
+const OURS = { ...REFUSED, malformed: 400, 'two-headers': 400, 'in-query': 400, 'no-keys': 503 };
+
+/* The SDKs know no 503; what is no "Bearer TOKEN" is 401 to them, and v1 and v2 read the first of two headers. */
+const SDK = { ...REFUSED, malformed: 401, 'two-headers': 200, 'in-query': 401, 'no-keys': 401 };
+
+/*
+ * client: the SDK whose client speaks to it. own: guarded by our adapter, with routes of its own beside /mcp. entered:
+ * getAccessToken() works in its handlers.
+ */
+export const HOSTS = {
+  'sdk v1': { start: sdk.v1, answers: SDK, client: 1, entered: true },
+  'sdk v2 fetch': { start: sdk.v2Fetch, answers: SDK, client: 2, entered: false },
+  'sdk v2 express': { start: sdk.v2Express, answers: SDK, client: 2, entered: true },
+  'sdk v2 hono': { start: sdk.v2Hono, answers: SDK, client: 2, entered: true },
+  // withMcpAuth gets the two headers joined, which is no token.
+  'mcp-handler': { start: fetchApps.mcpHandler, answers: { ...SDK, 'two-headers': 401 }, client: 2, entered: true },
+  'mcp-handler, guarded': { start: fetchApps.mcpHandlerGuarded, answers: OURS, client: 2, own: true, entered: true },
+  fastmcp: { start: fastmcp.sessions, answers: OURS, client: 1, entered: true },
+  'fastmcp stateless': { start: fastmcp.stateless, answers: OURS, client: 1, entered: true },
+  'express 4': { start: expressApps.express4, answers: OURS, client: 1, own: true, entered: true },
+  'express 5': { start: expressApps.express5, answers: OURS, client: 1, own: true, entered: true },
+  'fastify 4': { start: fastifyApps.fastify4, answers: OURS, client: 1, own: true, entered: true },
+  'fastify 5': { start: fastifyApps.fastify5, answers: OURS, client: 1, own: true, entered: true },
+  hono: { start: hono, answers: OURS, client: 2, own: true, entered: true },
+  fetch: { start: fetchApps.fetch, answers: OURS, client: 2, own: true, entered: true },
+};
+
+export const FORMATS = ['import', 'require'];

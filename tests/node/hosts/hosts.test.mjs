@@ -1,0 +1,20 @@
+/* The adapters on their hosts: real servers, real clients. Ends with a table host x check. */
+import { after } from 'node:test';
+
+import { prepare } from './setup.mjs';
+
+prepare();
+const { seen } = await import('./suite/answers.mjs');
+for (const name of ['adapters', 'guard', 'sdk', 'fastmcp', 'twin', 'types']) {
+  await import(`./suite/${name}.mjs`);
+}
+
+function table(rows) {
+  const names = [...new Set([...rows.values()].flatMap(Object.keys))];
+  const width = Math.max(...[...rows.keys()].map((row) => row.length));
+  const line = (row, cells) => [row.padEnd(width), ...cells].join(' ').trimEnd();
+  const cells = (checks) => names.map((name) => String(checks[name] ?? '').padStart(name.length));
+  return [line('', names), ...[...rows].map(([row, checks]) => line(row, cells(checks)))].join('\n');
+}
+
+after(() => console.log(`\n${table(seen)}\n`));

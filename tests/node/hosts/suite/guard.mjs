@@ -1,0 +1,233 @@
+/* Options of the adapters, what the application learns, and guards in unusual places: in this process, over loopback. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import { describe, it } from 'node:test';
+
+import express from 'express';
+import fastify from 'fastify';
+import { Hono } from 'hono';
+import { Verifier, getAccessToken } from 'fastbearer';
+import { bearerAuth as guardExpress } from 'fastbearer/express';
+import { bearerAuth as guardFastify } from 'fastbearer/fastify';
+import { bearerAuth as guardFetch } from 'fastbearer/fetch';
+import { bearerAuth as guardHono } from 'fastbearer/hono';
+
+import { AUDIENCE, ISSUER, KEYS, METADATA_URL, bearer, mint, request } from '../support.mjs';
+
+const POLICY = { publicKey: KEYS.publicKey, issuer: ISSUER, audience: AUDIENCE };
+const METADATA = { resource: AUDIENCE, authorizationServers: [ISSUER] };
+const ORIGIN = 'http://localhost';
+
+async function serving(listener, work) {
+  const server = http.createServer(listener);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  try {
+    return await work(`http://127.0.0.1:${server.address().port}`);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+const asked = (handler, token, target = '/') =>
+  handler(new Request(ORIGIN + target, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }));
+
+describe('options', () => {
+  const wrong = [
+    [{ realm: 'a\r\nb' }, /^realm must be printable ASCII/u],
+    [{ realm: 'é' }, /^realm must be printable ASCII/u],
+    [{ realm: 7 }, /^realm must be printable ASCII/u],
+    [{ resourceMetadataUrl: 'https://x/\n' }, /^resourceMetadataUrl must be printable ASCII/u],
+    [{ requiredScopes: ['a\nb'] }, /requiredScopes/u],
+    [{ exclude: '/health' }, /^exclude must be an array of paths/u],
+    [{ exclude: [7] }, /^exclude must be/u],
+    [{ exlude: ['/health'] }, /did you mean 'exclude'/u],
+    [{ resourceMetadata: { ...METADATA, resource: 'api' } }, /^resourceMetadata\.resource/u],
+    [{ resourceMetadata: { ...METADATA, resource: 'https://x/#f' } }, /^resourceMetadata\.resource/u],
+    [{ resourceMetadata: { ...METADATA, resource: 'ftp://x/' } }, /^resourceMetadata\.resource/u],
+    [{ resourceMetadata: { ...METADATA, authorizationServers: [] } }, /^resourceMetadata\.authorizationServers/u],
+    [{ resourceMetadata: { ...METADATA, authorizationServers: ISSUER } }, /^resourceMetadata\.authorizationServers/u],
+    [{ verifier: { verify() {} } }, /^verifier must be a Verifier/u],
+    [{ verifier: new Verifier(POLICY), audience: 'x' }, /either verifier or the options of one, not both: audience/u],
+  ];
+  for (const [options, message] of wrong) {
+    it(`${Object.keys(options)}: ${message.source}`, () => {
+      const given = options.verifier === undefined ? { ...POLICY, ...options } : options;
+      for (const make of [guardExpress, guardHono, (all) => guardFetch(all, () => new Response())]) {
+        assert.throws(() => make(given), { code: 'ERR_CONFIGURATION', message });
+      }
+    });
+  }
+
+  it('has no handler, or no options', () => {
+    assert.throws(() => guardFetch(POLICY), { code: 'ERR_CONFIGURATION', message: /^handler/u });
+    assert.throws(() => guardExpress(), { code: 'ERR_CONFIGURATION' });
+    assert.throws(() => guardExpress(null), { code: 'ERR_CONFIGURATION' });
+  });
+
+  it('takes null for "not given"', async () => {
+    const handler = guardFetch({ ...POLICY, realm: null, exclude: null, resourceMetadata: null }, () => new Response());
+    assert.equal((await asked(handler)).headers.get('www-authenticate'), 'Bearer');
+  });
+
+  it('fails at registration in Fastify', async () => {
+    const app = fastify().register(guardFastify, { ...POLICY, exlude: [] });
+    await assert.rejects(app.ready(), { code: 'ERR_CONFIGURATION' });
+  });
+});
+
+describe('scopes', () => {
+  it('asks for the verifier\'s and its own, and names all that are missing', async () => {
+    const rejections = [];
+    const verifier = new Verifier({ ...POLICY, requiredScopes: ['read'], onReject: (rejection) => rejections.push(rejection) });
+    const handler = guardFetch({ verifier, requiredScopes: 'write admin' }, () => new Response('in'));
+    assert.equal((await asked(handler)).headers.get('www-authenticate'), 'Bearer scope="read write admin"');
+    const lacking = await asked(handler, mint({ scopes: ['read', 'admin'] }));
+    assert.equal(lacking.status, 403);
+    assert.match(lacking.headers.get('www-authenticate'), /scope="write"/u);
+    const both = await asked(handler, mint({ scopes: ['read'] }));
+    assert.match(both.headers.get('www-authenticate'), /scope="write admin"/u);
+    assert.equal((await asked(handler, mint({ scopes: ['admin', 'write', 'read'] }))).status, 200);
+    assert.deepEqual(rejections.map(({ code }) => code), ['insufficient_scope', 'insufficient_scope']);
+  });
+});
+
+describe('what the application learns', () => {
+  it('has the reason, and the client has not', async () => {
+    const rejections = [];
+    const handler = guardFetch({ ...POLICY, onReject: (rejection) => rejections.push(rejection) }, () => new Response());
+    const answer = await asked(handler, mint({ expiresInSeconds: -60 }));
+    assert.deepEqual(rejections.map(({ code, claim }) => [code, claim]), [['token_expired', 'exp']]);
+    assert.doesNotMatch([...answer.headers].join() + (await answer.text()), /token_expired/u);
+  });
+
+  it('gets what is no refusal: a closed verifier', async () => {
+    const verifier = new Verifier(POLICY);
+    verifier.close();
+    await assert.rejects(asked(guardFetch({ verifier }, () => new Response()), mint()), { code: 'ERR_VERIFIER_CLOSED' });
+    const app = express().use(guardExpress({ verifier }));
+    app.use((error, _request, response, _next) => response.status(500).json({ code: error.code }));
+    await serving(app, async (origin) => {
+      const answer = await request(`${origin}/`, bearer(mint()));
+      assert.deepEqual([answer.status, JSON.parse(answer.body)], [500, { code: 'ERR_VERIFIER_CLOSED' }]);
+    });
+  });
+
+  it('keeps errors of its handlers to itself', async () => {
+    const handler = guardFetch(POLICY, () => {
+      throw new RangeError('mine');
+    });
+    await assert.rejects(asked(handler, mint()), RangeError);
+    const app = new Hono().use(guardHono(POLICY)).get('/', () => {
+      throw new RangeError('mine');
+    });
+    app.onError((error, context) => context.text(error.name, 500));
+    assert.equal(await (await asked((incoming) => app.fetch(incoming), mint())).text(), 'RangeError');
+  });
+});
+
+describe('places', () => {
+  it('guards one mounted router, at the paths that clients use', async () => {
+    const router = express.Router().use(guardExpress({ ...POLICY, resourceMetadata: METADATA, exclude: ['/api/health'] }));
+    router.get('/{*rest}', (_request, response) => response.send(getAccessToken()?.clientId ?? 'nobody'));
+    const app = express().use('/api', router).use((_request, response) => response.send('open'));
+    await serving(app, async (origin) => {
+      const seen = async (path, credentials) => {
+        const { status, body } = await request(origin + path, credentials);
+        return [status, body];
+      };
+      assert.deepEqual(await seen('/'), [200, 'open']);
+      assert.deepEqual(await seen('/api/x'), [401, '']);
+      assert.deepEqual(await seen('/api/health'), [200, 'nobody']);
+      assert.deepEqual(await seen('/api/x', bearer(mint())), [200, 'alice']);
+      assert.equal((await seen('/api/x?access_token=x', bearer(mint())))[0], 400);
+    });
+  });
+
+  it('guards one scope of Fastify, or all routes and what is not found', async () => {
+    const app = fastify();
+    app.get('/open', async () => ({ client: getAccessToken()?.clientId ?? null }));
+    app.register(async (scope) => {
+      scope.register(guardFastify, POLICY);
+      scope.get('/inner', async (incoming) => ({ client: incoming.auth.clientId }));
+      scope.register(async (deeper) => {
+        deeper.register(guardFastify, { ...POLICY, requiredScopes: ['admin'] });
+        deeper.get('/admin', async () => ({ client: getAccessToken().clientId }));
+      });
+    });
+    const headers = { authorization: `Bearer ${mint()}` };
+    const status = async (url, more) => (await app.inject({ url, ...more })).statusCode;
+    assert.equal(await status('/open'), 200);
+    assert.equal(await status('/inner'), 401);
+    assert.equal(await status('/inner', { headers }), 200);
+    assert.equal(await status('/admin', { headers }), 403);
+    assert.equal(await status('/admin', { headers: { authorization: `Bearer ${mint({ scopes: ['admin'] })}` } }), 200);
+    const whole = fastify().register(guardFastify, POLICY);
+    const seenByHooks = [];
+    whole.register(async (scope) => {
+      for (const hook of ['onRequest', 'preParsing', 'preHandler', 'onSend']) {
+        scope.addHook(hook, async () => void seenByHooks.push(getAccessToken()?.clientId));
+      }
+      scope.post('/hooks', async () => 'ok');
+    });
+    assert.equal((await whole.inject({ method: 'POST', url: '/hooks', headers, payload: { a: 1 } })).statusCode, 200);
+    assert.deepEqual(seenByHooks, ['alice', 'alice', 'alice', 'alice']);
+    assert.equal((await whole.inject('/nowhere')).statusCode, 401);
+    assert.equal((await whole.inject({ url: '/nowhere', headers })).statusCode, 404);
+    await Promise.all([app.close(), whole.close()]);
+  });
+
+  it('has no body for HEAD, where no server takes it away', async () => {
+    const handler = guardFetch({ ...POLICY, resourceMetadata: METADATA }, () => new Response());
+    for (const url of [ORIGIN, METADATA_URL]) {
+      const answer = await handler(new Request(url, { method: 'HEAD', headers: { authorization: 'Bearer x' } }));
+      assert.equal(answer.body, null);
+      assert.equal(answer.headers.get('content-type'), 'application/json');
+    }
+  });
+
+  it('hands over further arguments of a fetch handler', async () => {
+    const handler = guardFetch(POLICY, (_request, context, more) => Response.json([context, more]));
+    const answer = await handler(new Request(ORIGIN, { headers: { authorization: `Bearer ${mint()}` } }), { params: 1 }, 2);
+    assert.deepEqual(await answer.json(), [{ params: 1 }, 2]);
+    assert.equal(getAccessToken(), undefined);
+  });
+
+  it('names the document beside the path of the resource, or somebody else\'s', async () => {
+    const here = guardFetch({ ...POLICY, resourceMetadata: { ...METADATA, resource: 'https://api.example.com', x: 1 } }, () => new Response());
+    const challenge = (await asked(here)).headers.get('www-authenticate');
+    assert.equal(challenge, 'Bearer resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"');
+    const document = await (await asked(here, undefined, '/.well-known/oauth-protected-resource')).json();
+    assert.deepEqual(document, {
+      resource: 'https://api.example.com',
+      authorization_servers: [ISSUER],
+      bearer_methods_supported: ['header'],
+      x: 1,
+    });
+    const there = guardFetch({ ...POLICY, resourceMetadataUrl: METADATA_URL }, () => new Response());
+    assert.equal((await asked(there)).headers.get('www-authenticate'), `Bearer resource_metadata="${METADATA_URL}"`);
+  });
+});
+
+describe('Verifier.authenticate', () => {
+  const verifier = new Verifier({ ...POLICY, requiredScopes: ['tools:call'] });
+
+  it('takes a Request, a request of node:http, or nothing', async () => {
+    assert.equal(await verifier.authenticate(undefined), undefined);
+    const good = new Request(ORIGIN, { headers: { authorization: `Bearer ${mint()}` } });
+    assert.equal((await verifier.authenticate(good)).clientId, 'alice');
+    const listener = (incoming, response) =>
+      verifier.authenticate(incoming).then(
+        (token) => response.end(`${token.clientId} ${getAccessToken() === token}`),
+        async (refusal) => response.writeHead(refusal.status, Object.fromEntries(refusal.headers)).end(await refusal.text()),
+      );
+    await serving(listener, async (origin) => {
+      assert.equal((await request(origin, bearer(mint()))).body, 'alice true');
+      const answer = await request(origin, bearer(mint({ scopes: [] })));
+      assert.equal(answer.status, 403);
+      assert.match(answer.headers['www-authenticate'], /scope="tools:call"/u);
+      assert.equal((await request(origin, { authorization: [`Bearer ${mint()}`, 'Bearer x'] })).status, 400);
+    });
+  });
+});

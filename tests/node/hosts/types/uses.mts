@@ -1,0 +1,82 @@
+/* Typical uses, type-checked: what these lines say must be what the declarations of the hosts allow. */
+import { createMcpExpressApp, requireBearerAuth as requireExpressV2 } from '@modelcontextprotocol/express';
+import { requireBearerAuth as requireV1 } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
+import { createMcpHandler, McpServer, requireBearerAuth as requireV2 } from '@modelcontextprotocol/server';
+import express from 'express';
+import { Verifier, type AccessToken } from 'fastbearer';
+import { bearerAuth as expressAuth } from 'fastbearer/express';
+import fastifyAuth, { bearerAuth as namedFastifyAuth } from 'fastbearer/fastify';
+import { authenticate } from 'fastbearer/fastmcp';
+import { bearerAuth as fetchAuth, getAccessToken } from 'fastbearer/fetch';
+import { bearerAuth as honoAuth } from 'fastbearer/hono';
+import { jwtVerifier } from 'fastbearer/mcp';
+import fastify from 'fastify';
+import { FastMCP, requireScopes } from 'fastmcp';
+import { Hono } from 'hono';
+import { createMcpHandler as createHandler, withMcpAuth } from 'mcp-handler';
+
+const verifier = new Verifier({ jwksUri: 'https://issuer.example.com/jwks', audience: 'https://mcp.example.com/mcp' });
+const guard = {
+  verifier,
+  requiredScopes: ['tools:call'],
+  realm: 'mcp',
+  resourceMetadata: {
+    resource: 'https://mcp.example.com/mcp',
+    authorizationServers: ['https://issuer.example.com'],
+    resource_name: 'tools',
+  },
+  exclude: ['/health'],
+};
+
+const app = express();
+app.use(expressAuth(guard));
+app.use('/mcp', requireV1({ verifier: jwtVerifier({ verifier }), expectedResource: new URL('https://mcp.example.com/mcp') }));
+createMcpExpressApp().use(requireExpressV2({ verifier }), requireExpressV2({ verifier: jwtVerifier({ verifier }) }));
+
+const mcp = createMcpHandler(() => new McpServer({ name: 'x', version: '1' }));
+const gate = requireV2({ verifier, requiredScopes: ['tools:call'] });
+export const fetchHandler = async (request: Request): Promise<Response> => {
+  const authInfo = await gate(request);
+  return authInfo instanceof Response ? authInfo : mcp.fetch(request, { authInfo });
+};
+
+export const guarded = fetchAuth({ jwks: '{"keys":[]}', audience: 'x' }, async (_request, context: { id: number }) => {
+  const token: AccessToken | undefined = getAccessToken();
+  return Response.json({ client: token?.clientId, id: context.id });
+});
+await guarded(new Request('http://localhost/'), { id: 1 });
+
+export const vercel = withMcpAuth(
+  createHandler(() => {}),
+  (_request, token) => (token === undefined ? undefined : verifier.verifyAccessToken(token)),
+  { required: true },
+);
+
+const web = new Hono().use(honoAuth(guard)).get('/', (context) => context.text(context.get('auth').clientId));
+export default web;
+
+const server = fastify();
+await server.register(fastifyAuth, guard);
+await server.register(namedFastifyAuth, { publicKey: 'pem', issuer: 'me' });
+server.get('/', async (request) => request.auth.scopes);
+
+const tools = new FastMCP<AccessToken>({
+  name: 'tools',
+  version: '1.0.0',
+  authenticate: async (request) => (await authenticate({ verifier, realm: 'x' })(request)) as AccessToken,
+});
+tools.addTool({
+  name: 'whoami',
+  canAccess: requireScopes('tools:call'),
+  execute: async (_arguments, { session }) => session?.clientId ?? 'nobody',
+});
+new FastMCP({ name: 'direct', version: '1.0.0', authenticate: authenticate({ verifier }) });
+
+// @ts-expect-error a verifier has been made with its options already
+expressAuth({ verifier, issuer: 'me' });
+// @ts-expect-error fastmcp asks only about its own endpoint
+authenticate({ verifier, exclude: ['/health'] });
+// @ts-expect-error a list, not a text
+honoAuth({ verifier, exclude: '/health' });
+// @ts-expect-error a misspelled option
+fetchAuth({ jwksURI: 'https://issuer.example.com/jwks' }, () => new Response());

@@ -1,0 +1,110 @@
+/* What a Verifier is made with: every wrong option is refused by name. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import util from 'node:util';
+
+import { BearerAuthProvider, ConfigurationError, Verifier } from '../../node/index.mjs';
+import { AUDIENCE, ISSUER, PAIR, good, thrown } from './support/case.mjs';
+
+const KEY = { publicKey: PAIR.publicKey };
+
+const WRONG = [
+  [undefined, 'one of publicKey, jwks, jwksUri or secret must be given'],
+  [null, 'options must be an object, not null'],
+  ['x', 'options must be an object, not string'],
+  [[], 'options must be an object, not an array'],
+  [{ ...KEY, secret: 'x'.repeat(32) }, 'only one of publicKey, jwks, jwksUri and secret may be given'],
+  [{ ...KEY, jwks_uri: 'x' }, "options has no member 'jwks_uri'; did you mean 'jwksUri'?"],
+  [{ ...KEY, jwksURL: 'x' }, "options has no member 'jwksURL'; did you mean 'jwksUri'?"],
+  [{ ...KEY, audiences: 'x' }, "options has no member 'audiences'; did you mean 'audience'?"],
+  [{ ...KEY, requiredscope: 'x' }, "options has no member 'requiredscope'; did you mean 'requiredScopes'?"],
+  [{ ...KEY, isuser: 'x' }, "options has no member 'isuser'; did you mean 'issuer'?"],
+  [{ ...KEY, verify: false }, "options has no member 'verify'"],
+  [{ ...KEY, algorithm: 'RS256' }, "options has no member 'algorithm'; did you mean 'algorithms'?"],
+  [{ publicKey: 1 }, 'publicKey must be a string, a Buffer or a Uint8Array, not number'],
+  [{ publicKey: 'nonsense' }, 'publicKey: no PEM block was found (-----BEGIN PUBLIC KEY-----)'],
+  [{ publicKey: PAIR.privateKey }, /^publicKey: /u],
+  [{ jwks: [] }, 'jwks must be a string, a Buffer or a key-set object, not an array'],
+  [{ jwks: {} }, /^jwks: /u],
+  [{ jwks: { keys: [1n] } }, /^jwks cannot be written as JSON: /u],
+  [{ jwksUri: 7 }, 'jwksUri must be a string, not number'],
+  [{ jwksUri: 'ftp://x' }, 'jwksUri must begin with https://'],
+  [{ jwksUri: 'http://x.example/' }, 'jwksUri must begin with https://; http:// is for loopback hosts, or with allowHttp'],
+  [{ jwksUri: 'https://u:p@x.example/' }, 'jwksUri must not hold a user name or password'],
+  [{ secret: 'short' }, /^secret/u],
+  [{ secret: PAIR.publicKey }, 'secret: holds a PEM or SSH key; such keys verify public-key algorithms and go into publicKey'],
+  [{ ...KEY, algorithms: [] }, /^algorithms is an empty list/u],
+  [{ ...KEY, algorithms: ['none'] }, /^algorithms/u],
+  [{ ...KEY, algorithms: ['RS256', 'HS256'] }, 'algorithms must not mix HMAC (HS*) and public-key algorithms'],
+  [{ ...KEY, algorithms: 256 }, 'algorithms must be a string or an array of strings, not number'],
+  [{ ...KEY, issuer: [ISSUER, 1] }, 'issuer must be a string or an array of strings, but item 1 is number'],
+  [{ ...KEY, issuer: new URL(ISSUER) }, 'issuer must be a string or an array of strings, not URL'],
+  [{ ...KEY, audience: [] }, /^audience is an empty list/u],
+  [{ ...KEY, audience: [''] }, 'audience must not hold an empty string'],
+  [{ ...KEY, requiredScopes: ['a b'] }, /^requiredScopes must hold one scope per item/u],
+  [{ ...KEY, leeway: '5' }, 'leeway must be a number of seconds, not string'],
+  [{ ...KEY, leeway: -1 }, 'leeway must be between 0 and 86400 seconds'],
+  [{ ...KEY, leeway: NaN }, 'leeway must be between 0 and 86400 seconds'],
+  [{ ...KEY, requireExp: 'no' }, 'requireExp must be true or false, not string'],
+  [{ ...KEY, tokenType: 'JWT' }, 'tokenType must be "at+jwt" or "any"'],
+  [{ ...KEY, maxTokenBytes: 0 }, 'maxTokenBytes must be between 1 and 65536'],
+  [{ ...KEY, maxTokenBytes: 1.5 }, 'maxTokenBytes must be a whole number, 0 or more, not 1.5'],
+  [{ ...KEY, maxTokenBytes: Infinity }, 'maxTokenBytes must be a whole number, 0 or more, not Infinity'],
+  [{ ...KEY, cacheSize: -1 }, 'cacheSize must be a whole number, 0 or more, not -1'],
+  [{ ...KEY, cacheSize: 2 ** 40 }, 'cacheSize must be below 2147483648'],
+  [{ ...KEY, onReject: {} }, 'onReject must be a function, not Object'],
+  [{ jwksUri: 'https://x/', fetch: 1 }, 'fetch must be a function, not number'],
+  [{ jwksUri: 'https://x/', fetch() {}, ssrfSafe: true }, /^ssrfSafe .* cannot be combined with fetch$/u],
+  [{ jwksUri: 'https://x/', fetchTimeout: 0 }, 'fetchTimeout must be more than 0 and at most 3600 seconds'],
+  [{ jwksUri: 'https://x/', refreshInterval: -1 }, 'refreshInterval must be a finite number of seconds, 0 or more'],
+  [{ jwksUri: 'https://x/', staleIfError: Infinity }, 'staleIfError must be a finite number of seconds, 0 or more'],
+  [{ jwksUri: 'https://x/', maxJwksBytes: 0 }, 'maxJwksBytes must be 1 to 16777216'],
+];
+
+for (const [options, message] of WRONG) {
+  test(`refused: ${util.inspect(options, { breakLength: Infinity, maxStringLength: 24 })}`, () => {
+    const error = thrown(() => new Verifier(options));
+    assert.ok(error instanceof ConfigurationError && error instanceof TypeError, String(error));
+    assert.equal(error.code, 'ERR_CONFIGURATION');
+    assert.equal(error.name, 'ConfigurationError');
+    typeof message === 'string' ? assert.equal(error.message, message) : assert.match(error.message, message);
+  });
+}
+
+test('forms that an option may have', () => {
+  const token = good({ scopes: ['a', 'b'] });
+  for (const options of [
+    { publicKey: Buffer.from(PAIR.publicKey) },
+    { publicKey: new TextEncoder().encode(PAIR.publicKey), issuer: ISSUER, audience: [AUDIENCE, 'x'] },
+    { jwks: PAIR.jwks('k'), algorithms: 'RS256' },
+    { jwks: JSON.stringify(PAIR.jwks('k')), algorithms: ['RS256', 'ES256'] },
+    { jwks: Buffer.from(JSON.stringify(PAIR.jwks('k'))) },
+    { ...KEY, requiredScopes: 'a b', requiredClaims: ['exp'], tokenType: 'any' },
+    { ...KEY, requiredScopes: [], requiredClaims: [], scopeClaims: ['scope'], clientIdClaims: 'sub' },
+    { ...KEY, issuer: null, audience: undefined, algorithms: null, leeway: null, onReject: null, secret: null },
+  ]) {
+    assert.equal(new Verifier(options).verifySync(token).clientId, 'fastmcp-user');
+  }
+});
+
+test('what it was made with can be read, and is a copy', () => {
+  const audience = ['a', 'b'];
+  const verifier = new Verifier({ ...KEY, issuer: ISSUER, audience, requiredScopes: 'r w' });
+  audience.push('c');
+  assert.deepEqual(
+    [verifier.issuer, verifier.audience, verifier.requiredScopes, verifier.jwksUri],
+    [[ISSUER], ['a', 'b'], ['r', 'w'], undefined],
+  );
+  assert.match(util.inspect(verifier), /^Verifier \{ publicKey, issuer: /u);
+});
+
+test('BearerAuthProvider takes algorithm beside algorithms', () => {
+  const provider = new BearerAuthProvider({ ...KEY, algorithm: 'RS256', issuer: ISSUER });
+  assert.ok(provider instanceof Verifier);
+  assert.equal(provider.verifySync(good()).subject, 'fastmcp-user');
+  assert.equal(new BearerAuthProvider(KEY).verifySync(good()).subject, 'fastmcp-user');
+  assert.match(thrown(() => new BearerAuthProvider({ ...KEY, algorithm: 'a', algorithms: 'b' })).message, /same option/u);
+  assert.match(thrown(() => new BearerAuthProvider({ ...KEY, algorithm: 'RS257' })).message, /^algorithms/u);
+  assert.match(thrown(() => new BearerAuthProvider(null)).message, /options must be an object/u);
+  assert.match(util.inspect(provider), /^BearerAuthProvider/u);
+});

@@ -1,0 +1,253 @@
+/* Key sets behind a URL: when they are fetched, who waits, and what happens when they cannot be had. */
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { test } from 'node:test';
+
+import { BearerError, Verifier } from '../../node/index.mjs';
+import { JWKSServer } from '../../node/testing.mjs';
+import { INDEX, PAIR, nodeAsync, rejected, thrown } from './support/case.mjs';
+
+const native = createRequire(import.meta.url)('../../node/lib/native.cjs');
+
+/* A test with a key server of its own. */
+function scene(name, body) {
+  test(name, async () => {
+    const server = await JWKSServer.start({ key: PAIR });
+    try {
+      await body(server);
+    } finally {
+      await server.close();
+    }
+  });
+}
+
+/* Waits until it holds. The limit is for what never comes, not for what comes late. */
+async function until(condition) {
+  const limit = performance.now() + 30_000;
+  while (!(await condition())) {
+    assert.ok(performance.now() < limit, `never: ${condition}`);
+    await sleep(5);
+  }
+}
+
+function warnings() {
+  const seen = [];
+  const note = (warning) => seen.push(warning);
+  process.on('warning', note);
+  return { seen, stop: () => process.off('warning', note) };
+}
+
+scene('the first use fetches, once', async (server) => {
+  const verifier = new Verifier({ jwksUri: server.jwksUri, issuer: server.issuer });
+  assert.deepEqual([verifier.keys(), verifier.jwksUri], [[], server.jwksUri]);
+  for (let i = 0; i < 3; i++) {
+    assert.equal((await verifier.verify(server.mint())).claims.iss, server.issuer);
+  }
+  assert.equal(server.hits, 1);
+  assert.deepEqual(verifier.keys().map((key) => key.kid), ['key-1']);
+  const { fetches, keysFresh, generation } = verifier.stats();
+  assert.deepEqual({ fetches, keysFresh, generation }, { fetches: 1, keysFresh: true, generation: 1 });
+});
+
+scene('what is wrong without keys needs no fetch', async (server) => {
+  const verifier = new Verifier({ jwksUri: server.jwksUri });
+  assert.equal((await rejected(verifier.verify('x'))).code, 'token_malformed');
+  assert.equal(server.hits, 0);
+});
+
+scene('verifySync does not wait, but starts the fetch', async (server) => {
+  const seen = [];
+  const verifier = new Verifier({ jwksUri: server.jwksUri, onReject: (rejection) => seen.push(rejection.code) });
+  const token = server.mint();
+  const error = thrown(() => verifier.verifySync(token));
+  assert.deepEqual([error.code, error.status, error.oauthError], ['keys_unavailable', 503, 'temporarily_unavailable']);
+  assert.ok(error.retryAfter >= 0);
+  await until(() => verifier.stats().keysHeld);
+  assert.equal(verifier.verifySync(token).token, token);
+  assert.deepEqual([server.hits, seen], [1, ['keys_unavailable']]);
+});
+
+scene('refresh', async (server) => {
+  const verifier = new Verifier({ jwksUri: server.jwksUri });
+  await verifier.refresh();
+  assert.deepEqual(verifier.keys().map((key) => key.kid), ['key-1']);
+  await verifier.refresh();
+  assert.equal(server.hits, 2);
+  server.fail(500);
+  const error = await rejected(verifier.refresh());
+  assert.ok(error instanceof BearerError && error.code === 'keys_unavailable' && error.status === 503 && error.retryAfter >= 0);
+  assert.match(error.message, /status 500/u);
+  assert.ok(await verifier.verify(server.mint()));
+});
+
+scene('rotation: the new key is fetched for, the old one is refused though cached', async (server) => {
+  const verifier = new Verifier({ jwksUri: server.jwksUri });
+  const old = server.mint();
+  assert.ok((await verifier.verify(old)) && (await verifier.verify(old)));
+  await server.rotate();
+  assert.ok(verifier.verifySync(old)); // nobody has noticed yet
+  assert.ok(await verifier.verify(server.mint()));
+  assert.equal((await rejected(verifier.verify(old))).code, 'key_not_found');
+  assert.equal(server.hits, 2);
+});
+
+scene('ten thousand random key ids cost one fetch', async (server) => {
+  const verifier = new Verifier({ jwksUri: server.jwksUri });
+  const [, body, signature] = server.mint().split('.');
+  await verifier.verify(server.mint());
+  const tokens = Array.from({ length: 10_000 }, (_, i) => {
+    const header = Buffer.from(JSON.stringify({ alg: 'RS256', kid: `made up ${i}` })).toString('base64url');
+    return `${header}.${body}.${signature}`;
+  });
+  const codes = new Set((await Promise.all(tokens.map((token) => rejected(verifier.verify(token))))).map((error) => error.code));
+  assert.deepEqual([[...codes], server.hits], [['key_not_found'], 2]);
+});
+
+scene('callers share the first fetch, and the event loop goes on', async (server) => {
+  const verifier = new Verifier({ jwksUri: server.jwksUri });
+  const token = server.mint();
+  server.hang();
+  const waiting = Array.from({ length: 200 }, () => verifier.verify(token));
+  waiting.push(verifier.refresh().then(() => ({ token })));
+  await until(() => server.hits > 0);
+  let turns = 0;
+  while (turns < 20) {
+    await sleep(1);
+    turns += 1;
+  }
+  assert.equal(thrown(() => verifier.verifySync(token)).code, 'keys_unavailable');
+  server.recover();
+  assert.ok((await Promise.all(waiting)).every((access) => access.token === token));
+  assert.equal(server.hits, 1);
+});
+
+scene('known keys never wait', async (server) => {
+  const verifier = new Verifier({ jwksUri: server.jwksUri, cacheSize: 0 });
+  const token = server.mint();
+  await verifier.verify(token);
+  server.hang();
+  let done = false;
+  const stranger = rejected(verifier.verify(server.mint({ kid: 'new' }))).then((error) => {
+    done = true;
+    return error;
+  });
+  await until(() => server.hits === 2);
+  for (let i = 0; i < 100; i++) {
+    verifier.verifySync(token);
+    await verifier.verify(token);
+  }
+  assert.equal(done, false);
+  server.recover();
+  assert.equal((await stranger).code, 'key_not_found');
+});
+
+scene('a provider that is down and comes back', async (server) => {
+  const { seen, stop } = warnings();
+  server.fail(503);
+  const verifier = new Verifier({ jwksUri: `${server.jwksUri}?secret=hidden` });
+  const token = server.mint();
+  for (let i = 0; i < 5; i++) {
+    const error = await rejected(verifier.verify(token));
+    assert.ok(error.code === 'keys_unavailable' && error.retryAfter >= 0 && error.retryAfter <= 60);
+    assert.ok(!error.message.includes('hidden'));
+  }
+  assert.equal(server.hits, 1); // the others were told to come back later
+  server.recover();
+  await until(async () => {
+    const answer = await verifier.verify(token).catch((error) => error);
+    return answer.token === token;
+  });
+  await sleep(1); // warnings are emitted in the next tick
+  stop();
+  assert.deepEqual(seen.map((warning) => warning.code), ['FASTBEARER_KEYS', 'FASTBEARER_KEYS']);
+  const [first, second] = seen.map((warning) => warning.message);
+  assert.match(first, /503.*no keys are held/u);
+  assert.ok(first.includes(server.jwksUri) && second.includes(server.jwksUri));
+  assert.match(second, /fetched again after 1 failed attempts/u);
+  assert.ok(!`${first}${second}`.includes('hidden') && !`${first}${second}`.includes(token));
+});
+
+/* The monotonic clock cannot be moved from here, so the core's word that a refresh is due is put into its mouth. */
+scene('a refresh that is due is started by a request, which does not wait for it', async (server) => {
+  const verifier = new Verifier({ jwksUri: server.jwksUri });
+  const token = server.mint();
+  await verifier.verify(token);
+  server.hang();
+  const { refreshBegin, verify } = native;
+  const reasons = [];
+  native.refreshBegin = (handle, reason, request) => {
+    reasons.push(reason);
+    return refreshBegin(handle, 2, request); // what is not due by its own clock, the core does only when asked
+  };
+  native.verify = (...parameters) => {
+    const answer = verify(...parameters);
+    native.meta[1] = 1;
+    return answer;
+  };
+  try {
+    await Promise.all(Array.from({ length: 50 }, () => verifier.verify(token)));
+    verifier.verifySync(token);
+  } finally {
+    Object.assign(native, { refreshBegin, verify });
+  }
+  assert.deepEqual(reasons, [1]);
+  await until(() => server.hits === 2);
+  server.recover();
+  await until(() => verifier.stats().fetches === 2);
+  assert.deepEqual([server.hits, verifier.stats().generation, verifier.stats().lastError], [2, 1, undefined]); // by ETag
+});
+
+scene('fresh keys are not fetched for again', async (server) => {
+  const verifier = new Verifier({ jwksUri: server.jwksUri, cacheSize: 0 });
+  for (let i = 0; i < 50; i++) {
+    await verifier.verify(server.mint());
+  }
+  assert.equal(server.hits, 1);
+});
+
+scene('closing ends a fetch', async (server) => {
+  const verifier = new Verifier({ jwksUri: server.jwksUri });
+  server.hang();
+  const waiting = rejected(verifier.verify(server.mint()));
+  const refreshing = rejected(verifier.refresh());
+  await until(() => server.hits > 0);
+  verifier.close();
+  assert.equal((await waiting).code, 'ERR_VERIFIER_CLOSED');
+  assert.equal((await refreshing).message, 'the verifier was closed');
+});
+
+scene('two verifiers are two key sets', async (server) => {
+  const [a, b] = [new Verifier({ jwksUri: server.jwksUri }), new Verifier({ jwksUri: server.jwksUri })];
+  await Promise.all([a.verify(server.mint()), b.verify(server.mint())]);
+  assert.equal(server.hits, 2);
+});
+
+// ---- the process ends when its own work is done
+
+scene('nothing keeps the process alive after a fetch', async (server) => {
+  const done = await nodeAsync(`
+    const { Verifier } = require(${INDEX});
+    const verifier = new Verifier({ jwksUri: '${server.jwksUri}', fetchTimeout: 3000 });
+    verifier.verify('${server.mint()}').then((access) => console.log(access.clientId));`);
+  assert.deepEqual([done.status, done.stdout, done.stderr], [0, 'fastmcp-user\n', '']);
+});
+
+scene('a fetch that nobody waits for, with a fetch function that never answers, does not either', async (server) => {
+  const done = await nodeAsync(`
+    const { Verifier } = require(${INDEX});
+    const verifier = new Verifier({ jwksUri: '${server.jwksUri}', fetchTimeout: 3000, fetch: () => new Promise(() => {}) });
+    try { verifier.verifySync('${server.mint()}'); } catch (error) { console.log(error.code); }`);
+  assert.deepEqual([done.status, done.stdout, done.stderr], [0, 'keys_unavailable\n', '']);
+});
+
+scene('who waits for one gets the deadline', async (server) => {
+  const done = await nodeAsync(
+    `const { Verifier } = require(${INDEX});
+     const verifier = new Verifier({ jwksUri: '${server.jwksUri}', fetchTimeout: 0.2, fetch: () => new Promise(() => {}) });
+     verifier.verify('${server.mint()}').catch((error) => console.log(error.code, verifier.stats().lastError));`,
+    { flags: ['--no-warnings'] },
+  );
+  assert.deepEqual([done.status, done.stderr], [0, '']);
+  assert.match(done.stdout, /^keys_unavailable .*no complete answer within 0\.2 s/u);
+});

@@ -1,0 +1,60 @@
+/* What several tests need. */
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import path from 'node:path';
+
+import { RSAKeyPair } from '../../../node/index.mjs';
+import { ROOT } from './idp.mjs';
+
+export const ISSUER = 'https://issuer.example';
+export const AUDIENCE = 'https://api.example/mcp';
+
+/* Generated once a process. */
+export const PAIR = RSAKeyPair.generateSync();
+
+export function good(more = {}) {
+  return PAIR.createToken({ issuer: ISSUER, audience: AUDIENCE, kid: 'k', ...more });
+}
+
+/* The error that a call throws. */
+export function thrown(call) {
+  try {
+    call();
+  } catch (error) {
+    return error;
+  }
+  return assert.fail('nothing was thrown');
+}
+
+/* The error that a promise rejects with. */
+export async function rejected(promise) {
+  let value;
+  try {
+    value = await promise;
+  } catch (error) {
+    return error;
+  }
+  return assert.fail(`not rejected: ${value}`);
+}
+
+/* Runs a program under this Node; answers { status, signal, stdout, stderr }. */
+export function node(program, { parameters = [], env = {}, flags = [], cwd = ROOT } = {}) {
+  return spawnSync(process.execPath, [...flags, '-e', program, ...parameters], {
+    cwd,
+    encoding: 'utf8',
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
+    timeout: 60_000,
+  });
+}
+
+/* The same without holding up this process, whose servers it may need. */
+export function nodeAsync(program, { env = {}, flags = [] } = {}) {
+  return new Promise((resolve) => {
+    const settings = { cwd: ROOT, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '', ...env }, timeout: 60_000 };
+    execFile(process.execPath, [...flags, '-e', program], settings, (error, stdout, stderr) =>
+      resolve({ status: error === null ? 0 : error.code, signal: error?.signal ?? null, stdout, stderr }),
+    );
+  });
+}
+
+export const INDEX = JSON.stringify(path.join(ROOT, 'node', 'index.cjs'));

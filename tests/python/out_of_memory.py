@@ -1,0 +1,179 @@
+"""Run by test_memory.py, in a process of its own: out_of_memory.py preload|testcapi
+
+Each allocation of each call fails in turn. The call gives the right answer or raises MemoryError; where the memory was OpenSSL's it
+may fail closed with another of the library's errors. Whatever happened, the same call works right after it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from fastbearer import (
+    AccessToken,
+    ConfigurationError,
+    ExpiredSignatureError,
+    FastBearerError,
+    InvalidSignatureError,
+    KeyPair,
+    Verifier,
+    decode_unverified,
+)
+
+PAIRS = {name: KeyPair.generate(name) for name in ("HS256", "ES256", "EdDSA")}
+CLAIMS = {"n": [1, 2.5, None, True, "ä", {"x": 10**30}], "scope": "a b"}
+
+
+def source(name: str) -> dict[str, Any]:
+    pair = PAIRS[name]
+    return {"secret": pair.secret} if name == "HS256" else {"public_key": pair.public_key, "algorithms": name}
+
+
+TOKENS = {name: pair.create_token(subject="alice", additional_claims=CLAIMS) for name, pair in PAIRS.items()}
+FORGED = {name: token.rpartition(".")[0] + "." + "A" * len(token.rpartition(".")[2]) for name, token in TOKENS.items()}
+EXPIRED = PAIRS["ES256"].create_token(expires_in_seconds=-10)
+VERIFIERS = {name: Verifier(**source(name), cache_size=0) for name in PAIRS}
+CACHED = Verifier(**source("ES256"), required_scopes=["a"])
+DOCUMENT = PAIRS["EdDSA"].jwks(kid="k")
+
+
+def verified(name: str) -> Callable[[], bool]:
+    def run() -> bool:
+        access = VERIFIERS[name].verify(TOKENS[name])
+        return access.subject == "alice" and access.scopes == ["a", "b"] and access.claims["n"][0] == 1
+
+    return run
+
+
+def refused(verifier: Verifier, token: str, error: type[Exception]) -> Callable[[], bool]:
+    def run() -> bool:
+        try:
+            verifier.verify(token)
+        except error as caught:
+            return bool(str(caught))
+        return False
+
+    return run
+
+
+def construction() -> bool:
+    with Verifier(jwks=DOCUMENT, algorithms="EdDSA", issuer=["x", "y"], audience="z") as made:
+        return len(made.keys()) == 1 and made.stats()["verified"] == 0
+
+
+def misconfiguration() -> bool:
+    try:
+        Verifier(public_key="-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n")
+    except ConfigurationError as error:
+        return "public_key" in str(error)
+    return False
+
+
+def minting() -> bool:
+    pair = KeyPair.generate("ES256")
+    return pair.create_token(subject="a", scopes=["b"], audience=["c", "d"], kid="e").count(".") == 2
+
+
+def unverified() -> bool:
+    return bool(decode_unverified(TOKENS["ES256"]))
+
+
+def plain_object() -> bool:
+    access = AccessToken(token="t", client_id="c", scopes=["a"], expires_at=2**40, claims={"a": 1})
+    return access == AccessToken(token="t", client_id="c", scopes=["a"], expires_at=2**40, claims={"a": 1}) and "t" in repr(access)
+
+
+def interpreters_own(error: SystemError) -> bool:
+    """CPython says this of a plain `raise` whose traceback finds no memory. Of a function of ours it names the function."""
+    return str(error) == "error return without exception set" or str(error).startswith("<function ")
+
+
+def plain_raise() -> bool:
+    def fail() -> None:
+        raise ValueError("x")
+
+    try:
+        fail()
+    except ValueError:
+        return True
+    return False
+
+
+SCENARIOS: dict[str, Callable[[], bool]] = {
+    "nothing of ours": plain_raise,
+    **{f"verify {name}": verified(name) for name in PAIRS},
+    **{f"forged {name}": refused(VERIFIERS[name], FORGED[name], InvalidSignatureError) for name in PAIRS},
+    "expired": refused(VERIFIERS["ES256"], EXPIRED, ExpiredSignatureError),
+    "cache hit": lambda: CACHED.verify(TOKENS["ES256"]).scopes == ["a", "b"],
+    "construction": construction,
+    "misconfiguration": misconfiguration,
+    "minting": minting,
+    "looking": unverified,
+    "access token": plain_object,
+}
+
+
+def preloaded() -> tuple[Callable[[int], Any], Callable[[], bool]]:
+    fail_at = ctypes.CDLL(None).fail_at
+    fail_at.argtypes, fail_at.restype = [ctypes.c_long], ctypes.c_long
+
+    def disarm() -> bool:
+        try:
+            return fail_at(-1) < 0  # type: ignore[no-any-return]
+        except (MemoryError, ctypes.ArgumentError):
+            return False  # this very call was the one, not the one before
+
+    return fail_at, disarm
+
+
+def of_testcapi() -> tuple[Callable[[int], Any], Callable[[], bool]]:
+    import _testcapi  # type: ignore[import-not-found]
+
+    def disarm() -> bool:
+        _testcapi.remove_mem_hooks()
+        return False  # it does not say
+
+    return lambda n: _testcapi.set_nomemory(n + 1, n + 2), disarm
+
+
+def fail_each(name: str, run: Callable[[], bool], arm: Callable[[int], Any], disarm: Callable[[], bool]) -> int:
+    failed = closed = wrong = quiet = n = 0
+    while quiet < 100:  # calls in a row that took no notice
+        outcome: object = None
+        quiet += 1
+        arm(n)
+        try:
+            outcome = run()
+        except MemoryError:
+            failed, quiet, outcome = failed + 1, 0, True
+        except FastBearerError as error:
+            closed, quiet = closed + 1, 0
+            outcome = True if name != "cache hit" else error
+        except SystemError as error:
+            outcome = True if interpreters_own(error) else error
+        except BaseException as error:  # whatever else it is, it is wrong
+            outcome = error
+        if disarm():
+            quiet = 0
+        for what, value in (("the call", outcome), ("the same call again", run())):
+            if value is not True:
+                print(f"{name}: allocation {n}: {what}: {value!r}", file=sys.stderr)
+                wrong += 1
+        n += 1
+    print(f"{name}: {n - quiet} allocations failed in turn, {failed} times MemoryError, {closed} times another error")
+    return wrong if failed else wrong + 1
+
+
+def main(kind: str) -> int:
+    arm, disarm = preloaded() if kind == "preload" else of_testcapi()
+    wrong = 0
+    for name, run in SCENARIOS.items():
+        assert run() and run(), name
+        wrong += fail_each(name, run, arm, disarm)
+    return wrong != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

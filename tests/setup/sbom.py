@@ -1,0 +1,183 @@
+"""Writes an SPDX 2.3 document beside each artefact: sbom.py WHEEL|SDIST|TGZ...  -> ARTEFACT.spdx.json
+
+What is in it is read from the artefact itself: every file with its hashes, the packages that its metadata ask for, and the libraries
+that its compiled objects link or hold. The same artefact gives the same document: its date is SOURCE_DATE_EPOCH, or that of the newest
+file inside.
+"""
+
+from __future__ import annotations
+
+import datetime
+import email.parser
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# What a library is called there, its licence, and how its version stands in an object that holds it.
+LIBRARIES = {
+    "libcrypto": ("openssl", "Apache-2.0", rb"OpenSSL (\d+\.\d+\.\d+[a-z]?) +\d+ [A-Z][a-z]{2} \d{4}"),
+    "libcurl": ("curl", "curl", rb"libcurl/(\d+\.\d+\.\d+)"),
+    "libjansson": ("jansson", "MIT", None),
+}
+
+
+class Artefact(NamedTuple):
+    name: str
+    version: str
+    purl: str
+    requires: list[tuple[str, str, str]]  # name, version range, purl
+    files: dict[str, bytes]
+    newest: float
+
+
+def read_zip(path: Path) -> tuple[dict[str, bytes], float]:
+    with zipfile.ZipFile(path) as archive:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        times = [datetime.datetime(*entry.date_time, tzinfo=datetime.timezone.utc).timestamp() for entry in entries]
+        return {entry.filename: archive.read(entry) for entry in entries}, max(times)
+
+
+def read_tar(path: Path) -> tuple[dict[str, bytes], float]:
+    files, newest = {}, 0.0
+    with tarfile.open(path) as archive:
+        for entry in archive:
+            content = archive.extractfile(entry)
+            if content is not None:
+                files[entry.name] = content.read()
+                newest = max(newest, entry.mtime)
+    return files, newest
+
+
+def of_python(files: dict[str, bytes], newest: float) -> Artefact:
+    metadata = min((name for name in files if re.search(r"(\.dist-info/METADATA|^[^/]+/PKG-INFO)$", name)), key=len)
+    message = email.parser.BytesParser().parsebytes(files[metadata])
+    requires = []
+    for line in message.get_all("Requires-Dist") or []:
+        name = re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]
+        if "extra ==" not in line:
+            requires.append((name, line[len(name) :].strip(), f"pkg:pypi/{name.lower()}"))
+    name, version = str(message["Name"]), str(message["Version"])
+    return Artefact(name, version, f"pkg:pypi/{name}@{version}", requires, files, newest)
+
+
+def of_npm(files: dict[str, bytes], newest: float) -> Artefact:
+    package = json.loads(files["package/package.json"])
+    requires = [(name, wanted, f"pkg:npm/{name}") for name, wanted in sorted(package.get("dependencies", {}).items())]
+    name, version = package["name"], package["version"]
+    return Artefact(name, version, f"pkg:npm/{name}@{version}", requires, files, newest)
+
+
+def read(path: Path) -> Artefact:
+    if path.suffix == ".whl":
+        return of_python(*read_zip(path))
+    files, newest = read_tar(path)
+    return of_npm(files, newest) if "package/package.json" in files else of_python(files, newest)
+
+
+def linked(content: bytes) -> list[tuple[str, str, str, str]]:
+    """(relationship, name, version, licence) of each library that a compiled object needs or holds."""
+    if not content.startswith(b"\x7fELF"):
+        return []
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        dynamic = subprocess.run(["readelf", "-dW", file.name], capture_output=True, text=True, check=True).stdout
+    found = []
+    for library, (name, licence, version) in LIBRARIES.items():
+        needed = re.search(rf"\(NEEDED\).*\[({library}[^\]]*)\]", dynamic)
+        held = re.search(version, content) if version else None
+        if needed:
+            found.append(("DYNAMIC_LINK", name, needed.group(1), licence))
+        elif held:
+            found.append(("STATIC_LINK", name, held.group(1).decode(), licence))
+    return found
+
+
+def identifier(kind: str, name: str) -> str:
+    return f"SPDXRef-{kind}-{re.sub(r'[^A-Za-z0-9.-]', '-', name)}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def package(kind: str, name: str, version: str, licence: str, purl: str, **more: Any) -> dict[str, Any]:
+    return {
+        "SPDXID": identifier(kind, f"{name} {version}"),
+        "name": name,
+        "versionInfo": version,
+        "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": False,
+        "licenseConcluded": licence,
+        "licenseDeclared": licence,
+        "copyrightText": "NOASSERTION",
+        "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": purl}],
+        **more,
+    }
+
+
+def file_entry(name: str, content: bytes) -> dict[str, Any]:
+    return {
+        "SPDXID": identifier("File", name),
+        "fileName": f"./{name}",
+        "checksums": [
+            {"algorithm": "SHA1", "checksumValue": hashlib.sha1(content).hexdigest()},  # SPDX demands it
+            {"algorithm": "SHA256", "checksumValue": hashlib.sha256(content).hexdigest()},
+        ],
+        "licenseConcluded": "NOASSERTION",
+        "licenseInfoInFiles": ["NOASSERTION"],
+        "copyrightText": "NOASSERTION",
+    }
+
+
+def verification_code(entries: list[dict[str, Any]]) -> str:
+    """SPDX 2.3 section 7.9."""
+    return hashlib.sha1("".join(sorted(entry["checksums"][0]["checksumValue"] for entry in entries)).encode()).hexdigest()
+
+
+def document(path: Path) -> dict[str, Any]:
+    artefact, digest = read(path), hashlib.sha256(path.read_bytes()).hexdigest()
+    files = [file_entry(name, content) for name, content in sorted(artefact.files.items())]
+    main = package(
+        "Package", artefact.name, artefact.version, "Apache-2.0", artefact.purl, filesAnalyzed=True, packageFileName=path.name,
+        packageVerificationCode={"packageVerificationCodeValue": verification_code(files)},
+        checksums=[{"algorithm": "SHA256", "checksumValue": digest}], licenseInfoFromFiles=["NOASSERTION"],
+    )  # fmt: skip
+    packages, relations = [main], [("SPDXRef-DOCUMENT", "DESCRIBES", main["SPDXID"])]
+    relations += [(main["SPDXID"], "CONTAINS", entry["SPDXID"]) for entry in files]
+    for name, wanted, purl in artefact.requires:
+        packages.append(package("Dependency", name, wanted or "any", "NOASSERTION", purl))
+        relations.append((main["SPDXID"], "DEPENDS_ON", packages[-1]["SPDXID"]))
+    for entry in files:
+        for relation, name, version, licence in linked(artefact.files[entry["fileName"][2:]]):
+            known = package("Library", name, version, licence, f"pkg:generic/{name}")
+            if all(other["SPDXID"] != known["SPDXID"] for other in packages):
+                packages.append(known)
+            relations.append((entry["SPDXID"], relation, known["SPDXID"]))
+    created = datetime.datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", artefact.newest)), datetime.timezone.utc)
+    return {
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "name": path.name,
+        "documentNamespace": f"urn:sha256:{digest}:{path.name}",
+        "creationInfo": {"created": created.strftime("%Y-%m-%dT%H:%M:%SZ"), "creators": ["Organization: fastbearer"]},
+        "packages": packages,
+        "files": files,
+        "relationships": [{"spdxElementId": a, "relationshipType": kind, "relatedSpdxElement": b} for a, kind, b in relations],
+    }
+
+
+def main(paths: list[str]) -> None:
+    for path in map(Path, paths):
+        out = path.with_name(path.name + ".spdx.json")
+        out.write_text(json.dumps(document(path), indent=1) + "\n")
+        print(out)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
