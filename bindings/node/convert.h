@@ -29,6 +29,7 @@ enum Meta : size_t {
     META_SCOPES,  /* how many */
     META_PAYLOAD, /* where it begins in the returned text */
     META_SLOT,    /* a number that equal tokens have in common, for finding what is kept of one */
+    META_PROBLEM, /* 1: arithmeticProblem says what */
     META_FIRST_SCOPE,
     META_COUNT = 128
 };

@@ -48,6 +48,7 @@ static void read_options(fb_options *options, const Napi::Object &given, Texts *
     options->scope_claims = texts->list(given.Get("scopeClaims"));
     options->client_id_claims = texts->list(given.Get("clientIdClaims"));
     options->token_type = texts->slice(given.Get("tokenType"));
+    options->arithmetic = texts->slice(given.Get("arithmetic"));
     options->require_exp = given.Get("requireExp").ToBoolean();
     options->allow_http = given.Get("allowHttp").ToBoolean();
     const auto number = [&given](const char *name) { return given.Get(name).As<Napi::Number>().DoubleValue(); };
@@ -228,6 +229,7 @@ static napi_value verify(napi_env env, napi_callback_info info)
     fb_status status = fb_verify(handle->verifier, token, size, clock, &result, &environment->error);
     environment->meta[META_DUE] =
         handle->fetches && fb_verifier_refresh_due(handle->verifier, clock.monotonic_seconds) ? 1.0 : 0.0;
+    environment->meta[META_PROBLEM] = fb_arithmetic_problem() == nullptr ? 0.0 : 1.0;
     if (!environment->succeeded(status)) {
         return nullptr;
     }
@@ -306,6 +308,7 @@ static Napi::Object key_info(Napi::Env env, const fb_key_info *key)
     out.Set("usable", Napi::Boolean::New(env, key->usable));
     out.Set("problem", text_or_undefined(env, key->problem));
     out.Set("arithmetic", text_or_undefined(env, key->arithmetic));
+    out.Set("tableBytes", Napi::Number::New(env, static_cast<double>(key->table_bytes)));
     return out;
 }
 
@@ -350,6 +353,9 @@ static Napi::Value stats(const Napi::CallbackInfo &info)
     out.Set("fetches", count(held.fetches));
     out.Set("fetchFailures", count(held.fetch_failures));
     out.Set("generation", count(held.generation));
+    out.Set("tableBytes", count(held.table_bytes));
+    out.Set("arithmeticChecks", count(held.arithmetic_checks));
+    out.Set("arithmeticDisagreements", count(held.arithmetic_disagreements));
     out.Set("keysHeld", Napi::Boolean::New(env, held.keys_held));
     out.Set("keysFresh", Napi::Boolean::New(env, held.keys_fresh));
     out.Set("lastError", held.last_error[0] == '\0' ? env.Undefined() : Napi::String::New(env, held.last_error));

@@ -16,7 +16,7 @@ const RESOURCE = 5;
 const SCOPES = 6;
 const PAYLOAD = 7;
 const SLOT = 8;
-const FIRST_SCOPE = 9;
+const FIRST_SCOPE = 10;
 const MAX_SLOTS = 1024;
 
 class AccessToken {

@@ -17,6 +17,7 @@ const { KeySource, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = require('.
 const { meta } = native;
 const STATUS = 0;
 const DUE = 1;
+const PROBLEM = 9;
 const ATTEMPTS = 3;
 
 /* Seconds since the epoch; NaN: the system's clock. */
@@ -32,6 +33,15 @@ function moment(given) {
     throw new ConfigurationError('now must be a finite number of seconds');
   }
   return given.now;
+}
+
+/* Said once in an environment; tokens are verified all the same. */
+let told = false;
+function tellProblem() {
+  if (!told) {
+    told = true;
+    process.emitWarning(native.arithmeticProblem(), { type: 'FastBearerWarning', code: 'FASTBEARER_ARITHMETIC' });
+  }
 }
 
 function closed() {
@@ -100,6 +110,9 @@ class Verifier {
     }
     const answer = native.verify(this.#handle, token, now);
     const status = meta[STATUS];
+    if (meta[PROBLEM] === 1) {
+      tellProblem();
+    }
     if (status === OK) {
       if (meta[DUE] === 1) {
         this.#source.start(REFRESH_AHEAD);

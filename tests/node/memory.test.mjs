@@ -43,9 +43,19 @@ function growth(kind, count) {
 }
 
 const LIMIT = 4; // MiB: the half of 10^6 verifications at eight bytes each
+
+/* A leak shows every time; a collector that was kept waiting by a busy machine does not. */
+function leastGrowth(kind, count) {
+  let least = Infinity;
+  for (let attempt = 0; attempt < 3 && least >= LIMIT; attempt++) {
+    least = Math.min(least, growth(kind, count));
+  }
+  return least;
+}
+
 for (const [kind, count] of [['good', 1_000_000], ['bad', 100_000], ['async', 100_000], ['mint', 50_000]]) {
   test(`memory is flat: ${count} times ${kind}`, () => {
-    const grew = growth(kind, count);
+    const grew = leastGrowth(kind, count);
     assert.ok(grew < LIMIT, `the second half grew by ${grew.toFixed(1)} MiB`);
   });
 }
