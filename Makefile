@@ -111,6 +111,7 @@ test-arithmetic: build/CMakeCache.txt ## A million good and a million bad signat
 bench: build/CMakeCache.txt ## Beside the bare primitives and the peers, C, Python, Node, and whole servers: BENCH="--rounds 9"
 	@tests/setup/deps.sh c python node tools
 	@cmake --build build -j $(JOBS)
+	@$(MAKE) --no-print-directory build-node/fastbearer.node
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 
 bench-c: build/CMakeCache.txt ## C alone: ratios to the bare primitives, hostile tokens, instructions

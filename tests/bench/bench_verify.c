@@ -5,10 +5,12 @@
  *     bench_verify                         a table, median of 15 rounds
  *     bench_verify --json ROUNDS           the same, one line of JSON a case
  *     bench_verify --count ALG plain|hit N N verifications and nothing else, for callgrind
+ *     bench_verify --loop ALG plain|hit    what one costs in ns, then on and on, for perf
  */
 #include "bench.h"
 #include "subject.h"
 
+#include <limits.h>
 #include <pthread.h>
 
 /* The one call that most programs use, on a context that is made once and copied. */
@@ -151,12 +153,19 @@ static void bench_minting(void)
     subject_release(&s);
 }
 
-static void count_alone(const char *alg, const char *how, unsigned long count)
+static void one_alone(const char *alg, const char *how, const char *count)
 {
     struct subject s;
     subject_make(&s, alg);
-    for (unsigned long i = 0; i < count; i++) {
-        (strcmp(how, "hit") == 0 ? run_cached : run_plain)(&s, (unsigned)i);
+    bench_case one = {.run = strcmp(how, "hit") == 0 ? run_cached : run_plain, .context = &s};
+    if (count == NULL) {
+        bench_run(&one, 1);
+        printf("%.1f\n", one.median);
+        (void)fflush(stdout);
+    }
+    unsigned long end = count == NULL ? ULONG_MAX : strtoul(count, NULL, 10);
+    for (unsigned long i = 0; i < end; i++) {
+        one.run(&s, (unsigned)i);
     }
     subject_release(&s);
 }
@@ -164,7 +173,11 @@ static void count_alone(const char *alg, const char *how, unsigned long count)
 int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "--count") == 0) {
-        count_alone(argv[2], argv[3], strtoul(argv[4], NULL, 10));
+        one_alone(argv[2], argv[3], argv[4]);
+        return 0;
+    }
+    if (argc == 4 && strcmp(argv[1], "--loop") == 0) {
+        one_alone(argv[2], argv[3], NULL);
         return 0;
     }
     if (argc == 3 && strcmp(argv[1], "--json") == 0) {
