@@ -402,7 +402,8 @@ FB_API void fb_verifier_free(fb_verifier *verifier);
  *
  * FB_OK: *out is the caller's, to be freed with fb_result_free. Otherwise *out is NULL and error says why.
  * FB_KEYS_NEEDED (jwks_uri only): no verdict is possible without a fetch, and one is allowed now. Refresh with
- * error.key_request, then call again.
+ * error.key_request, then call again. FB_KEYS_NEEDED once more, after a refresh that was made for this very token and
+ * succeeded, means FB_KEY_NOT_FOUND: refresh_interval was over already when the keys came.
  *
  * Never blocks, never does I/O. error may be NULL.
  */
