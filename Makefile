@@ -7,7 +7,7 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-node test-matrix test-arithmetic sanitize tsan valgrind analyze coverage bench format check-format clean
+.PHONY: help deps demo test test-c test-python test-node test-matrix test-arithmetic sanitize tsan valgrind analyze coverage bench bench-node format check-format clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -102,6 +102,11 @@ bench: build/CMakeCache.txt ## Ratios to the bare primitives, hostile tokens, in
 	@build/bench/bench_hostile
 	@tests/bench/instructions.sh build
 	@$(PYTHON) tests/bench/python_peers.py
+
+bench-node: deps-node build/CMakeCache.txt ## The Node peers beside the whole verification in C
+	@cmake --build build -j $(JOBS) --target bench_verify
+	@$(MAKE) --no-print-directory build-node/fastbearer.node
+	@node tests/bench/node_peers.mjs
 
 # ---- proof ----------------------------------------------------------------------------------------------------------------
 define sanitized # build folder, compiler, sanitizers
