@@ -71,6 +71,9 @@ def judge(results):
         times = get("C", "fastbearer", algorithm, kind)
         if times is not None:
             lines.append((f"C {algorithm}, two threads beside one ({how})", ">= 1.85 x", f"{times:.2f} x", times >= 1.85))
+    if "hostile" in results:
+        worst = max(results["hostile"].values())
+        lines.append(("64 KiB of garbage refused, the worst shape", "< 50 us", f"{worst:.1f} us", worst < 50))
     for name, row in results.get("imports", {}).items():
         if name == "fastbearer":
             lines.append(("import fastbearer, above an empty interpreter", "<= 15 ms", f"{row['ms']:.1f} ms", row["ms"] <= 15))

@@ -72,7 +72,7 @@ class Server:
 
 
 def measure(python, peers, tokens_path, rounds, count):
-    """[{host, guard, cpu_us: [...], per_second: [...]}, ...]"""
+    """[{host, guard, cpu_us: [...], above_us: [...], per_second: [...]}, ...]; above_us is beside no guard in the same round."""
     token = json.loads(Path(tokens_path).read_text())["RS256"]["tokens"][0]
     commands = {
         "FastMCP": [python, HERE / "server_fastmcp.py"],
@@ -88,11 +88,13 @@ def measure(python, peers, tokens_path, rounds, count):
         for host, guard, server in servers:
             server.check(guard != "none")
             server.burst(count)
-        for _ in range(rounds):
-            for host, guard, server in servers:
+        for number in range(rounds):
+            for host, guard, server in servers[:: -1 if number % 2 else 1]:
                 cpu, rate = server.burst(count)
                 rows[host, guard]["cpu_us"].append(cpu)
                 rows[host, guard]["per_second"].append(rate)
+        for (host, _guard), row in rows.items():
+            row["above_us"] = [cpu - bare for cpu, bare in zip(row["cpu_us"], rows[host, "none"]["cpu_us"])]
         return list(rows.values())
     finally:
         for _host, _guard, server in servers:

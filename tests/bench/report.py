@@ -79,12 +79,12 @@ def end_to_end_table(results):
     lines = []
     for row in results["end_to_end"]:
         cpu, rate = row["cpu_us"], row["per_second"]
-        bare = next(r["cpu_us"]["median"] for r in results["end_to_end"] if (r["host"], r["guard"]) == (row["host"], "none"))
         guard = {"none": "no guard", "host": "its own" if row["host"] == "FastMCP" else "jose", "fastbearer": "**fastbearer**"}
         wide = f"{(cpu['high'] - cpu['low']) / 2:.0f}"
-        above = "" if row["guard"] == "none" else f"{cpu['median'] - bare:+.0f}"
+        over = row["above_us"]
+        above = "" if row["guard"] == "none" else f"{over['median']:+.0f} ({over['low']:+.0f} to {over['high']:+.0f})"
         lines.append([row["host"], guard[row["guard"]], f"{cpu['median']:.0f} +- {wide}", above, f"{rate['median']:.0f}"])
-    header = ["server", "guard", "CPU us a request", "above none", "requests a second"]
+    header = ["server", "guard", "CPU us a request", "above no guard (quartiles)", "requests a second"]
     return "### One tool call on a real server, the same token each time\n\n" + table(header, lines)
 
 
