@@ -91,8 +91,12 @@ test-node: deps-node deps-python build/CMakeCache.txt ## Node: addon, package, v
 	@node tests/node/hosts/setup.mjs
 	@node --test tests/node/hosts/hosts.test.mjs
 
-test-matrix: deps-python ## The host tests under every FastMCP and SDK version, not only the usual ones
+test-matrix: deps-python deps-node ## The host tests under every FastMCP, SDK and Node version, not only the usual ones
 	@$(PYTHON) tests/python/hosts/matrix.py --all
+	@$(MAKE) --no-print-directory build-node/fastbearer.node
+	@for version in 22 24; do \
+		echo "node $$version" && npm exec --yes --package=node@$$version -- \
+			node --test --test-reporter=dot tests/node/hosts/hosts.test.mjs || exit 1; done
 
 test-pythons: deps-python ## Build and test with every CPython on PATH and in pyenv, or those of PYTHONS=
 	@$(PYTHON) tests/python/pythons.py $(PYTHONS)
@@ -150,9 +154,10 @@ timing: build/CMakeCache.txt ## Whether the time of an HMAC verification tells a
 	@cmake --build build -j $(JOBS) --target timing
 	@build/timing/timing
 
-soak: deps-python ## Real servers for MINUTES (1): good and hostile tokens, rotating keys, a provider that misbehaves
-	@$(MAKE) --no-print-directory $(VENV)/built
+soak: deps-python deps-node ## Real servers for MINUTES (1): good and hostile tokens, rotating keys, a provider that misbehaves
+	@$(MAKE) --no-print-directory $(VENV)/built build-node/fastbearer.node
 	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
+	@node tests/node/hosts/setup.mjs
 	@$(BIN)/python -m tests.soak $(MINUTES)
 
 sbom: deps-python ## What is published, into dist/, with an SPDX document for each: wheel, source distribution, npm package

@@ -357,7 +357,8 @@ static size_t size_for(const char *type, unsigned bits, unsigned long exponent, 
     RSA_MUST(context != NULL && e != NULL && BN_set_word(e, exponent) == 1 && EVP_PKEY_keygen_init(context) == 1);
     RSA_MUST(EVP_PKEY_CTX_set_rsa_keygen_bits(context, (int)bits) == 1 &&
              EVP_PKEY_CTX_set1_rsa_keygen_pubexp(context, e) == 1);
-    RSA_MUST(hash == NULL || EVP_PKEY_CTX_set_rsa_pss_keygen_md_name(context, hash, NULL) == 1);
+    RSA_MUST(hash == NULL || (EVP_PKEY_CTX_set_rsa_pss_keygen_md_name(context, hash, NULL) == 1 &&
+                              EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md_name(context, hash) == 1));
     RSA_MUST(EVP_PKEY_generate(context, &pair) == 1);
     key.pkey = pair;
     RSA_MUST(fb__key_classify(&key) == NULL);

@@ -16,20 +16,29 @@ CORE = pathlib.Path(__file__).parents[2] / "core/src"
 
 
 def measure(folder):
-    """Yields (file, {(function, line): count}, [branch counts]) for each source of the core."""
+    """{path: ({(function, line): count}, {branch: count})} of all sources and headers of the core."""
+    files = {}
     for data in sorted(folder.glob("*.gcda")):
         done = subprocess.run(["gcov", "--json-format", "--branch-probabilities", "--stdout", data], capture_output=True, check=True)
         text = gzip.decompress(done.stdout) if done.stdout[:2] == b"\x1f\x8b" else done.stdout
         for report in json.loads(text.splitlines()[0])["files"]:
             path = pathlib.Path(report["file"])
-            if path.suffix != ".c" or path.parent.name != "src":
+            if path.parent.name != "src" or path.name in left_out():
                 continue
-            lines, branches = {}, []
+            lines, branches = files.setdefault(path, ({}, {}))
             for line in report["lines"]:
                 place = (line.get("function_name", ""), line["line_number"])
                 lines[place] = lines.get(place, 0) + line["count"]
-                branches += [branch["count"] for branch in line["branches"] if not branch["throw"]]
-            yield path, lines, branches
+                for number, branch in enumerate(line["branches"]):
+                    if not branch["throw"]:
+                        branches[place, number] = branches.get((place, number), 0) + branch["count"]
+    return sorted(files.items())
+
+
+def left_out():
+    """The arithmetic that this processor cannot run."""
+    flags = pathlib.Path("/proc/cpuinfo").read_text()
+    return set() if "avx512ifma" in flags else {"fast_rsa.c", "fast_rsa_field.h"}
 
 
 def read_reasons(path):
@@ -71,17 +80,19 @@ def report(missed, reasons):
 def main(folder, reasons_file):
     total = [0, 0, 0, 0]
     missed = []
-    for path, lines, branches in measure(pathlib.Path(folder)):
-        hit, taken = sum(count > 0 for count in lines.values()), sum(count > 0 for count in branches)
+    for path, (lines, branches) in measure(pathlib.Path(folder)):
+        hit, taken = sum(count > 0 for count in lines.values()), sum(count > 0 for count in branches.values())
         for place, value in enumerate((hit, len(lines), taken, len(branches))):
             total[place] += value
-        print(f"{path.name:20} lines {percent(hit, len(lines)):6.1f} %   branches {percent(taken, len(branches)):6.1f} %")
+        print(f"{path.name:24} lines {percent(hit, len(lines)):6.1f} %   branches {percent(taken, len(branches)):6.1f} %")
         text = path.read_text().splitlines()
         for (function, number), count in sorted(lines.items(), key=lambda item: item[0][1]):
             if not count:
                 missed.append((path.name, function, number, text[number - 1].strip()))
     lines, branches = percent(total[0], total[1]), percent(total[2], total[3])
-    print(f"{'core':20} lines {lines:6.1f} %   branches {branches:6.1f} %   ({total[0]} of {total[1]}, {total[2]} of {total[3]})")
+    print(f"{'core':24} lines {lines:6.1f} %   branches {branches:6.1f} %   ({total[0]} of {total[1]}, {total[2]} of {total[3]})")
+    for name in sorted(left_out()):
+        print(f"{name}: not counted, this processor has no AVX-512 IFMA")
     reasons = read_reasons(pathlib.Path(reasons_file))
     unexplained = report(missed, reasons)
     problems = list(stale(reasons))

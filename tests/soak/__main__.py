@@ -1,6 +1,6 @@
 """Real servers, good and hostile tokens at full speed, keys that rotate, a provider that misbehaves: python -m tests.soak MINUTES [SERVER...]
 
-SERVER is fastmcp or node; all that can be started by default. Fails when one good request was refused or one hostile one got
+SERVER is fastmcp or node; both by default. Fails when one good request was refused or one hostile one got
 through. Latencies are those of the good requests as a client sees them, on a machine that the clients keep busy as well.
 """
 
@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import random
-import shutil
 import statistics
 import subprocess
 import sys
@@ -174,12 +173,10 @@ class Soak:
         return met
 
 
-def commands() -> dict[str, list[str]]:
-    found = {"fastmcp": [sys.executable, "-m", "tests.soak.fastmcp_server"]}
-    node = ROOT / "tests/soak/node_server.mjs"
-    if shutil.which("node") and node.exists():
-        found["node"] = ["node", str(node)]
-    return found
+COMMANDS = {
+    "fastmcp": [sys.executable, "-m", "tests.soak.fastmcp_server"],
+    "node": ["node", str(ROOT / "tests/node/hosts/soak.mjs")],
+}
 
 
 def start(target: Callable[..., Any], *arguments: Any) -> threading.Thread:
@@ -190,7 +187,7 @@ def start(target: Callable[..., Any], *arguments: Any) -> threading.Thread:
 
 def main(minutes: float, names: list[str]) -> int:
     with IdentityProvider(algorithms=("ES256",)) as provider:
-        servers = [Server(name, command, provider) for name, command in commands().items() if not names or name in names]
+        servers = [Server(name, command, provider) for name, command in COMMANDS.items() if not names or name in names]
         soak = Soak(provider)
         met: Counter[str] = Counter()
         threads = [start(soak.client, server, seed) for server in servers for seed in range(CLIENTS)]

@@ -40,7 +40,7 @@ HOSTS = (
     Host("fastmcp-4.1.7", "fastmcp", ("fastmcp==4.1.7",)),
     Host("fastmcp-4.2.3", "fastmcp", ("fastmcp==4.2.3",), normal=True),
     Host("mcp-1.9.4", "sdk", ("mcp==1.9.4", "pydantic<2.12")),
-    Host("mcp-1.16.0", "sdk", ("mcp==1.16.0",)),
+    Host("mcp-1.16.0", "sdk", ("mcp==1.16.0", "pydantic<2.12")),
     Host("mcp-1.30.0", "sdk", ("mcp==1.30.0",), normal=True),
     Host("mcp-2.0.1", "sdk", ("mcp==2.0.1",)),
     Host("mcp-2.3.0", "sdk", ("mcp==2.3.0",), normal=True),

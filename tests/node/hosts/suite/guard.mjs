@@ -80,7 +80,8 @@ describe('options', () => {
 describe('scopes', () => {
   it('asks for the verifier\'s and its own, and names all that are missing', async () => {
     const rejections = [];
-    const verifier = new Verifier({ ...POLICY, requiredScopes: ['read'], onReject: (rejection) => rejections.push(rejection) });
+    const onReject = (rejection) => rejections.push(rejection);
+    const verifier = new Verifier({ ...POLICY, requiredScopes: ['read'], onReject });
     const handler = guardFetch({ verifier, requiredScopes: 'write admin' }, () => new Response('in'));
     assert.equal((await asked(handler)).headers.get('www-authenticate'), 'Bearer scope="read write admin"');
     const lacking = await asked(handler, mint({ scopes: ['read', 'admin'] }));
@@ -195,7 +196,8 @@ describe('places', () => {
   });
 
   it('names the document beside the path of the resource, or somebody else\'s', async () => {
-    const here = guardFetch({ ...POLICY, resourceMetadata: { ...METADATA, resource: 'https://api.example.com', x: 1 } }, () => new Response());
+    const resourceMetadata = { ...METADATA, resource: 'https://api.example.com', x: 1 };
+    const here = guardFetch({ ...POLICY, resourceMetadata }, () => new Response());
     const challenge = (await asked(here)).headers.get('www-authenticate');
     assert.equal(challenge, 'Bearer resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"');
     const document = await (await asked(here, undefined, '/.well-known/oauth-protected-resource')).json();
