@@ -76,21 +76,21 @@ def absences(results):
 
 
 def end_to_end_table(results):
-    lines = []
+    lines, quiet = [], results["load"] < QUIET
     for row in results["end_to_end"]:
         cpu, rate = row["cpu_us"], row["per_second"]
         guard = {"none": "no guard", "host": "its own" if row["host"] == "FastMCP" else "jose", "fastbearer": "**fastbearer**"}
         wide = f"{(cpu['high'] - cpu['low']) / 2:.0f}"
         over = row["above_us"]
         above = "" if row["guard"] == "none" else f"{over['median']:+.0f} ({over['low']:+.0f} to {over['high']:+.0f})"
-        lines.append([row["host"], guard[row["guard"]], f"{cpu['median']:.0f} +- {wide}", above, f"{rate['median']:.0f}"])
-    header = ["server", "guard", "CPU us a request", "above no guard (quartiles)", "requests a second"]
+        lines.append([row["host"], guard[row["guard"]], f"{cpu['median']:.0f} +- {wide}", above, *([f"{rate['median']:.0f}"] if quiet else [])])
+    header = ["server", "guard", "CPU us a request", "above no guard (quartiles)", *(["requests a second"] if quiet else [])]
     return "### One tool call on a real server, the same token each time\n\n" + table(header, lines)
 
 
 def imports_table(results):
     lines = [[name, f"{row['ms']:.1f} ms", f"{row['base']:.0f} ms"] for name, row in results["imports"].items()]
-    return "### Import\n\n" + table(["CPU time", "above", "which takes"], lines)
+    return "### Import\n\n" + table(["", "CPU time of the import", "of what is there before it"], lines)
 
 
 def budgets_table(results):
@@ -106,7 +106,8 @@ def headline(results):
         f"OpenSSL {results['openssl']}, FastMCP {results['fastmcp']}, MCP TypeScript SDK {results['sdk']}; {results['date']}, "
         f"others kept {results['load']} processors busy. `make bench` measures again.\n\n"
         "A column without another word is the first sight of a token; ours is looked for in the cache, verified and kept. "
-        "\"Takes all the same\": bad tokens that the contender accepts as it is set up here."
+        + ("" if results["load"] < QUIET else "Wall time, hence requests a second, is left out: the machine was not quiet. ")
+        + "\"Takes all the same\": bad tokens that the contender accepts as it is set up here."
     )  # fmt: skip
 
 
