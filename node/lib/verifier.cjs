@@ -7,7 +7,7 @@
 const util = require('node:util');
 
 const { Results } = require('./access_token.cjs');
-const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keysUnavailable, lastFailure, renamed, toOAuthError } =
+const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keyNotFound, keysUnavailable, lastFailure, renamed, toOAuthError } =
   require('./errors.cjs');
 const { Guard, REFUSED, authenticatorOf } = require('./hosts.cjs');
 const native = require('./native.cjs');
@@ -127,10 +127,13 @@ class Verifier {
 
   async #fetchAndVerify(token, now) {
     for (let i = 0; i < ATTEMPTS; i++) {
-      await this.#source.fetched(REFRESH_TOKEN, native.failure().keyRequest);
+      const answered = await this.#source.answered(native.failure().keyRequest);
       const access = this.#attempt(token, now);
       if (access !== undefined) {
         return access;
+      }
+      if (answered) {
+        throw this.#refused(keyNotFound(native.failure().kid));
       }
     }
     throw this.#refused(keysUnavailable('the key set could not be fetched in time', 1));

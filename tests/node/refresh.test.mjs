@@ -104,6 +104,18 @@ scene('ten thousand random key ids cost one fetch', async (server) => {
   assert.deepEqual([[...codes], server.hits], [['key_not_found'], 2]);
 });
 
+scene('an interval of nothing: one fetch for each token with an unknown kid, and a verdict', async (server) => {
+  const seen = [];
+  const verifier = new Verifier({ jwksUri: server.jwksUri, refreshInterval: 0, onReject: ({ code, kid }) => seen.push([code, kid]) });
+  await verifier.verify(server.mint());
+  for (let i = 1; i <= 3; i++) {
+    const error = await rejected(verifier.verify(server.mint({ kid: `stranger-${i}` })));
+    assert.deepEqual([error.code, error.status, error.kid], ['key_not_found', 401, `stranger-${i}`]);
+    assert.equal(server.hits, 1 + i);
+  }
+  assert.deepEqual(seen, [1, 2, 3].map((i) => ['key_not_found', `stranger-${i}`]));
+});
+
 scene('callers share the first fetch, and the event loop goes on', async (server) => {
   const verifier = new Verifier({ jwksUri: server.jwksUri });
   const token = server.mint();
