@@ -7,7 +7,7 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom bench-c test-node
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom bench-c where test-node
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -120,6 +120,9 @@ bench-c: build/CMakeCache.txt ## C alone: ratios to the bare primitives, hostile
 	@build/bench/bench_verify
 	@build/bench/bench_hostile
 	@tests/bench/instructions.sh build
+
+where: ## Where the time of one verification goes, a table a language; after make bench, with perf
+	@$(PYTHON) tests/bench/where.py
 
 # ---- proof ----------------------------------------------------------------------------------------------------------------
 define sanitized # build folder, compiler, sanitizers
