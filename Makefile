@@ -7,13 +7,13 @@ MINUTES ?= 1
 CLANG ?= clang
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom bench-c
+.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom bench-c where test-node
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-deps: ## Install what the C and Python parts need from the system (or print the line to run)
-	@tests/setup/deps.sh c python
+deps: ## Install what the C, Python and Node parts need from the system (or print the line to run)
+	@tests/setup/deps.sh c python node
 
 # ---- Python -----------------------------------------------------------------------------------------------------------
 # The environment is remade when what goes into the extension changes.
@@ -61,7 +61,7 @@ demo-node: deps-node ## The same for Node: an MCP server of the official SDK, gu
 # ---- tests ---------------------------------------------------------------------------------------------------------------
 test: deps ## Every test there is
 	@$(MAKE) --no-print-directory $(VENV)/built
-	@$(MAKE) --no-print-directory test-c test-portable test-python
+	@$(MAKE) --no-print-directory test-c test-portable test-python test-node
 
 build/CMakeCache.txt:
 	@tests/setup/deps.sh c
@@ -82,8 +82,21 @@ test-python: deps-python ## Python: binding, package, vectors, and the hosts in 
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(BIN)/python -m pytest tests/python
 
-test-matrix: deps-python ## The host tests under every FastMCP and SDK version, not only the usual ones
+test-node: deps-node deps-python build/CMakeCache.txt ## Node: addon, package, vectors and types, under Node 22 and 24 too; then the hosts
+	@$(MAKE) --no-print-directory $(VENV)/built build-node/fastbearer.node
+	@cmake --build build -j $(JOBS) --target fb_vectors
+	@node --test tests/node/*.test.mjs
+	@npm run --silent check
+	@node tests/node/versions.mjs
+	@node tests/node/hosts/setup.mjs
+	@node --test tests/node/hosts/hosts.test.mjs
+
+test-matrix: deps-python deps-node ## The host tests under every FastMCP, SDK and Node version, not only the usual ones
 	@$(PYTHON) tests/python/hosts/matrix.py --all
+	@$(MAKE) --no-print-directory build-node/fastbearer.node
+	@for version in 22 24; do \
+		echo "node $$version" && npm exec --yes --package=node@$$version -- \
+			node --test --test-reporter=dot tests/node/hosts/hosts.test.mjs || exit 1; done
 
 test-pythons: deps-python ## Build and test with every CPython on PATH and in pyenv, or those of PYTHONS=
 	@$(PYTHON) tests/python/pythons.py $(PYTHONS)
@@ -98,6 +111,7 @@ test-arithmetic: build/CMakeCache.txt ## A million good and a million bad signat
 bench: build/CMakeCache.txt ## Beside the bare primitives and the peers, C, Python, Node, and whole servers: BENCH="--rounds 9"
 	@tests/setup/deps.sh c python node tools
 	@cmake --build build -j $(JOBS)
+	@$(MAKE) --no-print-directory build-node/fastbearer.node
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 
 bench-c: build/CMakeCache.txt ## C alone: ratios to the bare primitives, hostile tokens, instructions
@@ -106,6 +120,9 @@ bench-c: build/CMakeCache.txt ## C alone: ratios to the bare primitives, hostile
 	@build/bench/bench_verify
 	@build/bench/bench_hostile
 	@tests/bench/instructions.sh build
+
+where: ## Where the time of one verification goes, a table a language; after make bench, with perf
+	@$(PYTHON) tests/bench/where.py
 
 # ---- proof ----------------------------------------------------------------------------------------------------------------
 define sanitized # build folder, compiler, sanitizers

@@ -29,8 +29,6 @@ async function bearerAuth(fastify, options) {
     };
     guard.decide(viewOfNode(request.raw)).then(proceed, done);
   });
-  // The body is read in between, in the events of the socket, where the context of the request is lost.
-  fastify.addHook('preValidation', (request, _reply, done) => withAccessToken(request.auth, done));
 }
 
 /* What fastify-plugin sets: hooks belong to whoever registers this, not to a scope of its own. */

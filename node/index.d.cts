@@ -57,6 +57,11 @@ export interface PolicyOptions {
   maxTokenBytes?: number | null;
   /** Verified tokens that are remembered; 0 for none. Default 1024. */
   cacheSize?: number | null;
+  /**
+   * "auto", the default: signatures are verified with precomputed tables where that is faster than OpenSSL. "openssl":
+   * by OpenSSL alone.
+   */
+  arithmetic?: 'auto' | 'openssl' | null;
   /** Called for every refused token. What it throws is reported once, by a process warning, and otherwise ignored. */
   onReject?: ((rejection: Rejection) => void) | null;
 }
@@ -133,8 +138,10 @@ export interface KeyInfo {
   usable: boolean;
   /** Why it is not usable, or what was ignored in it. */
   problem: string | undefined;
-  /** What verifies with it: "openssl". */
+  /** What verifies with it now: "openssl", or precomputed tables ("rsa-ifma", "p256-tables", "ed25519-tables"). */
   arithmetic: string | undefined;
+  /** What its table occupies; 0: it has none. */
+  tableBytes: number;
 }
 
 /** Counters since the verifier was made, and the state of its key set. */
@@ -152,6 +159,11 @@ export interface Stats {
   fetchFailures: number;
   /** Key sets that have been held so far. */
   generation: number;
+  /** Precomputed tables of all keys that are held. */
+  tableBytes: number;
+  /** Verifications of the whole process that were done both ways, and how often the two differed. */
+  arithmeticChecks: number;
+  arithmeticDisagreements: number;
   keysHeld: boolean;
   keysFresh: boolean;
   /** Of the last fetch; undefined when it succeeded. */

@@ -19,6 +19,12 @@ static Napi::Value status_of(const Napi::CallbackInfo &info)
     return row;
 }
 
+/* Why arithmetic of the core's own is not used, or undefined. */
+static Napi::Value arithmetic_problem(const Napi::CallbackInfo &info)
+{
+    return text_or_undefined(info.Env(), fb_text(fb_arithmetic_problem()));
+}
+
 /* The details of the last call that failed. */
 static Napi::Value failure(const Napi::CallbackInfo &info)
 {
@@ -84,6 +90,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
     exports.Set("versions", versions(env));
     exports.Set("opensslHeader", FB_NODE_OPENSSL_HEADER);
     exports.Set("statusOf", Napi::Function::New(env, status_of, "statusOf"));
+    exports.Set("arithmeticProblem", Napi::Function::New(env, arithmetic_problem, "arithmeticProblem"));
     exports.Set("failure", Napi::Function::New(env, failure, "failure", environment));
     exports.Set("isPublicAddress", Napi::Function::New(env, is_public_address, "isPublicAddress"));
     exports.Set("decodeUnverified", Napi::Function::New(env, decode_unverified, "decodeUnverified", environment));

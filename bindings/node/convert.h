@@ -26,7 +26,10 @@ enum Meta : size_t {
     META_CLIENT_ID,  /* lengths of the pieces of the returned text; -1: absent */
     META_SUBJECT,
     META_RESOURCE,
-    META_SCOPES, /* how many; -1: an array was returned instead of one text */
+    META_SCOPES,  /* how many */
+    META_PAYLOAD, /* where it begins in the returned text */
+    META_SLOT,    /* a number that equal tokens have in common, for finding what is kept of one */
+    META_PROBLEM, /* 1: arithmeticProblem says what */
     META_FIRST_SCOPE,
     META_COUNT = 128
 };

@@ -48,6 +48,7 @@ static void read_options(fb_options *options, const Napi::Object &given, Texts *
     options->scope_claims = texts->list(given.Get("scopeClaims"));
     options->client_id_claims = texts->list(given.Get("clientIdClaims"));
     options->token_type = texts->slice(given.Get("tokenType"));
+    options->arithmetic = texts->slice(given.Get("arithmetic"));
     options->require_exp = given.Get("requireExp").ToBoolean();
     options->allow_http = given.Get("allowHttp").ToBoolean();
     const auto number = [&given](const char *name) { return given.Get(name).As<Napi::Number>().DoubleValue(); };
@@ -150,6 +151,7 @@ static napi_value one_text(napi_env env, Environment *environment, const fb_resu
     for (size_t i = 0; i < scopes.count; i++) {
         meta[META_FIRST_SCOPE + i] = joiner.add(scopes.items[i]);
     }
+    meta[META_PAYLOAD] = static_cast<double>(joiner.used());
     (void)joiner.add(payload);
     napi_value text = nullptr;
     if (!joiner.is_ascii() ||
@@ -160,7 +162,7 @@ static napi_value one_text(napi_env env, Environment *environment, const fb_resu
 }
 
 /* The same as an array: [payload, client id, subject, resource, scopes]. */
-static napi_value many_texts(Napi::Env env, Environment *environment, const fb_result *result)
+static napi_value many_texts(Napi::Env env, const fb_result *result)
 {
     Napi::Array out = Napi::Array::New(env, 5);
     out.Set(0u, text_or_undefined(env, fb_result_payload(result)));
@@ -168,8 +170,17 @@ static napi_value many_texts(Napi::Env env, Environment *environment, const fb_r
     out.Set(2u, text_or_undefined(env, fb_result_subject(result)));
     out.Set(3u, text_or_undefined(env, fb_result_resource(result)));
     out.Set(4u, texts(env, fb_result_scopes(result)));
-    environment->meta[META_SCOPES] = -1.0;
     return out;
+}
+
+/* FNV-1a of the token's end, which is signature. */
+static double slot_of(const char *token, size_t size)
+{
+    uint32_t hash = 2166136261U;
+    for (size_t i = size > 16 ? size - 16 : 0; i < size; i++) {
+        hash = (hash ^ static_cast<unsigned char>(token[i])) * 16777619U;
+    }
+    return static_cast<double>(hash >> 8);
 }
 
 static napi_value present(napi_env env, Environment *environment, fb_result *result)
@@ -180,7 +191,7 @@ static napi_value present(napi_env env, Environment *environment, fb_result *res
                                              : std::numeric_limits<double>::quiet_NaN();
     napi_value out = one_text(env, environment, result);
     if (out == nullptr) {
-        out = many_texts(env, environment, result);
+        out = many_texts(env, result);
     }
     fb_result_free(result);
     return out;
@@ -218,7 +229,12 @@ static napi_value verify(napi_env env, napi_callback_info info)
     fb_status status = fb_verify(handle->verifier, token, size, clock, &result, &environment->error);
     environment->meta[META_DUE] =
         handle->fetches && fb_verifier_refresh_due(handle->verifier, clock.monotonic_seconds) ? 1.0 : 0.0;
-    return environment->succeeded(status) ? present(env, environment, result) : nullptr;
+    environment->meta[META_PROBLEM] = fb_arithmetic_problem() == nullptr ? 0.0 : 1.0;
+    if (!environment->succeeded(status)) {
+        return nullptr;
+    }
+    environment->meta[META_SLOT] = slot_of(token, size);
+    return present(env, environment, result);
 }
 
 /* ---- key sets behind a URL ----------------------------------------------------------------------------------------
@@ -292,6 +308,7 @@ static Napi::Object key_info(Napi::Env env, const fb_key_info *key)
     out.Set("usable", Napi::Boolean::New(env, key->usable));
     out.Set("problem", text_or_undefined(env, key->problem));
     out.Set("arithmetic", text_or_undefined(env, key->arithmetic));
+    out.Set("tableBytes", Napi::Number::New(env, static_cast<double>(key->table_bytes)));
     return out;
 }
 
@@ -336,6 +353,9 @@ static Napi::Value stats(const Napi::CallbackInfo &info)
     out.Set("fetches", count(held.fetches));
     out.Set("fetchFailures", count(held.fetch_failures));
     out.Set("generation", count(held.generation));
+    out.Set("tableBytes", count(held.table_bytes));
+    out.Set("arithmeticChecks", count(held.arithmetic_checks));
+    out.Set("arithmeticDisagreements", count(held.arithmetic_disagreements));
     out.Set("keysHeld", Napi::Boolean::New(env, held.keys_held));
     out.Set("keysFresh", Napi::Boolean::New(env, held.keys_fresh));
     out.Set("lastError", held.last_error[0] == '\0' ? env.Undefined() : Napi::String::New(env, held.last_error));

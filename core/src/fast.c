@@ -12,8 +12,10 @@ static const fb__fast_path *const paths[PATHS] = {&fb__fast_rsa, &fb__fast_p256,
 /* What this process knows of a path. The low bits are one of these; while PREPARING, the others are the generation of
  * fork.c: what another process's thread began nobody will end here. */
 enum { UNTRIED, PREPARING, READY, UNSUPPORTED, SELF_TEST_FAILED, DISAGREED, STATE_BITS = 3, STATE_MASK = 7 };
+/* Memory may be short for a moment, a wrong answer stays wrong. */
+enum { ATTEMPTS = 3 };
 static struct {
-    atomic_uint state;
+    atomic_uint state, failures;
     atomic_uint_least64_t checks, disagreements;
 } watches[PATHS];
 
@@ -28,7 +30,13 @@ static bool prepare(size_t path)
         !atomic_compare_exchange_strong(&watches[path].state, &seen, claim)) {
         return false;
     }
-    unsigned outcome = !paths[path]->supported() ? UNSUPPORTED : paths[path]->prepare() ? READY : SELF_TEST_FAILED;
+    unsigned outcome = READY;
+    if (!paths[path]->supported()) {
+        outcome = UNSUPPORTED;
+    } else if (!paths[path]->prepare()) {
+        unsigned failures = atomic_fetch_add_explicit(&watches[path].failures, 1, memory_order_relaxed) + 1;
+        outcome = failures < ATTEMPTS ? UNTRIED : SELF_TEST_FAILED;
+    }
     atomic_store_explicit(&watches[path].state, outcome, memory_order_release);
     return outcome == READY;
 }
@@ -53,28 +61,30 @@ void fb__fast_adopt(fb__key *key, fb__tables *tables)
     }
 }
 
-static void build(fb__key *key)
+/* False: there may be a table for the key another time. */
+static bool build(fb__key *key)
 {
     fb__tables *tables = key->tables;
     const size_t bytes = key->fast->table_size(key) + FB__FAST_ALIGNMENT;
     if (!prepare(path_of(key))) {
-        return;
+        unsigned state = atomic_load_explicit(&watches[path_of(key)].state, memory_order_relaxed) & STATE_MASK;
+        return state != UNTRIED && state != PREPARING;
     }
-    if (atomic_fetch_add_explicit(&tables->bytes, bytes, memory_order_relaxed) + bytes <= FB__MAX_TABLE_BYTES) {
-        key->fast_memory = fb__alloc(tables->mem, bytes);
-    }
+    bool room = atomic_fetch_add_explicit(&tables->bytes, bytes, memory_order_relaxed) + bytes <= FB__MAX_TABLE_BYTES;
+    key->fast_memory = room ? fb__alloc(tables->mem, bytes) : NULL;
     if (key->fast_memory != NULL) {
         uintptr_t address = (uintptr_t)key->fast_memory + FB__FAST_ALIGNMENT - 1;
         void *table = (void *)(address - address % FB__FAST_ALIGNMENT);
         if (key->fast->build(table, key)) {
             key->fast_bytes = bytes;
             atomic_store_explicit(&key->fast_table, table, memory_order_release);
-            return;
+            return true;
         }
     }
     fb__free(tables->mem, key->fast_memory);
     key->fast_memory = NULL;
     atomic_fetch_sub_explicit(&tables->bytes, bytes, memory_order_relaxed);
+    return !room;
 }
 
 void fb__fast_count(fb__key *key)
@@ -83,8 +93,10 @@ void fb__fast_count(fb__key *key)
         return;
     }
     unsigned uses = atomic_fetch_add_explicit(&key->fast_uses, 1, memory_order_relaxed) + 1;
-    if (uses >= key->fast->threshold && !atomic_exchange_explicit(&key->fast_claimed, true, memory_order_relaxed)) {
-        build(key);
+    if (uses >= key->fast->threshold && !atomic_exchange_explicit(&key->fast_claimed, true, memory_order_acquire) &&
+        !build(key)) {
+        atomic_store_explicit(&key->fast_uses, 0, memory_order_relaxed);
+        atomic_store_explicit(&key->fast_claimed, false, memory_order_release);
     }
 }
 

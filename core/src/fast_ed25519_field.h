@@ -113,8 +113,8 @@ static inline void fe_square_times(fe *out, const fe *a, unsigned times)
 static inline void fe_canonical(fe *out, const fe *a)
 {
     fe_carry(out, a->limb[0], a->limb[1], a->limb[2], a->limb[3], a->limb[4]);
-    fe_carry(out, out->limb[0], out->limb[1], out->limb[2], out->limb[3], out->limb[4]);
-    /* All limbs are below 2^51 now: adding 19 reaches 2^255 exactly when it is p or more. */
+    /* Below 2p now, for only the second limb can be more than 51 bits, by one. Adding 19 reaches 2^255 exactly when it
+     * is p or more. */
     uint64_t more = (out->limb[0] + 19) >> 51;
     for (unsigned i = 1; i < 5; i++) {
         more = (out->limb[i] + more) >> 51;

@@ -22,6 +22,12 @@ struct table {
     affine multiple[WINDOWS][MULTIPLES];
 };
 
+/* A summand: an entry, or its negative. */
+typedef struct term {
+    const affine *entry;
+    bool negative;
+} term;
+
 /* x = X / ZZ and y = Y / ZZZ, with ZZ^3 = ZZZ^2; infinity has ZZ = 0. */
 typedef struct xyzz {
     u256 x, y, zz, zzz;

@@ -90,7 +90,7 @@ bool fb_address_is_public(fb_slice text)
 {
     char copy[INET6_ADDRSTRLEN];
     unsigned char address[16];
-    if (text.size >= sizeof(copy) || memchr(text.data, '\0', text.size) != NULL) {
+    if (text.data == NULL || text.size >= sizeof(copy) || memchr(text.data, '\0', text.size) != NULL) {
         return false;
     }
     memcpy(copy, text.data, text.size);

@@ -192,7 +192,7 @@ typedef struct fb__key {
     const struct fb__fast_path *fast; /* what could serve this key; NULL: OpenSSL alone */
     struct fb__tables *tables;        /* of the key's set */
     atomic_uint fast_uses;            /* valid tokens by OpenSSL, then all tokens by the table */
-    atomic_bool fast_claimed;         /* a table is being built, has been built, or could not be */
+    atomic_bool fast_claimed;         /* a table is being built, has been built, or cannot be */
     _Atomic(const void *) fast_table; /* set once, when it is complete */
     void *fast_memory;
     size_t fast_bytes;

@@ -63,6 +63,7 @@ function toOAuthError(error) {
 
 const OK = 0;
 const CLOSED = -1;
+const KEY_NOT_FOUND = 301;
 const KEYS_UNAVAILABLE = 304;
 const KEYS_NEEDED = 305;
 const INSUFFICIENT_SCOPE = 702;
@@ -105,6 +106,11 @@ function keysUnavailable(message, retryAfter) {
   return new BearerError(message, { code, status, oauthError, retryAfter });
 }
 
+function keyNotFound(kid) {
+  const [code, message, status, oauthError] = native.statusOf(KEY_NOT_FOUND);
+  return new BearerError(message, { code, status, oauthError, kid });
+}
+
 module.exports = {
   BearerError,
   ConfigurationError,
@@ -112,6 +118,7 @@ module.exports = {
   CLOSED,
   KEYS_NEEDED,
   OK,
+  keyNotFound,
   keysUnavailable,
   lastFailure,
   renamed,

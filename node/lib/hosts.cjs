@@ -121,7 +121,7 @@ class Guard {
     this.#requiredScopes = requiredScopes;
     this.#challenger = new Challenger({
       realm,
-      scopes: [...new Set([...(verifier.requiredScopes ?? []), ...requiredScopes])],
+      scopes: [...new Set([...verifier.requiredScopes, ...requiredScopes])],
       resourceMetadataUrl: resourceMetadataUrl ?? this.#metadata?.url,
     });
   }
@@ -163,7 +163,7 @@ class Guard {
     return token;
   }
 
-  /* A closed verifier and an onReject that throws are for the application's error handling, not for clients. */
+  /* What is no refusal, a closed verifier for example, is for the application's error handling, not for clients. */
   #refuse(error) {
     if (!(error instanceof BearerError)) {
       throw error;

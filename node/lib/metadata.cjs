@@ -31,7 +31,7 @@ class ResourceMetadata {
     if (!Array.isArray(authorizationServers) || authorizationServers.length === 0) {
       throw new ConfigurationError('resourceMetadata.authorizationServers must be a list of at least one issuer URL');
     }
-    const scopes = scopesSupported === undefined || scopesSupported.length === 0 ? {} : { scopes_supported: scopesSupported };
+    const scopes = scopesSupported?.length > 0 ? { scopes_supported: scopesSupported } : {};
     this.document = {
       resource,
       authorization_servers: authorizationServers,

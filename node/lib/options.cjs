@@ -123,6 +123,7 @@ const OPTIONS = {
   clientIdClaims: [texts],
   maxTokenBytes: [size, 16384],
   cacheSize: [size, 1024],
+  arithmetic: [text],
   fetch: [callable],
   fetchTimeout: [seconds, 10],
   refreshInterval: [seconds, 30],

@@ -16,7 +16,7 @@ const FETCH_NOW = 0;
 class KeySource {
   #handle;
   #options;
-  #flight; // { ended: Promise<error | undefined>, controller, timer } of the fetch that is under way
+  #flight; // { request, ended: Promise<error | undefined>, controller, timer } of the fetch that is under way
   #failing = 0;
 
   constructor(handle, options) {
@@ -27,7 +27,7 @@ class KeySource {
   /* The fetch that is under way, or a new one. Nobody need wait for it, and it keeps no process alive. */
   start(reason, request = 0n) {
     if (this.#flight === undefined) {
-      const flight = { controller: new AbortController(), timer: undefined };
+      const flight = { request, controller: new AbortController(), timer: undefined };
       this.#flight = flight;
       flight.ended = this.#run(flight, reason, request).finally(() => {
         this.#flight = undefined;
@@ -38,7 +38,20 @@ class KeySource {
 
   /* Resolves when it has ended: with undefined, or with the error that says why there are no new keys. */
   fetched(reason, request) {
-    const flight = this.start(reason, request);
+    return this.#ended(this.start(reason, request));
+  }
+
+  /*
+   * The same for a token's key id; resolves to whether the set was fetched for this very one. With a refreshInterval
+   * shorter than a fetch the core would ask for it again and again.
+   */
+  async answered(request) {
+    const flight = this.start(REFRESH_TOKEN, request);
+    const error = await this.#ended(flight);
+    return error === undefined && flight.request === request && native.stats(this.#handle)?.keysHeld === true;
+  }
+
+  #ended(flight) {
     flight.timer?.ref(); // somebody waits now: the deadline must come even when nothing else is left to happen
     return flight.ended;
   }

@@ -6,8 +6,8 @@
 
 const util = require('node:util');
 
-const { accessToken } = require('./access_token.cjs');
-const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keysUnavailable, lastFailure, renamed, toOAuthError } =
+const { Results } = require('./access_token.cjs');
+const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keyNotFound, keysUnavailable, lastFailure, renamed, toOAuthError } =
   require('./errors.cjs');
 const { Guard, REFUSED, authenticatorOf } = require('./hosts.cjs');
 const native = require('./native.cjs');
@@ -17,6 +17,7 @@ const { KeySource, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = require('.
 const { meta } = native;
 const STATUS = 0;
 const DUE = 1;
+const PROBLEM = 9;
 const ATTEMPTS = 3;
 
 /* Seconds since the epoch; NaN: the system's clock. */
@@ -34,6 +35,15 @@ function moment(given) {
   return given.now;
 }
 
+/* Said once in an environment; tokens are verified all the same. */
+let told = false;
+function tellProblem() {
+  if (!told) {
+    told = true;
+    process.emitWarning(native.arithmeticProblem(), { type: 'FastBearerWarning', code: 'FASTBEARER_ARITHMETIC' });
+  }
+}
+
 function closed() {
   return Object.assign(new Error('the verifier is closed'), { code: 'ERR_VERIFIER_CLOSED' });
 }
@@ -42,6 +52,7 @@ class Verifier {
   #handle;
   #options;
   #source;
+  #results;
   #authenticate;
   #hookFailed = false;
 
@@ -51,6 +62,7 @@ class Verifier {
     if (this.#handle === undefined) {
       throw lastFailure();
     }
+    this.#results = new Results(this.#options.cacheSize);
     if (this.#options.jwksUri !== undefined) {
       this.#source = new KeySource(this.#handle, this.#options);
     }
@@ -98,11 +110,14 @@ class Verifier {
     }
     const answer = native.verify(this.#handle, token, now);
     const status = meta[STATUS];
+    if (meta[PROBLEM] === 1) {
+      tellProblem();
+    }
     if (status === OK) {
       if (meta[DUE] === 1) {
         this.#source.start(REFRESH_AHEAD);
       }
-      return accessToken(token, answer);
+      return this.#results.accessToken(token, answer);
     }
     if (status === KEYS_NEEDED) {
       return undefined;
@@ -112,10 +127,13 @@ class Verifier {
 
   async #fetchAndVerify(token, now) {
     for (let i = 0; i < ATTEMPTS; i++) {
-      await this.#source.fetched(REFRESH_TOKEN, native.failure().keyRequest);
+      const answered = await this.#source.answered(native.failure().keyRequest);
       const access = this.#attempt(token, now);
       if (access !== undefined) {
         return access;
+      }
+      if (answered) {
+        throw this.#refused(keyNotFound(native.failure().kid));
       }
     }
     throw this.#refused(keysUnavailable('the key set could not be fetched in time', 1));

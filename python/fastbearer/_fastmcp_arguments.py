@@ -40,6 +40,10 @@ def check_list(name: str, value: Any) -> None:
 def check_key_source(
     public_key: Any, jwks_uri: Any, jwks: Any, secret: Any, ssrf_safe: bool, http_client: Any
 ) -> None:
+    if is_given(public_key) and not isinstance(public_key, (str, bytes, Mapping)) and not hasattr(public_key, "as_pem"):
+        raise TypeError(f"public_key must be the text of a PEM, a secret or a JWK, not {type(public_key).__name__}")
+    if is_given(jwks_uri) and not isinstance(jwks_uri, str):
+        raise TypeError(f"jwks_uri must be text, not {type(jwks_uri).__name__}")
     given = [name for name, value in (("jwks", jwks), ("secret", secret)) if value is not None]
     given += [name for name, value in (("public_key", public_key), ("jwks_uri", jwks_uri)) if is_given(value)]
     if len(given) > 1 and given != ["public_key", "jwks_uri"]:  # FastMCP has a sentence of its own for that pair

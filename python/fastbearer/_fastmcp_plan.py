@@ -65,8 +65,8 @@ class Plan:
             if not self.own_keys or provider.jwks_uri:
                 self.engine = self._make_engine(provider, before)
             self.grace = math.ceil(self._policy["leeway"])
-        except (ConfigurationError, TypeError, ValueError) as error:
-            self.error = error
+        except (TypeError, ValueError) as error:
+            self.error = error if isinstance(error, ConfigurationError) else ConfigurationError(str(error))
 
     def stale(self, provider: Any) -> bool:
         """Whether a list of the provider was changed in place, or its own limit on the age of keys is over."""
@@ -141,9 +141,13 @@ def fetch_options(provider: Any) -> dict[str, Any]:
 
 
 def check_options(provider: Any) -> None:
-    """Fails for an option that is wrong, all but the key and its URL: FastMCP looks at these with the first token."""
+    """Fails for an option that is wrong, all but public_key and jwks_uri: FastMCP looks at these with the first token."""
     policy = read_policy(provider)
-    if any(name in _HMAC_BYTES for name in policy["algorithms"]):
+    if provider.jwks is not None:
+        Verifier(jwks=provider.jwks, **policy).close()
+    elif provider.secret is not None:
+        Verifier(secret=provider.secret, _allow_short_secret=True, **policy).close()
+    elif any(name in _HMAC_BYTES for name in policy["algorithms"]):
         Verifier(secret=bytes(max(_HMAC_BYTES.values())), **policy).close()
     else:
         Verifier(jwks_uri="https://localhost/", fetch=provider._engine_fetch(), **fetch_options(provider), **policy).close()

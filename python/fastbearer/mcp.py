@@ -60,6 +60,7 @@ class _Options(TypedDict, total=False):
     client_id_claims: _Texts
     max_token_bytes: int
     cache_size: int
+    arithmetic: str
     fetch: Fetch | None
     fetch_timeout: float
     refresh_interval: float

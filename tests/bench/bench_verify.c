@@ -5,10 +5,12 @@
  *     bench_verify                         a table, median of 15 rounds
  *     bench_verify --json ROUNDS           the same, one line of JSON a case
  *     bench_verify --count ALG plain|hit N N verifications and nothing else, for callgrind
+ *     bench_verify --loop ALG plain|hit    what one costs in ns, then on and on, for perf
  */
 #include "bench.h"
 #include "subject.h"
 
+#include <limits.h>
 #include <pthread.h>
 
 /* The one call that most programs use, on a context that is made once and copied. */
@@ -83,14 +85,17 @@ static void bench_algorithm(struct subject *s)
 struct share {
     struct subject *subject;
     unsigned count;
+    double cpu;
 };
 
 static void *verify_share(void *argument)
 {
-    const struct share *share = argument;
+    struct share *share = argument;
+    double start = bench_cpu_ns();
     for (unsigned i = 0; i < share->count; i++) {
         run_plain(share->subject, i);
     }
+    share->cpu = bench_cpu_ns() - start;
     return NULL;
 }
 
@@ -101,35 +106,49 @@ static double wall(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static double time_threads(struct share *share, size_t threads)
+/* Seconds of wall time; *cpu is what one of the threads spent, in ns. */
+static double time_threads(struct subject *s, unsigned count, size_t threads, double *cpu)
 {
     pthread_t started[2];
+    struct share shares[2] = {{s, count, 0}, {s, count, 0}};
     double start = wall();
     for (size_t i = 0; i < threads; i++) {
-        require(pthread_create(&started[i], NULL, verify_share, share) == 0, "pthread_create");
+        require(pthread_create(&started[i], NULL, verify_share, &shares[i]) == 0, "pthread_create");
     }
     for (size_t i = 0; i < threads; i++) {
         (void)pthread_join(started[i], NULL);
     }
+    *cpu = threads == 1 ? shares[0].cpu : (shares[0].cpu + shares[1].cpu) / 2;
     return wall() - start;
 }
 
-/* The median of what two threads get through in the time that one takes for its share, over what one does. */
+static double median_of(double *values)
+{
+    qsort(values, bench_rounds, sizeof(double), bench_compare);
+    return values[bench_rounds / 2];
+}
+
+/*
+ * How many times as much two threads get done as one: by wall time, which needs two idle processors, and by CPU time,
+ * which shows what they cost each other through locks and shared lines of memory on a busy machine too.
+ */
 static void bench_threads(struct subject *s)
 {
-    double ratios[BENCH_ROUNDS];
+    double by_wall[BENCH_ROUNDS], by_cpu[BENCH_ROUNDS];
     bench_case one = {.run = run_plain, .context = s};
-    struct share share = {s, bench_iterations(&one) * 2};
+    unsigned count = bench_iterations(&one) * 2;
     for (unsigned r = 0; r < bench_rounds; r++) {
-        double alone = time_threads(&share, 1);
-        ratios[r] = 2.0 * alone / time_threads(&share, 2);
+        double alone_cpu, both_cpu;
+        double alone = time_threads(s, count, 1, &alone_cpu);
+        by_wall[r] = 2.0 * alone / time_threads(s, count, 2, &both_cpu);
+        by_cpu[r] = 2.0 * alone_cpu / both_cpu;
     }
-    qsort(ratios, bench_rounds, sizeof(double), bench_compare);
-    double median = ratios[bench_rounds / 2];
+    double times = median_of(by_wall), cpu_times = median_of(by_cpu);
     if (as_json) {
-        printf("{\"algorithm\": \"%s\", \"case\": \"two threads\", \"times\": %.3f}\n", s->alg, median);
+        printf("{\"algorithm\": \"%s\", \"case\": \"two threads\", \"times\": %.3f}\n", s->alg, times);
+        printf("{\"algorithm\": \"%s\", \"case\": \"two threads, CPU\", \"times\": %.3f}\n", s->alg, cpu_times);
     } else {
-        printf("%-6s %-28s %9.2f x one\n", s->alg, "two threads", median);
+        printf("%-6s %-28s %9.2f x one; by CPU time %.2f x\n", s->alg, "two threads", times, cpu_times);
     }
 }
 
@@ -151,12 +170,19 @@ static void bench_minting(void)
     subject_release(&s);
 }
 
-static void count_alone(const char *alg, const char *how, unsigned long count)
+static void one_alone(const char *alg, const char *how, const char *count)
 {
     struct subject s;
     subject_make(&s, alg);
-    for (unsigned long i = 0; i < count; i++) {
-        (strcmp(how, "hit") == 0 ? run_cached : run_plain)(&s, (unsigned)i);
+    bench_case one = {.run = strcmp(how, "hit") == 0 ? run_cached : run_plain, .context = &s};
+    if (count == NULL) {
+        bench_run(&one, 1);
+        printf("%.1f\n", one.median);
+        (void)fflush(stdout);
+    }
+    unsigned long end = count == NULL ? ULONG_MAX : strtoul(count, NULL, 10);
+    for (unsigned long i = 0; i < end; i++) {
+        one.run(&s, (unsigned)i);
     }
     subject_release(&s);
 }
@@ -164,7 +190,11 @@ static void count_alone(const char *alg, const char *how, unsigned long count)
 int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "--count") == 0) {
-        count_alone(argv[2], argv[3], strtoul(argv[4], NULL, 10));
+        one_alone(argv[2], argv[3], argv[4]);
+        return 0;
+    }
+    if (argc == 4 && strcmp(argv[1], "--loop") == 0) {
+        one_alone(argv[2], argv[3], NULL);
         return 0;
     }
     if (argc == 3 && strcmp(argv[1], "--json") == 0) {

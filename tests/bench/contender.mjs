@@ -1,9 +1,10 @@
 /*
- * One Node contender, in a process of its own: node contender.mjs NAME TOKENS.json SECONDS PEERS
+ * One Node contender, in a process of its own: node contender.mjs NAME TOKENS.json SECONDS PEERS [ALG first|repeat]
  *
  * Prints one JSON line, as contender.py does: CPU microseconds of the process per verification for each algorithm, on
  * tokens seen for the first time and on one that is seen again, and how much two worker threads get done beside one.
- * PEERS is the folder with the peers' node_modules. All give the claims as an object.
+ * PEERS is the folder with the peers' node_modules. All give the claims as an object. With ALG it says what one
+ * verification costs, then goes on and on, for perf.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,7 +14,7 @@ import { Worker, isMainThread, parentPort, workerData } from 'node:worker_thread
 
 const issuer = 'https://issuer.example';
 const audience = 'https://api.example/mcp';
-const [name, path, seconds, peers] = isMainThread ? process.argv.slice(2) : workerData.argv;
+const [name, path, seconds, peers, loopAlg, loopSight] = isMainThread ? process.argv.slice(2) : workerData.argv;
 const require = createRequire(`${peers}/`);
 const load = (peer) => import(pathToFileURL(require.resolve(peer)).href);
 const held = (alg, key) => (alg.startsWith('HS') ? createSecretKey(Buffer.from(key)) : createPublicKey(key));
@@ -159,9 +160,22 @@ async function measureAll(make, alg, given) {
   return [cells, await accepted(verify, given.probes)];
 }
 
+async function loop(make, given) {
+  const tokens = loopSight === 'first' ? given.tokens : Array(64).fill(given.tokens[0]);
+  const verify = await make(loopAlg, given, loopSight);
+  await warm(verify, tokens);
+  console.log(await measure(verify, tokens));
+  for (;;) {
+    await some(verify, tokens);
+  }
+}
+
 async function main() {
   const tokens = JSON.parse(readFileSync(path));
   const [make, peer] = contenders[name];
+  if (loopAlg !== undefined) {
+    await loop(make, tokens[loopAlg]);
+  }
   const manifest = peer === undefined ? new URL('../../package.json', import.meta.url) : `${peers}/node_modules/${peer}/package.json`;
   const out = { version: JSON.parse(readFileSync(manifest)).version, accepts: [], cells: {}, absent: {} };
   for (const alg of ['RS256', 'ES256', 'EdDSA', 'HS256']) {

@@ -1,9 +1,10 @@
-"""One Python contender, in a process of its own: contender.py NAME TOKENS.json SECONDS
+"""One Python contender, in a process of its own: contender.py NAME TOKENS.json SECONDS [ALG first|repeat]
 
 Prints one JSON line: CPU microseconds per verification for each algorithm, on tokens seen for the first time and on one that is
 seen again, and how much two threads get done beside one. Every contender is set up as its users would for speed (the key parsed
 once where that is possible) and to check signature, exp, iss and aud; `accepts` names the bad tokens that it takes all the same.
-All give the claims as a dict but FastMCP 2.6, whose result has none.
+All give the claims as a dict but FastMCP 2.6, whose result has none. With ALG it says what one verification costs, then goes on
+and on, for perf.
 """
 
 import importlib.metadata
@@ -241,11 +242,23 @@ def measure_all(make, alg, given, seconds):
     return cells, accepted(verify, given["probes"])
 
 
+def loop(make, given, alg, sight, seconds):
+    tokens = given["tokens"] if sight == "first" else given["tokens"][:1] * 16
+    verify = make(alg, given["key"], sight)
+    measure(verify, tokens, seconds)
+    print(measure(verify, tokens, seconds), flush=True)
+    while True:
+        for token in tokens:
+            verify(token)
+
+
 def main():
     name, path, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
     with open(path) as file:
         tokens = json.load(file)
     make, distribution = CONTENDERS[name]
+    if len(sys.argv) == 6:
+        loop(make, tokens[sys.argv[4]], *sys.argv[4:], seconds)
     cells, absent, accepts = {}, {}, []
     for alg in ALGORITHMS:
         try:

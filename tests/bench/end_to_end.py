@@ -1,15 +1,15 @@
 """What a whole request costs on real MCP servers: without a guard, with the host's own verifier, with ours.
 
 All servers run at once and idle; each round sends a burst of tool calls to one after the other, over four connections that
-stay open, with one and the same token, as the clients of a session do. CPU time is the server process's own, from the
+stay open for the burst, with one and the same token, as the clients of a session do. CPU time is the server process's own, from the
 scheduler; requests per second are of wall time, and mean something on a quiet machine only.
 """
 
 import http.client
 import json
 import subprocess
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -30,7 +30,7 @@ class Server:
     """One server process and the connections to it."""
 
     def __init__(self, command, token):
-        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.port = int(self.process.stdout.readline())
         self.headers = {
             "Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Authorization": f"Bearer {token}",
@@ -53,16 +53,14 @@ class Server:
         """CPU microseconds of the server per request, and requests per second."""
 
         def work(connection):
+            connection.close()  # servers end what was idle for seconds; http.client connects again
             for _ in range(count // CONNECTIONS):
                 status, _body = self.call(connection)
                 assert status == 200, status
 
-        threads = [threading.Thread(target=work, args=(connection,)) for connection in self.connections]
         cpu, start = cpu_seconds(self.process.pid), time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            list(pool.map(work, self.connections))
         spent, wall = cpu_seconds(self.process.pid) - cpu, time.perf_counter() - start
         return spent / count * 1e6, count / wall
 
@@ -74,7 +72,7 @@ class Server:
 
 
 def measure(python, peers, tokens_path, rounds, count):
-    """[{host, guard, cpu_us: [...], per_second: [...]}, ...]"""
+    """[{host, guard, cpu_us: [...], above_us: [...], per_second: [...]}, ...]; above_us is beside no guard in the same round."""
     token = json.loads(Path(tokens_path).read_text())["RS256"]["tokens"][0]
     commands = {
         "FastMCP": [python, HERE / "server_fastmcp.py"],
@@ -90,11 +88,13 @@ def measure(python, peers, tokens_path, rounds, count):
         for host, guard, server in servers:
             server.check(guard != "none")
             server.burst(count)
-        for _ in range(rounds):
-            for host, guard, server in servers:
+        for number in range(rounds):
+            for host, guard, server in servers[:: -1 if number % 2 else 1]:
                 cpu, rate = server.burst(count)
                 rows[host, guard]["cpu_us"].append(cpu)
                 rows[host, guard]["per_second"].append(rate)
+        for (host, _guard), row in rows.items():
+            row["above_us"] = [cpu - bare for cpu, bare in zip(row["cpu_us"], rows[host, "none"]["cpu_us"])]
         return list(rows.values())
     finally:
         for _host, _guard, server in servers:

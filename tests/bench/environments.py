@@ -84,5 +84,4 @@ def prepare(update=False):
     CACHE.mkdir(parents=True, exist_ok=True)
     wheel = setup_venv.build_wheel()
     pythons = {name: python_environment(name, wheel, update) for name in PYTHON}
-    subprocess.run(["npm", "run", "--silent", "build"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return pythons, node_environment(update)

@@ -1,4 +1,4 @@
-"""The plots: results.json to SVG. python tests/bench/plot.py FOLDER
+"""The plots: results.json to SVG. python tests/bench/plot.py FOLDER [--png]
 
 Transparent, with grey text that can be read on white and on black; bars from the same origin of a logarithmic axis, since
 contenders are up to a hundred times apart.
@@ -12,6 +12,7 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
 OURS, THEIRS, BARE, GREY = "#d9480f", "#5c7cfa", "#868e96", "#7d8590"
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "HS256")
@@ -30,14 +31,17 @@ def number(value):
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
-def bars(axes, names, values, low, high, logarithmic):
+def bars(axes, names, cells, rows, logarithmic):
+    values, low, high = ([cell[part] for cell in cells] for part in ("median", "low", "high"))
     places = range(len(names))
     errors = [[max(0, v - a) for v, a in zip(values, low)], [max(0, b - v) for v, b in zip(values, high)]]
     axes.barh(places, values, color=[colour(n) for n in names], height=0.72, xerr=errors, error_kw={"ecolor": GREY, "elinewidth": 0.8})
     if logarithmic:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
     axes.set_yticks(places, names)
-    axes.invert_yaxis()
+    axes.set_ylim(max(rows, len(names)) - 0.5, -0.5)  # bars of one width in all plots of a figure
     axes.tick_params(axis="y", length=0)
     for label, name in zip(axes.get_yticklabels(), names):
         label.set_color(colour(name) if "fastbearer" in name else GREY)
@@ -52,10 +56,11 @@ def measured(results, language, algorithm):
         if row["language"] != language or "signature" in row["name"] or "create" in row["name"] or "off" in row["name"]:
             continue
         cells = row.get("cells", {}).get(algorithm, {})
+        name = row["name"].replace("FastMCP,", f"FastMCP {results['fastmcp']},")
         if "first" in cells:
-            found.append((row["name"], cells["first"]))
-        if "repeat" in cells and (row["name"] == "fastbearer" or "cache" in row["name"]):
-            found.append((f"{row['name'].removesuffix(', cache')}, seen before", cells["repeat"]))
+            found.append((name, cells["first"]))
+        if "repeat" in cells and (name == "fastbearer" or "cache" in name):
+            found.append((f"{name.removesuffix(', cache')}, seen before", cells["repeat"]))
     return sorted(found, key=lambda item: item[1]["median"])
 
 
@@ -67,10 +72,9 @@ def verifications(results, language, folder):
     figure, grid = plt.subplots(2, 2, figsize=(9.6, 2 * height), layout="constrained")
     for axes, algorithm, found in zip(grid.flat, ALGORITHMS, sets):
         cells = [cell for _, cell in found]
-        bars(axes, [n for n, _ in found], [c["median"] for c in cells], [c["low"] for c in cells], [c["high"] for c in cells], True)
+        bars(axes, [name for name, _ in found], cells, max(map(len, sets)), True)
         axes.set_title(algorithm, loc="left", fontsize=10, color=GREY)
-        left, right = axes.get_xlim()
-        axes.set_xlim(0.1, right * 2.2)
+        axes.set_xlim(0.1, axes.get_xlim()[1] * 2.2)
     figure.supxlabel(
         f"CPU microseconds of one whole verification, {language}, logarithmic; {results['processor']}, {results['date']}", fontsize=9, color=GREY
     )
@@ -79,9 +83,10 @@ def verifications(results, language, folder):
 
 def save(figure, path):
     figure.savefig(path, transparent=True, metadata={"Date": None})
-    figure.savefig(path.with_suffix(".png"), facecolor="white", dpi=110) if "--png" in sys.argv else None
+    if "--png" in sys.argv:
+        figure.savefig(path.with_suffix(".png"), facecolor="white", dpi=110)
     plt.close(figure)
-    # Trailing spaces are all that differs from text that a reviewer can read.
+    # matplotlib leaves spaces at the ends of lines, which git complains of.
     path.write_text("\n".join(line.rstrip() for line in path.read_text().splitlines()) + "\n")
 
 
@@ -96,7 +101,7 @@ def end_to_end(results, folder):
         found = [row for row in rows if row["host"] == host]
         names = [{"none": "no guard", "host": own[host], "fastbearer": "fastbearer"}[row["guard"]] for row in found]
         cells = [row["cpu_us"] for row in found]
-        bars(axes, names, [c["median"] for c in cells], [c["low"] for c in cells], [c["high"] for c in cells], False)
+        bars(axes, names, cells, len(names), False)
         axes.set_title(f"{host} {results['fastmcp'] if host == 'FastMCP' else results['sdk']}", loc="left", fontsize=10, color=GREY)
         axes.set_xlim(0, max(c["high"] for c in cells) * 1.15)
     figure.supxlabel("CPU microseconds of the server for one tool call", fontsize=9, color=GREY)

@@ -17,7 +17,7 @@ const { default: express } = await load('express');
 const { McpServer } = await load('@modelcontextprotocol/sdk/server/mcp.js');
 const { StreamableHTTPServerTransport } = await load('@modelcontextprotocol/sdk/server/streamableHttp.js');
 const { requireBearerAuth } = await load('@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js');
-const { InvalidTokenError } = await load('@modelcontextprotocol/sdk/server/auth/errors.js');
+const { InsufficientScopeError, InvalidTokenError } = await load('@modelcontextprotocol/sdk/server/auth/errors.js');
 const { z } = await load('zod');
 const issuer = 'https://issuer.example';
 const audience = 'https://api.example/mcp';
@@ -38,9 +38,10 @@ async function withJose() {
   };
 }
 
+/* fastbearer/mcp looks for the SDK beside itself; here it lies with the peers, so its error classes are given by hand. */
 async function withFastbearer() {
-  const { Verifier } = await import('../../node/index.mjs');
-  return new Verifier({ publicKey: key, algorithms: 'RS256', issuer, audience });
+  const { jwtVerifier } = await import('../../node/mcp.mjs');
+  return jwtVerifier({ publicKey: key, algorithms: 'RS256', issuer, audience, errors: { InsufficientScopeError, InvalidTokenError } });
 }
 
 function makeServer() {

@@ -173,12 +173,16 @@ TEST(a_processor_that_cannot_is_no_problem)
     fb_verifier_free(verifier);
 }
 
+/* What is missing may be memory: it is tried again when as many tokens have come once more. */
 TEST(what_cannot_be_built_stays_with_openssl)
 {
     script.builds = false;
     fb_verifier *verifier = make_verifier(NULL);
-    check_good(verifier, TOKENS);
-    CHECK(script.built == 1 && script.verified == 0 && served_by(verifier, "openssl", false));
+    check_good(verifier, 3 * THRESHOLD - 1);
+    CHECK(script.built == 2 && script.verified == 0 && served_by(verifier, "openssl", false));
+    script.builds = true;
+    check_good(verifier, 2);
+    CHECK(script.built == 3 && script.verified == 1 && served_by(verifier, "p256-tables", true));
     fb_verifier_free(verifier);
 }
 
@@ -229,10 +233,23 @@ TEST(wrong_known_answers_keep_a_path_out)
     fb_verifier *verifier = make_verifier(NULL), *other = make_verifier(NULL);
     check_good(verifier, TOKENS);
     check_good(other, TOKENS);
-    CHECK(script.prepared == 1 && script.built == 0 && script.verified == 0);
+    CHECK(script.prepared == 3 && script.built == 0 && script.verified == 0);
     CHECK(fb_arithmetic_problem() != NULL && strstr(fb_arithmetic_problem(), "ES256 failed its self-test") != NULL);
     fb_verifier_free(verifier);
     fb_verifier_free(other);
+}
+
+TEST(a_moment_without_memory_keeps_no_path_out)
+{
+    script.prepares = false;
+    fb_verifier *verifier = make_verifier(NULL);
+    check_good(verifier, 2 * THRESHOLD);
+    CHECK(script.prepared == 2 && script.built == 0 && fb_arithmetic_problem() == NULL);
+    script.prepares = true;
+    check_good(verifier, THRESHOLD);
+    CHECK(script.prepared == 3 && script.built == 1 && fb_arithmetic_problem() == NULL);
+    CHECK(served_by(verifier, "p256-tables", true));
+    fb_verifier_free(verifier);
 }
 
 TEST(an_undecided_path_asks_openssl)
@@ -371,6 +388,7 @@ int main(void)
     ALONE(what_cannot_be_built_stays_with_openssl);
     ALONE(tables_are_bounded_for_the_set);
     ALONE(wrong_known_answers_keep_a_path_out);
+    ALONE(a_moment_without_memory_keeps_no_path_out);
     ALONE(an_undecided_path_asks_openssl);
     ALONE(a_path_that_accepts_what_openssl_refuses_is_found_out);
     ALONE(a_path_that_refuses_what_openssl_accepts_is_found_out);

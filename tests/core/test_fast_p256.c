@@ -1,146 +1,17 @@
 /*
  * The path for ES256 beside OpenSSL, which does not know of it: test_fast_p256 [COUNT] takes COUNT signatures that are
- * valid and COUNT that something was done to, then every edge of r, s, u1, u2, of points and of the adder, RFC 6979's
- * signatures and Wycheproof's. The source is included: a hash of choice gets in only below the hashing.
+ * valid and COUNT that something was done to, then every edge of r, s and the hash, RFC 7515's and RFC 6979's
+ * signatures and Wycheproof's. Each of the COUNT is signed by OpenSSL, which costs a third of its verdict.
  */
-#include "fast_p256.c"
+#if defined(__SIZEOF_INT128__)
+#include "p256_path.h"
 
 #include "jose.h"
-#include "p256.h"
-
-#include <openssl/err.h>
-
-static uint64_t state = 256;
-
-static unsigned pick(size_t limit)
-{
-    state = state * 6364136223846793005U + 1442695040888963407U;
-    return (unsigned)((state >> 33) % limit);
-}
-
-static void pick_bytes(unsigned char *out, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        out[i] = (unsigned char)pick(256);
-    }
-}
-
-/* ---- keys ----------------------------------------------------------------------------------- */
-
-struct subject {
-    fb__key key;
-    struct table *table;
-    EVP_PKEY_CTX *verifying, *signing; /* signing: NULL without a private key */
-};
-
-static EC_GROUP *group;
-static BN_CTX *scratch;
-static BIGNUM *order;
-static EVP_MD *sha256;
-static EVP_MD_CTX *hashing;
-static size_t compared, valid;
-
-/* Takes the key over. */
-static struct subject subject_of(EVP_PKEY *pkey, bool private)
-{
-    struct subject s = {.table = aligned_alloc(FB__FAST_ALIGNMENT, sizeof(struct table))};
-    p256_must(pkey != NULL && s.table != NULL);
-    s.key.pkey = pkey;
-    CHECK(fb__key_classify(&s.key) == NULL);
-    CHECK(fb__fast_p256.table_size(&s.key) == sizeof(struct table));
-    CHECK(fb__fast_p256.build(s.table, &s.key));
-    s.verifying = p256_verifying(pkey);
-    s.signing = private ? p256_signing(pkey) : NULL;
-    return s;
-}
-
-static struct subject subject_at(const EC_POINT *point)
-{
-    unsigned char octets[65];
-    p256_must(EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, octets, 65, scratch) == 65);
-    return subject_of(p256_key(octets), false);
-}
-
-static void subject_clear(struct subject *s)
-{
-    EVP_PKEY_CTX_free(s->verifying);
-    EVP_PKEY_CTX_free(s->signing);
-    EVP_PKEY_free(s->key.pkey);
-    free(s->table);
-}
-
-/* ---- verdicts ------------------------------------------------------------------------------- */
-
-static bool agree(const struct subject *s, const unsigned char digest[32], const unsigned char signature[64])
-{
-    const bool ours = verify_digest(s->table, digest, signature);
-    const bool theirs = p256_verdict(s->verifying, digest, signature);
-    compared++;
-    valid += theirs;
-    if (ours != theirs) {
-        FAIL("%s, OpenSSL says %s", ours ? "valid" : "invalid", theirs ? "valid" : "invalid");
-        for (size_t i = 0; i < 96; i++) {
-            fprintf(stderr, "%02x%s", i < 32 ? digest[i] : signature[i - 32], i % 32 == 31 ? "\n" : "");
-        }
-    }
-    return ours;
-}
-
-/* The same with everything that a verification does. */
-static bool agree_on_message(const struct subject *s, const unsigned char *message, size_t size,
-                             const unsigned char signature[64])
-{
-    unsigned char digest[32];
-    const fb__fast_input input = {.message = message,
-                                  .message_size = size,
-                                  .signature = signature,
-                                  .signature_size = 64,
-                                  .md = sha256,
-                                  .digest = hashing};
-    p256_must(EVP_Digest(message, size, digest, NULL, sha256, NULL) == 1);
-    const bool ours = agree(s, digest, signature);
-    ERR_clear_error(); /* OpenSSL's own words on a bad signature */
-    CHECK(fb__fast_p256.verify(s->table, &input) == (ours ? FB__FAST_VALID : FB__FAST_INVALID));
-    CHECK(ERR_peek_error() == 0);
-    return ours;
-}
-
-/* ---- random signatures ---------------------------------------------------------------------- */
 
 enum { SUBJECTS = 8, MESSAGE = 200 };
 static struct subject subjects[SUBJECTS];
-static const char *const edges[] = {
-    "0000000000000000000000000000000000000000000000000000000000000000",
-    "0000000000000000000000000000000000000000000000000000000000000001",
-    "0000000000000000000000000000000000000000000000000000000000000002",
-    "7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8",
-    "7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a9",
-    "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc63254f",
-    "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550",
-    "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
-    "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632552",
-    "ffffffff00000001000000000000000000000000fffffffffffffffffffffffe",
-    "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
-    "ffffffff00000001000000000000000000000001000000000000000000000000",
-    "000000000000000000000000000000004319055358e8617b0c46353d039cdaad",
-    "000000000000000000000000000000004319055358e8617b0c46353d039cdaae",
-    "000000000000000000000000000000004319055358e8617b0c46353d039cdaaf",
-    "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-};
-enum { EDGES = sizeof(edges) / sizeof(edges[0]) };
 
-static void to_bytes(unsigned char out[32], const BIGNUM *number)
-{
-    p256_must(BN_bn2binpad(number, out, 32) == 32);
-}
-
-static void edge_bytes(unsigned char out[32], size_t index)
-{
-    BIGNUM *number = NULL;
-    p256_must(BN_hex2bn(&number, edges[index]) == 64);
-    to_bytes(out, number);
-    BN_free(number);
-}
+/* ---- random signatures ---------------------------------------------------------------------- */
 
 /* One half becomes n less itself: of s, that is valid again (high s is allowed). */
 static void negate(unsigned char half[32])
@@ -212,284 +83,7 @@ TEST(random_and_mutated_signatures)
     CHECK(still_valid < count / 8);
 }
 
-/* ---- chosen u1, u2 -------------------------------------------------------------------------- */
-
-/*
- * A signature for which u1 * G + u2 * Q is computed, found without the private key: r is the sum's x, s = r / u2, and
- * the hash is u1 * s. It verifies unless the sum is infinity; then r is 1.
- */
-static void check_scalars(const struct subject *s, const EC_POINT *q, const BIGNUM *u1, const BIGNUM *u2)
-{
-    unsigned char digest[32], signature[64];
-    EC_POINT *sum = EC_POINT_new(group);
-    BIGNUM *r = BN_new(), *other = BN_new();
-    p256_must(EC_POINT_mul(group, sum, u1, q, u2, scratch) == 1);
-    const bool infinite = EC_POINT_is_at_infinity(group, sum) == 1;
-    if (infinite) {
-        p256_must(BN_one(r) == 1);
-    } else {
-        p256_must(EC_POINT_get_affine_coordinates(group, sum, r, NULL, scratch) == 1 &&
-                  BN_nnmod(r, r, order, scratch) == 1);
-    }
-    to_bytes(signature, r);
-    p256_must(BN_mod_inverse(other, u2, order, scratch) != NULL && BN_mod_mul(other, other, r, order, scratch) == 1);
-    to_bytes(signature + 32, other);
-    p256_must(BN_mod_mul(other, other, u1, order, scratch) == 1);
-    to_bytes(digest, other);
-    CHECK(agree(s, digest, signature) == !infinite);
-    signature[31] ^= 1;
-    CHECK(!agree(s, digest, signature));
-    BN_free(r);
-    BN_free(other);
-    EC_POINT_free(sum);
-}
-
-/* d * G, and n - d for a negative d. */
-static EC_POINT *multiple_of_g(const BIGNUM *d)
-{
-    EC_POINT *point = EC_POINT_new(group);
-    p256_must(EC_POINT_mul(group, point, d, NULL, NULL, scratch) == 1);
-    return point;
-}
-
-/* Number index of the edge values modulo n: those above, then 2^k - 1, 2^k, 2^k + 1 for all k. */
-enum { SCALARS = EDGES + 3 * 256 };
-
-static BIGNUM *scalar(size_t index)
-{
-    BIGNUM *number = NULL;
-    if (index < EDGES) {
-        p256_must(BN_hex2bn(&number, edges[index]) == 64);
-    } else {
-        index -= EDGES;
-        number = BN_new();
-        p256_must(BN_one(number) == 1 && BN_lshift(number, number, (int)(index / 3)) == 1);
-        p256_must(index % 3 == 0 ? BN_sub_word(number, 1) : BN_add_word(number, index % 3 - 1));
-    }
-    p256_must(BN_nnmod(number, number, order, scratch) == 1);
-    return number;
-}
-
-/* Below 2^bits. */
-static BIGNUM *random_bits(int bits)
-{
-    unsigned char bytes[32];
-    BIGNUM *number = BN_new();
-    pick_bytes(bytes, sizeof(bytes));
-    p256_must(BN_bin2bn(bytes, sizeof(bytes), number) != NULL && BN_rshift(number, number, 256 - bits) == 1);
-    return number;
-}
-
-static BIGNUM *random_scalar(void)
-{
-    BIGNUM *number = random_bits(255);
-    p256_must(BN_add_word(number, 1) == 1);
-    return number;
-}
-
-/* Keys of which the private half is known and special: multiples of G that meet G's own. */
-static const char *const small_keys[] = {
-    "1",
-    "2",
-    "3",
-    "80",
-    "100",
-    "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632550",
-    "7FFFFFFF800000007FFFFFFFFFFFFFFFDE737D56D38BCF4279DCE5617E3192A9",
-};
-enum { SMALL_KEYS = sizeof(small_keys) / sizeof(small_keys[0]) };
-
-TEST(edges_of_u1_and_u2)
-{
-    for (size_t k = 0; k <= SMALL_KEYS; k++) {
-        BIGNUM *d = NULL;
-        if (k < SMALL_KEYS) {
-            p256_must(BN_hex2bn(&d, small_keys[k]) > 0);
-        } else {
-            d = random_scalar();
-        }
-        EC_POINT *q = multiple_of_g(d);
-        struct subject s = subject_at(q);
-        for (size_t i = 0; i < SCALARS; i++) {
-            BIGNUM *u = scalar(i), *other = k < 2 ? scalar(SCALARS - 1 - i) : random_scalar();
-            if (!BN_is_zero(other)) {
-                check_scalars(&s, q, u, other);
-            }
-            if (!BN_is_zero(u)) {
-                check_scalars(&s, q, other, u);
-                check_scalars(&s, q, u, u);
-            }
-            BN_free(u);
-            BN_free(other);
-        }
-        subject_clear(&s);
-        EC_POINT_free(q);
-        BN_free(d);
-    }
-}
-
-/*
- * u1 = high * 2^(shift + 8) + digit + low, and u2 * Q, which is added first, is sign * digit - low: when the digit's
- * turn comes, the sum is plus or minus the very entry that is added. From infinity it goes on with what is high.
- */
-static void check_collision(int shift, int sign)
-{
-    BIGNUM *d = random_scalar(), *low = random_bits(shift == 0 ? 0 : shift - 1), *digit = BN_new();
-    BIGNUM *u1 = random_bits(shift == 248 ? 0 : 246 - shift), *u2 = BN_new();
-    EC_POINT *q = multiple_of_g(d);
-    struct subject s = subject_at(q);
-    p256_must(BN_set_word(digit, 1 + pick(120)) == 1 && BN_lshift(digit, digit, shift) == 1);
-    p256_must(BN_lshift(u1, u1, shift + 8) == 1 && BN_add(u1, u1, digit) == 1 && BN_add(u1, u1, low) == 1);
-    BN_set_negative(digit, sign < 0);
-    p256_must(BN_mod_sub(u2, digit, low, order, scratch) == 1 && BN_mod_inverse(d, d, order, scratch) != NULL &&
-              BN_mod_mul(u2, u2, d, order, scratch) == 1);
-    check_scalars(&s, q, u1, u2);
-    subject_clear(&s);
-    EC_POINT_free(q);
-    BN_free(d);
-    BN_free(low);
-    BN_free(digit);
-    BN_free(u1);
-    BN_free(u2);
-}
-
-TEST(collisions_in_every_window)
-{
-    for (int i = 0; i < 8 * WINDOWS; i++) {
-        check_collision(i % WINDOWS * WINDOW, 1);
-        check_collision(i % WINDOWS * WINDOW, -1);
-    }
-}
-
-/* u1 * G and u2 * Q equal, or each other's negative: then the sum is infinity. */
-TEST(equal_and_opposite_halves)
-{
-    for (size_t i = 0; i < 200; i++) {
-        BIGNUM *d = random_scalar(), *u1 = BN_new(), *u2 = random_scalar();
-        EC_POINT *q = multiple_of_g(d);
-        struct subject s = subject_at(q);
-        p256_must(BN_mod_mul(u1, d, u2, order, scratch) == 1);
-        check_scalars(&s, q, u1, u2);
-        p256_must(BN_sub(u1, order, u1) == 1);
-        check_scalars(&s, q, u1, u2);
-        subject_clear(&s);
-        EC_POINT_free(q);
-        BN_free(d);
-        BN_free(u1);
-        BN_free(u2);
-    }
-}
-
-/* ---- chosen points -------------------------------------------------------------------------- */
-
-/* The point of that x with an even or an odd y; NULL when there is none. */
-static EC_POINT *point_of_x(const BIGNUM *x, int odd)
-{
-    EC_POINT *point = EC_POINT_new(group);
-    ERR_set_mark();
-    if (EC_POINT_set_compressed_coordinates(group, point, x, odd, scratch) != 1) {
-        EC_POINT_free(point);
-        point = NULL;
-    }
-    ERR_pop_to_mark();
-    return point;
-}
-
-/* Number index of the values of x: small ones, those just below p, and those around n. */
-enum { ABSCISSAS = 96 };
-
-static BIGNUM *abscissa(size_t index)
-{
-    BIGNUM *x = BN_new(), *p = BN_new();
-    p256_must(EC_GROUP_get_curve(group, p, NULL, NULL, scratch) == 1 && BN_set_word(x, index / 3) == 1);
-    if (index % 3 == 1) {
-        p256_must(BN_sub(x, p, x) == 1 && BN_sub_word(x, 1) == 1);
-    } else if (index % 3 == 2) {
-        p256_must(BN_add(x, x, order) == 1 && BN_sub_word(x, 16) == 1);
-    }
-    BN_free(p);
-    return x;
-}
-
-TEST(keys_at_the_edges)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < 2 * ABSCISSAS; i++) {
-        BIGNUM *x = abscissa(i / 2);
-        EC_POINT *q = point_of_x(x, i % 2);
-        if (q != NULL) {
-            struct subject s = subject_at(q);
-            for (size_t k = 0; k < 8; k++) {
-                BIGNUM *u1 = random_scalar(), *u2 = random_scalar();
-                check_scalars(&s, q, u1, u2);
-                BN_free(u1);
-                BN_free(u2);
-            }
-            subject_clear(&s);
-            found++;
-        }
-        EC_POINT_free(q);
-        BN_free(x);
-    }
-    CHECK(found > ABSCISSAS / 2); /* half of all x, twice; x = 0 is among them, y = 0 is not on this curve */
-}
-
-/*
- * Sums of chosen x, from n on among them, where r is x - n and r itself is not the sum's x: the key is made to fit,
- * Q = (R - u1 * G) / u2. Then the same with what r must not be: off by n the other way round.
- */
-static void check_sum(const EC_POINT *sum, const BIGNUM *x)
-{
-    unsigned char digest[32], signature[64];
-    BIGNUM *u1 = random_scalar(), *u2 = random_scalar(), *r = BN_new(), *t = BN_new(), *inverse = BN_new();
-    EC_POINT *q = multiple_of_g(u1);
-    p256_must(BN_mod_inverse(inverse, u2, order, scratch) != NULL && EC_POINT_invert(group, q, scratch) == 1 &&
-              EC_POINT_add(group, q, q, sum, scratch) == 1 && EC_POINT_mul(group, q, NULL, q, inverse, scratch) == 1);
-    struct subject s = subject_at(q);
-    for (int wrong = 0; wrong < 3; wrong++) {
-        /* r = x; x - n, or x + p - n, which plus n is x modulo p */
-        p256_must(BN_copy(r, x) != NULL);
-        if (wrong == 0) {
-            p256_must(BN_nnmod(r, r, order, scratch) == 1);
-        } else if (wrong == 1) {
-            p256_must(EC_GROUP_get_curve(group, t, NULL, NULL, scratch) == 1 && BN_sub(t, t, order) == 1 &&
-                      BN_add(r, r, t) == 1);
-        } else {
-            p256_must(BN_mod_add(r, r, t, order, scratch) == 1);
-        }
-        if (BN_num_bits(r) <= 256) {
-            to_bytes(signature, r);
-            p256_must(BN_mod_mul(t, r, inverse, order, scratch) == 1);
-            to_bytes(signature + 32, t);
-            p256_must(BN_mod_mul(t, t, u1, order, scratch) == 1);
-            to_bytes(digest, t);
-            CHECK(agree(&s, digest, signature) == (wrong == 0 && !BN_is_zero(r)));
-        }
-    }
-    subject_clear(&s);
-    EC_POINT_free(q);
-    BN_free(u1);
-    BN_free(u2);
-    BN_free(r);
-    BN_free(t);
-    BN_free(inverse);
-}
-
-TEST(sums_at_the_edges)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < 2 * ABSCISSAS; i++) {
-        BIGNUM *x = abscissa(i / 2);
-        EC_POINT *sum = point_of_x(x, i % 2);
-        if (sum != NULL) {
-            check_sum(sum, x);
-            found++;
-        }
-        EC_POINT_free(sum);
-        BN_free(x);
-    }
-    CHECK(found > ABSCISSAS / 2);
-}
+/* ---- edges ---------------------------------------------------------------------------------- */
 
 /* Every edge as r and as s, beside each other and beside what would be right. */
 TEST(edges_of_r_and_s)
@@ -683,24 +277,13 @@ TEST(a_wrong_table_is_noticed)
 int main(int argc, char **argv)
 {
     count = argc > 1 ? strtoul(argv[1], NULL, 10) : count;
-    group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-    scratch = BN_CTX_new();
-    order = BN_new();
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    hashing = EVP_MD_CTX_new();
-    p256_must(EC_GROUP_get_order(group, order, scratch) == 1);
-    if (!fb__fast_p256.supported() || !fb__fast_p256.prepare()) {
+    if (!begin()) {
         return 1;
     }
     for (size_t i = 0; i < SUBJECTS; i++) {
         subjects[i] = subject_of(EVP_EC_gen("P-256"), true);
     }
     RUN(random_and_mutated_signatures);
-    RUN(edges_of_u1_and_u2);
-    RUN(collisions_in_every_window);
-    RUN(equal_and_opposite_halves);
-    RUN(keys_at_the_edges);
-    RUN(sums_at_the_edges);
     RUN(edges_of_r_and_s);
     RUN(edges_of_the_hash);
     RUN(rfc7515);
@@ -709,14 +292,19 @@ int main(int argc, char **argv)
     RUN(points_that_are_none);
     RUN(keys_of_other_kinds);
     RUN(a_wrong_table_is_noticed);
-    printf("%zu verdicts compared, %zu of them valid\n", compared, valid);
     for (size_t i = 0; i < SUBJECTS; i++) {
         subject_clear(&subjects[i]);
     }
-    EC_GROUP_free(group);
-    BN_free(order);
-    BN_CTX_free(scratch);
-    EVP_MD_free(sha256);
-    EVP_MD_CTX_free(hashing);
+    end();
     return TEST_RESULT();
 }
+
+#else
+#include <stdio.h>
+
+int main(void)
+{
+    printf("skipped: the path needs integers of 128 bits\n");
+    return 0;
+}
+#endif

@@ -56,6 +56,19 @@ def of_case(case: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
             yield "jwks", b"k" + json.dumps(key).encode()
 
 
+def of_ed25519() -> Iterator[tuple[str, bytes]]:
+    """As fuzz_fast_ed25519.c reads them: good signatures, changed ones, and keys with y around 0, 1, p and 2^255."""
+    for index in range(2):
+        for size in (0, 1, 47, 48, 900):
+            yield "fast_ed25519", bytes([index]) + bytes(64) + b"m" * size
+        for position in (0, 31, 32, 63):
+            yield "fast_ed25519", bytes([index]) + bytes(position) + b"\x80" + bytes(63 - position) + b"m"
+    for y in (0, 1, 2, 2**255 - 20, 2**255 - 19, 2**255 - 18, 2**255 - 16, 2**255 - 1):
+        for sign in (0, 2**255):
+            for s in (0, 1, 2**252, 2**252 + 27742317777372353535851937790883648493):
+                yield "fast_ed25519", b"\x02\x01" + bytes(31) + s.to_bytes(32, "little") + (y | sign).to_bytes(32, "little") + b"m"
+
+
 def others() -> Iterator[tuple[str, bytes]]:
     for line in ("max-age=3600", "no-store", "max-age=99999999999999999999, public", 'private, x="a,b", MAX-AGE="120"', "max-age=-1", ","):
         for status in ("200", "304", "500"):
@@ -69,6 +82,7 @@ def others() -> Iterator[tuple[str, bytes]]:
         pem = path.read_bytes()
         for letter in (b"p", b"s", b"r", b"e", b"d"):
             yield "pem", letter + pem
+    yield from of_ed25519()
     for number in range(32):
         yield "cache", hashlib.shake_256(bytes([number])).digest(64 + 8 * number)
     yield from of_p256()

@@ -50,6 +50,8 @@ const WRONG = [
   [{ ...KEY, maxTokenBytes: 0 }, 'maxTokenBytes must be between 1 and 65536'],
   [{ ...KEY, maxTokenBytes: 1.5 }, 'maxTokenBytes must be a whole number, 0 or more, not 1.5'],
   [{ ...KEY, maxTokenBytes: Infinity }, 'maxTokenBytes must be a whole number, 0 or more, not Infinity'],
+  [{ ...KEY, arithmetic: 'fast' }, 'arithmetic must be "auto" or "openssl"'],
+  [{ ...KEY, arithmetic: true }, 'arithmetic must be a string, not boolean'],
   [{ ...KEY, cacheSize: -1 }, 'cacheSize must be a whole number, 0 or more, not -1'],
   [{ ...KEY, cacheSize: 2 ** 40 }, 'cacheSize must be below 2147483648'],
   [{ ...KEY, onReject: {} }, 'onReject must be a function, not Object'],

@@ -47,26 +47,48 @@ test('text beyond ASCII, long lists and odd audiences', () => {
   assert.equal(verifier.verifySync(good({ audience: ['https://a.example', 'https://b.example'] })).resource, undefined);
 });
 
-test('a result from the cache is independent', () => {
+test('results of one token are independent, however often it comes', () => {
   const verifier = new Verifier(KEY);
-  const token = good({ scopes: ['a'], additionalClaims: { list: [1] } });
-  const first = verifier.verifySync(token);
-  first.scopes.push('admin');
-  first.claims.list.push(2);
-  first.claims.sub = 'root';
-  first.resource.pathname = '/elsewhere';
-  first.clientId = 'root';
-  const second = verifier.verifySync(token);
-  assert.equal(verifier.stats().cacheHits, 1);
-  assert.deepEqual([second.scopes, second.claims.list, second.claims.sub, second.resource.href, second.clientId], [['a'], [1], 'fastmcp-user', AUDIENCE, 'fastmcp-user']);
+  const token = good({ scopes: ['a'], additionalClaims: { list: [1, { deep: [2] }], object: { inner: {} }, nothing: null } });
+  const expected = structuredClone(verifier.verifySync(token).claims);
+  for (let i = 0; i < 5; i++) {
+    const access = verifier.verifySync(token);
+    assert.deepEqual([access.scopes, access.claims, access.extra.claims, access.resource.href, access.clientId], [['a'], expected, expected, AUDIENCE, 'fastmcp-user']);
+    access.scopes.push('admin');
+    access.claims.list.push(2);
+    access.claims.list[1].deep.push(3);
+    access.claims.object.inner.admin = true;
+    access.claims.sub = 'root';
+    access.claims.more = 1;
+    access.resource.pathname = '/elsewhere';
+    access.clientId = 'root';
+  }
+  assert.equal(verifier.stats().cacheHits, 5);
+});
+
+test('many tokens in turn, more than are kept, each with its own result', () => {
+  for (const cacheSize of [0, 1, 3, 1024]) {
+    const pair = KeyPair.generateSync('HS256');
+    const verifier = new Verifier({ secret: pair.secret, cacheSize });
+    const tokens = Array.from({ length: 1500 }, (_, i) => [`s${i % 700}`, pair.createToken({ subject: `s${i % 700}`, scopes: [`x${i}`] })]);
+    for (let round = 0; round < 4; round++) {
+      for (const [i, [subject, token]] of tokens.entries()) {
+        const access = verifier.verifySync(token);
+        assert.ok(access.subject === subject && access.claims.sub === subject && access.scopes[0] === `x${i}` && access.token === token);
+      }
+    }
+  }
 });
 
 test('numbers are what JSON.parse makes of them, and __proto__ is a claim', () => {
   const verifier = new Verifier({ publicKey: PAIR.publicKey, requireExp: false });
   const text = '{"big":12345678901234567890,"small":1e-400,"__proto__":{"admin":true},"sub":"x"}';
-  const { claims } = verifier.verifySync(PAIR.sign('{"alg":"RS256"}', text));
-  assert.deepEqual(claims, JSON.parse(text));
-  assert.equal(claims.admin, undefined);
+  const token = PAIR.sign('{"alg":"RS256"}', text);
+  for (let i = 0; i < 4; i++) {
+    const { claims } = verifier.verifySync(token);
+    assert.deepEqual(claims, JSON.parse(text));
+    assert.deepEqual([claims.admin, Object.hasOwn(claims, '__proto__')], [undefined, true]);
+  }
 });
 
 // ---- refusals

@@ -12,7 +12,7 @@ import pytest
 from fastbearer import ConfigurationError, KeyPair, Verifier
 
 ROOT = Path(__file__).resolve().parents[2]
-ENOUGH = 3000  # more tokens than any table waits for
+ENOUGH = 200  # more tokens than any table waits for
 
 
 def verify_many(verifier: Verifier, token: str) -> None:
@@ -48,20 +48,6 @@ def test_another_word_is_refused() -> None:
         Verifier(public_key=pair.public_key, algorithms="ES256", arithmetic=True)  # type: ignore[arg-type]
 
 
-LIAR = """
-#include "fast.h"
-
-static bool yes(void) { return true; }
-static size_t size(const fb__key *key) { return key->curve == FB__CURVE_P256 ? 64 : 0; }
-static bool build(void *table, const fb__key *key) { (void)table; (void)key; return true; }
-static fb__fast_verdict verify(const void *table, const fb__fast_input *input)
-{
-    (void)table; (void)input;
-    return FB__FAST_VALID;
-}
-const fb__fast_path fb__fast_p256 = {"p256-tables", 1, yes, yes, size, build, verify};
-"""
-
 LOGGED_ONCE = """
 import logging
 lines = []
@@ -93,7 +79,7 @@ def test_arithmetic_that_lies_is_found_out_and_said_once(tmp_path: Path) -> None
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.so", "node", "__pycache__"))
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "core/src/fast_p256.c").write_text(LIAR)
+    shutil.copy(ROOT / "tests/arithmetic/liar.c", tmp_path / "core/src/fast_p256.c")
     build = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace", "--parallel", "2"]
     done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -19,8 +19,9 @@ const AUDIENCE = 'https://mcp.example.com/mcp';
 function guardedServer(publicKey, onReject) {
   const mcp = createMcpHandler(() => {
     const server = new McpServer({ name: 'demo', version: '1.0.0' });
-    server.registerTool('whoami', { description: 'What the server knows about the caller' }, async ({ http: { authInfo } }) => {
-      const { clientId, scopes, expiresAt } = authInfo;
+    const description = 'What the server knows about the caller';
+    server.registerTool('whoami', { description }, async (context) => {
+      const { clientId, scopes, expiresAt } = context.http.authInfo;
       return { content: [{ type: 'text', text: JSON.stringify({ clientId, scopes, expiresAt }) }] };
     });
     return server;
@@ -52,8 +53,8 @@ async function call(url, token) {
 
 /* Status and challenge of a refused request, as any HTTP client sees them. */
 async function refusal(url, token) {
-  const headers = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream', ...authorization(token) };
-  const response = await fetch(url, { method: 'POST', body: '{}', headers });
+  const headers = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' };
+  const response = await fetch(url, { method: 'POST', body: '{}', headers: { ...headers, ...authorization(token) } });
   assert.ok(response.status === 401 || response.status === 403);
   const challenge = response.headers.get('www-authenticate');
   return `${response.status}  ${challenge.length < 60 ? challenge : `${challenge.slice(0, 57)}...`}`;
@@ -77,7 +78,8 @@ const mint = (changes) =>
   keys.createToken({ subject: 'alice', issuer: ISSUER, audience: AUDIENCE, scopes: ['tools:call'], ...changes });
 
 const reasons = [];
-const { server, url } = await start(guardedServer(keys.publicKey, ({ code, message }) => reasons.push(`${code}: ${message}`)));
+const onReject = ({ code, message }) => reasons.push(`${code}: ${message}`);
+const { server, url } = await start(guardedServer(keys.publicKey, onReject));
 const sdk = createRequire(import.meta.url)('./package.json').dependencies['@modelcontextprotocol/server'];
 console.log(`MCP SDK ${sdk} guarded by fastbearer ${versions.fastbearer} at ${url}`);
 console.log(`no token         -> ${await refusal(url)}`);

@@ -3,7 +3,7 @@
  * host reads the request itself, before a verifier is asked, its answer is its own and not always ours.
  */
 import * as expressApps from './apps/express.mjs';
-import { fastify } from './apps/fastify.mjs';
+import * as fastifyApps from './apps/fastify.mjs';
 import * as fastmcp from './apps/fastmcp.mjs';
 import * as fetchApps from './apps/fetch.mjs';
 import { hono } from './apps/hono.mjs';
@@ -42,7 +42,8 @@ export const HOSTS = {
   'fastmcp stateless': { start: fastmcp.stateless, answers: OURS, client: 1, entered: true },
   'express 4': { start: expressApps.express4, answers: OURS, client: 1, own: true, entered: true },
   'express 5': { start: expressApps.express5, answers: OURS, client: 1, own: true, entered: true },
-  fastify: { start: fastify, answers: OURS, client: 1, own: true, entered: true },
+  'fastify 4': { start: fastifyApps.fastify4, answers: OURS, client: 1, own: true, entered: true },
+  'fastify 5': { start: fastifyApps.fastify5, answers: OURS, client: 1, own: true, entered: true },
   hono: { start: hono, answers: OURS, client: 2, own: true, entered: true },
   fetch: { start: fetchApps.fetch, answers: OURS, client: 2, own: true, entered: true },
 };

@@ -62,8 +62,12 @@ const INITIALIZE = {
   params: { protocolVersion: '2025-03-26', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
 };
 
-/* All that servers have said to anybody: heads and bodies of answers, standard output and error. */
-export const heard = [];
+/* All that each server has said: heads and bodies of answers, by origin. */
+const heard = new Map();
+
+function note(origin, text) {
+  heard.set(origin, (heard.get(origin) ?? '') + text);
+}
 
 /* One plain request; authorization is a list of header values, sent as as many lines. A late body comes in two pieces. */
 export function request(url, { method = 'GET', authorization, query = '', headers = {}, body, late = false, agent } = {}) {
@@ -74,12 +78,13 @@ export function request(url, { method = 'GET', authorization, query = '', header
       headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
     });
     sent.on('error', reject);
+    sent.setTimeout(20_000, () => sent.destroy(new Error('no answer')));
     sent.on('response', (answer) => {
       const stream = (answer.headers['content-type'] ?? '').startsWith('text/event-stream');
       const chunks = [];
       const done = () => {
         const text = Buffer.concat(chunks).toString();
-        heard.push(JSON.stringify(answer.rawHeaders) + text);
+        note(new URL(url).origin, JSON.stringify(answer.rawHeaders) + text);
         resolve({ status: answer.statusCode, headers: answer.headers, body: text });
       };
       answer.on('data', (chunk) => chunks.push(chunk));
@@ -115,7 +120,8 @@ export async function callWhoami(sdk, origin, token, { calls = 1 } = {}) {
   const headers = { Authorization: `Bearer ${token}` };
   await client.connect(new Transport(new URL(`${origin}/mcp`), { requestInit: { headers } }));
   try {
-    const results = await Promise.all(Array.from({ length: calls }, () => client.callTool({ name: 'whoami', arguments: {} })));
+    const call = () => client.callTool({ name: 'whoami', arguments: {} });
+    const results = await Promise.all(Array.from({ length: calls }, call));
     return results.map((result) => JSON.parse(result.content[0].text));
   } finally {
     await client.close();
@@ -143,11 +149,11 @@ export async function serve(host, format, options = OPTIONS, guard = GUARD) {
   });
   return {
     ...ready,
+    /* Resolves to all that it has said: standard output and error, and its answers. */
     async stop() {
       child.stdin.end();
       await ended;
-      heard.push(output.join('\n'));
-      return output.join('\n');
+      return [...output, heard.get(ready.origin), heard.get(ready.keyless)].join('\n');
     },
   };
 }

@@ -23,7 +23,7 @@ TOOLS = ("pytest==9.2.0",)
 
 ASGI = ("starlette==1.10.0", "fastapi==0.165.0", "uvicorn==0.54.0", "httpx==0.28.1", "websockets")
 
-# pyright brings its node from the package index and fetches itself with npm.
+# pyright, and the node that runs it, come as wheels.
 TYPES = ("fastmcp==4.2.3", "mcp==2.3.0", "fastapi==0.165.0", "mypy==2.4.1", "pyright[nodejs]==1.1.414")
 
 HOSTS = (
@@ -40,7 +40,9 @@ HOSTS = (
     Host("fastmcp-4.1.7", "fastmcp", ("fastmcp==4.1.7",)),
     Host("fastmcp-4.2.3", "fastmcp", ("fastmcp==4.2.3",), normal=True),
     Host("mcp-1.9.4", "sdk", ("mcp==1.9.4", "pydantic<2.12")),
+    Host("mcp-1.16.0", "sdk", ("mcp==1.16.0", "pydantic<2.12")),
     Host("mcp-1.30.0", "sdk", ("mcp==1.30.0",), normal=True),
+    Host("mcp-2.0.1", "sdk", ("mcp==2.0.1",)),
     Host("mcp-2.3.0", "sdk", ("mcp==2.3.0",), normal=True),
     Host("asgi", "asgi", (*ASGI, "gunicorn==27.0.1", "uvicorn-worker==0.4.0"), normal=True),
     Host("peers", "peers", ("PyJWT[crypto]==2.15.1", "joserfc==1.8.0"), normal=True),

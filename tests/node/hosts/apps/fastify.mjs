@@ -1,8 +1,8 @@
-/* Fastify behind fastbearer/fastify; the MCP server is of SDK v1. */
+/* Fastify 4 and 5 behind fastbearer/fastify; the MCP server is of SDK v1. */
 import { mcpV1, whoami } from './common.mjs';
 
-export async function fastify(load, options, guard) {
-  const { fastify: create } = await load('fastify');
+const start = (name) => async (load, options, guard) => {
+  const { fastify: create } = await load(name);
   const { bearerAuth, getAccessToken } = await load('fastbearer/fastify');
   const mcp = await mcpV1(load, getAccessToken);
   // Its own log of requests writes down the URL, whatever is in it: that is why a token there is refused.
@@ -17,4 +17,7 @@ export async function fastify(load, options, guard) {
     return mcp(request.raw, reply.raw, request.body);
   });
   return app.listen({ port: 0, host: '127.0.0.1' });
-}
+};
+
+export const fastify4 = start('fastify4');
+export const fastify5 = start('fastify');

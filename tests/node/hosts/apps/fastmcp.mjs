@@ -1,14 +1,22 @@
 /* npm fastmcp, with sessions and without. */
+import { randomInt } from 'node:crypto';
 import net from 'node:net';
 
 import { whoami } from './common.mjs';
 
+/* fastmcp does not say which port it was given. Below those that the system hands out, so that nobody takes it meanwhile. */
 async function freePort() {
   const server = net.createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(20000, 30000);
+    const free = await new Promise((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (free) {
+      await new Promise((resolve) => server.close(resolve));
+      return port;
+    }
+  }
 }
 
 export async function build(load, options) {

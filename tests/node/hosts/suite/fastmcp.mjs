@@ -23,8 +23,10 @@ async function connected(transport, work) {
   }
 }
 
-const over = (origin, token) =>
-  new StreamableHTTPClientTransport(new URL(`${origin}/mcp`), { requestInit: { headers: { Authorization: `Bearer ${token}` } } });
+function over(origin, token) {
+  const headers = { Authorization: `Bearer ${token}` };
+  return new StreamableHTTPClientTransport(new URL(`${origin}/mcp`), { requestInit: { headers } });
+}
 
 const names = (client) => client.listTools().then(({ tools }) => tools.map(({ name }) => name).sort());
 

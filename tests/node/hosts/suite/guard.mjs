@@ -80,7 +80,8 @@ describe('options', () => {
 describe('scopes', () => {
   it('asks for the verifier\'s and its own, and names all that are missing', async () => {
     const rejections = [];
-    const verifier = new Verifier({ ...POLICY, requiredScopes: ['read'], onReject: (rejection) => rejections.push(rejection) });
+    const onReject = (rejection) => rejections.push(rejection);
+    const verifier = new Verifier({ ...POLICY, requiredScopes: ['read'], onReject });
     const handler = guardFetch({ verifier, requiredScopes: 'write admin' }, () => new Response('in'));
     assert.equal((await asked(handler)).headers.get('www-authenticate'), 'Bearer scope="read write admin"');
     const lacking = await asked(handler, mint({ scopes: ['read', 'admin'] }));
@@ -178,6 +179,15 @@ describe('places', () => {
     await Promise.all([app.close(), whole.close()]);
   });
 
+  it('has no body for HEAD, where no server takes it away', async () => {
+    const handler = guardFetch({ ...POLICY, resourceMetadata: METADATA }, () => new Response());
+    for (const url of [ORIGIN, METADATA_URL]) {
+      const answer = await handler(new Request(url, { method: 'HEAD', headers: { authorization: 'Bearer x' } }));
+      assert.equal(answer.body, null);
+      assert.equal(answer.headers.get('content-type'), 'application/json');
+    }
+  });
+
   it('hands over further arguments of a fetch handler', async () => {
     const handler = guardFetch(POLICY, (_request, context, more) => Response.json([context, more]));
     const answer = await handler(new Request(ORIGIN, { headers: { authorization: `Bearer ${mint()}` } }), { params: 1 }, 2);
@@ -186,7 +196,8 @@ describe('places', () => {
   });
 
   it('names the document beside the path of the resource, or somebody else\'s', async () => {
-    const here = guardFetch({ ...POLICY, resourceMetadata: { ...METADATA, resource: 'https://api.example.com', x: 1 } }, () => new Response());
+    const resourceMetadata = { ...METADATA, resource: 'https://api.example.com', x: 1 };
+    const here = guardFetch({ ...POLICY, resourceMetadata }, () => new Response());
     const challenge = (await asked(here)).headers.get('www-authenticate');
     assert.equal(challenge, 'Bearer resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"');
     const document = await (await asked(here, undefined, '/.well-known/oauth-protected-resource')).json();

@@ -129,30 +129,32 @@ def test_cancelling_one_request_does_not_fail_the_others(provider, issuer, mint)
     assert run(scenario()) is not None
 
 
-FAULTS = ["slow_header", "slow_body", "trickle", "hang", "reset", "reset_body", "close", "short_body", "long_body",
-          "endless_body", "endless_header", "large_body", "large_chunked", "bomb", "gzip", "deflate", "redirect", "redirect_308", "created", "no_content",
-          "partial", "not_modified", "not_found", "too_many", "server_error", "html", "empty_body", "empty_set", "array",
-          "cut_json", "keys_object", "http09", "not_http"]  # fmt: skip
+WITHOUT_END = ["slow_header", "slow_body", "trickle", "hang"]
+FAULTS = ["reset", "reset_body", "close", "short_body", "long_body", "endless_body", "endless_header", "large_body",
+          "large_chunked", "bomb", "gzip", "deflate", "redirect", "redirect_308", "created", "no_content", "partial",
+          "not_modified", "not_found", "too_many", "server_error", "html", "empty_body", "empty_set", "array", "cut_json",
+          "keys_object", "http09", "not_http"]  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", WITHOUT_END + FAULTS)
 def test_a_provider_that_misbehaves(fault, issuer, mint, caplog):
-    provider = verifier_for(issuer, fetch_timeout=0.7, jwks_refresh_interval=0)
+    """The time-out ends what has no end of its own; what has one, the limits end long before it."""
+    provider = verifier_for(issuer, fetch_timeout=1.5 if fault in WITHOUT_END else 60.0, jwks_refresh_interval=0)
     issuer.misbehave(fault)
-    started = time.monotonic()
     assert not good(provider, mint(kid="k1"))
-    assert time.monotonic() - started < 20
-    assert issuer.requests == 1, "a redirect was followed, or a fetch repeated"
+    assert issuer.requests <= 1, "a redirect was followed, or a fetch repeated"
+    assert provider._plan.engine.stats()["fetches"] == 1
+    assert ("no complete answer within" in caplog.text) == (fault in WITHOUT_END)
     assert [record.levelno for record in caplog.records if "fetch failed" in record.getMessage()] == [logging.WARNING]
 
 
 @pytest.mark.parametrize("fault", ["hang", "server_error"])
 def test_recovery(fault, issuer, mint, caplog):
-    provider = verifier_for(issuer, fetch_timeout=0.5)
+    provider = verifier_for(issuer, fetch_timeout=1.5 if fault == "hang" else 60.0)
     issuer.misbehave(fault)
     assert not good(provider, mint(kid="k1"))
     issuer.behave()
-    give_up = time.monotonic() + 5  # the back-off after one failure is a second
+    give_up = time.monotonic() + 60  # the back-off after one failure is a second; a busy machine may fail some more
     while not good(provider, mint(kid="k1")):
         assert time.monotonic() < give_up
         time.sleep(0.1)

@@ -491,3 +491,16 @@ def test_verification_stays_on_the_loops_thread(keys, mint, monkeypatch):
 
     monkeypatch.setattr("threading.Thread.start", no_thread)
     assert [load(provider, token) is not None for token in tokens] == [True, False, False]
+
+
+def test_what_comes_from_the_cache_is_nobody_elses(keys, mint):
+    provider = JWTVerifier(public_key=keys.public_key)
+    token = mint(scopes=["tools:call"])
+    untouched = load(provider, token)
+    for _ in range(3):
+        access = load(provider, token)
+        assert access == untouched and access is not untouched
+        access.scopes.append("admin")
+        getattr(access, "claims", {})["admin"] = True
+    assert untouched.scopes == ["tools:call"] and "admin" not in getattr(untouched, "claims", {})
+    assert load(provider, token) == untouched

@@ -114,6 +114,25 @@ def test_a_wrong_option_is_named_at_construction(kind, name, value):
 
 
 @BOTH
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"public_key": 5}, "public_key must be"),
+        ({"public_key": fastbearer.KeyPair.generate("ES256")}, "public_key must be .*not KeyPair"),
+        ({"jwks_uri": 5}, "jwks_uri must be"),
+        ({"jwks": "{}"}, "jwks: the document has no array"),
+        ({"jwks": {"keys": []}}, "jwks: the key set is empty"),
+        ({"secret": "-----BEGIN PUBLIC KEY-----"}, "secret: holds a PEM"),
+        ({"jwks": fastbearer.KeyPair.generate("ES256").jwks(), "algorithm": "HS256"}, "algorithms: HMAC"),
+    ],
+    ids=repr,
+)
+def test_a_key_that_cannot_be_one_is_named_at_construction(kind, options, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        kind(**options)
+
+
+@BOTH
 def test_a_wrong_option_written_later_is_said_once(kind, keys, mint, caplog):
     provider = kind(public_key=keys.public_key)
     provider.leeway = "5"

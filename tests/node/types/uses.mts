@@ -1,0 +1,84 @@
+/* What users write, checked by the compiler against the package's own types; never run. */
+import {
+  BearerAuthProvider,
+  BearerError,
+  ConfigurationError,
+  KeyPair,
+  RSAKeyPair,
+  Verifier,
+  decodeUnverified,
+  getAccessToken,
+  versions,
+  type AccessToken,
+  type AuthInfo,
+  type KeyInfo,
+  type Rejection,
+  type Stats,
+  type VerifierOptions,
+} from 'fastbearer';
+import { JWKSServer } from 'fastbearer/testing';
+
+const options: VerifierOptions = { jwksUri: 'https://issuer.example/jwks', issuer: ['a', 'b'], audience: 'c' };
+const verifier = new Verifier({ ...options, onReject: ({ code, message, claim, kid }: Rejection) => console.log(code, message, claim, kid) });
+new Verifier({ publicKey: Buffer.from(''), algorithms: ['ES256'], requiredScopes: 'a b', leeway: 5, tokenType: 'at+jwt' });
+new Verifier({ jwks: { keys: [] }, cacheSize: 0 });
+new Verifier({ jwksUri: 'https://x', fetch: globalThis.fetch, fetchTimeout: 1 });
+new Verifier({ jwksUri: 'https://x', fetch: async (url: string, init) => new Response(url + init.headers['accept']) });
+new BearerAuthProvider({ secret: new Uint8Array(32), algorithm: 'HS256' });
+
+const access: AccessToken = await verifier.verify('token', { now: 5 });
+const text: string = access.token + access.clientId + access.scopes.join() + (access.subject ?? '') + (access.resource?.href ?? '');
+const expiry: number | undefined = access.expiresAt;
+const claim: unknown = access.claims['email'] ?? access.extra.claims['email'];
+const info: AuthInfo = await verifier.verifyAccessToken('token');
+const session: AccessToken | undefined = await verifier.authenticate(new Request('https://x'));
+const same: AccessToken = verifier.verifySync('token');
+await verifier.refresh();
+const keys: KeyInfo[] = verifier.keys();
+const stats: Stats = verifier.stats();
+verifier.close();
+using disposed = new Verifier(options);
+
+const pair: RSAKeyPair = await RSAKeyPair.generate({ bits: 3072 });
+const pem: string = pair.publicKey + pair.privateKey;
+const other: KeyPair = KeyPair.generateSync('ES256');
+const maybe: string | undefined = other.publicKey;
+const token: string = other.createToken({ subject: null, audience: ['a'], expiresInSeconds: -5, additionalClaims: { exp: new Date() } });
+const document: Record<string, unknown>[] = other.jwks('kid').keys;
+const { header, claims } = decodeUnverified(token);
+const current: AccessToken | undefined = getAccessToken();
+const openssl: string = versions.openssl;
+
+try {
+  verifier.verifySync('x');
+} catch (error) {
+  if (error instanceof BearerError) {
+    const status: 400 | 401 | 403 | 500 | 503 = error.status;
+    console.log(error.code, status, error.oauthError, error.missing?.length, error.retryAfter, error.toResponseObject?.().error);
+  } else if (error instanceof ConfigurationError) {
+    const code: 'ERR_CONFIGURATION' = error.code;
+    console.log(code);
+  }
+}
+
+const server = await JWKSServer.start({ key: pair, maxAge: 60 });
+server.respond({ status: 500, headers: { 'x-a': 'b' }, body: 'x' });
+const kid: string = await server.rotate({ keep: true });
+await server.close();
+
+// @ts-expect-error: no such option
+new Verifier({ jwksURI: 'https://x' });
+// @ts-expect-error: a number is no issuer
+new Verifier({ publicKey: 'x', issuer: 5 });
+// @ts-expect-error: no such type
+new Verifier({ publicKey: 'x', tokenType: 'JWT' });
+// @ts-expect-error: verify gives a promise
+const wrong: AccessToken = verifier.verify('x');
+// @ts-expect-error: bits belong into options
+RSAKeyPair.generate(2048);
+// @ts-expect-error: made by start
+new JWKSServer();
+// @ts-expect-error: read-only
+verifier.issuer = ['x'];
+
+export { claim, claims, current, disposed, document, expiry, header, info, keys, kid, maybe, openssl, pem, same, session, stats, text, wrong };
