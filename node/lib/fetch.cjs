@@ -64,7 +64,7 @@ async function exchange(begun, options, signal) {
   const transport = transportOf(options, begun.url);
   const init = { method: 'GET', headers: headersFor(begun.etag), redirect: 'manual', signal };
   const response = await transport(begun.url, init);
-  if (!Number.isInteger(response?.status) || typeof response.headers?.get !== 'function') {
+  if (!(response?.status >= 0 && response.status <= 999) || typeof response.headers?.get !== 'function') {
     throw new Refused('fetch must return a Response');
   }
   if (response.redirected === true || response.type === 'opaqueredirect') {
@@ -83,19 +83,29 @@ async function exchange(begun, options, signal) {
   };
 }
 
-/* undici says "fetch failed" and hides the reason in the cause. */
-function sentence(error, begun) {
-  if (error instanceof Refused) {
-    return error.message;
-  }
+const MAX_CAUSES = 8;
+
+/* undici says "fetch failed" and hides the reason in the cause; what a fetch function throws can be anything. */
+function reasonOf(error) {
   let reason = error;
-  while (reason?.cause instanceof Error || reason?.errors?.length > 0) {
+  for (let i = 0; i < MAX_CAUSES && (reason?.cause instanceof Error || reason?.errors?.length > 0); i++) {
     reason = reason.cause instanceof Error ? reason.cause : reason.errors[0];
   }
   const text = String(reason?.message || reason?.code || reason?.name || reason);
   const label = reason?.code !== undefined && !text.includes(reason.code) ? `${reason.code}: ` : '';
-  const said = `${label}${text}`.replaceAll(begun.url, begun.url.split('?', 1)[0]);
-  return said.replaceAll(/[^ -~]+/gu, ' ').trim();
+  return `${label}${text}`;
+}
+
+function sentence(error, begun) {
+  if (error instanceof Refused) {
+    return error.message;
+  }
+  try {
+    const said = reasonOf(error).replaceAll(begun.url, begun.url.split('?', 1)[0]);
+    return said.replaceAll(/[^ -~]+/gu, ' ').trim();
+  } catch {
+    return 'fetch failed with something that is not an error';
+  }
 }
 
 /* flight.controller ends it early; flight.timer is its deadline. */

@@ -97,6 +97,24 @@ TEST(expiry)
     CHECK(check_at("{\"exp\":10413792000}", 10413792000.0) == FB_TOKEN_EXPIRED);
 }
 
+/* A result that was accepted once is asked about its times alone: by a cache, at each use. */
+TEST(times_of_an_accepted_result)
+{
+    static fb__policy policy;
+    start();
+    options.leeway = 2.0;
+    EXPECT("{\"exp\":1010.5,\"nbf\":999,\"iat\":998}", FB_OK);
+    CHECK(fb__policy_new(&policy, &fb__mem_default, &options, &error) == FB_OK);
+    CHECK(fb__claims_check_time(&policy, result, NOW, &error) == FB_OK);
+    CHECK(fb__claims_check_time(&policy, result, 1012.4, &error) == FB_OK);
+    CHECK(fb__claims_check_time(&policy, result, 1012.5, &error) == FB_TOKEN_EXPIRED);
+    CHECK(fb__claims_check_time(&policy, result, 996.9, &error) == FB_TOKEN_NOT_YET_VALID);
+    EXPECT("{\"iat\":998}", FB_OK);
+    CHECK(fb__claims_check_time(&policy, result, 996.0, &error) == FB_OK);
+    CHECK(fb__claims_check_time(&policy, result, 995.9, &error) == FB_TOKEN_ISSUED_IN_FUTURE);
+    fb__policy_clear(&policy, &fb__mem_default);
+}
+
 TEST(not_before_and_issued_at)
 {
     start();
@@ -342,6 +360,7 @@ TEST(large_payloads)
 int main(void)
 {
     RUN(expiry);
+    RUN(times_of_an_accepted_result);
     RUN(not_before_and_issued_at);
     RUN(issuer);
     RUN(audience);

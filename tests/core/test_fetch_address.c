@@ -117,6 +117,7 @@ TEST(text_that_is_no_address)
         CHECK(!fb_address_is_public(fb_text(texts[i])));
     }
     CHECK(fb_address_is_public(fb_text("8.8.8.8")));
+    CHECK(fb_address_is_public((fb_slice){"8.8.8.8 and more", 7}));
     CHECK(!fb_address_is_public((fb_slice){"8.8.8.8\0", 8}));
     CHECK(!fb_address_is_public((fb_slice){NULL, 0}));
 }

@@ -219,12 +219,17 @@ scene('fresh keys are not fetched for again', async (server) => {
 });
 
 scene('closing ends a fetch', async (server) => {
-  const verifier = new Verifier({ jwksUri: server.jwksUri });
-  server.hang();
+  let signal;
+  const fetch = (_, init) => {
+    ({ signal } = init);
+    return new Promise(() => {});
+  };
+  const verifier = new Verifier({ jwksUri: server.jwksUri, fetch, fetchTimeout: 3000 });
   const waiting = rejected(verifier.verify(server.mint()));
   const refreshing = rejected(verifier.refresh());
-  await until(() => server.hits > 0);
+  assert.equal(signal.aborted, false);
   verifier.close();
+  assert.equal(signal.aborted, true);
   assert.equal((await waiting).code, 'ERR_VERIFIER_CLOSED');
   assert.equal((await refreshing).message, 'the verifier was closed');
 });

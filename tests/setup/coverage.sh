@@ -15,5 +15,5 @@ find $build -name '*.gcda' -delete
 failed=0
 ctest --test-dir $build --output-on-failure -j "$(nproc)" -E '^exports$' >$build/ctest.log 2>&1 || failed=1
 [ $failed -eq 0 ] || { tail -n 30 $build/ctest.log; echo "some tests failed; the figures are of what they reached"; }
-python3 tests/setup/coverage.py $build/CMakeFiles/fastbearer_static.dir/core/src tests/setup/uncovered.txt || failed=1
+python3 tests/setup/coverage.py $build tests/setup/uncovered.txt || failed=1
 exit $failed

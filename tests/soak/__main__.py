@@ -85,7 +85,7 @@ class Server:
         p50, p99 = (times[int(len(times) * share)] * 1e3 for share in (0.5, 0.99)) if times else (0.0, 0.0)
         refused = sum(n for what, n in self.wrong.items() if what.startswith("good"))
         return (
-            f"{self.name}: {self.good} good requests, {refused} refused; {self.hostile} hostile, {sum(self.wrong.values()) - refused} accepted; "
+            f"{self.name}: {self.good} good requests, {refused} refused; {self.hostile} hostile, {sum(self.wrong.values()) - refused} accepted or without an answer; "
             f"p50 {p50:.1f} ms, p99 {p99:.1f} ms; {self.fetches()} fetches; memory {self.memory[-1][1] >> 20} MiB, {self.slope():+.0f} KiB a minute"
         )
 
@@ -104,14 +104,16 @@ class Soak:
         while not self.over.is_set():
             if connection is None:
                 connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+            hostile = tokens.random.random() < HOSTILE
             try:
-                if tokens.random.random() < HOSTILE:
-                    self.try_hostile(server, connection, tokens)
-                else:
-                    self.try_good(server, connection, tokens)
+                (self.try_hostile if hostile else self.try_good)(server, connection, tokens)
             except (OSError, http.client.HTTPException) as error:
-                if not self.over.is_set():
-                    server.wrong[f"good or hostile: {type(error).__name__}"] += 1
+                # Node ends the connection when a header is too long for it, maybe before all of it has been sent.
+                refused = hostile and isinstance(error, (ConnectionError, http.client.RemoteDisconnected))
+                with server.lock:
+                    server.hostile += refused
+                    if not refused and not self.over.is_set():
+                        server.wrong[f"{'hostile' if hostile else 'good'}: {type(error).__name__}"] += 1
                 connection.close()
                 connection = None
 
