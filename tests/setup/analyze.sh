@@ -20,7 +20,8 @@ fi
 
 echo "gcc -fanalyzer"
 for source in "${sources[@]}"; do
-    # Over vector code it does not come to an end; clang looks at that below.
+    # Over vector code it does not come to an end, nor over fast_ed25519.c without; clang looks at these below.
+    [ "$source" != core/src/fast_ed25519.c ] || continue
     gcc "${flags[@]}" -DFB_PORTABLE -O1 -fanalyzer -Werror -c "$source" -o /dev/null
 done
 echo "clang --analyze"
