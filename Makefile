@@ -137,7 +137,7 @@ sanitize: deps-tools ## The C tests, then the Python tests, under AddressSanitiz
 
 tsan: deps-tools ## Threads, cache and key sets under ThreadSanitizer
 	$(call sanitized,build-tsan,gcc,thread)
-	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|keyring|signature|fetch|outage|fast'
+	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|keyring|signature|fetch|outage|test_fast$$'
 
 valgrind: deps-tools build/CMakeCache.txt ## The C unit tests under memcheck
 	@cmake --build build -j $(JOBS)

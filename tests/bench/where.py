@@ -48,7 +48,7 @@ def ours(symbol, place):
     plain = re.sub(r"\(.*", "", plain).removeprefix("fbnode::")
     if ALLOCATORS.search(symbol):
         return "allocation"
-    if "@plt" in symbol or plain in LOOP:
+    if "@plt" in symbol or ("bench_" in place and plain in LOOP):
         return "rest of the core"
     if symbol.startswith(("fbnode", "fbpy", "Napi::")) or (plain in BINDINGS and "bench_" not in place):
         return "binding"
