@@ -1,7 +1,7 @@
 /*
- * Preloaded into Node: one allocation of the addon (the binding, the core and its OpenSSL) fails when its turn has come.
- * How many are to succeed before stands in the file that FB_FAILING names, which this process has mapped; -1: all. V8's
- * own are left alone, since V8 ends the process over them.
+ * Preloaded into Node: one allocation of the addon (the binding, the core and its OpenSSL) fails when its turn has
+ * come. How many are to succeed before stands in the file that FB_FAILING names, which this process has mapped; -1:
+ * all. V8's own are left alone, since V8 ends the process over them.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -28,7 +28,8 @@ __attribute__((constructor)) static void start(void)
 static int fails(void *caller)
 {
     Dl_info about;
-    if (left == NULL || *left < 0 || dladdr(caller, &about) == 0 || strstr(about.dli_fname, "fastbearer.node") == NULL) {
+    if (left == NULL || *left < 0 || dladdr(caller, &about) == 0 ||
+        strstr(about.dli_fname, "fastbearer.node") == NULL) {
         return 0;
     }
     *left -= 1;
