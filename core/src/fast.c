@@ -44,7 +44,7 @@ static bool prepare(size_t path)
 static size_t path_of(const fb__key *key)
 {
     size_t path = 0;
-    while (path < PATHS && (key->fast != paths[path])) {
+    while (path < PATHS && key->fast != paths[path]) {
         path++;
     }
     return path;

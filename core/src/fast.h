@@ -1,7 +1,8 @@
 /*
  * What the fast paths have in common: verification arithmetic of our own, on public data only, for the few kinds of key
  * that nearly all tokens are signed with. fast.c decides whether one serves a key and watches over all of them;
- * fast_rsa.c, fast_p256.c and fast_ed25519.c each are one path. Everybody else sees fb__fast_verify of internal.h.
+ * fast_rsa.c, fast_p256.c and fast_ed25519.c each are one path. Everybody else sees the fb__fast_ functions of
+ * internal.h.
  *
  * A path must give OpenSSL's verdict, on every input. What it is not sure of it leaves to OpenSSL (UNDECIDED).
  */
@@ -32,8 +33,8 @@ typedef struct fb__fast_path {
     /* Whether this processor, and the system below us, can run it. Any thread, any time. */
     bool (*supported)(void);
     /*
-     * Once in a process, by one thread, before any of the following is called: makes what all keys share and checks
-     * known answers, good ones and bad ones. False: the path is not used.
+     * By one thread at a time, and not again once it was true, before any of the following is called: makes what all
+     * keys share and checks known answers, good ones and bad ones. False some times: the path is not used.
      */
     bool (*prepare)(void);
     /* Bytes of the key's table; 0: this path does not serve this key. */

@@ -94,6 +94,17 @@ static bool undecided_by_lanes(const struct subject *s, const BIGNUM *u1, const 
     return !sum_ifma(&sum, terms, terms_count);
 }
 
+/* The verdicts on this sum for the key d * G, of which the vector code reaches none. */
+static void check_undecided(const BIGNUM *d, const BIGNUM *u1, const BIGNUM *u2)
+{
+    EC_POINT *q = multiple_of_g(d);
+    struct subject s = subject_at(q);
+    check_scalars(&s, q, u1, u2);
+    CHECK(undecided_by_lanes(&s, u1, u2));
+    subject_clear(&s);
+    EC_POINT_free(q);
+}
+
 /*
  * The same for the lanes of the vector code. With digits in the lowest eight windows alone, lane i has what u2's window
  * i and u1's window i add up to. Here the sum of the lanes in one set is plus or minus that of the lanes in another,
@@ -114,12 +125,7 @@ static void check_lanes(unsigned one_set, unsigned other_set, int sign)
     p256_must(BN_nnmod(b, b, order, scratch) == 1 && BN_mod_inverse(b, b, order, scratch) != NULL);
     BN_set_negative(a, !BN_is_negative(a));
     p256_must(BN_mod_mul(d, a, b, order, scratch) == 1);
-    EC_POINT *q = multiple_of_g(d);
-    struct subject s = subject_at(q);
-    check_scalars(&s, q, u1, u2);
-    CHECK(undecided_by_lanes(&s, u1, u2));
-    subject_clear(&s);
-    EC_POINT_free(q);
+    check_undecided(d, u1, u2);
     BN_free(d);
     BN_free(u1);
     BN_free(u2);
@@ -151,12 +157,7 @@ static void check_steps(bool opposite, size_t digits, bool changed)
     }
     p256_must(BN_one(d) == 1 && (!opposite || BN_sub(d, order, d) == 1));
     p256_must((u2 = BN_dup(u1)) != NULL && (!changed || BN_add_word(u2, 1) == 1));
-    EC_POINT *q = multiple_of_g(d);
-    struct subject s = subject_at(q);
-    check_scalars(&s, q, u1, u2);
-    CHECK(undecided_by_lanes(&s, u1, u2));
-    subject_clear(&s);
-    EC_POINT_free(q);
+    check_undecided(d, u1, u2);
     BN_free(d);
     BN_free(u1);
     BN_free(u2);
