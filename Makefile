@@ -17,7 +17,7 @@ deps: ## Install what the C, Python and Node parts need from the system (or prin
 
 # ---- Python -----------------------------------------------------------------------------------------------------------
 # The environment is remade when what goes into the extension changes.
-PYTHON_INPUTS := setup.py pyproject.toml core/sources.txt $(wildcard core/src/* core/include/* bindings/python/*)
+PYTHON_INPUTS := setup.py pyproject.toml core/sources.txt $(wildcard core/src/*/* core/src/*/*/* core/include/* bindings/python/*)
 
 .PHONY: deps-python deps-tools
 deps-python:
@@ -39,7 +39,7 @@ demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and
 	@$(BIN)/python tests/python/hosts/demo.py
 
 # ---- Node -------------------------------------------------------------------------------------------------------------
-NODE_INPUTS := package.json CMakeLists.txt core/sources.txt $(wildcard core/src/* core/include/* bindings/node/*)
+NODE_INPUTS := package.json CMakeLists.txt core/sources.txt $(wildcard core/src/*/* core/src/*/*/* core/include/* bindings/node/*)
 
 .PHONY: deps-node demo-node
 deps-node:
@@ -71,7 +71,7 @@ test-c: build/CMakeCache.txt ## C: unit tests, vectors, mutations, fuzz seeds
 	@cmake --build build -j $(JOBS)
 	@ctest --test-dir build --output-on-failure -j $(JOBS)
 
-PORTABLE := test_fast test_fast_p256 test_fast_ed25519 test_fast_rsa test_signature test_rfc test_wycheproof
+PORTABLE := test_selection test_p256 test_ed25519 test_rsa test_signature test_rfc test_wycheproof
 
 test-portable: build/CMakeCache.txt ## The arithmetic without code for particular processors
 	@cmake -S . -B build-portable -DFB_PORTABLE=ON -DFB_BENCH=OFF >/dev/null
@@ -106,7 +106,7 @@ types: deps-python ## mypy --strict, pyright --verifytypes and the stub against 
 
 test-arithmetic: build/CMakeCache.txt ## A million good and a million bad signatures for each fast path, beside OpenSSL
 	@cmake --build build -j $(JOBS)
-	@for test in build/tests/test_fast_*; do echo "$$(basename $$test)" && $$test 1000000 || exit 1; done
+	@for test in build/tests/test_rsa build/tests/test_p256 build/tests/test_ed25519; do echo "$$(basename $$test)" && $$test 1000000 || exit 1; done
 
 bench: build/CMakeCache.txt ## Beside the bare primitives and the peers, C, Python, Node, and whole servers: BENCH="--rounds 9"
 	@tests/setup/deps.sh c python node tools
@@ -137,7 +137,7 @@ sanitize: deps-tools ## The C tests, then the Python tests, under AddressSanitiz
 
 tsan: deps-tools ## Threads, cache and key sets under ThreadSanitizer
 	$(call sanitized,build-tsan,gcc,thread)
-	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|keyring|signature|fetch|outage|test_fast$$'
+	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|key_source|signature|http_curl|outage|test_selection$$'
 
 valgrind: deps-tools build/CMakeCache.txt ## The C unit tests under memcheck
 	@cmake --build build -j $(JOBS)

@@ -44,7 +44,7 @@ def sources() -> list[str]:
 
 
 def headers() -> list[str]:
-    found = [*ROOT.glob("core/include/*.h"), *ROOT.glob("core/src/*.h"), *ROOT.glob("bindings/python/*.h")]
+    found = [*ROOT.glob("core/include/*.h"), *ROOT.glob("core/src/**/*.h"), *ROOT.glob("bindings/python/*.h")]
     return sorted(str(path.relative_to(ROOT)) for path in found)
 
 
@@ -121,7 +121,7 @@ setup(
             "fastbearer._native",
             sources(),
             depends=headers() + ["core/sources.txt", "bindings/python/exports.map"],
-            include_dirs=["core/include"],
+            include_dirs=["core/include", "core/src"],
             define_macros=[("_GNU_SOURCE", None), ("FB_CURL", None)]
             + ([("Py_LIMITED_API", "0x030A0000")] if ABI3 else []),
             py_limited_api=ABI3,

@@ -1,4 +1,4 @@
-"""The arithmetic of fast_ed25519.c beside Python's integers: check_ed25519.py PROGRAM [COUNT]
+"""The arithmetic of ed25519.c beside Python's integers: check_ed25519.py PROGRAM [COUNT]
 
 PROGRAM is field_ed25519, or a command that runs it. Every question is asked with values at all borders of limbs and words and with
 COUNT random ones; every entry of the table of B, and of the tables of three keys, is compared.

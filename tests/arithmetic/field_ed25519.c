@@ -1,9 +1,9 @@
 /*
- * Answers questions about the arithmetic of fast_ed25519.c, one a line: a name and hexadecimal operands, each of a
+ * Answers questions about the arithmetic of ed25519.c, one a line: a name and hexadecimal operands, each of a
  * fixed number of 64-bit words, least significant first and separated by commas. The answer is a line of the same form,
  * or "no". Limbs come and go as they are, so that whoever asks chooses how full they are and sees how full they get.
  */
-#include "fast_ed25519.c"
+#include "arithmetic/ed25519/ed25519.c"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * answer is numbers. check_p256.py asks. Representations are shown as they are: Montgomery form stays Montgomery form.
  */
 #if defined(__SIZEOF_INT128__)
-#include "fast_p256.c"
+#include "arithmetic/p256/p256.c"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * Answers check_rsa.py: one question a line, its words separated by spaces; numbers are hexadecimal, thirteen digits a
  * limb, so that any value of any limb can be asked about. The first line says whether the vectors can be asked.
  */
-#include "fast_rsa_field.h"
+#include "arithmetic/rsa/rsa_field.h"
 
 #include <stdio.h>
 #include <stdlib.h>

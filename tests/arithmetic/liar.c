@@ -1,8 +1,8 @@
 /*
- * A path that accepts everything, in place of fast_p256.c: what the bindings' tests build themselves with, to see that
+ * A path that accepts everything, in place of p256.c: what the bindings' tests build themselves with, to see that
  * it is found out and said. Never part of anything else.
  */
-#include "fast.h"
+#include "verify/verify.h"
 
 static bool yes(void)
 {

@@ -1,6 +1,6 @@
 /* What garbage costs: tokens of 64 KiB in the shapes that make a verifier work hardest before it can refuse them. */
 #include "bench.h"
-#include "internal.h"
+#include "verify/verify.h"
 
 static fb_verifier *verifier;
 static char shapes[8][FB__MAX_TOKEN];

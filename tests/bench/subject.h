@@ -5,7 +5,7 @@
 #ifndef FB_BENCH_SUBJECT_H
 #define FB_BENCH_SUBJECT_H
 
-#include "internal.h"
+#include "verify/verify.h"
 
 enum { TOKENS = 64 };
 

@@ -19,7 +19,7 @@ ROOT, CACHE = environments.ROOT, environments.CACHE
 HERE = Path(__file__).resolve().parent
 FILES = {  # of core/src
     "base64url.c": "base64", "token.c": "base64", "json.c": "JSON", "header.c": "header and claims", "claims.c": "header and claims",
-    "policy.c": "header and claims", "cache.c": "cache", "signature.c": "signature", "result.c": "result", "memory.c": "allocation",
+    "policy.c": "header and claims", "token_cache.c": "cache", "signature.c": "signature", "result.c": "result", "memory.c": "allocation",
 }  # fmt: skip
 ALLOCATORS = re.compile(r"^(_int_)?(malloc|free|calloc|realloc|cfree|_mid_memalign)|unlink_chunk|_Py\w*(Alloc|Free|Malloc)|Py\w*_(Malloc|Free|Alloc)\b|pymalloc|_?PyObject_GC|tcache")
 OBJECTS = re.compile(r"^_?(PyUnicode|PyDict|PyList|PyLong|PyTuple|unicode_|dict_|list_|long_|insertdict|ascii_|new_dict|find_empty|insert_|resize_)|_PyUnicode|siphash|unicodekeys")
@@ -28,15 +28,15 @@ ORDER = ("signature", "base64", "JSON", "header and claims", "result", "cache", 
 
 
 def functions(folder, pattern):
-    """Function names to the file that defines them."""
+    """Function names to the file that defines them, "arithmetic" for all of ours."""
     found = {}
     for path in sorted((ROOT / folder).glob(pattern)):
         for name in re.findall(r"^[a-z][\w \t*]*?\b(\w+)\s*\([^;]*?\)\s*\{", path.read_text(), re.MULTILINE):
-            found.setdefault(name, path.name)
+            found.setdefault(name, "arithmetic" if "arithmetic" in path.parts else path.name)
     return found
 
 
-CORE = functions("core/src", "*.c")
+CORE = functions("core/src", "**/*.c")
 LOOP = functions("tests/bench", "*.c")
 BINDINGS = {**functions("bindings/python", "*.c"), **functions("bindings/node", "*.cc")}
 
@@ -52,8 +52,8 @@ def ours(symbol, place):
         return "rest of the core"
     if symbol.startswith(("fbnode", "fbpy", "Napi::")) or (plain in BINDINGS and "bench_" not in place):
         return "binding"
-    file = CORE.get(plain, "fast")
-    return "signature" if file.startswith("fast") else FILES.get(file, "rest of the core")
+    file = CORE.get(plain, "arithmetic")
+    return "signature" if file in ("arithmetic", "selection.c") else FILES.get(file, "rest of the core")
 
 
 def kind_of(symbol, place):

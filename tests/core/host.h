@@ -3,7 +3,8 @@
 #define FB_TEST_HOST_H
 
 #include "idp.h"
-#include "internal.h"
+#include "keysets/http.h"
+#include "verify/verify.h"
 
 static inline double now(void)
 {

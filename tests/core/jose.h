@@ -5,8 +5,8 @@
 #ifndef FB_TEST_JOSE_H
 #define FB_TEST_JOSE_H
 
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 #include <jansson.h>
 #include <stdarg.h>

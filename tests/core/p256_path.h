@@ -6,7 +6,7 @@
 #ifndef FB_TEST_P256_PATH_H
 #define FB_TEST_P256_PATH_H
 
-#include "fast_p256.c"
+#include "arithmetic/p256/p256.c"
 
 #include "p256.h"
 #include "test.h"

@@ -5,8 +5,8 @@
 #ifndef FB_TEST_RING_H
 #define FB_TEST_RING_H
 
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 #define URI "https://issuer.example/keys?client_secret=swordfish"
 

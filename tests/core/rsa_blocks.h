@@ -1,6 +1,6 @@
 /*
  * The blocks that RSA signatures open to, as RFC 8017 section 9 makes them, and with one thing wrong. Written without
- * a look at fast_rsa.c; OpenSSL says which of them are good.
+ * a look at rsa.c; OpenSSL says which of them are good.
  */
 #ifndef FB_TEST_RSA_BLOCKS_H
 #define FB_TEST_RSA_BLOCKS_H

@@ -7,7 +7,7 @@
 #ifndef FB_TEST_RSA_SIGNER_H
 #define FB_TEST_RSA_SIGNER_H
 
-#include "fast.h"
+#include "verify/verify.h"
 
 #include <openssl/bn.h>
 #include <openssl/rsa.h>

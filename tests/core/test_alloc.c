@@ -3,8 +3,8 @@
  * crashes, and the object is as good as before. Allocations of this library come from a counting fb_mem; those of
  * OpenSSL and jansson through their own hooks, in the same count.
  */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 #include <jansson.h>
 #include <openssl/crypto.h>

@@ -1,6 +1,6 @@
 /* base64url: every length, every character in every place, and nothing but the canonical form. */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 enum { LONGEST = 200 };

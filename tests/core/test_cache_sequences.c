@@ -1,8 +1,8 @@
 /* Sequences of calls that could make the second sight of a token less safe than the first. The judge is a verifier of
  * the same policy without a cache: verdict, sentence, claim and key id must be the same, whatever came before. Built
  * twice: as it is, and with a cache in which the hashes of all tokens collide. */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 enum { ALGS = 4, ROOM = FB__MAX_TOKEN + 16 };
 static const double NOW = 1800000000.0;

@@ -1,6 +1,6 @@
 /* The rules about claims, on payloads as they stand behind a verified signature. */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 static const double NOW = 1000.0;
 

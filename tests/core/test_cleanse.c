@@ -3,8 +3,8 @@
  * searched for them. What is searched for is only ever held masked, and a child that works it out gives it through a
  * pipe, so the search cannot find itself.
  */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 #include <fcntl.h>
 #include <openssl/bio.h>

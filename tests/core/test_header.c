@@ -1,6 +1,6 @@
 /* The JOSE header: each rule with what passes beside what does not. */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 static fb__policy policy;
 static char buffer[FB__MAX_HEADER];

@@ -2,8 +2,8 @@
  * The strict reader: each rule with what passes beside what does not; the tape; and against jansson over generated
  * documents. Where the two differ on purpose, `known_difference` says so.
  */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 #include <jansson.h>
 #include <locale.h>

@@ -1,7 +1,7 @@
 /* Keys from configuration: what a PEM may look like, what is refused and by which words, and which algorithms a key is
  * for. */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 #include <openssl/ec.h>
 #include <openssl/err.h>

@@ -1,7 +1,7 @@
 /* Minting: every algorithm round, the text of header and claims to the byte, what overrides what, and what is refused.
  */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 #include <math.h>
 #include <openssl/err.h>

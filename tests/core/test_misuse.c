@@ -1,6 +1,6 @@
 /* What a host calls with arguments that make no sense is refused by name, before anything is read or allocated. */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 static const char URI[] = "https://issuer.example/jwks";
 static fb_error error;

@@ -2,8 +2,8 @@
  * Valid tokens of every algorithm with one thing changed: bits, characters, whole segments, their encoding. With a
  * fixed seed. Nothing but the token itself is accepted. FB_TEST_ROUNDS: how many mutations in all.
  */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 enum { ROUNDS = 100000, ROOM = 4096 };
 static const double NOW = 1800000000.0;

@@ -1,6 +1,6 @@
 /* What the options refuse, by name, and what becomes of those that pass. */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Every transition of the state machine, with a clock that only moves when a test says so. */
-#include "internal.h"
+#include "keysets/schedule.h"
 #include "test.h"
 
 static fb__schedule schedule;

@@ -1,7 +1,7 @@
 /* Signatures: every algorithm, the exact length, other keys and other algorithms, contexts that are reused, and
  * threads. */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 #include <openssl/err.h>
 

@@ -1,6 +1,6 @@
 /* The table of outcomes, against the list that both bindings and their users rely on. */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 static const struct {
     int number, http;

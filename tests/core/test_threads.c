@@ -1,7 +1,7 @@
 /* One verifier, many threads: keys that rotate while tokens are verified and the cache turns over. For ThreadSanitizer.
  */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 enum { THREADS = 8, ROUNDS = 400, TOKENS = 24 };
 static const double NOW = 1800000000.0;

@@ -1,6 +1,6 @@
 /* The three segments: what is split, and what is not a token. */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 static fb_status split(const char *text, fb__token *out)
 {

@@ -1,7 +1,7 @@
 /* The whole way through fb_verify: keys of each kind, the order of the checks, the cache, counters, and what a failure
  * says. */
-#include "internal.h"
 #include "test.h"
+#include "verify/verify.h"
 
 #include <math.h>
 #include <openssl/err.h>

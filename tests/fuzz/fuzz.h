@@ -6,7 +6,7 @@
 #ifndef FB_FUZZ_H
 #define FB_FUZZ_H
 
-#include "internal.h"
+#include "verify/verify.h"
 
 #include <jansson.h>
 #include <openssl/err.h>

@@ -57,16 +57,16 @@ def of_case(case: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
 
 
 def of_ed25519() -> Iterator[tuple[str, bytes]]:
-    """As fuzz_fast_ed25519.c reads them: good signatures, changed ones, and keys with y around 0, 1, p and 2^255."""
+    """As fuzz_ed25519.c reads them: good signatures, changed ones, and keys with y around 0, 1, p and 2^255."""
     for index in range(2):
         for size in (0, 1, 47, 48, 900):
-            yield "fast_ed25519", bytes([index]) + bytes(64) + b"m" * size
+            yield "ed25519", bytes([index]) + bytes(64) + b"m" * size
         for position in (0, 31, 32, 63):
-            yield "fast_ed25519", bytes([index]) + bytes(position) + b"\x80" + bytes(63 - position) + b"m"
+            yield "ed25519", bytes([index]) + bytes(position) + b"\x80" + bytes(63 - position) + b"m"
     for y in (0, 1, 2, 2**255 - 20, 2**255 - 19, 2**255 - 18, 2**255 - 16, 2**255 - 1):
         for sign in (0, 2**255):
             for s in (0, 1, 2**252, 2**252 + 27742317777372353535851937790883648493):
-                yield "fast_ed25519", b"\x02\x01" + bytes(31) + s.to_bytes(32, "little") + (y | sign).to_bytes(32, "little") + b"m"
+                yield "ed25519", b"\x02\x01" + bytes(31) + s.to_bytes(32, "little") + (y | sign).to_bytes(32, "little") + b"m"
 
 
 def others() -> Iterator[tuple[str, bytes]]:
@@ -95,28 +95,28 @@ def of_p256() -> Iterator[tuple[str, bytes]]:
         for first in numbers:
             for second in (1, 128, first, order - first, order - 1):
                 pair = first.to_bytes(32, "big") + second.to_bytes(32, "big")
-                yield "fast_p256", bytes([choice]) + pair
-                yield "fast_p256", bytes([choice]) + pair + bytes(64) + bytes([first % 256]) * 40
+                yield "p256", bytes([choice]) + pair
+                yield "p256", bytes([choice]) + pair + bytes(64) + bytes([first % 256]) * 40
 
 
-def of_fast_rsa() -> Iterator[tuple[str, bytes]]:
-    """Signatures, blocks, and good blocks with a change; see fuzz_fast_rsa.c."""
+def of_rsa() -> Iterator[tuple[str, bytes]]:
+    """Signatures, blocks, and good blocks with a change; see fuzz_rsa.c."""
     for key in range(3):
         for alg in range(6):
             for rest in (b"", b"\x01", b"\x00\x01" + b"\xff" * 600, b"\x7f" * 600, b"\xff" * 600):
-                yield "fast_rsa", bytes([key, alg]) + b"message\n" + rest
-                yield "fast_rsa", bytes([key, alg + 8]) + b"message\n" + rest
+                yield "rsa", bytes([key, alg]) + b"message\n" + rest
+                yield "rsa", bytes([key, alg + 8]) + b"message\n" + rest
             for fault in range(10):
-                yield "fast_rsa", bytes([key, alg + 16 + 24 * fault]) + b"message\n"
+                yield "rsa", bytes([key, alg + 16 + 24 * fault]) + b"message\n"
             for change in (b"\x00\x00\x80", b"\x00\x01\x01", b"\x00\xff\x01", b"\x01\xff\xbc"):
-                yield "fast_rsa", bytes([key, alg + 16]) + b"message\n" + change
+                yield "rsa", bytes([key, alg + 16]) + b"message\n" + change
 
 
 def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     shutil.rmtree(folder, ignore_errors=True)
     count = 0
-    found = [*others(), *of_fast_rsa()]
+    found = [*others(), *of_rsa()]
     for path in sorted(VECTORS.glob("*/*.json")):
         for case in json.loads(path.read_text()):
             found.extend(of_case(case))

@@ -79,7 +79,7 @@ def test_arithmetic_that_lies_is_found_out_and_said_once(tmp_path: Path) -> None
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.so", "node", "__pycache__"))
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "tests/arithmetic/liar.c", tmp_path / "core/src/fast_p256.c")
+    shutil.copy(ROOT / "tests/arithmetic/liar.c", tmp_path / "core/src/arithmetic/p256/p256.c")
     build = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace", "--parallel", "2"]
     done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

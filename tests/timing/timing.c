@@ -3,7 +3,7 @@
  * 2017): two kinds of input in random order, and Welch's t over their times, cropped at several percentiles. A control
  * that compares byte by byte has to be found out by the same measurement, or the measurement is worth nothing.
  */
-#include "internal.h"
+#include "verify/verify.h"
 
 #include <math.h>
 #include <openssl/hmac.h>

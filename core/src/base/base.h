@@ -1,0 +1,45 @@
+/*
+ * What everything else stands on: outcomes and error texts, memory, and what a child of a fork must not inherit.
+ */
+#ifndef FB_BASE_H
+#define FB_BASE_H
+
+#include "fastbearer.h"
+
+#include <string.h>
+
+static inline bool fb__slice_equal(fb_slice a, fb_slice b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* ---- status.c: outcomes and error texts */
+
+/* Fills error (may be NULL) and returns status, so that a caller can write `return fb__fail(...)`. */
+fb_status fb__fail(fb_error *error, fb_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same with fb_status_text as the text; claim may be absent. Cheap: for rejected tokens. */
+fb_status fb__reject(fb_error *error, fb_status status, fb_slice claim);
+
+/* Whether the last thing that OpenSSL reported since its queue was marked is that it ran out of memory. */
+bool fb__openssl_out_of_memory(void);
+
+/* Dense index of a status, 0 .. FB__STATUS_COUNT - 1, for counters; and back. */
+enum { FB__STATUS_COUNT = 36 };
+size_t fb__status_index(fb_status status);
+fb_status fb__status_at(size_t index);
+
+/* ---- memory.c: allocation through the fb_mem of an object */
+
+extern const fb_mem fb__mem_default;
+void *fb__alloc(const fb_mem *mem, size_t size);  /* uninitialised; NULL when there is none */
+void *fb__zalloc(const fb_mem *mem, size_t size); /* zeroed */
+void fb__free(const fb_mem *mem, void *memory);
+
+/* ---- fork.c: what a child must not inherit */
+
+/* Changes in every child of a fork. Objects that hold locks or handles remember it and start those afresh when it
+ * differs. */
+unsigned fb__fork_generation(void);
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * Outcomes: one table of what each status is called and means over HTTP, and how an error is filled in.
+ * Texts are constant. Whoever formats one must not put anything from a token, a key or an unverified claim into it.
+ */
+#include "base/base.h"
+
+#include <jansson.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+struct outcome {
+    fb_status status;
+    int http;
+    const char *name;
+    const char *text;
+};
+
+/* In the order of the numbers. */
+static const struct outcome outcomes[FB__STATUS_COUNT] = {
+    {FB_OK, 200, "ok", "the token is valid"},
+    {FB_TOKEN_TOO_LARGE, 401, "token_too_large", "the token is larger than allowed"},
+    {FB_TOKEN_MALFORMED, 401, "token_malformed", "the token is not three segments of unpadded, canonical base64url"},
+    {FB_HEADER_INVALID, 401, "header_invalid", "the token's header is not a valid JSON object"},
+    {FB_PAYLOAD_INVALID, 401, "payload_invalid", "the token's payload is not a valid JSON object"},
+    {FB_ALGORITHM_NOT_ALLOWED, 401, "algorithm_not_allowed", "the token's algorithm is not allowed"},
+    {FB_CRITICAL_HEADER_UNSUPPORTED, 401, "critical_header_unsupported", "the token demands an extension by crit"},
+    {FB_HEADER_UNSUPPORTED, 401, "header_unsupported", "the token's header asks for something that is not supported"},
+    {FB_TOKEN_TYPE_NOT_ALLOWED, 401, "token_type_not_allowed", "the token's typ is not allowed"},
+    {FB_KEY_NOT_FOUND, 401, "key_not_found", "no key fits the token"},
+    {FB_KEY_AMBIGUOUS, 401, "key_ambiguous", "more than one key fits the token"},
+    {FB_KEY_UNSUITABLE, 401, "key_unsuitable", "the token's key may not be used with its algorithm"},
+    {FB_KEYS_UNAVAILABLE, 503, "keys_unavailable", "the key set is not available"},
+    {FB_KEYS_NEEDED, 503, "keys_needed", "the key set must be fetched first"},
+    {FB_SIGNATURE_INVALID, 401, "signature_invalid", "the token's signature is not valid"},
+    {FB_EXP_MISSING, 401, "exp_missing", "the token has no exp"},
+    {FB_EXP_INVALID, 401, "exp_invalid", "the token's exp is not a number of seconds"},
+    {FB_TOKEN_EXPIRED, 401, "token_expired", "the token has expired"},
+    {FB_NBF_INVALID, 401, "nbf_invalid", "the token's nbf is not a number of seconds"},
+    {FB_TOKEN_NOT_YET_VALID, 401, "token_not_yet_valid", "the token is not valid yet"},
+    {FB_IAT_INVALID, 401, "iat_invalid", "the token's iat is not a number of seconds"},
+    {FB_TOKEN_ISSUED_IN_FUTURE, 401, "token_issued_in_future", "the token was issued in the future"},
+    {FB_ISS_MISSING, 401, "iss_missing", "the token has no iss"},
+    {FB_ISS_INVALID, 401, "iss_invalid", "the token's iss is not a string"},
+    {FB_ISSUER_MISMATCH, 401, "issuer_mismatch", "the token's iss is not an accepted issuer"},
+    {FB_AUD_MISSING, 401, "aud_missing", "the token has no aud"},
+    {FB_AUD_INVALID, 401, "aud_invalid", "the token's aud is neither a string nor an array of strings"},
+    {FB_AUDIENCE_MISMATCH, 401, "audience_mismatch", "the token's aud names none of the accepted audiences"},
+    {FB_SUB_INVALID, 401, "sub_invalid", "the token's sub is not a string"},
+    {FB_CLIENT_ID_INVALID, 401, "client_id_invalid", "the token's client id is not a string"},
+    {FB_SCOPE_INVALID, 401, "scope_invalid", "the token's scope is neither a string nor an array of strings"},
+    {FB_INSUFFICIENT_SCOPE, 403, "insufficient_scope", "the token lacks a required scope"},
+    {FB_CLAIM_MISSING, 401, "claim_missing", "the token lacks a required claim"},
+    {FB_CONFIGURATION_INVALID, 401, "configuration_invalid", "an option is not valid"},
+    {FB_OUT_OF_MEMORY, 500, "out_of_memory", "out of memory"},
+    {FB_INTERNAL_ERROR, 500, "internal_error", "internal error"},
+};
+
+size_t fb__status_index(fb_status status)
+{
+    for (size_t i = 0; i < FB__STATUS_COUNT; i++) {
+        if (outcomes[i].status == status) {
+            return i;
+        }
+    }
+    return FB__STATUS_COUNT - 1;
+}
+
+fb_status fb__status_at(size_t index)
+{
+    return outcomes[index].status;
+}
+
+const char *fb_status_name(fb_status status)
+{
+    return outcomes[fb__status_index(status)].name;
+}
+
+const char *fb_status_text(fb_status status)
+{
+    return outcomes[fb__status_index(status)].text;
+}
+
+int fb_status_http(fb_status status)
+{
+    return outcomes[fb__status_index(status)].http;
+}
+
+const char *fb_status_oauth(fb_status status)
+{
+    switch (fb_status_http(status)) {
+    case 200:
+        return "";
+    case 403:
+        return "insufficient_scope";
+    case 500:
+        return "server_error";
+    case 503:
+        return "temporarily_unavailable";
+    default:
+        return "invalid_token";
+    }
+}
+
+static void reset(fb_error *error, fb_status status)
+{
+    error->status = status;
+    error->text[0] = '\0';
+    error->kid[0] = '\0';
+    error->claim = (fb_slice){NULL, 0};
+    error->missing_scopes = 0;
+    error->retry_after = 0.0;
+    error->key_request = 0;
+}
+
+fb_status fb__fail(fb_error *error, fb_status status, const char *format, ...)
+{
+    if (error != NULL) {
+        reset(error, status);
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(error->text, sizeof(error->text), format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+fb_status fb__reject(fb_error *error, fb_status status, fb_slice claim)
+{
+    if (error != NULL) {
+        reset(error, status);
+        const char *text = fb_status_text(status);
+        memcpy(error->text, text, strlen(text) + 1);
+        error->claim = claim;
+    }
+    return status;
+}
+
+bool fb__openssl_out_of_memory(void)
+{
+    return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+}
+
+fb_slice fb_text(const char *text)
+{
+    return text == NULL ? (fb_slice){NULL, 0} : (fb_slice){text, strlen(text)};
+}
+
+const char *fb_version(void)
+{
+    return FB_VERSION;
+}
+
+const char *fb_openssl_version(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION_STRING);
+}
+
+const char *fb_jansson_version(void)
+{
+    return jansson_version_str();
+}
+
+static double seconds_of(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+fb_clock fb_clock_now(void)
+{
+    return (fb_clock){seconds_of(CLOCK_REALTIME), seconds_of(CLOCK_MONOTONIC)};
+}

@@ -1,0 +1,69 @@
+/*
+ * From bytes to structure: base64url and the strict JSON reader. Both work on hostile text, and know nothing of what it
+ * means.
+ */
+#ifndef FB_ENCODING_H
+#define FB_ENCODING_H
+
+#include "base/base.h"
+
+enum {
+    FB__MAX_DEPTH = 32,
+    FB__MAX_NUMBER = 256
+};
+
+/* ---- base64url.c: RFC 4648 section 5, unpadded, canonical */
+
+/* Bytes that size characters decode to; size % 4 == 1 never decodes. */
+static inline size_t fb__base64url_decoded_size(size_t size)
+{
+    return size / 4 * 3 + (size % 4 == 0 ? 0 : size % 4 - 1);
+}
+/* Alphabet, length and zero trailing bits. Empty text is valid. */
+bool fb__base64url_valid(const char *text, size_t size);
+/* Decodes into out, which has room for fb__base64url_decoded_size(size). False (out undefined) when not valid. */
+bool fb__base64url_decode(const char *text, size_t size, unsigned char *out);
+/* Writes (size * 4 + 2) / 3 characters, no NUL; returns how many. */
+size_t fb__base64url_encode(const void *data, size_t size, char *out);
+
+/* ---- json.c: the strict reader */
+
+enum {
+    FB__JSON_STRICT = 0,
+    FB__JSON_LENIENT =
+        1 /* NaN, Infinity, -Infinity, NUL escapes, any number and duplicate names, for minting test tokens */
+};
+
+typedef enum fb__json_status {
+    FB__JSON_OK,
+    FB__JSON_INVALID,
+    FB__JSON_TOO_MANY_NODES,
+    FB__JSON_NO_MEMORY
+} fb__json_status;
+
+/* An upper bound of the nodes that text can have, without parsing it. */
+size_t fb__json_bound(const char *text, size_t size);
+
+/*
+ * Reads one JSON object that fills text whole, into at most capacity nodes. Iterative; depth <= max_depth (the object
+ * itself is depth 1). mem serves the duplicate check of large objects only.
+ */
+fb__json_status fb__json_scan(const char *text, size_t size, unsigned flags, size_t max_depth, const fb_mem *mem,
+                              fb_node *nodes, size_t capacity, size_t *count);
+
+/* Index of the value of member name (unescaped) of the object at index object; 0: no such member. */
+size_t fb__json_member(const char *text, const fb_node *nodes, size_t object, fb_slice name);
+
+/* Whether the string node has this value, after unescaping. */
+bool fb__json_equal(const char *text, const fb_node *node, fb_slice value);
+
+/* A NumericDate (RFC 7519 section 2): seconds as a double, and cut to whole seconds towards zero. */
+typedef struct fb__seconds {
+    double value;
+    int64_t whole;
+} fb__seconds;
+
+/* False when the node is not a number, or is one outside of int64 seconds. */
+bool fb__json_seconds(const char *text, const fb_node *node, fb__seconds *out);
+
+#endif

@@ -1,0 +1,264 @@
+/*
+ * One JWK (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2). Given a member of a document that is strict
+ * JSON. A key that cannot be used says why, in constant text, and never fails the set it stands in. Private members are
+ * never read.
+ */
+#include "keys/keys.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/param_build.h>
+
+enum { MAX_NUMBER_BYTES = FB__RSA_MAX_BITS / 8 + 64 }; /* some room for leading zeros, which real issuers send */
+
+struct jwk {
+    const json_t *object;
+    fb__key *key;
+};
+
+/* A member as text: absent when there is none. False when it is there and is no string. */
+static bool read_text(const struct jwk *jwk, const char *name, fb_slice *out)
+{
+    const json_t *value = json_object_get(jwk->object, name);
+    *out = (fb_slice){json_string_value(value), json_string_length(value)};
+    return value == NULL || json_is_string(value);
+}
+
+/* A base64url member, decoded into out; *size is its room, then its size. */
+static bool read_bytes(const struct jwk *jwk, const char *name, unsigned char *out, size_t *size)
+{
+    fb_slice text;
+    if (!read_text(jwk, name, &text) || text.data == NULL || text.size == 0 ||
+        fb__base64url_decoded_size(text.size) > *size || !fb__base64url_decode(text.data, text.size, out)) {
+        return false;
+    }
+    *size = fb__base64url_decoded_size(text.size);
+    return true;
+}
+
+/* ---- what a key says about its use ---------------------------------------------------------- */
+
+static const char *check_use(const struct jwk *jwk)
+{
+    fb_slice use;
+    if (!read_text(jwk, "use", &use)) {
+        return "use is not a string";
+    }
+    return use.data == NULL || fb__slice_equal(use, fb_text("sig")) ? NULL : "use is not \"sig\"";
+}
+
+static const char *check_operations(const struct jwk *jwk)
+{
+    const json_t *operations = json_object_get(jwk->object, "key_ops");
+    if (operations == NULL) {
+        return NULL;
+    }
+    if (!json_is_array(operations)) {
+        return "key_ops is not an array";
+    }
+    bool verifies = false;
+    for (size_t i = 0; i < json_array_size(operations); i++) {
+        const json_t *operation = json_array_get(operations, i);
+        if (!json_is_string(operation)) {
+            return "key_ops holds something that is not a string";
+        }
+        verifies = verifies || strcmp(json_string_value(operation), "verify") == 0;
+    }
+    return verifies ? NULL : "key_ops does not hold \"verify\"";
+}
+
+/* A key with alg verifies that algorithm alone (RFC 8725 section 3.1). EdDSA is the old name of both curves'
+ * algorithms. */
+static const char *restrict_to_alg(const struct jwk *jwk)
+{
+    fb_slice name;
+    if (!read_text(jwk, "alg", &name)) {
+        return "alg is not a string";
+    }
+    if (name.data == NULL) {
+        return NULL;
+    }
+    const fb__alg *alg = fb__alg_find(name);
+    uint32_t allowed = alg == NULL ? 0 : fb__alg_bit(alg);
+    if (alg != NULL && alg->kty == FB__KTY_OKP) {
+        /* The two spellings name one algorithm for one key (RFC 9864 section 2.2). */
+        bool fits = jwk->key->kty == FB__KTY_OKP && (alg->curve == FB__CURVE_NONE || alg->curve == jwk->key->curve);
+        allowed = fits ? jwk->key->algs : 0;
+    }
+    jwk->key->algs &= allowed;
+    return alg == NULL           ? "alg is not one that is supported"
+           : jwk->key->algs == 0 ? "alg does not fit the type of the key"
+                                 : NULL;
+}
+
+/* ---- building the key ----------------------------------------------------------------------- */
+
+static const char *build(const struct jwk *jwk, const char *type, OSSL_PARAM_BLD *builder)
+{
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+    bool built = params != NULL && context != NULL && EVP_PKEY_fromdata_init(context) == 1 &&
+                 EVP_PKEY_fromdata(context, &jwk->key->pkey, EVP_PKEY_PUBLIC_KEY, params) == 1;
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(params);
+    return built ? NULL : "the key's numbers are not those of a key";
+}
+
+static const char *build_rsa(const struct jwk *jwk, OSSL_PARAM_BLD *builder)
+{
+    unsigned char n[MAX_NUMBER_BYTES], e[MAX_NUMBER_BYTES];
+    size_t n_size = sizeof(n), e_size = sizeof(e);
+    if (!read_bytes(jwk, "n", n, &n_size)) {
+        return "n is missing, not base64url or too long";
+    }
+    if (!read_bytes(jwk, "e", e, &e_size)) {
+        return "e is missing, not base64url or too long";
+    }
+    BIGNUM *modulus = BN_bin2bn(n, (int)n_size, NULL), *exponent = BN_bin2bn(e, (int)e_size, NULL);
+    const char *problem = "the key's numbers are not those of a key";
+    if (modulus != NULL && exponent != NULL && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent) == 1) {
+        problem = build(jwk, "RSA", builder);
+    }
+    BN_free(modulus);
+    BN_free(exponent);
+    return problem;
+}
+
+static fb__curve curve_of(fb_slice name, fb__curve first, fb__curve last)
+{
+    for (fb__curve curve = first; name.data != NULL && curve <= last; curve++) {
+        if (fb__slice_equal(name, fb_text(fb__curve_name(curve)))) {
+            return curve;
+        }
+    }
+    return FB__CURVE_NONE;
+}
+
+static size_t field_bytes(fb__curve curve)
+{
+    static const size_t sizes[] = {0, 32, 48, 66, 32, 32, 57};
+    return sizes[curve];
+}
+
+static const char *build_ec(const struct jwk *jwk, OSSL_PARAM_BLD *builder)
+{
+    fb_slice name;
+    if (!read_text(jwk, "crv", &name)) {
+        return "crv is not a string";
+    }
+    fb__curve curve = curve_of(name, FB__CURVE_P256, FB__CURVE_SECP256K1);
+    if (curve == FB__CURVE_NONE) {
+        return "crv is not P-256, P-384, P-521 or secp256k1";
+    }
+    /* Coordinates are of full length (RFC 7518 section 6.2.1.2), so the point is put together without a number in
+     * between. */
+    unsigned char point[1 + 2 * 66] = {POINT_CONVERSION_UNCOMPRESSED};
+    size_t length = field_bytes(curve), x_size = length, y_size = length;
+    if (!read_bytes(jwk, "x", point + 1, &x_size) || x_size != length) {
+        return "x is missing, not base64url or not as long as the curve's field";
+    }
+    if (!read_bytes(jwk, "y", point + 1 + length, &y_size) || y_size != length) {
+        return "y is missing, not base64url or not as long as the curve's field";
+    }
+    if (OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, fb__curve_openssl_name(curve), 0) != 1 ||
+        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * length) != 1) {
+        return "the key's numbers are not those of a key";
+    }
+    return build(jwk, "EC", builder) == NULL ? NULL : "x and y are not a point on the curve";
+}
+
+static const char *build_okp(const struct jwk *jwk, OSSL_PARAM_BLD *builder)
+{
+    fb_slice name;
+    if (!read_text(jwk, "crv", &name)) {
+        return "crv is not a string";
+    }
+    fb__curve curve = curve_of(name, FB__CURVE_ED25519, FB__CURVE_ED448);
+    if (curve == FB__CURVE_NONE) {
+        return "crv is not Ed25519 or Ed448";
+    }
+    unsigned char point[57];
+    size_t length = field_bytes(curve), size = length;
+    if (!read_bytes(jwk, "x", point, &size) || size != length) {
+        return "x is missing, not base64url or not as long as the curve's keys";
+    }
+    if (OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, size) != 1) {
+        return "the key's numbers are not those of a key";
+    }
+    return build(jwk, fb__curve_openssl_name(curve), builder);
+}
+
+static const char *import(const struct jwk *jwk)
+{
+    fb_slice kty;
+    if (!read_text(jwk, "kty", &kty) || kty.data == NULL) {
+        return "kty is missing or not a string";
+    }
+    if (fb__slice_equal(kty, fb_text("oct"))) {
+        return "a symmetric key has no place in a key set";
+    }
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    const char *problem = builder == NULL                        ? "out of memory"
+                          : fb__slice_equal(kty, fb_text("RSA")) ? build_rsa(jwk, builder)
+                          : fb__slice_equal(kty, fb_text("EC"))  ? build_ec(jwk, builder)
+                          : fb__slice_equal(kty, fb_text("OKP")) ? build_okp(jwk, builder)
+                                                                 : "kty is not RSA, EC or OKP";
+    OSSL_PARAM_BLD_free(builder);
+    if (problem == NULL) {
+        problem = fb__key_classify(jwk->key);
+    }
+    if (problem == NULL) {
+        problem = check_use(jwk);
+    }
+    if (problem == NULL) {
+        problem = check_operations(jwk);
+    }
+    return problem != NULL ? problem : restrict_to_alg(jwk);
+}
+
+/* The texts that keys() shows and kid is compared with, copied into one block. False: out of memory. */
+static bool copy_texts(const struct jwk *jwk, const fb_mem *mem)
+{
+    fb_slice values[4] = {{NULL, 0}};
+    fb_slice *targets[4] = {&jwk->key->kid, &jwk->key->kty_text, &jwk->key->alg_text, &jwk->key->crv_text};
+    static const char *const names[4] = {"kid", "kty", "alg", "crv"};
+    size_t bytes = 0;
+    for (size_t i = 0; i < 4; i++) {
+        (void)read_text(jwk, names[i], &values[i]);
+        bytes += values[i].data == NULL ? 0 : values[i].size;
+    }
+    char *at = fb__alloc(mem, bytes);
+    jwk->key->text = at;
+    for (size_t i = 0; at != NULL && i < 4; i++) {
+        *targets[i] = (fb_slice){NULL, 0};
+        if (values[i].data != NULL) {
+            memcpy(at, values[i].data, values[i].size);
+            *targets[i] = (fb_slice){at, values[i].size};
+            at += values[i].size;
+        }
+    }
+    return jwk->key->text != NULL;
+}
+
+bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const json_t *object)
+{
+    struct jwk jwk = {object, key};
+    fb_slice kid;
+    if (!json_is_object(object)) {
+        key->problem = "not an object";
+        return true;
+    }
+    key->problem = !read_text(&jwk, "kid", &kid) ? "kid is not a string" : import(&jwk);
+    if (key->problem != NULL && fb__openssl_out_of_memory()) {
+        return false;
+    }
+    if (key->problem != NULL) {
+        key->algs = 0;
+    } else if (json_object_get(object, "d") != NULL) {
+        key->problem = "holds a private key, which was ignored; whoever publishes it should withdraw it";
+    }
+    return copy_texts(&jwk, mem);
+}

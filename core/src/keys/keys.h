@@ -1,0 +1,113 @@
+/*
+ * What a key is, and the algorithms that it can be used with.
+ */
+#ifndef FB_KEYS_H
+#define FB_KEYS_H
+
+#include "encoding/encoding.h"
+
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <stdatomic.h>
+
+/* OpenSSL refuses what is larger only after costly work (CVE-2023-6237), so we do before. */
+enum {
+    FB__RSA_MIN_BITS = 2048,
+    FB__RSA_MAX_BITS = 8192,
+    FB__MAX_SIGNATURE = FB__RSA_MAX_BITS / 8,
+    FB__MAX_DIGEST = 64
+};
+
+/* ---- algorithm.c: the table of algorithms */
+
+typedef enum fb__kty { FB__KTY_NONE, FB__KTY_RSA, FB__KTY_EC, FB__KTY_OKP, FB__KTY_OCT } fb__kty;
+typedef enum fb__curve {
+    FB__CURVE_NONE,
+    FB__CURVE_P256,
+    FB__CURVE_P384,
+    FB__CURVE_P521,
+    FB__CURVE_SECP256K1,
+    FB__CURVE_ED25519,
+    FB__CURVE_ED448
+} fb__curve;
+typedef enum fb__hash { FB__HASH_NONE, FB__HASH_SHA256, FB__HASH_SHA384, FB__HASH_SHA512 } fb__hash;
+
+/* RFC 7518 section 3.1, RFC 8037, RFC 8812, RFC 9864. Every check reads this table. */
+typedef struct fb__alg {
+    char name[8];
+    uint8_t name_size;
+    fb__kty kty;
+    fb__curve curve; /* EC: the one curve. OKP: the one curve, or NONE for EdDSA, which is any of the two */
+    fb__hash hash;   /* NONE for EdDSA */
+    bool pss;
+    uint16_t signature_size; /* 0: the size of the key (RSA), or of the curve (EdDSA) */
+    uint16_t min_bits;       /* RSA modulus, HMAC secret */
+} fb__alg;
+
+enum { FB__ALG_COUNT = 16 };
+extern const fb__alg fb__algs[FB__ALG_COUNT];
+const fb__alg *fb__alg_find(fb_slice name); /* exact; NULL when unknown */
+static inline size_t fb__alg_index(const fb__alg *alg)
+{
+    return (size_t)(alg - fb__algs);
+}
+static inline uint32_t fb__alg_bit(const fb__alg *alg)
+{
+    return (uint32_t)1 << fb__alg_index(alg);
+}
+size_t fb__hash_size(fb__hash hash);
+const char *fb__curve_name(fb__curve curve); /* JWK crv, "P-256" */
+
+/* ---- key.c, jwk.c: one key */
+
+enum { FB__SLOTS = 4 }; /* ready contexts that a key keeps per algorithm; more threads make their own for the moment */
+
+/*
+ * A tagged struct, never a union that is read by alg (CVE-2026-44699). Immutable after creation but for the context
+ * slots, which are exchanged atomically.
+ */
+typedef struct fb__key {
+    fb__kty kty;
+    fb__curve curve;
+    int bits;
+    uint32_t algs;         /* fb__alg_bit of each algorithm that this key may verify; 0: unusable */
+    size_t signature_size; /* RSA, EC, OKP */
+    fb_slice kid;          /* own copies, absent when the JWK has none */
+    fb_slice kty_text, alg_text, crv_text;
+    const char *problem;   /* constant text: why it is unusable, or what was ignored; NULL: nothing */
+    char *text;            /* the one block that holds the copies */
+    EVP_PKEY *pkey;        /* RSA, EC, OKP */
+    unsigned char *secret; /* OCT */
+    size_t secret_size;
+    _Atomic(void *) slots[FB__ALG_COUNT][FB__SLOTS]; /* of signature.c */
+
+    /* Of fast.c. */
+    const struct fb__fast_path *fast; /* what could serve this key; NULL: OpenSSL alone */
+    struct fb__tables *tables;        /* of the key's set */
+    atomic_uint fast_uses;            /* valid tokens by OpenSSL, then all tokens by the table */
+    atomic_bool fast_claimed;         /* a table is being built, has been built, or cannot be */
+    _Atomic(const void *) fast_table; /* set once, when it is complete */
+    void *fast_memory;
+    size_t fast_bytes;
+} fb__key;
+
+/* What the keys of one set have in common: tables are bounded in bytes for all of them together. */
+typedef struct fb__tables {
+    const fb_mem *mem;
+    atomic_size_t bytes;
+} fb__tables;
+enum { FB__MAX_TABLE_BYTES = 4 << 20 };
+
+/* Each fills key (which the caller zeroed) or leaves an error text that names the option. */
+fb_status fb__key_from_pem(fb__key *key, const fb_mem *mem, fb_slice pem, fb_error *error);
+fb_status fb__key_from_secret(fb__key *key, const fb_mem *mem, fb_slice secret, uint32_t algs, bool allow_short,
+                              fb_error *error);
+/* An unusable key is not a failure: key->problem says why. False: out of memory. */
+bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const json_t *object);
+
+void fb__key_clear(fb__key *key, const fb_mem *mem);
+/* What key->pkey is: fills kty, curve, bits, sizes and algs, or says in constant text why it cannot be used. */
+const char *fb__key_classify(fb__key *key);
+const char *fb__curve_openssl_name(fb__curve curve);
+
+#endif

@@ -1,0 +1,184 @@
+/*
+ * Key sets: from configuration or from a document (RFC 7517 section 5), and the choice of the key for a token. A set is
+ * an immutable snapshot with a count of its readers. Keys that cannot be used are kept with the reason, and never
+ * chosen.
+ */
+#include "keysets/keysets.h"
+
+#include <openssl/err.h>
+
+static fb__keyset *keyset_new(const fb_mem *mem, size_t count)
+{
+    fb__keyset *set = fb__zalloc(mem, sizeof(*set) + count * sizeof(set->keys[0]));
+    if (set != NULL) {
+        atomic_init(&set->references, 1);
+        set->mem = *mem;
+        set->tables.mem = &set->mem;
+        set->count = count;
+    }
+    return set;
+}
+
+fb__keyset *fb__keyset_retain(fb__keyset *set)
+{
+    atomic_fetch_add_explicit(&set->references, 1, memory_order_relaxed);
+    return set;
+}
+
+void fb__keyset_release(fb__keyset *set)
+{
+    if (set == NULL || atomic_fetch_sub_explicit(&set->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    fb_mem mem = set->mem;
+    for (size_t i = 0; i < set->count; i++) {
+        fb__key_clear(&set->keys[i], &mem);
+    }
+    fb__free(&mem, set);
+}
+
+static fb_status out_of_memory(fb_error *error)
+{
+    return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+}
+
+/* One key that serves whatever kid a token has. */
+static fb_status publish_single(fb__keyset **out, fb__keyset *set, fb_status status)
+{
+    if (status != FB_OK) {
+        fb__keyset_release(set);
+        return status;
+    }
+    set->ignore_kid = true;
+    fb__fast_adopt(&set->keys[0], &set->tables);
+    *out = set;
+    return FB_OK;
+}
+
+fb_status fb__keyset_from_pem(fb__keyset **out, const fb_mem *mem, fb_slice pem, fb_error *error)
+{
+    fb__keyset *set = keyset_new(mem, 1);
+    *out = NULL;
+    return set == NULL ? out_of_memory(error)
+                       : publish_single(out, set, fb__key_from_pem(&set->keys[0], mem, pem, error));
+}
+
+fb_status fb__keyset_from_secret(fb__keyset **out, const fb_mem *mem, fb_slice secret, uint32_t algs, bool allow_short,
+                                 fb_error *error)
+{
+    fb__keyset *set = keyset_new(mem, 1);
+    *out = NULL;
+    return set == NULL
+               ? out_of_memory(error)
+               : publish_single(out, set, fb__key_from_secret(&set->keys[0], mem, secret, algs, allow_short, error));
+}
+
+/* ---- documents ------------------------------------------------------------------------------ */
+
+/* The document by the same strict rules as a token's JSON; jansson alone would let some of it pass. */
+static fb_status check_document(const fb_mem *mem, fb_slice document, fb_error *error)
+{
+    size_t capacity = fb__json_bound(document.data, document.size), count;
+    fb_node *nodes = fb__alloc(mem, capacity * sizeof(*nodes));
+    if (nodes == NULL) {
+        return out_of_memory(error);
+    }
+    fb__json_status status =
+        fb__json_scan(document.data, document.size, FB__JSON_STRICT, FB__MAX_DEPTH, mem, nodes, capacity, &count);
+    fb__free(mem, nodes);
+    if (status == FB__JSON_NO_MEMORY) {
+        return out_of_memory(error);
+    }
+    return status == FB__JSON_OK
+               ? FB_OK
+               : fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: the document is not a valid JSON object");
+}
+
+static fb_status import_keys(fb__keyset *set, const json_t *keys, fb_error *error)
+{
+    size_t usable = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        if (!fb__key_from_jwk(&set->keys[i], &set->mem, json_array_get(keys, i))) {
+            return out_of_memory(error);
+        }
+        usable += set->keys[i].algs != 0;
+        fb__fast_adopt(&set->keys[i], &set->tables);
+    }
+    if (usable > 0) {
+        return FB_OK;
+    }
+    if (set->count == 0) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: the key set is empty");
+    }
+    return fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: none of the %zu keys can be used; of the first: %s",
+                    set->count, set->keys[0].problem);
+}
+
+static fb_status read_document(fb__keyset **out, const fb_mem *mem, const json_t *root, fb_error *error)
+{
+    const json_t *keys = json_object_get(root, "keys");
+    if (!json_is_array(keys)) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: the document has no array \"keys\"");
+    }
+    if (json_array_size(keys) > FB__MAX_KEYS) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: the key set holds more than %d keys", FB__MAX_KEYS);
+    }
+    fb__keyset *set = keyset_new(mem, json_array_size(keys));
+    if (set == NULL) {
+        return out_of_memory(error);
+    }
+    ERR_set_mark();
+    fb_status status = import_keys(set, keys, error);
+    ERR_pop_to_mark();
+    if (status != FB_OK) {
+        fb__keyset_release(set);
+        return status;
+    }
+    *out = set;
+    return FB_OK;
+}
+
+fb_status fb__keyset_from_jwks(fb__keyset **out, const fb_mem *mem, fb_slice document, fb_error *error)
+{
+    *out = NULL;
+    fb_status status = check_document(mem, document, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    /* Integers that jansson cannot hold are none of a key's business; read as reals they harm nobody. */
+    json_t *root = json_loadb(document.data, document.size, JSON_DECODE_INT_AS_REAL, NULL);
+    if (root == NULL) {
+        return out_of_memory(error); /* what is left, since the text is known to be good */
+    }
+    status = read_document(out, mem, root, error);
+    json_decref(root);
+    return status;
+}
+
+/* ---- the choice
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
+
+fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, fb__key **out)
+{
+    const uint32_t bit = fb__alg_bit(alg);
+    const bool by_kid = kid.data != NULL && !set->ignore_kid;
+    bool named = set->ignore_kid;
+    fb__key *found = NULL;
+    for (size_t i = 0; i < set->count; i++) {
+        fb__key *key = &set->keys[i];
+        if (by_kid && (key->kid.data == NULL || !fb__slice_equal(key->kid, kid))) {
+            continue;
+        }
+        named = named || by_kid;
+        if ((key->algs & bit) == 0) {
+            continue;
+        }
+        if (found != NULL) {
+            return FB_KEY_AMBIGUOUS;
+        }
+        found = key;
+    }
+    *out = found;
+    return found != NULL ? FB_OK : named ? FB_KEY_UNSUITABLE : FB_KEY_NOT_FOUND;
+}

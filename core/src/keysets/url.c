@@ -1,0 +1,153 @@
+/*
+ * Which URLs keys may be fetched from. Given configuration text, not input; refused here is what different URL readers
+ * (libcurl, Python's and Node's clients) are known to understand differently, so that all hosts fetch from the same
+ * place. Never resolves a name.
+ */
+#include "keysets/keysets.h"
+
+enum { MAX_URL = 2048 };
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static bool starts_with(fb_slice text, const char *prefix, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (i >= text.size || lower(text.data[i]) != prefix[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* What stands between "://" and the path: host[:port]. */
+static fb_slice authority_of(fb_slice url)
+{
+    size_t from = starts_with(url, "https://", 8) ? 8 : 7, to = from;
+    while (to < url.size && url.data[to] != '/' && url.data[to] != '?' && url.data[to] != '#') {
+        to++;
+    }
+    return (fb_slice){url.data + from, to - from};
+}
+
+static fb_slice host_of(fb_slice authority)
+{
+    size_t size = 0;
+    if (authority.size > 0 && authority.data[0] == '[') {
+        const char *end = memchr(authority.data, ']', authority.size);
+        return (fb_slice){authority.data, end == NULL ? 0 : (size_t)(end + 1 - authority.data)};
+    }
+    while (size < authority.size && authority.data[size] != ':') {
+        size++;
+    }
+    return (fb_slice){authority.data, size};
+}
+
+static bool valid_host(fb_slice host)
+{
+    bool bracketed = host.size > 0 && host.data[0] == '[';
+    size_t from = bracketed ? 1 : 0, to = bracketed ? host.size - 1 : host.size;
+    for (size_t i = from; i < to; i++) {
+        char c = lower(host.data[i]);
+        bool fits = bracketed ? is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.'
+                              : is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_';
+        if (!fits) {
+            return false;
+        }
+    }
+    return to > from;
+}
+
+static bool valid_port(fb_slice authority, size_t host_size)
+{
+    unsigned port = 0;
+    if (host_size == authority.size) {
+        return true;
+    }
+    if (authority.data[host_size] != ':' || authority.size - host_size > 6) {
+        return false;
+    }
+    for (size_t i = host_size + 1; i < authority.size; i++) {
+        if (!is_digit(authority.data[i])) {
+            return false;
+        }
+        port = port * 10 + (unsigned)(authority.data[i] - '0');
+    }
+    return port > 0 && port <= 65535;
+}
+
+/* Four decimal numbers, the first 127. Other spellings of an address (octal, hexadecimal, short) are no loopback here.
+ */
+static bool loopback_ipv4(fb_slice host)
+{
+    unsigned parts = 0;
+    for (size_t i = 0; i <= host.size;) {
+        size_t start = i;
+        unsigned value = 0;
+        while (i < host.size && is_digit(host.data[i]) && i - start < 3) {
+            value = value * 10 + (unsigned)(host.data[i++] - '0');
+        }
+        if (i == start || value > 255 || (host.data[start] == '0' && i - start > 1) || (parts == 0 && value != 127) ||
+            (i < host.size && host.data[i] != '.')) {
+            return false;
+        }
+        parts++;
+        i++;
+    }
+    return parts == 4;
+}
+
+bool fb__url_loopback(fb_slice url)
+{
+    fb_slice host = host_of(authority_of(url));
+    return loopback_ipv4(host) || (host.size == 9 && starts_with(host, "localhost", 9)) ||
+           fb__slice_equal(host, fb_text("[::1]"));
+}
+
+size_t fb__url_shown_size(fb_slice url)
+{
+    const char *query = memchr(url.data, '?', url.size);
+    return query == NULL ? url.size : (size_t)(query - url.data);
+}
+
+fb_status fb__url_check(fb_slice url, bool allow_http, fb_error *error)
+{
+    const fb_status bad = FB_CONFIGURATION_INVALID;
+    if (url.size == 0 || url.size > MAX_URL) {
+        return fb__fail(error, bad, "jwks_uri must be a URL of 1 to %d characters", MAX_URL);
+    }
+    for (size_t i = 0; i < url.size; i++) {
+        unsigned char c = (unsigned char)url.data[i];
+        if (c <= 0x20 || c >= 0x7f || c == '\\') {
+            return fb__fail(error, bad,
+                            "jwks_uri holds a space, a control character, a backslash or a character beyond "
+                            "ASCII");
+        }
+    }
+    bool https = starts_with(url, "https://", 8);
+    if (!https && !starts_with(url, "http://", 7)) {
+        return fb__fail(error, bad, "jwks_uri must begin with https://");
+    }
+    if (memchr(url.data, '#', url.size) != NULL) {
+        return fb__fail(error, bad, "jwks_uri must not have a fragment");
+    }
+    fb_slice authority = authority_of(url), host = host_of(authority);
+    if (memchr(authority.data, '@', authority.size) != NULL) {
+        return fb__fail(error, bad, "jwks_uri must not hold a user name or password");
+    }
+    if (!valid_host(host) || !valid_port(authority, host.size)) {
+        return fb__fail(error, bad, "jwks_uri has no valid host and port");
+    }
+    if (!https && !allow_http && !fb__url_loopback(url)) {
+        return fb__fail(error, bad,
+                        "jwks_uri must begin with https://; http:// is for loopback hosts, or with allow_http");
+    }
+    return FB_OK;
+}

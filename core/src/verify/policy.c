@@ -1,0 +1,202 @@
+/*
+ * The options of a verifier, checked once and copied into one block, so that a verification only reads.
+ * Whatever is wrong is refused here with the option's name; no rule about tokens is decided here.
+ */
+#include "verify/verify.h"
+
+#include <math.h>
+
+/* One list of the options: where it comes from, where it goes, and what it is called in messages. */
+struct list_option {
+    const fb_list *from;
+    fb_list *to;
+    const char *name;
+};
+
+static fb_status check_list(const struct list_option *option, fb_error *error)
+{
+    const fb_list *list = option->from;
+    if (list->items == NULL) {
+        return FB_OK;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].data == NULL || list->items[i].size == 0) {
+            return fb__fail(error, FB_CONFIGURATION_INVALID, "%s must not hold an empty string", option->name);
+        }
+    }
+    return FB_OK;
+}
+
+static fb_status check_not_empty(const struct list_option *option, fb_error *error)
+{
+    if (option->from->items != NULL && option->from->count == 0) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID,
+                        "%s is an empty list, which no token could satisfy; leave it out if it is not to be checked",
+                        option->name);
+    }
+    return FB_OK;
+}
+
+static fb_status check_scopes(const fb_list *scopes, fb_error *error)
+{
+    if (scopes->count > FB__MAX_REQUIRED_SCOPES) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "required_scopes holds more than %d scopes",
+                        FB__MAX_REQUIRED_SCOPES);
+    }
+    for (size_t i = 0; i < scopes->count; i++) {
+        if (memchr(scopes->items[i].data, ' ', scopes->items[i].size) != NULL) {
+            return fb__fail(
+                error, FB_CONFIGURATION_INVALID,
+                "required_scopes must hold one scope per item; a scope has no space (RFC 6749 section 3.3)");
+        }
+    }
+    return FB_OK;
+}
+
+static fb_status read_algorithms(fb__policy *policy, const fb_options *options, fb_error *error)
+{
+    bool with_secret = options->secret.data != NULL;
+    if (options->algorithms.items == NULL) {
+        policy->algs = fb__alg_bit(fb__alg_find(with_secret ? fb_text("HS256") : fb_text("RS256")));
+        policy->hmac = with_secret;
+        return FB_OK;
+    }
+    bool hmac = false, asymmetric = false;
+    for (size_t i = 0; i < options->algorithms.count; i++) {
+        fb_slice name = options->algorithms.items[i];
+        const fb__alg *alg = name.data == NULL ? NULL : fb__alg_find(name);
+        if (alg == NULL) {
+            return fb__fail(
+                error, FB_CONFIGURATION_INVALID,
+                "algorithms: item %zu is not supported; known are RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 "
+                "ES512 ES256K EdDSA Ed25519 Ed448 HS256 HS384 HS512",
+                i);
+        }
+        policy->algs |= fb__alg_bit(alg);
+        hmac = hmac || alg->kty == FB__KTY_OCT;
+        asymmetric = asymmetric || alg->kty != FB__KTY_OCT;
+    }
+    if (hmac && asymmetric) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID,
+                        "algorithms must not mix HMAC (HS*) and public-key algorithms");
+    }
+    if (hmac && !with_secret) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "algorithms: HMAC (HS*) needs a secret, not a public key");
+    }
+    if (asymmetric && with_secret) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "algorithms: a secret serves HMAC (HS256, HS384, HS512) only");
+    }
+    policy->hmac = hmac;
+    return FB_OK;
+}
+
+static fb_status read_scalars(fb__policy *policy, const fb_options *options, fb_error *error)
+{
+    if (!isfinite(options->leeway) || options->leeway < 0.0 || options->leeway > 86400.0) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "leeway must be between 0 and 86400 seconds");
+    }
+    if (options->max_token_bytes < 1 || options->max_token_bytes > FB__MAX_TOKEN) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "max_token_bytes must be between 1 and %d", FB__MAX_TOKEN);
+    }
+    policy->leeway = options->leeway;
+    policy->require_exp = options->require_exp;
+    policy->max_token_bytes = options->max_token_bytes;
+    if (options->token_type.data == NULL) {
+        policy->token_type = FB__TYPE_DEFAULT;
+    } else if (fb__slice_equal(options->token_type, fb_text("at+jwt"))) {
+        policy->token_type = FB__TYPE_ACCESS_TOKEN;
+    } else if (fb__slice_equal(options->token_type, fb_text("any"))) {
+        policy->token_type = FB__TYPE_ANY;
+    } else {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "token_type must be \"at+jwt\" or \"any\"");
+    }
+    policy->fast = !fb__slice_equal(options->arithmetic, fb_text("openssl"));
+    if (policy->fast && options->arithmetic.data != NULL && !fb__slice_equal(options->arithmetic, fb_text("auto"))) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "arithmetic must be \"auto\" or \"openssl\"");
+    }
+    return FB_OK;
+}
+
+static size_t list_bytes(const fb_list *list)
+{
+    size_t bytes = list->count * sizeof(fb_slice);
+    for (size_t i = 0; i < list->count; i++) {
+        bytes += list->items[i].size;
+    }
+    return bytes;
+}
+
+/* Slices first, text behind all of them, so that every array is aligned. */
+static void copy_lists(struct list_option *lists, size_t count, fb_slice *slices, char *text)
+{
+    for (size_t l = 0; l < count; l++) {
+        const fb_list *from = lists[l].from;
+        *lists[l].to = (fb_list){from->items == NULL ? NULL : slices, from->count};
+        for (size_t i = 0; i < from->count; i++) {
+            memcpy(text, from->items[i].data, from->items[i].size);
+            *slices++ = (fb_slice){text, from->items[i].size};
+            text += from->items[i].size;
+        }
+    }
+}
+
+fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *options, fb_error *error)
+{
+    static const fb_slice scope_names[] = {{"scope", 5}, {"scp", 3}};
+    static const fb_slice client_names[] = {{"client_id", 9}, {"azp", 3}, {"sub", 3}};
+    static const fb_list default_scope = {scope_names, 2}, default_client = {client_names, 3};
+    fb_slice fallback = options->client_id_default.data != NULL ? options->client_id_default : fb_text("unknown");
+    fb_list fallback_list = {&fallback, 1}, fallback_copy;
+    memset(out, 0, sizeof(*out));
+    struct list_option lists[] = {
+        {&options->issuers, &out->issuers, "issuer"},
+        {&options->audiences, &out->audiences, "audience"},
+        {&options->required_scopes, &out->required_scopes, "required_scopes"},
+        {&options->required_claims, &out->required_claims, "required_claims"},
+        {options->scope_claims.items != NULL ? &options->scope_claims : &default_scope, &out->scope_claims,
+         "scope_claims"},
+        {options->client_id_claims.items != NULL ? &options->client_id_claims : &default_client, &out->client_id_claims,
+         "client_id_claims"},
+        {&fallback_list, &fallback_copy, "client_id_default"},
+    };
+    const size_t count = sizeof(lists) / sizeof(lists[0]);
+    struct list_option algorithms = {&options->algorithms, NULL, "algorithms"};
+    fb_status status = check_not_empty(&lists[0], error);
+    if (status == FB_OK) {
+        status = check_not_empty(&lists[1], error);
+    }
+    if (status == FB_OK) {
+        status = check_not_empty(&algorithms, error);
+    }
+    size_t bytes = 0, slices = 0;
+    for (size_t i = 0; i < count && status == FB_OK; i++) {
+        status = check_list(&lists[i], error);
+        bytes += list_bytes(lists[i].from);
+        slices += lists[i].from->count;
+    }
+    if (status == FB_OK) {
+        status = check_scopes(&options->required_scopes, error);
+    }
+    if (status == FB_OK) {
+        status = read_algorithms(out, options, error);
+    }
+    if (status == FB_OK) {
+        status = read_scalars(out, options, error);
+    }
+    if (status != FB_OK) {
+        return status;
+    }
+    out->text = fb__alloc(mem, bytes);
+    if (out->text == NULL) {
+        return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+    }
+    copy_lists(lists, count, out->text, (char *)((fb_slice *)out->text + slices));
+    out->client_id_default = fallback_copy.items[0];
+    return FB_OK;
+}
+
+void fb__policy_clear(fb__policy *policy, const fb_mem *mem)
+{
+    fb__free(mem, policy->text);
+    policy->text = NULL;
+}

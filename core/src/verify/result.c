@@ -1,0 +1,168 @@
+/*
+ * The result of a verification: the payload, its structure, and what the claims checks found in it. Made only for a
+ * payload whose signature is verified; immutable and shared by reference once fb__claims_check has passed.
+ */
+#include "verify/verify.h"
+
+/* Payloads up to this size are read on the stack first, so that one block of the right size can hold everything. */
+enum { STACK_PAYLOAD = 2048 };
+
+static fb_status scan(fb_result *result, size_t capacity)
+{
+    switch (fb__json_scan(result->payload.data, result->payload.size, FB__JSON_STRICT, FB__MAX_DEPTH, &result->mem,
+                          result->nodes, capacity, &result->node_count)) {
+    case FB__JSON_OK:
+        return FB_OK;
+    case FB__JSON_NO_MEMORY:
+        return FB_OUT_OF_MEMORY;
+    default:
+        return FB_PAYLOAD_INVALID;
+    }
+}
+
+/* The result, its nodes and its text in one block: nodes first, for their alignment. */
+static fb_result *allocate(const fb_mem *mem, size_t capacity, size_t size)
+{
+    size_t bytes = sizeof(fb_result) + capacity * sizeof(fb_node) + size;
+    fb_result *result = fb__alloc(mem, bytes);
+    if (result == NULL) {
+        return NULL;
+    }
+    memset(result, 0, sizeof(*result));
+    atomic_init(&result->references, 1);
+    result->mem = *mem;
+    result->bytes = bytes;
+    result->nodes = (fb_node *)(result + 1);
+    result->payload = (fb_slice){(char *)(result->nodes + capacity), size};
+    return result;
+}
+
+fb_status fb__result_new(fb_result **out, const fb_mem *mem, fb_slice segment)
+{
+    *out = NULL;
+    char stack[STACK_PAYLOAD];
+    size_t size = fb__base64url_decoded_size(segment.size);
+    char *text = size <= sizeof(stack) ? stack : fb__alloc(mem, size);
+    if (text == NULL) {
+        return FB_OUT_OF_MEMORY;
+    }
+    fb_status status = FB_TOKEN_MALFORMED;
+    fb_result *result = NULL;
+    if (fb__base64url_decode(segment.data, segment.size, (unsigned char *)text)) {
+        size_t capacity = fb__json_bound(text, size);
+        result = allocate(mem, capacity, size);
+        status = FB_OUT_OF_MEMORY;
+        if (result != NULL) {
+            memcpy((char *)(result->nodes + capacity), text, size);
+            status = scan(result, capacity);
+        }
+    }
+    if (text != stack) {
+        fb__free(mem, text);
+    }
+    if (status != FB_OK) {
+        fb_result_free(result);
+        return status;
+    }
+    *out = result;
+    return FB_OK;
+}
+
+fb_result *fb__result_retain(fb_result *result)
+{
+    atomic_fetch_add_explicit(&result->references, 1, memory_order_relaxed);
+    return result;
+}
+
+void fb_result_free(fb_result *result)
+{
+    if (result == NULL || atomic_fetch_sub_explicit(&result->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    fb_mem mem = result->mem;
+    if (result->scopes.items != result->few_scopes) {
+        fb__free(&mem, (void *)(uintptr_t)result->scopes.items);
+    }
+    fb__free(&mem, result->unescaped);
+    fb__free(&mem, result->own);
+    fb__free(&mem, result);
+}
+
+bool fb__result_text(fb_result *result, const fb_node *node, fb_slice *out)
+{
+    const char *text = result->payload.data + node->offset;
+    if (!node->escaped) {
+        *out = (fb_slice){text, node->length};
+        return true;
+    }
+    if (result->unescaped == NULL) {
+        /* Values are shorter than their text, and at most three of what we keep come from one string: subject or
+         * resource, client id, scopes. */
+        size_t bytes = 3 * result->payload.size;
+        result->unescaped = fb__alloc(&result->mem, bytes);
+        if (result->unescaped == NULL) {
+            return false;
+        }
+        result->bytes += bytes;
+    }
+    char *to = result->unescaped + result->unescaped_size;
+    *out = (fb_slice){to, fb_unescape(text, node->length, to)};
+    result->unescaped_size += out->size;
+    return true;
+}
+
+bool fb__result_own(fb_result *result, fb_slice text, fb_slice *out)
+{
+    result->own = fb__alloc(&result->mem, text.size);
+    if (result->own == NULL) {
+        return false;
+    }
+    memcpy(result->own, text.data, text.size);
+    result->bytes += text.size;
+    *out = (fb_slice){result->own, text.size};
+    return true;
+}
+
+fb_slice fb_result_client_id(const fb_result *result)
+{
+    return result->client_id;
+}
+
+fb_slice fb_result_subject(const fb_result *result)
+{
+    return result->subject;
+}
+
+fb_slice fb_result_resource(const fb_result *result)
+{
+    return result->resource;
+}
+
+bool fb_result_expires_at(const fb_result *result, int64_t *unix_seconds)
+{
+    if (result->has_exp) {
+        *unix_seconds = result->exp.whole;
+    }
+    return result->has_exp;
+}
+
+fb_list fb_result_scopes(const fb_result *result)
+{
+    return result->scopes;
+}
+
+fb_slice fb_result_payload(const fb_result *result)
+{
+    return result->payload;
+}
+
+const fb_node *fb_result_nodes(const fb_result *result, size_t *count)
+{
+    *count = result->node_count;
+    return result->nodes;
+}
+
+size_t fb_result_claim(const fb_result *result, fb_slice name)
+{
+    return fb__json_member(result->payload.data, result->nodes, 0, name);
+}

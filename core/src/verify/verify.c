@@ -1,0 +1,355 @@
+/*
+ * The one way through: token bytes to result or reason. Each step is another file's; this one only says in which order,
+ * and keeps the rule that nothing of the payload is read before its signature is verified. A verification is pure but
+ * for the counters, the token cache and the ready-made contexts: no I/O, no clock, no environment.
+ */
+#include "verify/verify.h"
+
+#include <math.h>
+
+static const fb_slice nothing = {NULL, 0};
+
+/* ---- making one ----------------------------------------------------------------------------------------------------
+ */
+
+static fb_status check_options(const fb_options *options, fb_error *error)
+{
+    int sources = (options->public_key.data != NULL) + (options->jwks.data != NULL) + (options->jwks_uri.data != NULL) +
+                  (options->secret.data != NULL) + (options->keys_of != NULL);
+    if (sources != 1) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID,
+                        sources == 0 ? "one of public_key, jwks, jwks_uri or secret must be given"
+                                     : "only one of public_key, jwks, jwks_uri and secret may be given");
+    }
+    if (options->keys_of != NULL && options->keys_of->ring == NULL) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "keys_of must be a verifier that was made with jwks_uri");
+    }
+    if (options->cache_size > UINT32_MAX / 2) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "cache_size must be below 2147483648");
+    }
+    return FB_OK;
+}
+
+static fb_status load_keys(fb_verifier *verifier, const fb_options *options, fb_error *error)
+{
+    const fb_mem *mem = &verifier->mem;
+    if (options->keys_of != NULL) {
+        verifier->ring = fb__keyring_retain(options->keys_of->ring);
+        return FB_OK;
+    }
+    if (options->jwks_uri.data != NULL) {
+        return fb__keyring_new(&verifier->ring, mem, options, error);
+    }
+    if (options->jwks.data != NULL) {
+        return fb__keyset_from_jwks(&verifier->static_keys, mem, options->jwks, error);
+    }
+    if (options->secret.data != NULL) {
+        return fb__keyset_from_secret(&verifier->static_keys, mem, options->secret, verifier->policy.algs,
+                                      options->allow_short_secret, error);
+    }
+    return fb__keyset_from_pem(&verifier->static_keys, mem, options->public_key, error);
+}
+
+/* A static key that none of the algorithms could ever use is a mistake to hear of now, not at the first token. */
+static fb_status check_keys_fit(const fb_verifier *verifier, fb_error *error)
+{
+    const fb__keyset *keys = verifier->static_keys;
+    for (size_t i = 0; keys != NULL && i < keys->count; i++) {
+        if ((keys->keys[i].algs & verifier->policy.algs) != 0) {
+            return FB_OK;
+        }
+    }
+    return keys == NULL ? FB_OK
+                        : fb__fail(error, FB_CONFIGURATION_INVALID,
+                                   "algorithms: none of them can be verified with the key that was given");
+}
+
+fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *error)
+{
+    *out = NULL;
+    fb_options options = FB_OPTIONS_INIT;
+    if (given->size == 0 || given->size > sizeof(options)) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "options must start from FB_OPTIONS_INIT");
+    }
+    memcpy(&options, given, given->size);
+    fb_status status = check_options(&options, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    fb_mem mem = options.mem == NULL ? fb__mem_default : *options.mem;
+    fb_verifier *verifier = fb__zalloc(&mem, sizeof(*verifier));
+    if (verifier == NULL) {
+        return fb__reject(error, FB_OUT_OF_MEMORY, nothing);
+    }
+    verifier->mem = mem;
+    verifier->around_signature = options.around_signature;
+    status = fb__policy_new(&verifier->policy, &mem, &options, error);
+    if (status == FB_OK) {
+        status = load_keys(verifier, &options, error);
+    }
+    if (status == FB_OK) {
+        status = check_keys_fit(verifier, error);
+    }
+    if (status == FB_OK && options.cache_size > 0) {
+        status = fb__cache_new(&verifier->cache, &mem, options.cache_size, options.cache_bytes);
+        if (status != FB_OK) {
+            (void)fb__reject(error, status, nothing);
+        }
+    }
+    if (status != FB_OK) {
+        fb_verifier_free(verifier);
+        return status;
+    }
+    *out = verifier;
+    if (error != NULL) {
+        error->status = FB_OK;
+    }
+    return FB_OK;
+}
+
+void fb_verifier_free(fb_verifier *verifier)
+{
+    if (verifier == NULL) {
+        return;
+    }
+    fb_mem mem = verifier->mem;
+    fb__cache_free(verifier->cache);
+    fb__keyset_release(verifier->static_keys);
+    fb__keyring_release(verifier->ring);
+    fb__policy_clear(&verifier->policy, &mem);
+    fb__free(&mem, verifier);
+}
+
+/* ---- verifying ------------------------------------------------------------------------------ */
+
+/* What one verification carries from step to step. */
+struct work {
+    const fb_verifier *verifier;
+    fb_slice token;
+    fb_clock clock;
+    fb_error *error;
+    fb__token parts;
+    fb__header header;
+    fb__keyset *keys; /* a reference, when they can be replaced */
+    fb__key *key;
+};
+
+/* The key id comes from an unsigned header: what is not printable ASCII could forge a line of somebody's log. */
+static void report_kid(const struct work *work)
+{
+    if (work->error == NULL || work->header.kid.data == NULL) {
+        return;
+    }
+    size_t size =
+        work->header.kid.size < sizeof(work->error->kid) ? work->header.kid.size : sizeof(work->error->kid) - 1;
+    for (size_t i = 0; i < size; i++) {
+        char c = work->header.kid.data[i];
+        work->error->kid[i] = c >= 0x20 && c < 0x7f ? c : '?';
+    }
+    work->error->kid[size] = '\0';
+}
+
+static fb_status acquire_keys(struct work *work)
+{
+    if (work->verifier->static_keys != NULL) {
+        work->keys = work->verifier->static_keys; /* lives as long as the verifier: no reference needed */
+        return FB_OK;
+    }
+    uint64_t request = 0;
+    double retry_after = 0.0;
+    fb_status status = fb__keyring_acquire(work->verifier->ring, work->clock.monotonic_seconds, work->header.kid,
+                                           &work->keys, &request, &retry_after);
+    if (status != FB_OK) {
+        (void)fb__reject(work->error, status, nothing);
+        if (work->error != NULL) {
+            work->error->key_request = request;
+            work->error->retry_after = retry_after;
+        }
+    }
+    return status;
+}
+
+static fb_status choose_key(struct work *work)
+{
+    fb_status status = acquire_keys(work);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = fb__keyset_select(work->keys, work->header.kid, work->header.alg, &work->key);
+    uint64_t request = 0;
+    if (status == FB_KEY_NOT_FOUND && work->verifier->ring != NULL) {
+        status = fb__keyring_missing(work->verifier->ring, work->clock.monotonic_seconds, work->header.kid, work->keys,
+                                     &request);
+    }
+    if (status != FB_OK) {
+        (void)fb__reject(work->error, status, nothing);
+        if (work->error != NULL) {
+            work->error->key_request = request;
+        }
+    }
+    return status;
+}
+
+static fb_status check_signature(struct work *work)
+{
+    void (*around)(bool) = work->header.alg->kty == FB__KTY_OCT ? NULL : work->verifier->around_signature;
+    if (around != NULL) {
+        around(true);
+    }
+    fb_status status = fb__signature_verify(work->key, work->header.alg, work->parts.signing_input,
+                                            work->parts.signature, work->verifier->policy.fast);
+    if (around != NULL) {
+        around(false);
+    }
+    return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
+}
+
+static fb_status read_payload(struct work *work, fb_result **out)
+{
+    fb_status status = fb__result_new(out, &work->verifier->mem, work->parts.payload);
+    if (status != FB_OK) {
+        return fb__reject(work->error, status, nothing);
+    }
+    status = fb__claims_check(&work->verifier->policy, *out, work->clock.unix_seconds, work->error);
+    if (status != FB_OK) {
+        fb_result_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* The long way, for a token that is not in the cache. On success *generation is that of the keys that verified it. */
+static fb_status verify_token(struct work *work, fb_result **out, uint64_t *generation)
+{
+    char buffer[FB__MAX_HEADER];
+    fb_status status = fb__token_split(work->token.data, work->token.size, &work->parts);
+    if (status != FB_OK) {
+        return fb__reject(work->error, status, nothing);
+    }
+    status = fb__header_read(&work->verifier->policy, work->parts.header, buffer, &work->header, work->error);
+    if (status == FB_OK) {
+        status = choose_key(work);
+    }
+    if (status == FB_OK) {
+        status = check_signature(work);
+    }
+    if (status == FB_OK) {
+        status = read_payload(work, out);
+    }
+    if (status == FB_OK) {
+        *generation = work->keys->generation;
+    } else {
+        report_kid(work);
+    }
+    if (work->verifier->ring != NULL) {
+        fb__keyset_release(work->keys);
+    }
+    return status;
+}
+
+static fb_status check_call(const fb_verifier *verifier, size_t size, fb_clock clock, fb_error *error)
+{
+    if (!isfinite(clock.unix_seconds) || !isfinite(clock.monotonic_seconds)) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "now must be a finite number of seconds");
+    }
+    return size <= verifier->policy.max_token_bytes ? FB_OK : fb__reject(error, FB_TOKEN_TOO_LARGE, nothing);
+}
+
+static fb_status verify_cached(struct work *work, fb_result **out)
+{
+    const fb_verifier *verifier = work->verifier;
+    uint64_t held = verifier->ring == NULL ? 0 : fb__keyring_generation(verifier->ring, work->clock.monotonic_seconds);
+    uint64_t generation = held;
+    if (verifier->cache == NULL) {
+        return verify_token(work, out, &generation);
+    }
+    fb__cache_key key = fb__cache_key_of(verifier->cache, work->token.data, work->token.size);
+    if (verifier->ring == NULL || held != 0) {
+        *out = fb__cache_get(verifier->cache, key, work->token.data, work->token.size, held, work->clock.unix_seconds);
+    }
+    if (*out != NULL) {
+        if (fb__claims_check_time(&verifier->policy, *out, work->clock.unix_seconds, NULL) == FB_OK) {
+            return FB_OK;
+        }
+        fb_result_free(*out); /* the long way says why, in the same words as at first sight */
+        *out = NULL;
+    }
+    fb_status status = verify_token(work, out, &generation);
+    if (status == FB_OK) {
+        double dead_at = (*out)->has_exp ? (*out)->exp.value + verifier->policy.leeway : (double)INFINITY;
+        fb__cache_put(verifier->cache, key, work->token.data, work->token.size, generation, *out, dead_at,
+                      work->clock.unix_seconds);
+    }
+    return status;
+}
+
+fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock, fb_result **out,
+                    fb_error *error)
+{
+    *out = NULL;
+    fb_status status = check_call(verifier, size, clock, error);
+    if (status == FB_OK) {
+        struct work work = {.verifier = verifier, .token = {token, size}, .clock = clock, .error = error};
+        status = verify_cached(&work, out);
+    }
+    if (status == FB_OK && error != NULL) {
+        error->status = FB_OK;
+    }
+    size_t index = status == FB_OK ? 0 : fb__status_index(status);
+    atomic_fetch_add_explicit(&((fb_verifier *)(uintptr_t)verifier)->outcomes[index], 1, memory_order_relaxed);
+    return status;
+}
+
+/* ---- key sets behind a URL: the ring's functions, by the verifier's name -------------------- */
+
+static fb_status need_ring(const fb_verifier *verifier, fb_error *error)
+{
+    return verifier->ring != NULL
+               ? FB_OK
+               : fb__fail(error, FB_CONFIGURATION_INVALID, "only a verifier with jwks_uri has keys to fetch");
+}
+
+fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotonic_seconds, fb_refresh_reason reason,
+                                    uint64_t key_request, fb_fetch *out, fb_error *error)
+{
+    fb_status status = need_ring(verifier, error);
+    if (status == FB_OK) {
+        status = fb__keyring_begin(verifier->ring, monotonic_seconds, reason, key_request, out);
+        if (status != FB_OK) {
+            (void)fb__fail(error, status, "reason must be one of fb_refresh_reason");
+        }
+    }
+    return status;
+}
+
+fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t ticket, double monotonic_seconds,
+                                       const fb_fetched *given, fb_error *error)
+{
+    fb_status status = need_ring(verifier, error);
+    fb_fetched fetched = FB_FETCHED_INIT;
+    if (status == FB_OK && (given->size == 0 || given->size > sizeof(fetched))) {
+        status = fb__fail(error, FB_CONFIGURATION_INVALID, "fetched must start from FB_FETCHED_INIT");
+    }
+    if (status != FB_OK) {
+        return status;
+    }
+    memcpy(&fetched, given, given->size);
+    return fb__keyring_complete(verifier->ring, ticket, monotonic_seconds, &fetched, error);
+}
+
+bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticket, double timeout)
+{
+    return verifier->ring == NULL || fb__keyring_wait(verifier->ring, ticket, timeout);
+}
+
+bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds)
+{
+    return verifier->ring != NULL && fb__keyring_due(verifier->ring, monotonic_seconds);
+}
+
+fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason, uint64_t key_request,
+                              fb_error *error)
+{
+    fb_status status = need_ring(verifier, error);
+    return status != FB_OK ? status : fb__keyring_refresh(verifier->ring, reason, key_request, error);
+}

@@ -1,0 +1,403 @@
+/*
+ * The watch over the fast paths, with paths that do what each test wants: they stand in for the real ones, which the
+ * linker then leaves in the library. What a process knows of a path it knows for good, so each test is a process.
+ */
+#include "child.h"
+#include "verify/verify.h"
+
+static const double NOW = 1800000000.0;
+enum { THRESHOLD = 3, TOKENS = 20 };
+
+/* ---- paths under control -------------------------------------------------------------------- */
+
+static struct {
+    bool supported, prepares, builds;
+    size_t table_size;
+    fb__fast_verdict verdict;
+    atomic_int prepared, built, verified;
+    void (*in_prepare)(void);
+} script = {.supported = true, .prepares = true, .builds = true, .table_size = 1000, .verdict = FB__FAST_VALID};
+
+static bool supported(void)
+{
+    return script.supported;
+}
+
+static bool prepare(void)
+{
+    atomic_fetch_add(&script.prepared, 1);
+    if (script.in_prepare != NULL) {
+        script.in_prepare();
+    }
+    return script.prepares;
+}
+
+static size_t table_of_ec(const fb__key *key)
+{
+    return key->kty == FB__KTY_EC && key->curve == FB__CURVE_P256 ? script.table_size : 0;
+}
+
+static size_t no_table(const fb__key *key)
+{
+    (void)key;
+    return 0;
+}
+
+static bool build(void *table, const fb__key *key)
+{
+    CHECK((uintptr_t)table % FB__FAST_ALIGNMENT == 0 && key->pkey != NULL);
+    memset(table, 0x5a, script.table_size);
+    atomic_fetch_add(&script.built, 1);
+    return script.builds;
+}
+
+static fb__fast_verdict verify(const void *table, const fb__fast_input *input)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    CHECK(((const unsigned char *)table)[0] == 0x5a && input->signature_size == 64);
+    CHECK(EVP_DigestInit_ex2(input->digest, input->md, NULL) == 1 &&
+          EVP_DigestUpdate(input->digest, input->message, input->message_size) == 1 &&
+          EVP_DigestFinal_ex(input->digest, digest, &size) == 1 && size == 32);
+    atomic_fetch_add(&script.verified, 1);
+    return script.verdict;
+}
+
+const fb__fast_path fb__fast_rsa = {"rsa-ifma", 1, supported, prepare, no_table, build, verify};
+const fb__fast_path fb__fast_ed25519 = {"ed25519-tables", 1, supported, prepare, no_table, build, verify};
+const fb__fast_path fb__fast_p256 = {"p256-tables", THRESHOLD, supported, prepare, table_of_ec, build, verify};
+
+/* ---- one key pair, good and bad tokens ------------------------------------------------------ */
+
+static fb_keypair *pair;
+static fb_string *good[TOKENS];
+static char bad[TOKENS][1024];
+
+static void make_tokens(void)
+{
+    CHECK(fb_keypair_generate(&pair, fb_text("ES256"), 0, NULL, NULL) == FB_OK);
+    for (int i = 0; i < TOKENS; i++) {
+        fb_token_options options = FB_TOKEN_OPTIONS_INIT;
+        options.now = NOW;
+        CHECK(fb_keypair_create_token(pair, &options, &good[i], NULL) == FB_OK);
+        fb_slice text = fb_string_text(good[i]);
+        snprintf(bad[i], sizeof(bad[i]), "%.*s", (int)text.size, text.data);
+        char *last = strrchr(bad[i], '.') + 5;
+        *last = *last == 'A' ? 'B' : 'A';
+    }
+}
+
+static fb_verifier *make_verifier(const char *arithmetic)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    options.public_key = fb_keypair_public_pem(pair);
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    options.arithmetic = fb_text(arithmetic);
+    options.cache_size = 0;
+    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    return verifier;
+}
+
+static fb_status check(const fb_verifier *verifier, fb_slice token)
+{
+    fb_result *result = NULL;
+    fb_status status = fb_verify(verifier, token.data, token.size, (fb_clock){NOW, 0.0}, &result, NULL);
+    fb_result_free(result);
+    return status;
+}
+
+static void check_good(const fb_verifier *verifier, int count)
+{
+    for (int i = 0; i < count; i++) {
+        CHECK(check(verifier, fb_string_text(good[i % TOKENS])) == FB_OK);
+    }
+}
+
+static bool served_by(const fb_verifier *verifier, const char *name, bool table)
+{
+    fb_keys *keys = NULL;
+    fb_stats stats;
+    CHECK(fb_verifier_keys(verifier, &keys, NULL) == FB_OK);
+    const fb_key_info *info = fb_keys_at(keys, 0);
+    bool is = fb__slice_equal(info->arithmetic, fb_text(name)) && (info->table_bytes >= script.table_size) == table;
+    fb_keys_free(keys);
+    fb_verifier_stats(verifier, 0.0, &stats);
+    return is && (stats.table_bytes >= script.table_size) == table;
+}
+
+/* ---- when a table is built ------------------------------------------------------------------ */
+
+TEST(a_table_comes_with_enough_valid_tokens)
+{
+    fb_verifier *verifier = make_verifier(NULL);
+    for (int i = 0; i < TOKENS; i++) {
+        CHECK(check(verifier, fb_text(bad[i])) == FB_SIGNATURE_INVALID);
+    }
+    check_good(verifier, THRESHOLD - 1);
+    CHECK(script.prepared == 0 && script.built == 0 && served_by(verifier, "openssl", false));
+    check_good(verifier, 1);
+    CHECK(script.prepared == 1 && script.built == 1 && script.verified == 0);
+    CHECK(served_by(verifier, "p256-tables", true));
+    check_good(verifier, TOKENS);
+    CHECK(script.prepared == 1 && script.built == 1 && script.verified == TOKENS);
+    CHECK(fb_arithmetic_problem() == NULL);
+    fb_verifier_free(verifier);
+}
+
+TEST(the_option_openssl_keeps_it_away)
+{
+    fb_verifier *verifier = make_verifier("openssl"), *other = make_verifier("auto");
+    check_good(verifier, TOKENS);
+    CHECK(script.built == 0 && script.prepared == 0 && served_by(verifier, "openssl", false));
+    check_good(other, TOKENS);
+    CHECK(script.built == 1 && served_by(other, "p256-tables", true));
+    fb_verifier_free(verifier);
+    fb_verifier_free(other);
+    fb_options options = FB_OPTIONS_INIT;
+    fb_error error;
+    options.public_key = fb_keypair_public_pem(pair);
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    options.arithmetic = fb_text("fast");
+    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_CONFIGURATION_INVALID);
+    CHECK(strstr(error.text, "arithmetic") != NULL && verifier == NULL);
+}
+
+TEST(a_processor_that_cannot_is_no_problem)
+{
+    script.supported = false;
+    fb_verifier *verifier = make_verifier(NULL);
+    check_good(verifier, TOKENS);
+    CHECK(script.prepared == 0 && script.built == 0 && served_by(verifier, "openssl", false));
+    CHECK(fb_arithmetic_problem() == NULL);
+    fb_verifier_free(verifier);
+}
+
+/* What is missing may be memory: it is tried again when as many tokens have come once more. */
+TEST(what_cannot_be_built_stays_with_openssl)
+{
+    script.builds = false;
+    fb_verifier *verifier = make_verifier(NULL);
+    check_good(verifier, 3 * THRESHOLD - 1);
+    CHECK(script.built == 2 && script.verified == 0 && served_by(verifier, "openssl", false));
+    script.builds = true;
+    check_good(verifier, 2);
+    CHECK(script.built == 3 && script.verified == 1 && served_by(verifier, "p256-tables", true));
+    fb_verifier_free(verifier);
+}
+
+TEST(tables_are_bounded_for_the_set)
+{
+    static const char *const kids[] = {"a", "b", "c"};
+    char document[4096] = "{\"keys\":[";
+    script.table_size = FB__MAX_TABLE_BYTES * 2 / 5;
+    fb_string *tokens[3] = {NULL};
+    for (int i = 0; i < 3; i++) {
+        fb_keypair *one = NULL;
+        fb_string *set = NULL;
+        fb_token_options options = FB_TOKEN_OPTIONS_INIT;
+        options.now = NOW;
+        options.kid = fb_text(kids[i]);
+        CHECK(fb_keypair_generate(&one, fb_text("ES256"), 0, NULL, NULL) == FB_OK);
+        CHECK(fb_keypair_create_token(one, &options, &tokens[i], NULL) == FB_OK);
+        CHECK(fb_keypair_jwks(one, fb_text(kids[i]), &set, NULL) == FB_OK);
+        fb_slice text = fb_string_text(set);
+        snprintf(strchr(document, '\0'), 1024, "%s%.*s", i == 0 ? "" : ",", (int)text.size - 11, text.data + 9);
+        fb_string_free(set);
+        fb_keypair_free(one);
+    }
+    snprintf(strchr(document, '\0'), 8, "]}");
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    options.jwks = fb_text(document);
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    options.cache_size = 0;
+    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    for (int i = 0; i < 3 * TOKENS; i++) {
+        CHECK(check(verifier, fb_string_text(tokens[i % 3])) == FB_OK);
+    }
+    fb_stats stats;
+    fb_verifier_stats(verifier, 0.0, &stats);
+    CHECK(script.built == 2 && stats.table_bytes >= 2 * script.table_size && stats.table_bytes <= FB__MAX_TABLE_BYTES);
+    fb_verifier_free(verifier);
+    for (int i = 0; i < 3; i++) {
+        fb_string_free(tokens[i]);
+    }
+}
+
+/* ---- trust ---------------------------------------------------------------------------------- */
+
+TEST(wrong_known_answers_keep_a_path_out)
+{
+    script.prepares = false;
+    fb_verifier *verifier = make_verifier(NULL), *other = make_verifier(NULL);
+    check_good(verifier, TOKENS);
+    check_good(other, TOKENS);
+    CHECK(script.prepared == 3 && script.built == 0 && script.verified == 0);
+    CHECK(fb_arithmetic_problem() != NULL && strstr(fb_arithmetic_problem(), "ES256 failed its self-test") != NULL);
+    fb_verifier_free(verifier);
+    fb_verifier_free(other);
+}
+
+TEST(a_moment_without_memory_keeps_no_path_out)
+{
+    script.prepares = false;
+    fb_verifier *verifier = make_verifier(NULL);
+    check_good(verifier, 2 * THRESHOLD);
+    CHECK(script.prepared == 2 && script.built == 0 && fb_arithmetic_problem() == NULL);
+    script.prepares = true;
+    check_good(verifier, THRESHOLD);
+    CHECK(script.prepared == 3 && script.built == 1 && fb_arithmetic_problem() == NULL);
+    CHECK(served_by(verifier, "p256-tables", true));
+    fb_verifier_free(verifier);
+}
+
+TEST(an_undecided_path_asks_openssl)
+{
+    script.verdict = FB__FAST_UNDECIDED;
+    fb_verifier *verifier = make_verifier(NULL);
+    check_good(verifier, TOKENS);
+    CHECK(check(verifier, fb_text(bad[0])) == FB_SIGNATURE_INVALID);
+    CHECK(script.verified == TOKENS - THRESHOLD + 1);
+    fb_verifier_free(verifier);
+}
+
+/* A path that says the same whatever it is given: found out within FB__FAST_CHECK tokens, OpenSSL's verdict stands. */
+static void find_the_liar(fb__fast_verdict lie, fb_slice token, fb_status believed, fb_status truth)
+{
+    fb_verifier *verifier = make_verifier(NULL), *other = make_verifier(NULL);
+    script.verdict = lie;
+    check_good(verifier, THRESHOLD);
+    int tries = 0;
+    while (fb_arithmetic_problem() == NULL && tries <= FB__FAST_CHECK) {
+        fb_status status = check(verifier, token);
+        CHECK(status == (fb_arithmetic_problem() == NULL ? believed : truth));
+        tries++;
+    }
+    CHECK(tries <= FB__FAST_CHECK && script.verified == tries);
+    CHECK(fb_arithmetic_problem() != NULL && strstr(fb_arithmetic_problem(), "ES256 contradicted OpenSSL") != NULL);
+    check_good(verifier, TOKENS);
+    check_good(other, TOKENS);
+    CHECK(check(verifier, fb_text(bad[1])) == FB_SIGNATURE_INVALID);
+    CHECK(script.verified == tries && served_by(other, "openssl", false));
+    fb_stats stats;
+    fb_verifier_stats(other, 0.0, &stats);
+    CHECK(stats.arithmetic_checks == 1 && stats.arithmetic_disagreements == 1);
+    fb_keys *keys = NULL;
+    CHECK(fb_verifier_keys(verifier, &keys, NULL) == FB_OK);
+    CHECK(fb__slice_equal(fb_keys_at(keys, 0)->arithmetic, fb_text("openssl")));
+    fb_keys_free(keys);
+    fb_verifier_free(verifier);
+    fb_verifier_free(other);
+}
+
+TEST(a_path_that_accepts_what_openssl_refuses_is_found_out)
+{
+    find_the_liar(FB__FAST_VALID, fb_text(bad[0]), FB_OK, FB_SIGNATURE_INVALID);
+}
+
+TEST(a_path_that_refuses_what_openssl_accepts_is_found_out)
+{
+    find_the_liar(FB__FAST_INVALID, fb_string_text(good[0]), FB_SIGNATURE_INVALID, FB_OK);
+}
+
+TEST(an_honest_path_is_checked_and_stays)
+{
+    fb_verifier *verifier = make_verifier(NULL);
+    check_good(verifier, 2 * FB__FAST_CHECK + 1);
+    fb_stats stats;
+    fb_verifier_stats(verifier, 0.0, &stats);
+    CHECK(stats.arithmetic_checks == 2 && stats.arithmetic_disagreements == 0 && fb_arithmetic_problem() == NULL);
+    fb_verifier_free(verifier);
+}
+
+/* ---- threads and forks ---------------------------------------------------------------------- */
+
+static fb_verifier *shared;
+
+static void *hammer(void *unused)
+{
+    check_good(shared, 50 * TOKENS);
+    return unused;
+}
+
+TEST(threads_build_one_table)
+{
+    pthread_t threads[8];
+    shared = make_verifier(NULL);
+    for (size_t i = 0; i < 8; i++) {
+        CHECK(pthread_create(&threads[i], NULL, hammer, NULL) == 0);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+    CHECK(script.prepared == 1 && script.built == 1 && script.verified > 0);
+    fb_verifier_free(shared);
+}
+
+static int forked = -1;
+
+static void fork_now(void)
+{
+    int *verdict = child_verdict; /* the grandchild's is its own */
+    child_verdict = NULL;
+    script.in_prepare = NULL;
+    pid_t child = child_start();
+    if (child == 0) {
+        /* Another verifier: the table of the parent's key was to be built by a thread that is not here. */
+        fb_verifier *verifier = make_verifier(NULL);
+        check_good(verifier, TOKENS);
+        bool served = served_by(verifier, "p256-tables", true);
+        fb_verifier_free(verifier);
+        child_end(served && script.prepared == 2 && test_failures == 0 ? 0 : 1);
+    }
+    forked = child_wait(child);
+    child_verdict = verdict;
+}
+
+TEST(a_child_prepares_what_its_parent_had_begun)
+{
+    script.in_prepare = fork_now;
+    fb_verifier *verifier = make_verifier(NULL);
+    check_good(verifier, TOKENS);
+    CHECK(forked == 0 && script.prepared == 1 && served_by(verifier, "p256-tables", true));
+    fb_verifier_free(verifier);
+}
+
+static void alone(const char *name, void (*test)(void))
+{
+    pid_t child = child_start();
+    if (child == 0) {
+        test();
+        child_end(test_failures);
+    }
+    if (child_wait(child) != 0) {
+        FAIL("%s", name);
+    }
+    test_count++;
+    test_checks++;
+}
+#define ALONE(name) alone(#name, name)
+
+int main(void)
+{
+    make_tokens();
+    ALONE(a_table_comes_with_enough_valid_tokens);
+    ALONE(the_option_openssl_keeps_it_away);
+    ALONE(a_processor_that_cannot_is_no_problem);
+    ALONE(what_cannot_be_built_stays_with_openssl);
+    ALONE(tables_are_bounded_for_the_set);
+    ALONE(wrong_known_answers_keep_a_path_out);
+    ALONE(a_moment_without_memory_keeps_no_path_out);
+    ALONE(an_undecided_path_asks_openssl);
+    ALONE(a_path_that_accepts_what_openssl_refuses_is_found_out);
+    ALONE(a_path_that_refuses_what_openssl_accepts_is_found_out);
+    ALONE(an_honest_path_is_checked_and_stays);
+    ALONE(threads_build_one_table);
+    ALONE(a_child_prepares_what_its_parent_had_begun);
+    for (size_t i = 0; i < TOKENS; i++) {
+        fb_string_free(good[i]);
+    }
+    fb_keypair_free(pair);
+    return TEST_RESULT();
+}
