@@ -96,11 +96,12 @@ function reasonOf(error) {
   return `${label}${text}`;
 }
 
+/* Even to ask a revoked Proxy for its class throws. */
 function sentence(error, begun) {
-  if (error instanceof Refused) {
-    return error.message;
-  }
   try {
+    if (error instanceof Refused) {
+      return error.message;
+    }
     const said = reasonOf(error).replaceAll(begun.url, begun.url.split('?', 1)[0]);
     return said.replaceAll(/[^ -~]+/gu, ' ').trim();
   } catch {

@@ -24,14 +24,23 @@ class KeySource {
     this.#options = options;
   }
 
-  /* The fetch that is under way, or a new one. Nobody need wait for it, and it keeps no process alive. */
+  /*
+   * The fetch that is under way, or a new one. Nobody need wait for it, and it keeps no process alive. A fetch function
+   * runs before this returns and may ask for the same flight: it is complete before that.
+   */
   start(reason, request = 0n) {
     if (this.#flight === undefined) {
-      const flight = { request, controller: new AbortController(), timer: undefined };
-      this.#flight = flight;
-      flight.ended = this.#run(flight, reason, request).finally(() => {
-        this.#flight = undefined;
+      let settle;
+      const ended = new Promise((resolve) => {
+        settle = resolve;
       });
+      const flight = { request, ended, controller: new AbortController(), timer: undefined };
+      this.#flight = flight;
+      void this.#run(flight, reason, request).then((error) => {
+        this.#flight = undefined;
+        settle(error);
+      });
+      return flight;
     }
     return this.#flight;
   }

@@ -44,6 +44,15 @@ function tellProblem() {
   }
 }
 
+/* What was thrown, as text; anything can be thrown. */
+function textOf(thrown) {
+  try {
+    return String(thrown?.stack ?? thrown);
+  } catch {
+    return 'something that cannot be printed';
+  }
+}
+
 function closed() {
   return Object.assign(new Error('the verifier is closed'), { code: 'ERR_VERIFIER_CLOSED' });
 }
@@ -114,10 +123,12 @@ class Verifier {
       tellProblem();
     }
     if (status === OK) {
-      if (meta[DUE] === 1) {
+      const isDue = meta[DUE] === 1;
+      const access = this.#results.accessToken(token, answer); // before a fetch function runs, which may verify too
+      if (isDue) {
         this.#source.start(REFRESH_AHEAD);
       }
-      return this.#results.accessToken(token, answer);
+      return access;
     }
     if (status === KEYS_NEEDED) {
       return undefined;
@@ -146,14 +157,22 @@ class Verifier {
       return error;
     }
     try {
-      hook(Object.freeze({ code: error.code, message: error.message, claim: error.claim, kid: error.kid }));
-    } catch (thrown) {
-      if (!this.#hookFailed) {
-        this.#hookFailed = true;
-        process.emitWarning(`onReject failed; this is said once: ${thrown?.stack ?? thrown}`, { code: 'FASTBEARER_HOOK' });
+      const outcome = hook(Object.freeze({ code: error.code, message: error.message, claim: error.claim, kid: error.kid }));
+      if (typeof outcome === 'object' && outcome !== null) {
+        Promise.resolve(outcome).then(undefined, (thrown) => this.#noteHookFailure(thrown));
       }
+    } catch (thrown) {
+      this.#noteHookFailure(thrown);
     }
     return error;
+  }
+
+  #noteHookFailure(thrown) {
+    if (this.#hookFailed) {
+      return;
+    }
+    this.#hookFailed = true;
+    process.emitWarning(`onReject failed; this is said once: ${textOf(thrown)}`, { code: 'FASTBEARER_HOOK' });
   }
 
   /* For the adapters, which can require more scopes in one place than the verifier does. */

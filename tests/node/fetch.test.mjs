@@ -65,6 +65,8 @@ const FAILED = [
   ['many addresses failed', async () => { throw new TypeError('x', { cause: new AggregateError([Object.assign(new Error(''), { code: 'ECONNREFUSED' })]) }); }, /ECONNREFUSED/u],
   ['rejects with nothing', () => Promise.reject(undefined), /undefined/u],
   ['rejects with something odd', () => Promise.reject(Object.create(null)), /not an error/u],
+  ['throws a revoked Proxy', () => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); throw proxy; }, /not an error/u],
+  ['rejects with a Proxy that throws', () => Promise.reject(new Proxy({}, { getPrototypeOf() { throw new Error('trap'); } })), /not an error/u],
   ['a cause of itself', async () => { const error = new Error('round'); error.cause = error; throw error; }, /round/u],
   ['a status beyond', async () => ({ ...RESPONSE, status: 2 ** 32 + 200 }), /fetch must return a Response/u],
   ['control characters', async () => { throw new Error('a\r\nb\u0000c'); }, /a b c/u],

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 
-import { BearerError, Verifier } from '../../node/index.mjs';
+import { BearerError, KeyPair, Verifier } from '../../node/index.mjs';
 import { JWKSServer } from '../../node/testing.mjs';
 import { INDEX, PAIR, nodeAsync, rejected, thrown } from './support/case.mjs';
 
@@ -208,6 +208,63 @@ scene('a refresh that is due is started by a request, which does not wait for it
   server.recover();
   await until(() => verifier.stats().fetches === 2);
   assert.deepEqual([server.hits, verifier.stats().generation, verifier.stats().lastError], [2, 1, undefined]); // by ETag
+});
+
+/* The core's word that a refresh is due, for each verification while body runs. */
+async function alwaysDue(body) {
+  const { refreshBegin, verify } = native;
+  native.refreshBegin = (handle, _, request) => refreshBegin(handle, 2, request);
+  native.verify = (...parameters) => {
+    const answer = verify(...parameters);
+    native.meta[1] = 1;
+    return answer;
+  };
+  try {
+    return await body();
+  } finally {
+    Object.assign(native, { refreshBegin, verify });
+  }
+}
+
+test('a fetch function that verifies another token mixes no identities', async () => {
+  for (const cacheSize of [0, 1024]) {
+    const [idp, service] = [KeyPair.generateSync('ES256'), KeyPair.generateSync('ES256')];
+    const own = new Verifier({ publicKey: service.publicKey, algorithms: 'ES256' });
+    const serviceToken = service.createToken({ subject: 'adm', expiresInSeconds: 999_999, scopes: ['root', 'xyzw'] });
+    let calls = 0;
+    const fetch = async () => {
+      calls += 1;
+      assert.equal(own.verifySync(serviceToken).subject, 'adm');
+      return new Response(JSON.stringify(idp.jwks('k')));
+    };
+    const verifier = new Verifier({ jwksUri: 'https://issuer.example/jwks', fetch, algorithms: 'ES256', cacheSize });
+    const token = idp.createToken({ kid: 'k', subject: 'alice', scopes: ['read'], expiresInSeconds: 300 });
+    const expected = await verifier.verify(token);
+    await alwaysDue(async () => {
+      for (let i = 0; i < 4; i++) {
+        assert.deepEqual(await verifier.verify(token), expected);
+        assert.deepEqual(verifier.verifySync(token), expected);
+        await sleep(1); // until the fetch has ended
+      }
+    });
+    assert.ok(calls > 2);
+    verifier.close();
+    own.close();
+  }
+});
+
+test('a fetch function that asks for the same keys waits for its own flight, up to the deadline', async () => {
+  let inner;
+  const token = PAIR.createToken({ kid: 'k' });
+  const fetch = async () => {
+    inner ??= verifier.verify(token).then(() => 'verified', ({ code }) => code);
+    await sleep(5);
+    return new Response(JSON.stringify(PAIR.jwks('k')));
+  };
+  const verifier = new Verifier({ jwksUri: 'https://issuer.example/jwks', fetch });
+  assert.equal((await verifier.verify(token)).token, token);
+  assert.equal(await inner, 'verified');
+  assert.equal(verifier.stats().fetches, 1);
 });
 
 scene('fresh keys are not fetched for again', async (server) => {

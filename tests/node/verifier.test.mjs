@@ -175,6 +175,23 @@ test('a hook that throws is reported once and changes nothing', () => {
   assert.equal(done.stderr.match(/onReject failed; this is said once: Error: hook/gu).length, 1);
 });
 
+test('a hook that fails in any way, at once or later, ends no process', () => {
+  const hooks = [
+    'async () => { throw new Error("later"); }', '() => ({ then(_, reject) { reject("thenable"); } })', '() => { throw undefined; }',
+    '() => ({ get then() { throw new Error("getter"); } })', '() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; }',
+    '() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); throw proxy; }', '() => { throw Object.create(null); }', 'async () => { throw Symbol("x"); }',
+  ];
+  for (const hook of hooks) {
+    const done = node(`
+      const { Verifier } = require(${INDEX});
+      const verifier = new Verifier({ secret: 'x'.repeat(32), onReject: ${hook} });
+      for (let i = 0; i < 3; i++) verifier.verify('x').catch((error) => console.log(error.code));
+      setTimeout(() => console.log('alive'), 20);`);
+    assert.deepEqual([done.status, done.stdout], [0, 'token_malformed\n'.repeat(3) + 'alive\n'], hook + done.stderr);
+    assert.equal(done.stderr.match(/onReject failed; this is said once/gu)?.length, 1, hook + done.stderr);
+  }
+});
+
 test('printing a result shows neither the token nor its claims', () => {
   const access = new Verifier(KEY).verifySync(good({ additionalClaims: { email: SECRET } }));
   const text = util.inspect({ access }, { depth: 9 });
