@@ -5,9 +5,12 @@
 'use strict';
 
 const { getAccessToken, withAccessToken } = require('./lib/context.cjs');
-const { Guard, viewOfNode } = require('./lib/hosts.cjs');
+const { Guard, isAnswered, viewOfNode } = require('./lib/hosts.cjs');
 
 function send(reply, { status, headers, body }) {
+  if (reply.sent || isAnswered(reply.raw)) {
+    return undefined;
+  }
   reply.code(status).headers(headers);
   return body === '' ? reply.send() : reply.send(body);
 }

@@ -66,6 +66,11 @@ class Challenger {
       resourceMetadataUrl === undefined ? '' : `resource_metadata=${quoted(resourceMetadataUrl, 'resourceMetadataUrl')}`;
   }
 
+  /* For trouble that is not the client's, and says nothing of it. */
+  static serverError() {
+    return new Challenger({}).refuse(500, 'server_error');
+  }
+
   /* The answer for an OAuth error, or for a request without credentials, which gets no error code (section 3.1). */
   refuse(status, error, { scopes = [], retryAfter = 0 } = {}) {
     const headers = { 'cache-control': 'no-store' };

@@ -46,9 +46,19 @@ class ConfigurationError extends TypeError {
   constructor(message) {
     super(message);
     this.code = 'ERR_CONFIGURATION';
+    this.status = 500; // to a framework's error handling, which goes by it
   }
 }
 hide(ConfigurationError.prototype, 'name', 'ConfigurationError');
+
+/* What was thrown, as text; anything can be thrown. */
+function textOf(thrown) {
+  try {
+    return String(thrown?.stack ?? thrown);
+  } catch {
+    return 'something that cannot be printed';
+  }
+}
 
 /* What the MCP SDKs make an answer of: `code` is the OAuth error, ours is `reason`. They can say only 400, 401, 403 and
  * 500, and so keys that cannot be had are invalid_token to them. */
@@ -122,5 +132,6 @@ module.exports = {
   keysUnavailable,
   lastFailure,
   renamed,
+  textOf,
   toOAuthError,
 };

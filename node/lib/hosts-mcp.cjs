@@ -20,6 +20,9 @@ function checked(errors) {
 
 /* face with the SDK's class for a prototype: its own properties (code, reason, brand, ...) stay what they are. */
 function ofSdk(face, errors) {
+  if (face.code === 'server_error') {
+    return face; // no class of these, and so 500
+  }
   const Class = face.code === 'insufficient_scope' ? errors.InsufficientScopeError : errors.InvalidTokenError;
   const error = new Class(face.message);
   for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(face))) {

@@ -10,7 +10,7 @@ const { debuglog } = require('node:util');
 
 const { Challenger, MalformedRequest, findToken } = require('./challenge.cjs');
 const { enterRequest } = require('./context.cjs');
-const { BearerError, ConfigurationError } = require('./errors.cjs');
+const { BearerError, ConfigurationError, textOf } = require('./errors.cjs');
 const { ResourceMetadata } = require('./metadata.cjs');
 const { NAMES, members, scopes, texts } = require('./options.cjs');
 
@@ -59,7 +59,21 @@ function viewOfFetch(request) {
 
 /* ---- answers -------------------------------------------------------------------------------------------------------- */
 
+/*
+ * A timeout's middleware may have answered while keys were fetched: then there is nothing left to say. A response that
+ * is only begun cannot become a refusal either, but must not look complete to the client.
+ */
+function isAnswered(response) {
+  if (response.headersSent && !response.writableEnded) {
+    (response.stream ?? response).destroy(); // stream: of HTTP/2
+  }
+  return response.headersSent || response.writableEnded;
+}
+
 function sendToNode(response, { status, headers, body }) {
+  if (isAnswered(response)) {
+    return;
+  }
   const length = status === 204 ? {} : { 'content-length': String(Buffer.byteLength(body)) };
   response.writeHead(status, { ...headers, ...length });
   response.end(body);
@@ -176,15 +190,29 @@ class Guard {
   }
 }
 
+/* Whatever is thrown, fastmcp prints it whole and calls it 401; but a closed verifier is the server's own trouble. */
+function warnOfServerError(error) {
+  const sentence = `requests cannot be authenticated; this is said once: ${textOf(error)}`;
+  process.emitWarning(sentence, { type: 'FastBearerWarning', code: 'FASTBEARER_SERVER_ERROR' });
+}
+
 /* For npm fastmcp, which awaits it with the request, and with undefined for stdio, and sends a Response that is thrown. */
 function authenticatorOf(guard) {
+  let hasWarned = false;
+  const toAnswer = (error) => {
+    if (!hasWarned) {
+      hasWarned = true;
+      warnOfServerError(error);
+    }
+    return { answer: Challenger.serverError() };
+  };
   return async (request) => {
     if (request === undefined) {
       return undefined;
     }
     const place = enterRequest();
     const view = typeof request.headers?.get === 'function' ? viewOfFetch(request) : viewOfNode(request);
-    const { answer, token } = await guard.decide(view);
+    const { answer, token } = await guard.decide(view).catch(toAnswer);
     if (answer !== undefined) {
       throw toResponse(answer, view.method);
     }
@@ -193,4 +221,4 @@ function authenticatorOf(guard) {
   };
 }
 
-module.exports = { Guard, REFUSED, authenticatorOf, sendToNode, toResponse, verifierOf, viewOfFetch, viewOfNode };
+module.exports = { Guard, REFUSED, authenticatorOf, isAnswered, sendToNode, toResponse, verifierOf, viewOfFetch, viewOfNode };

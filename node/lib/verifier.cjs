@@ -7,7 +7,7 @@
 const util = require('node:util');
 
 const { Results } = require('./access_token.cjs');
-const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keyNotFound, keysUnavailable, lastFailure, renamed, toOAuthError } =
+const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keyNotFound, keysUnavailable, lastFailure, renamed, textOf, toOAuthError } =
   require('./errors.cjs');
 const { Guard, REFUSED, authenticatorOf } = require('./hosts.cjs');
 const native = require('./native.cjs');
@@ -41,15 +41,6 @@ function tellProblem() {
   if (!told) {
     told = true;
     process.emitWarning(native.arithmeticProblem(), { type: 'FastBearerWarning', code: 'FASTBEARER_ARITHMETIC' });
-  }
-}
-
-/* What was thrown, as text; anything can be thrown. */
-function textOf(thrown) {
-  try {
-    return String(thrown?.stack ?? thrown);
-  } catch {
-    return 'something that cannot be printed';
   }
 }
 

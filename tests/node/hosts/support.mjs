@@ -89,6 +89,7 @@ export function request(url, { method = 'GET', authorization, query = '', header
       };
       answer.on('data', (chunk) => chunks.push(chunk));
       answer.on('end', done);
+      answer.on('error', reject);
       if (stream) {
         setTimeout(() => answer.destroy(), 100).unref();
         answer.on('close', done);

@@ -4,14 +4,20 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { describe, it } from 'node:test';
 
+import { requireBearerAuth as gateV1 } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
+import { requireBearerAuth as gateV2 } from '@modelcontextprotocol/server';
 import express from 'express';
+import express4 from 'express4';
 import fastify from 'fastify';
+import fastify4 from 'fastify4';
 import { Hono } from 'hono';
-import { Verifier, getAccessToken } from 'fastbearer';
+import { BearerError, Verifier, getAccessToken } from 'fastbearer';
 import { bearerAuth as guardExpress } from 'fastbearer/express';
 import { bearerAuth as guardFastify } from 'fastbearer/fastify';
 import { bearerAuth as guardFetch } from 'fastbearer/fetch';
+import { authenticate } from 'fastbearer/fastmcp';
 import { bearerAuth as guardHono } from 'fastbearer/hono';
+import { jwtVerifier } from 'fastbearer/mcp';
 
 import { AUDIENCE, ISSUER, KEYS, METADATA_URL, bearer, mint, request } from '../support.mjs';
 
@@ -210,6 +216,122 @@ describe('places', () => {
     const there = guardFetch({ ...POLICY, resourceMetadataUrl: METADATA_URL }, () => new Response());
     assert.equal((await asked(there)).headers.get('www-authenticate'), `Bearer resource_metadata="${METADATA_URL}"`);
   });
+});
+
+/* The server's own trouble: what each adapter makes of it. */
+describe('trouble of the server', () => {
+  const broken = {
+    'a clock that is no number': (verifier) => verifier.verify.bind(verifier, mint(), { now: NaN }),
+    'memory': () => async () => {
+      throw new BearerError('no memory', { code: 'out_of_memory', status: 500, oauthError: 'server_error' });
+    },
+    'a closed verifier': (verifier) => {
+      verifier.close();
+      return verifier.verify.bind(verifier);
+    },
+  };
+  const adapters = {
+    'express 5': (verifier, ask) => serving(express().use(guardExpress({ verifier })), ask),
+    'express 4': (verifier, ask) => serving(express4().use(guardExpress({ verifier })), ask),
+    'fastify 5': (verifier, ask) => listening(fastify().register(guardFastify, { verifier }), ask),
+    'fastify 4': (verifier, ask) => listening(fastify4().register(guardFastify, { verifier }), ask),
+    hono: (verifier, ask) => serving(answering(new Hono().use(guardHono({ verifier })).onError((_, context) => context.text('', 500)).fetch), ask),
+    fetch: (verifier, ask) => serving(answering(guardFetch({ verifier }, () => new Response())), ask),
+    fastmcp: (verifier, ask) => serving(answering(asFastmcp(authenticate({ verifier }))), ask),
+    'sdk v1': (verifier, ask) => serving(express().use(gateV1({ verifier: jwtVerifier({ verifier }) })), ask),
+    'sdk v2': (verifier, ask) => serving(answering(gateV2({ verifier: jwtVerifier({ verifier }) })), ask),
+    'sdk v2, plain': (verifier, ask) => serving(answering(gateV2({ verifier })), ask),
+  };
+
+  /* What npm fastmcp does: a Response that is thrown is sent, whatever else is thrown is 401. */
+  function asFastmcp(check) {
+    return (incoming) => check(incoming).catch((thrown) => (thrown instanceof Response ? thrown : new Response(null, { status: 401 })));
+  }
+
+  async function listening(app, ask) {
+    app.get('/', async () => 'in');
+    try {
+      return await ask(await app.listen({ port: 0, host: '127.0.0.1' }));
+    } finally {
+      await app.close();
+    }
+  }
+
+  /* A function of a Request on node:http, with a Response that is thrown for one that is returned, as hosts have it. */
+  function answering(handler) {
+    return async (incoming, response) => {
+      const { authorization } = incoming.headers;
+      const answer = await Promise.resolve(handler(new Request(ORIGIN, { headers: { authorization } }))).catch((thrown) => thrown);
+      response.writeHead(answer instanceof Response ? answer.status : (answer.status ?? 500)).end();
+    };
+  }
+
+  for (const [what, breaking] of Object.entries(broken)) {
+    for (const [name, adapter] of Object.entries(adapters)) {
+      it(`${name}: ${what} is 500, never 401`, async () => {
+        const verifier = new Verifier({ ...POLICY });
+        verifier.verify = breaking(verifier);
+        await adapter(verifier, async (origin) => {
+          const answer = await request(`${origin}/`, bearer(mint()));
+          assert.equal(answer.status, 500);
+          assert.equal(answer.headers['www-authenticate'], undefined);
+        });
+      });
+    }
+  }
+});
+
+/* A timeout's middleware answers, or begins to, while keys are fetched that cannot be had. */
+describe('a response that was begun already', () => {
+  const begin = { ended: (response) => response.writeHead(504).end('late'), begun: (response) => response.writeHead(200).write('half') };
+  const hosts = {
+    'express 5': (options, before, work) => serving(express().use((_, response, next) => (before(response), next())).use(guardExpress(options)), work),
+    'express 4': (options, before, work) => serving(express4().use((_, response, next) => (before(response), next())).use(guardExpress(options)), work),
+    'node:http': (options, before, work) => {
+      const guard = guardExpress(options);
+      return serving((incoming, response) => (before(response), guard(incoming, response, () => response.end('in'))), work);
+    },
+    'fastify 5': (options, before, work) => guarded(fastify(), options, before, work),
+    'fastify 4': (options, before, work) => guarded(fastify4(), options, before, work),
+  };
+
+  async function guarded(app, options, before, work) {
+    app.addHook('onRequest', async (_, reply) => void before(reply.raw));
+    app.register(guardFastify, options).get('/', async () => 'in');
+    try {
+      await work(await app.listen({ port: 0, host: '127.0.0.1' }));
+    } finally {
+      await app.close();
+    }
+  }
+
+  for (const [name, host] of Object.entries(hosts)) {
+    for (const [how, start] of Object.entries(begin)) {
+      it(`${name}: ${how}`, async () => {
+        const failures = [];
+        const note = (error) => failures.push(error);
+        process.on('unhandledRejection', note).on('uncaughtException', note);
+        let fail;
+        const fetch = () => new Promise((_, reject) => {
+          fail = () => reject(new Error('down'));
+        });
+        const verifier = new Verifier({ jwksUri: 'https://issuer.example/jwks', fetch, issuer: ISSUER });
+        const before = (response) => setTimeout(() => (start(response), setTimeout(fail, 5)), 5);
+        try {
+          await host({ verifier }, before, async (origin) => {
+            const answer = await request(`${origin}/`, bearer(mint({ kid: 'k' }))).catch((error) => error);
+            // Cut off, not complete: the client cannot take it for an answer.
+            how === 'ended' ? assert.deepEqual([answer.status, answer.body], [504, 'late']) : assert.equal(answer.code, 'ECONNRESET');
+            await new Promise((resolve) => setTimeout(resolve, 20));
+          });
+        } finally {
+          process.off('unhandledRejection', note).off('uncaughtException', note);
+          verifier.close();
+        }
+        assert.deepEqual(failures, []);
+      });
+    }
+  }
 });
 
 describe('Verifier.authenticate', () => {
