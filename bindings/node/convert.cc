@@ -9,7 +9,7 @@
 namespace fbnode
 {
 
-Environment::Environment(Napi::Env env) : error(), text(4096)
+Environment::Environment(Napi::Env env) : error(FB_ERROR_INIT), text(4096)
 {
     Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, META_COUNT * sizeof(double));
     meta_buffer = Napi::Reference<Napi::ArrayBuffer>::New(buffer, 1);

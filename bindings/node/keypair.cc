@@ -80,7 +80,7 @@ class Generator : public Napi::AsyncWorker
     unsigned bits_;
     fb_keypair *keypair_ = nullptr;
     fb_status status_ = FB_INTERNAL_ERROR;
-    fb_error error_ = {};
+    fb_error error_ = FB_ERROR_INIT;
 };
 
 static Napi::Value generate(const Napi::CallbackInfo &info)

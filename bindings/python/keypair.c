@@ -41,7 +41,7 @@ static PyObject *generate(PyObject *type, PyObject *arguments)
         return NULL;
     }
     fb_keypair *handle = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status;
     FBPY_WITHOUT_GIL(true, status = fb_keypair_generate(&handle, algorithm, bits, NULL, &error));
     return wrap((PyTypeObject *)type, status, handle, &error);
@@ -56,7 +56,7 @@ static PyObject *load(PyObject *type, PyObject *arguments)
         return NULL;
     }
     fb_keypair *handle = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status;
     FBPY_WITHOUT_GIL(true, status = fb_keypair_load(&handle, algorithm, private_key, NULL, &error));
     return wrap((PyTypeObject *)type, status, handle, &error);
@@ -112,7 +112,7 @@ static PyObject *create_token(PyObject *object, PyObject *arguments)
     PyObject *token = NULL;
     if (read_minting(&minting, arguments)) {
         fb_string *string = NULL;
-        fb_error error;
+        fb_error error = FB_ERROR_INIT;
         fb_status status;
         FBPY_WITHOUT_GIL(self->release_gil,
                          status = fb_keypair_create_token(self->handle, &minting.options, &string, &error));
@@ -133,7 +133,7 @@ static PyObject *sign(PyObject *object, PyObject *arguments)
         return NULL;
     }
     fb_string *string = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status;
     FBPY_WITHOUT_GIL(self->release_gil, status = fb_keypair_sign(self->handle, header, payload, &string, &error));
     return take(self, status, string, &error);
@@ -147,7 +147,7 @@ static PyObject *jwks(PyObject *object, PyObject *kid)
         return NULL;
     }
     fb_string *string = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status = fb_keypair_jwks(self->handle, slice, &string, &error);
     return take(self, status, string, &error);
 }

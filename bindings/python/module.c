@@ -20,7 +20,7 @@ static PyObject *decode_unverified(PyObject *module, PyObject *token)
         return NULL;
     }
     fb_unverified *unverified = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     PyObject *texts = NULL;
     if (fb_decode_unverified(slice.data, slice.size, NULL, &unverified, &error) == FB_OK) {
         texts = Py_BuildValue("(NN)", fbpy_text(fb_unverified_header(unverified)),

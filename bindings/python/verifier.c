@@ -22,8 +22,9 @@ typedef struct verifier {
 /* Between the two calls of one verification, which happen on one thread. */
 static _Thread_local PyThreadState *saved;
 
-static void around_signature(bool begin)
+static void around_signature(void *context, bool begin)
 {
+    (void)context;
     if (begin) {
         saved = PyEval_SaveThread();
     } else {
@@ -82,7 +83,7 @@ static bool start(verifier *self, PyObject *keywords, fbpy_options *options)
     Py_XINCREF(self->required_scopes);
     options->options.around_signature = around_signature;
     options->options.keys_of = other == NULL ? NULL : other->handle;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status;
     FBPY_WITHOUT_GIL(true, status = fb_verifier_new(&self->handle, &options->options, &error));
     if (other != NULL) {
@@ -198,7 +199,7 @@ static PyObject *verify(PyObject *object, PyObject *const *arguments, Py_ssize_t
     PyObject *access = NULL;
     if (enter(self)) {
         fb_result *result = NULL;
-        fb_error error;
+        fb_error error = FB_ERROR_INIT;
         fb_status status;
         status = fb_verify(self->handle, token.data, token.size, clock, &result, &error);
         access = status == FB_OK ? wrap(self, result, keep == NULL ? arguments[0] : keep, token)
@@ -234,7 +235,7 @@ static PyObject *refresh(PyObject *object, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "iK:refresh", &reason, &request) || !enter(self)) {
         return NULL;
     }
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status;
     FBPY_WITHOUT_GIL(true, status = fb_verifier_refresh(self->handle, (fb_refresh_reason)reason, request, &error));
     leave(self);
@@ -253,7 +254,7 @@ static PyObject *refresh_begin(PyObject *object, PyObject *arguments)
         return NULL;
     }
     fb_fetch fetch = {0};
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status = fb_verifier_refresh_begin(self->handle, fb_clock_now().monotonic_seconds,
                                                  (fb_refresh_reason)reason, request, &fetch, &error);
     PyObject *answer = NULL;
@@ -291,7 +292,7 @@ static PyObject *refresh_complete(PyObject *object, PyObject *arguments)
     if (!enter(self)) {
         return NULL;
     }
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status;
     double now = fb_clock_now().monotonic_seconds;
     FBPY_WITHOUT_GIL(true, status = fb_verifier_refresh_complete(self->handle, ticket, now, &fetched, &error));
@@ -341,7 +342,7 @@ static PyObject *held_keys(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (!enter(self)) {
         return NULL;
     }
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_keys *keys = NULL;
     fb_status status = fb_verifier_keys(self->handle, &keys, &error);
     PyObject *list = status == FB_OK ? describe_keys(keys) : fbpy_raise(self->state, &error, NULL);

@@ -12,7 +12,7 @@
  *     options.public_key = fb_text(pem);
  *     options.issuers = FB_LIST(fb_text("https://issuer.example"));
  *     options.audiences = FB_LIST(fb_text("https://api.example/mcp"));
- *     fb_error error;
+ *     fb_error error = FB_ERROR_INIT;
  *     fb_verifier *verifier = NULL;
  *     if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
  *         die(error.text);
@@ -69,6 +69,12 @@ extern "C" {
  */
 
 #define FB_VERSION "0.1.0"
+#define FB_VERSION_MAJOR 0
+#define FB_VERSION_MINOR 1
+#define FB_VERSION_PATCH 0
+
+/* One number that grows with every version, for #if: FB_VERSION_NUMBER >= 1002003 is "1.2.3 or newer". */
+#define FB_VERSION_NUMBER (FB_VERSION_MAJOR * 1000000 + FB_VERSION_MINOR * 1000 + FB_VERSION_PATCH)
 
 /* The version of the library that is running, "0.1.0". Constant text. */
 FB_API const char *fb_version(void);
@@ -190,8 +196,8 @@ FB_API const char *fb_status_name(fb_status status);
 /* A sentence for people, without a word from the token. Constant text. */
 FB_API const char *fb_status_text(fb_status status);
 
-/* What to answer over HTTP: 401, 403 insufficient_scope, 503 keys unavailable, 500 for our own trouble, 200 for FB_OK.
- */
+/* What to answer over HTTP: 401, 403 insufficient_scope, 503 keys unavailable, 500 for our own trouble and for a wrong
+ * configuration, 200 for FB_OK. */
 FB_API int fb_status_http(fb_status status);
 
 /* The OAuth error code (RFC 6750 section 3.1): "invalid_token", "insufficient_scope", "temporarily_unavailable",
@@ -199,8 +205,9 @@ FB_API int fb_status_http(fb_status status);
 FB_API const char *fb_status_oauth(fb_status status);
 
 /*
- * The details of a failure. The caller owns it, it needs no initialisation and no freeing. Everything is written on
- * failure; on success only status is.
+ * The details of a failure. The caller owns it, starts it from FB_ERROR_INIT (or sets size, the only member that is
+ * read) and need not free it. All members within size are written on failure; on success only status is. One object
+ * may be used for any number of calls, one after the other.
  *
  * text is a sentence, NUL-terminated, and safe to log: it never holds the token, key material or an unverified claim.
  * kid is the key id that the token's header asked for, made harmless (printable ASCII, other bytes as '?', cut to fit),
@@ -209,8 +216,13 @@ FB_API const char *fb_status_oauth(fb_status status);
  * verifier. missing_scopes has bit i set when required_scopes.items[i] is not among the token's scopes; only
  * FB_INSUFFICIENT_SCOPE. retry_after is seconds until a fetch is allowed again; only FB_KEYS_UNAVAILABLE, at least 0.
  * key_request goes with FB_KEYS_NEEDED: pass it on to fb_verifier_refresh or fb_verifier_refresh_begin.
+ *
+ * expected and actual say what this server requires and what the token held instead, when a claim of a token whose
+ * signature is verified was refused: NUL-terminated, printable ASCII (other bytes as '?'), at most 120 characters,
+ * empty otherwise. They are for logs, never for the response to a client.
  */
 typedef struct fb_error {
+    size_t size; /* sizeof(fb_error), set by FB_ERROR_INIT */
     fb_status status;
     char text[220];
     char kid[80];
@@ -218,7 +230,24 @@ typedef struct fb_error {
     uint64_t missing_scopes;
     double retry_after;
     uint64_t key_request;
+    char expected[124];
+    char actual[124];
 } fb_error;
+
+#ifdef __cplusplus
+static inline fb_error fb_error_init(void)
+{
+    fb_error error = fb_error();
+    error.size = sizeof(fb_error);
+    return error;
+}
+#define FB_ERROR_INIT fb_error_init()
+#else
+#define FB_ERROR_INIT            \
+    {                            \
+        .size = sizeof(fb_error) \
+    }
+#endif
 
 /* -------------------------------------------------------------------------------------------------------------------
  * Time
@@ -349,10 +378,12 @@ typedef struct fb_options {
 
     /*
      * For hosts with a lock around their interpreter: called right before (begin true) and right after (false) the
-     * arithmetic of a public-key signature, on the thread that verifies. All else that fb_verify does, a token from the
-     * cache and HMAC included, takes less time than handing such a lock over. NULL: not called.
+     * arithmetic of a public-key signature, on the thread that verifies, with around_signature_context. All else that
+     * fb_verify does, a token from the cache and HMAC included, takes less time than handing such a lock over. NULL:
+     * not called.
      */
-    void (*around_signature)(bool begin);
+    void (*around_signature)(void *context, bool begin);
+    void *around_signature_context;
 } fb_options;
 
 #ifdef __cplusplus
@@ -410,6 +441,13 @@ FB_API void fb_verifier_free(fb_verifier *verifier);
 FB_API FB_MUST_CHECK fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock,
                                          fb_result **out, fb_error *error);
 
+/*
+ * Counts in fb_stats a refusal that the host itself decided on after fb_verify had accepted the token: a scope that
+ * only one route demands, for example. verified goes on counting the token, rejected and the status count the refusal.
+ * FB_OK is not counted, what is no status counts as FB_INTERNAL_ERROR. Thread-safe.
+ */
+FB_API void fb_verifier_count_refusal(const fb_verifier *verifier, fb_status status);
+
 /* Frees a result; NULL is fine. */
 FB_API void fb_result_free(fb_result *result);
 
@@ -433,6 +471,9 @@ FB_API bool fb_result_expires_at(const fb_result *result, int64_t *unix_seconds)
 
 /* The granted scopes, in the token's order, as they stand there. */
 FB_API fb_list fb_result_scopes(const fb_result *result);
+
+/* The key id that the token's header named, as in fb_error.kid; absent when it named none. */
+FB_API fb_slice fb_result_kid(const fb_result *result);
 
 /* The payload: the JSON text exactly as it was signed. */
 FB_API fb_slice fb_result_payload(const fb_result *result);

@@ -11,7 +11,7 @@ static const char *const names[] = {"dots",          "letters",         "three l
 static void run_shape(void *context, unsigned iteration)
 {
     fb_result *result;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     (void)iteration;
     if (fb_verify(verifier, context, FB__MAX_TOKEN, (fb_clock){1, 1}, &result, &error) == FB_OK) {
         abort();

@@ -34,7 +34,7 @@ static fb_verifier *make_verifier(const struct subject *s, size_t cache_size)
     options.audiences = FB_LIST(fb_text("https://api.example/mcp"));
     options.cache_size = cache_size;
     fb_verifier *verifier;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     require(fb_verifier_new(&verifier, &options, &error) == FB_OK, "fb_verifier_new");
     return verifier;
 }
@@ -155,7 +155,7 @@ static void verify(const fb_verifier *verifier, const struct token *token)
 {
     fb_slice text = fb_string_text(token->text);
     fb_result *result;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     if (fb_verify(verifier, text.data, text.size, (fb_clock){1800000001, 1}, &result, &error) != FB_OK) {
         fprintf(stderr, "bench: %s\n", error.text);
         exit(1);
@@ -185,7 +185,7 @@ void subject_make(struct subject *s, const char *alg)
 {
     memset(s, 0, sizeof(*s));
     s->alg = alg;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     if (fb_keypair_generate(&s->pair, fb_text(alg), 0, NULL, &error) != FB_OK) {
         fprintf(stderr, "bench: %s\n", error.text);
         exit(1);

@@ -15,7 +15,7 @@ static inline fb_verifier *verifier_for(struct idp *idp, void (*change)(fb_optio
 {
     fb_options options = FB_OPTIONS_INIT;
     fb_verifier *verifier = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     options.jwks_uri = fb_text(idp_text(idp, "jwks_uri"));
     options.ca_file = fb_text(idp_text(idp, "ca_file"));
     options.algorithms = FB_LIST(fb_text("ES256"));

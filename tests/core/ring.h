@@ -14,7 +14,7 @@ static inline fb__keyring *ring_new(void)
 {
     fb_options options = FB_OPTIONS_INIT;
     fb__keyring *ring = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     options.jwks_uri = fb_text(URI);
     if (fb__keyring_new(&ring, &fb__mem_default, &options, &error) != FB_OK) {
         FAIL("%s", error.text);

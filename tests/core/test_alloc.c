@@ -364,7 +364,7 @@ static fb_status with_a_shared_verifier(fb_error *error)
 
 static void fail_each(const char *name, scenario run, bool others)
 {
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     long failures = 0, unnamed = 0, at = 0;
     openssl_too = others;
     for (;; at++) {

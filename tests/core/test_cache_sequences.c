@@ -16,7 +16,7 @@ struct both {
 static fb_verifier *make(const fb_options *options)
 {
     fb_verifier *verifier = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     if (fb_verifier_new(&verifier, options, &error) != FB_OK) {
         fprintf(stderr, "fb_verifier_new: %s\n", error.text);
         exit(1);
@@ -48,7 +48,7 @@ static fb_string *mint(const fb_keypair *pair, const char *claims, const char *k
 {
     fb_token_options options = FB_TOKEN_OPTIONS_INIT;
     fb_string *token = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     options.subject = fb_text("alice");
     options.issuer = fb_text("https://issuer.example");
     options.now = NOW;
@@ -61,7 +61,7 @@ static fb_string *mint(const fb_keypair *pair, const char *claims, const char *k
 static fb_status verify(const fb_verifier *verifier, fb_slice token, double now, fb_error *error)
 {
     fb_result *result = NULL;
-    memset(error, 0, sizeof(*error));
+    *error = (fb_error)FB_ERROR_INIT;
     fb_status status = fb_verify(verifier, token.data, token.size, (fb_clock){now, 1.0}, &result, error);
     CHECK((result != NULL) == (status == FB_OK));
     fb_result_free(result);
@@ -71,7 +71,7 @@ static fb_status verify(const fb_verifier *verifier, fb_slice token, double now,
 /* The verdict of both, which must be one. */
 static fb_status judge(struct both both, fb_slice token, double now)
 {
-    fb_error error, expected;
+    fb_error error = FB_ERROR_INIT, expected = FB_ERROR_INIT;
     fb_status status = verify(both.cached, token, now, &error);
     CHECK(verify(both.plain, token, now, &expected) == status);
     CHECK(strcmp(error.text, expected.text) == 0 && strcmp(error.kid, expected.kid) == 0);
@@ -280,7 +280,7 @@ static void refresh(const fb_verifier *verifier, const fb_keypair *pair, const c
 {
     fb_string *document = NULL;
     fb_fetch fetch;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     CHECK(fb_keypair_jwks(pair, fb_text(kid), &document, &error) == FB_OK);
     CHECK(fb_verifier_refresh_begin(verifier, monotonic, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
@@ -298,7 +298,7 @@ TEST(refreshes_between_calls)
     fb_verifier *verifier = make(&options);
     fb_string *token = mint(pairs[1], NULL, "k1");
     fb_slice text = fb_string_text(token);
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     refresh(verifier, pairs[1], "k1", 1.0);
     CHECK(verify(verifier, text, NOW, &error) == FB_OK && verify(verifier, text, NOW, &error) == FB_OK);
     CHECK(stats_of(verifier).cache_hits == 1);

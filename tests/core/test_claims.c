@@ -7,7 +7,7 @@ static const double NOW = 1000.0;
 /* Options of the case at hand; NULL members as in FB_OPTIONS_INIT. */
 static fb_options options;
 static fb_result *result;
-static fb_error error;
+static fb_error error = FB_ERROR_INIT;
 static char claim[64]; /* error.claim, which belongs to the policy */
 
 static void start(void)

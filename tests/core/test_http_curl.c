@@ -73,7 +73,7 @@ static const double slack = 5.0;
 static void one_fault(struct idp *idp, const struct fault *fault, bool warm, const char *token)
 {
     fb_verifier *verifier = verifier_for(idp, NULL);
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     idp_fault(idp, NULL);
     if (warm) {
         CHECK(check(verifier, token, &error) == FB_OK);
@@ -141,7 +141,7 @@ static void missing_ca(fb_options *options)
 
 TEST(certificates_come_from_where_the_options_say)
 {
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_verifier *verifier = verifier_for(&secure, other_ca);
     CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     fb_verifier_free(verifier);
@@ -154,7 +154,7 @@ TEST(certificates_come_from_where_the_options_say)
 TEST(what_is_sent)
 {
     fb_verifier *verifier = verifier_for(&plain, NULL);
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     idp_ask(&plain, "/forget");
     for (int i = 0; i < 3; i++) {
         CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
@@ -177,7 +177,7 @@ TEST(what_is_sent)
 TEST(a_redirect_is_not_followed)
 {
     fb_verifier *verifier = verifier_for(&plain, NULL);
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     idp_fault(&plain, "redirect");
     idp_ask(&plain, "/forget");
     CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
@@ -194,7 +194,7 @@ static void ssrf_safe(fb_options *options)
 TEST(ssrf_safe_opens_no_connection_to_loopback)
 {
     fb_verifier *verifier = verifier_for(&secure, ssrf_safe);
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     idp_ask(&secure, "/forget");
     CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(strstr(error.text, "not public") != NULL);
@@ -216,7 +216,7 @@ static void far_away_by_proxy(fb_options *options)
 
 TEST(proxies_only_with_trust_env)
 {
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     char proxy[128];
     snprintf(proxy, sizeof(proxy), "%s", idp_text(&plain, "issuer"));
     setenv("http_proxy", proxy, 1);
@@ -242,7 +242,7 @@ static void ssrf_safe_ipv6(fb_options *options)
 TEST(ssrf_safe_looks_at_ipv6_too)
 {
     fb_verifier *verifier = verifier_for(&secure, ssrf_safe_ipv6);
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(strstr(error.text, "not public") != NULL);
     fb_verifier_free(verifier);
@@ -252,7 +252,7 @@ TEST(ssrf_safe_looks_at_ipv6_too)
 TEST(repeated_fields_are_one_list)
 {
     fb_verifier *verifier = verifier_for(&plain, NULL);
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_stats stats;
     idp_fault(&plain, "repeated_field");
     const double start = now();
@@ -291,7 +291,7 @@ TEST(every_allocation_of_a_fetch_may_fail)
     bool reached = true;
     for (long n = 0; reached; n++) {
         fb_verifier *verifier = verifier_for(&plain, failing_memory);
-        fb_error error;
+        fb_error error = FB_ERROR_INIT;
         countdown = n;
         const fb_status status = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
         reached = countdown < 0;
@@ -315,7 +315,7 @@ struct crowd {
 static void *check_once(void *argument)
 {
     struct crowd *crowd = argument;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status = check(crowd->verifier, crowd->token, &error);
     atomic_fetch_add(status == FB_OK ? &crowd->accepted : &crowd->others, 1);
     atomic_store(&crowd->done, true);
@@ -350,7 +350,7 @@ TEST(threads_that_wait_share_a_failure)
     pthread_t threads[THREADS];
     char *token = mint(&plain, "");
     struct crowd crowd = {.verifier = verifier_for(&plain, NULL), .token = token};
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     idp_fault(&plain, "hang");
     idp_ask(&plain, "/forget");
     for (int i = 0; i < THREADS; i++) {
@@ -372,7 +372,7 @@ TEST(ten_thousand_random_kids_are_one_request_and_known_keys_do_not_wait)
 {
     char *token = mint(&plain, ""), unknown[512];
     fb_verifier *verifier = verifier_for(&plain, NULL);
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     CHECK(check(verifier, token, &error) == FB_OK);
     idp_fault(&plain, "hang");
     idp_ask(&plain, "/forget");
@@ -405,7 +405,7 @@ TEST(the_first_token_of_a_new_key_brings_it_and_the_old_one_is_refused)
 {
     char *old = mint(&plain, "");
     fb_verifier *verifier = verifier_for(&plain, NULL);
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     CHECK(check(verifier, old, &error) == FB_OK && check(verifier, old, &error) == FB_OK);
     idp_ask(&plain, "/rotate");
     char *new = mint(&plain, "");

@@ -9,13 +9,13 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-static fb_error error;
+static fb_error error = FB_ERROR_INIT;
 
 static fb_status import_text(fb_slice pem, uint32_t *algs)
 {
     fb__key key;
     memset(&key, 0, sizeof(key));
-    memset(&error, 0, sizeof(error));
+    error = (fb_error)FB_ERROR_INIT;
     fb_status status = fb__key_from_pem(&key, &fb__mem_default, pem, &error);
     *algs = key.algs;
     CHECK(status == FB_OK || (status == FB_CONFIGURATION_INVALID && strstr(error.text, "public_key: ") == error.text));

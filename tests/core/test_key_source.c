@@ -21,7 +21,7 @@ TEST(cold_start)
     fb_fetch second = begin(ring, 1.0, FB_REFRESH_TOKEN, request);
     CHECK(second.decision == FB_FETCH_WAIT && second.ticket == fetch.ticket);
     CHECK(second.timeout > 0.0 && second.timeout <= 10.01);
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     CHECK(answer(ring, fetch.ticket, 2.0, 200, document("a"), &error) == FB_OK && error.status == FB_OK);
     CHECK(look(ring, 2.0, "a", &request) == FB_OK);
     /* Who waited with b shared that fetch: b is not worth another. */
@@ -117,7 +117,7 @@ TEST(a_token_without_kid)
 
 static void expect_refused(fb__keyring *ring, double now, const fb_fetched *fetched, const char *words)
 {
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_stats before, after;
     fb__keyring_stats(ring, now, &before);
     fb_fetch fetch = begin(ring, now, FB_REFRESH_EXPLICIT, 0);
@@ -320,7 +320,7 @@ static void refuse_option(void (*change)(fb_options *), const char *name)
 {
     fb_options options = FB_OPTIONS_INIT;
     fb__keyring *ring = (fb__keyring *)&options;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     options.jwks_uri = fb_text(URI);
     change(&options);
     CHECK(fb__keyring_new(&ring, &fb__mem_default, &options, &error) == FB_CONFIGURATION_INVALID && ring == NULL);

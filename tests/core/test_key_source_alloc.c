@@ -19,7 +19,7 @@ static fb_status complete_with_etag(fb__keyring *ring, const char *kid, const ch
 {
     fb_fetch fetch = begin(ring, 1.0, FB_REFRESH_EXPLICIT, 0);
     fb_fetched fetched = FB_FETCHED_INIT;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fetched.http_status = 200;
     fetched.body = document(kid);
     fetched.etag = fb_text(etag);
@@ -34,7 +34,7 @@ static bool scenario(unsigned n)
     const fb_mem mem = {allocate, release, NULL};
     fb_options options = FB_OPTIONS_INIT;
     fb__keyring *ring = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     uint64_t request;
     options.jwks_uri = fb_text(URI);
     options.ca_file = fb_text("/some/ca.pem");

@@ -200,7 +200,7 @@ static void failed(void)
 static void complete(void)
 {
     fb_fetched fetched = FB_FETCHED_INIT;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     bool good = provider.state == GOOD;
     if (!book.open || provider.state == SILENT) {
         return;

@@ -5,7 +5,7 @@
 
 #include <openssl/err.h>
 
-static fb_error error;
+static fb_error error = FB_ERROR_INIT;
 
 /* Numbers of sound keys, taken from generated pairs. */
 static char n[1000], p256_x[60], p256_y[60], ed_x[60], ed448_x[90];
@@ -36,7 +36,7 @@ static void generate(const char *alg, const char *first, char *first_out, size_t
 
 static fb_status import_text(const char *document, fb__keyset **set)
 {
-    memset(&error, 0, sizeof(error));
+    error = (fb_error)FB_ERROR_INIT;
     fb_status status = fb__keyset_from_jwks(set, &fb__mem_default, fb_text(document), &error);
     CHECK((status == FB_OK) == (*set != NULL));
     CHECK(status == FB_OK || (status == FB_CONFIGURATION_INVALID && strncmp(error.text, "jwks: ", 6) == 0));

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <openssl/err.h>
 
-static fb_error error;
+static fb_error error = FB_ERROR_INIT;
 static fb_keypair *pair; /* HS256: quick, and its text is what matters here */
 
 /* Header and payload of a token, as one text "header payload"; static. */

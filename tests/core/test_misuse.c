@@ -3,7 +3,7 @@
 #include "verify/verify.h"
 
 static const char URI[] = "https://issuer.example/jwks";
-static fb_error error;
+static fb_error error = FB_ERROR_INIT;
 
 static fb_verifier *behind_a_url(void)
 {
@@ -80,8 +80,9 @@ TEST(more_than_there_can_be)
 
 static int depth, calls;
 
-static void around(bool begin)
+static void around(void *context, bool begin)
 {
+    CHECK(context == &depth);
     depth += begin ? 1 : -1;
     calls++;
     CHECK(depth == 0 || depth == 1);
@@ -102,6 +103,7 @@ static int calls_for(const char *algorithm)
     options.secret = pem.data == NULL ? fb_keypair_private_pem(pair) : options.secret;
     options.algorithms = FB_LIST(fb_text(algorithm));
     options.around_signature = around;
+    options.around_signature_context = &depth;
     options.cache_size = 0;
     CHECK(fb_verifier_new(&verifier, &options, &error) == FB_OK);
     calls = 0;

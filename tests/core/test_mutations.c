@@ -30,7 +30,7 @@ static void make(struct subject *s, const fb__alg *alg)
     fb_options options = FB_OPTIONS_INIT;
     fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
     fb_string *token = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     s->alg = alg;
     CHECK(fb_keypair_generate(&s->pair, (fb_slice){alg->name, alg->name_size}, 0, NULL, &error) == FB_OK);
     minting.subject = fb_text("alice");
@@ -291,7 +291,7 @@ TEST(nothing_but_the_token_itself)
         size_t size = mutate(s, token);
         bool identity = size == s->size && memcmp(token, s->token, size) == 0;
         fb_result *result = NULL;
-        fb_error error;
+        fb_error error = FB_ERROR_INIT;
         fb_status status = fb_verify(s->verifier, token, size, (fb_clock){NOW + 1, 0}, &result, &error);
         if ((status == FB_OK) != identity || status == FB_INTERNAL_ERROR || status == FB_OUT_OF_MEMORY) {
             FAIL("%s, round %ld: %s", s->alg->name, round, fb_status_name(status));

@@ -19,7 +19,7 @@ static bool fetch(struct host *host, fb_refresh_reason reason, uint64_t request)
 {
     fb_fetch work;
     fb_fetched fetched;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     CHECK(fb_verifier_refresh_begin(host->verifier, host->now, reason, request, &work, &error) == FB_OK);
     if (work.decision != FB_FETCH_NOW) {
         return work.decision == FB_FETCH_DONE;
@@ -63,7 +63,7 @@ static void host_end(struct host *host)
 TEST(fresh_keys_are_renewed_before_they_run_out)
 {
     struct host host;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_stats stats;
     char *token = mint(&plain, "");
     host_start(&host);
@@ -83,7 +83,7 @@ TEST(fresh_keys_are_renewed_before_they_run_out)
 TEST(a_dead_provider_costs_nobody_a_request_for_an_hour)
 {
     struct host host;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_stats stats;
     char *token = mint(&plain, "");
     unsigned served = 0, lost = 0;
@@ -129,7 +129,7 @@ TEST(a_dead_provider_costs_nobody_a_request_for_an_hour)
 TEST(a_rotation_during_an_outage_is_served_after_it)
 {
     struct host host;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     char *old = mint(&plain, "");
     host_start(&host);
     CHECK(serve(&host, old, &error) == FB_OK);
@@ -159,7 +159,7 @@ TEST(a_child_leaves_its_parents_tls_connection_alone)
 {
     char *token = mint(&secure, "");
     fb_verifier *verifier = verifier_for(&secure, NULL);
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     idp_ask(&secure, "/forget");
     CHECK(check(verifier, token, &error) == FB_OK);
     for (int i = 0; i < 3; i++) {

@@ -14,7 +14,7 @@ static fb_options base(void)
 /* The error text when refused, "" when accepted. */
 static const char *refusal(const fb_options *options)
 {
-    static fb_error error;
+    static fb_error error = FB_ERROR_INIT;
     fb__policy policy;
     fb_status status = fb__policy_new(&policy, &fb__mem_default, options, &error);
     if (status == FB_OK) {

@@ -155,7 +155,7 @@ TEST(the_option_openssl_keeps_it_away)
     fb_verifier_free(verifier);
     fb_verifier_free(other);
     fb_options options = FB_OPTIONS_INIT;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     options.public_key = fb_keypair_public_pem(pair);
     options.algorithms = FB_LIST(fb_text("ES256"));
     options.arithmetic = fb_text("fast");

@@ -39,7 +39,7 @@ static const struct {
     {701, 401, "scope_invalid", "invalid_token"},
     {702, 403, "insufficient_scope", "insufficient_scope"},
     {801, 401, "claim_missing", "invalid_token"},
-    {901, 401, "configuration_invalid", "invalid_token"},
+    {901, 500, "configuration_invalid", "server_error"},
     {1001, 500, "out_of_memory", "server_error"},
     {1002, 500, "internal_error", "server_error"},
 };
@@ -71,19 +71,64 @@ TEST(an_error_is_written_whole)
 {
     fb_error error;
     memset(&error, 0x55, sizeof(error));
+    error.size = sizeof(error);
     CHECK(fb__reject(&error, FB_TOKEN_EXPIRED, fb_text("exp")) == FB_TOKEN_EXPIRED);
     CHECK(error.status == FB_TOKEN_EXPIRED && strcmp(error.text, "the token has expired") == 0);
     CHECK(error.kid[0] == '\0' && error.claim.size == 3 && error.missing_scopes == 0 && error.key_request == 0);
     CHECK(!(error.retry_after > 0.0 || error.retry_after < 0.0));
+    CHECK(error.expected[0] == '\0' && error.actual[0] == '\0' && error.size == sizeof(error));
     memset(&error, 0x55, sizeof(error));
+    error.size = sizeof(error);
     CHECK(fb__fail(&error, FB_CONFIGURATION_INVALID, "%s is %d", "leeway", 7) == FB_CONFIGURATION_INVALID);
     CHECK(strcmp(error.text, "leeway is 7") == 0 && error.claim.data == NULL && error.kid[0] == '\0');
     CHECK(fb__fail(NULL, FB_OUT_OF_MEMORY, "nobody listens") == FB_OUT_OF_MEMORY);
     CHECK(fb__reject(NULL, FB_OUT_OF_MEMORY, fb_text(NULL)) == FB_OUT_OF_MEMORY);
 }
 
+/* Programs that were compiled against an older header own fewer bytes, those of a newer one more. */
+TEST(an_error_is_written_within_its_size)
+{
+    fb_error error, untouched;
+    memset(&untouched, 0x55, sizeof(untouched));
+    for (size_t size = 0; size <= sizeof(error); size++) {
+        memset(&error, 0x55, sizeof(error));
+        error.size = size;
+        const bool whole = size >= offsetof(fb_error, expected);
+        CHECK(fb__fail(&error, FB_CONFIGURATION_INVALID, "%0500d", 1) == FB_CONFIGURATION_INVALID);
+        CHECK(error.size == size && (error.status == FB_CONFIGURATION_INVALID) == whole);
+        CHECK(fb__reject(&error, FB_TOKEN_EXPIRED, fb_text("exp")) == FB_TOKEN_EXPIRED);
+        CHECK((error.status == FB_TOKEN_EXPIRED) == whole);
+        CHECK(fb__succeed(&error) == FB_OK && (error.status == FB_OK) == whole);
+        const size_t written = whole ? size : sizeof(error.size);
+        CHECK(memcmp((char *)&error + written, (char *)&untouched + written, sizeof(error) - written) == 0);
+    }
+    struct {
+        fb_error error;
+        char more[16];
+    } newer;
+    memset(&newer, 0x55, sizeof(newer));
+    newer.error.size = sizeof(newer);
+    CHECK(fb__reject(&newer.error, FB_TOKEN_EXPIRED, fb_text("exp")) == FB_TOKEN_EXPIRED);
+    CHECK(newer.error.status == FB_TOKEN_EXPIRED && newer.error.actual[0] == '\0' && newer.more[0] == 0x55);
+}
+
+TEST(text_is_made_printable)
+{
+    char out[5];
+    fb__printable(out, sizeof(out), (fb_slice){"a\n\x7f\xc3\xa9", 5});
+    CHECK(strcmp(out, "a???") == 0);
+    fb__printable(out, sizeof(out), (fb_slice){"~ ", 2});
+    CHECK(strcmp(out, "~ ") == 0);
+    fb__printable(out, sizeof(out), (fb_slice){NULL, 0});
+    CHECK(out[0] == '\0');
+}
+
 TEST(versions_and_clocks)
 {
+    char version[32];
+    (void)snprintf(version, sizeof(version), "%d.%d.%d", FB_VERSION_MAJOR, FB_VERSION_MINOR, FB_VERSION_PATCH);
+    CHECK(strcmp(version, FB_VERSION) == 0);
+    CHECK(FB_VERSION_NUMBER == FB_VERSION_MAJOR * 1000000 + FB_VERSION_MINOR * 1000 + FB_VERSION_PATCH);
     CHECK(strcmp(fb_version(), FB_VERSION) == 0);
     CHECK(fb_openssl_version()[0] >= '3');
     CHECK(fb_jansson_version()[0] == '2');
@@ -98,6 +143,8 @@ int main(void)
     RUN(every_status_has_its_name_and_meaning);
     RUN(an_unknown_number_is_an_internal_error);
     RUN(an_error_is_written_whole);
+    RUN(an_error_is_written_within_its_size);
+    RUN(text_is_made_printable);
     RUN(versions_and_clocks);
     return TEST_RESULT();
 }

@@ -15,7 +15,7 @@ static void publish(unsigned which, double monotonic)
 {
     fb_string *document = NULL;
     fb_fetch fetch;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     CHECK(fb_keypair_jwks(pairs[which], fb_text(which == 0 ? "k0" : "k1"), &document, &error) == FB_OK);
     CHECK(fb_verifier_refresh_begin(verifier, monotonic, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
@@ -32,7 +32,7 @@ static void *verify_all(void *argument)
     for (unsigned i = 0; i < ROUNDS * TOKENS; i++) {
         fb_slice token = fb_string_text(tokens[(i + seed) % 2][(i * 7 + seed) % TOKENS]);
         fb_result *result = NULL;
-        fb_error error;
+        fb_error error = FB_ERROR_INIT;
         switch (fb_verify(verifier, token.data, token.size, (fb_clock){NOW, 1.0}, &result, &error)) {
         case FB_OK:
             atomic_fetch_add(&accepted, 1);
@@ -67,7 +67,7 @@ TEST(keys_rotate_under_eight_threads)
     options.jwks_uri = fb_text("https://issuer.example/jwks");
     options.algorithms = FB_LIST(fb_text("ES256"));
     options.cache_size = 16; /* fewer than tokens, so that entries come and go */
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
         FAIL("%s", error.text);
         return;

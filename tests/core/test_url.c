@@ -4,7 +4,7 @@
 
 static fb_status check(const char *url, bool allow_http)
 {
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status = fb__url_check(fb_text(url), allow_http, &error);
     CHECK(status == FB_OK || (status == FB_CONFIGURATION_INVALID && strstr(error.text, "jwks_uri") != NULL));
     return status;

@@ -8,7 +8,7 @@
 
 static const double NOW = 1800000000.0;
 static fb_keypair *rsa, *ec, *ed, *hmac;
-static fb_error error;
+static fb_error error = FB_ERROR_INIT;
 
 struct minted {
     fb_string *string;
@@ -58,6 +58,7 @@ static fb_status verify_at(const fb_verifier *verifier, const char *data, size_t
 {
     fb_result *result = NULL;
     memset(&error, 0x5a, sizeof(error));
+    error.size = sizeof(error);
     fb_status status = fb_verify(verifier, data, size, (fb_clock){now, 1.0}, &result, &error);
     CHECK(error.status == status);
     CHECK((result != NULL) == (status == FB_OK));
@@ -88,6 +89,7 @@ TEST(what_a_good_token_says)
     int64_t expires = 0;
     CHECK(fb_result_expires_at(result, &expires) && expires == (int64_t)NOW + 3600);
     CHECK(fb_result_scopes(result).count == 2);
+    CHECK(fb__slice_equal(fb_result_kid(result), fb_text("k1")));
     size_t count;
     const fb_node *nodes = fb_result_nodes(result, &count);
     size_t n = fb_result_claim(result, fb_text("n"));
@@ -343,7 +345,7 @@ TEST(rotation_reaches_the_cache_and_verifiers_that_share_keys)
     struct minted old = mint(rsa, NULL, "old"), new = mint(ec, NULL, "new");
     CHECK(verify(verifier, old) == FB_KEYS_NEEDED && error.key_request != 0);
     fb_fetch fetch;
-    memset(&error, 0, sizeof(error));
+    error = (fb_error)FB_ERROR_INIT;
     CHECK(fb_verifier_refresh_begin(verifier, 1.0, (fb_refresh_reason)9, 0, &fetch, &error) ==
           FB_CONFIGURATION_INVALID);
     CHECK(error.status == FB_CONFIGURATION_INVALID && strstr(error.text, "reason") == error.text);
@@ -373,6 +375,41 @@ TEST(rotation_reaches_the_cache_and_verifiers_that_share_keys)
     fb_string_free(new.string);
 }
 
+/* From the cache too, where the header is not read again. */
+TEST(a_result_says_which_key_id_its_token_named)
+{
+    static const char *const given[] = {NULL, "k1", "a\xc3\xa9\nb"}, *const said[] = {NULL, "k1", "a???b"};
+    fb_options options = options_for(ec);
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    fb_verifier *verifier = make(&options);
+    for (size_t i = 0; i < 6; i++) {
+        struct minted token = mint(ec, NULL, given[i % 3]);
+        fb_result *result = NULL;
+        CHECK(fb_verify(verifier, token.data, token.size, (fb_clock){NOW, 0}, &result, &error) == FB_OK);
+        CHECK(fb__slice_equal(fb_result_kid(result), fb_text(said[i % 3])));
+        CHECK((fb_result_kid(result).data == NULL) == (said[i % 3] == NULL));
+        fb_result_free(result);
+        fb_string_free(token.string);
+    }
+    fb_verifier_free(verifier);
+}
+
+TEST(a_refusal_of_the_host_is_counted)
+{
+    fb_options options = options_for(hmac);
+    fb_verifier *verifier = make(&options);
+    fb_verifier_count_refusal(verifier, FB_INSUFFICIENT_SCOPE);
+    fb_verifier_count_refusal(verifier, FB_INSUFFICIENT_SCOPE);
+    fb_verifier_count_refusal(verifier, FB_OK);
+    fb_verifier_count_refusal(verifier, (fb_status)7);
+    fb_stats stats;
+    fb_verifier_stats(verifier, 0.0, &stats);
+    CHECK(stats.verified == 0 && stats.rejected == 3 && stats.reason_count == 2);
+    CHECK(stats.reasons[0].status == FB_INSUFFICIENT_SCOPE && stats.reasons[0].count == 2);
+    CHECK(stats.reasons[1].status == FB_INTERNAL_ERROR && stats.reasons[1].count == 1);
+    fb_verifier_free(verifier);
+}
+
 int main(void)
 {
     static const char *const algs[] = {"RS256", "ES256", "EdDSA", "HS256"};
@@ -385,6 +422,8 @@ int main(void)
     }
     RUN(what_a_good_token_says);
     RUN(each_kind_of_key);
+    RUN(a_result_says_which_key_id_its_token_named);
+    RUN(a_refusal_of_the_host_is_counted);
     RUN(sources_of_keys_exclude_each_other);
     RUN(the_first_failed_check_is_reported);
     RUN(key_ids_and_key_sets);

@@ -265,7 +265,7 @@ static char *run_token(const json_t *test, const fb_verifier *verifier, fb_clock
     const json_t *code = json_object_get(test, "code");
     fb_slice token = string_of(json_object_get(test, "token"));
     fb_result *result = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     /* A copy of exactly this size: a read beyond the token is one beyond the allocation. */
     char *copy = malloc(token.size == 0 ? 1 : token.size);
     if (copy == NULL) {
@@ -299,7 +299,7 @@ char *vector_run(const json_t *test, bool *same)
     }
     struct setup setup = {0};
     fb_verifier *verifier = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     const char *bad = NULL;
     char *line;
     if (!configure(&setup, config, &bad)) {

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fb_verifier *verifier = NULL;
     fb_fetch fetch;
     fb_fetched fetched = FB_FETCHED_INIT;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     const fb_slice code = fuzz_line(&data, &size);
     for (size_t i = 0; i < code.size && i < 4; i++) {
         fetched.http_status = fetched.http_status * 10 + (code.data[i] - '0');

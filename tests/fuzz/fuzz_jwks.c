@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = one ? wrapped(data, size, &made) : NULL;
     const fb_slice document = one ? (fb_slice){text, made} : fuzz_slice(data, size);
     fb__keyset *set = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     const fb_status status = fb__keyset_from_jwks(&set, &fb__mem_default, document, &error);
     REQUIRE(status == FB_OK || status == FB_CONFIGURATION_INVALID);
     REQUIRE((status == FB_OK) == (set != NULL));

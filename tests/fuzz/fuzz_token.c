@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t index = fuzz_byte(&data, &size) % VERIFIERS;
     fb_result *result = NULL;
     fb_unverified *unverified = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     if (verifiers[index] == NULL) {
         verifiers[index] = index == SET ? with_set() : with_key(index);
     }

@@ -15,11 +15,22 @@ static inline bool fb__slice_equal(fb_slice a, fb_slice b)
 
 /* ---- status.c: outcomes and error texts */
 
+/* Whether error is given and has this member: it may come from a program that was compiled against an older header. */
+#define FB__HAS(error, member) \
+    ((error) != NULL && (error)->size >= offsetof(fb_error, member) + sizeof((error)->member))
+
+/* Sets the status, if error is given, and returns FB_OK. */
+fb_status fb__succeed(fb_error *error);
+
 /* Fills error (may be NULL) and returns status, so that a caller can write `return fb__fail(...)`. */
 fb_status fb__fail(fb_error *error, fb_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same with fb_status_text as the text; claim may be absent. Cheap: for rejected tokens. */
 fb_status fb__reject(fb_error *error, fb_status status, fb_slice claim);
+
+/* Writes text to out, NUL-terminated and cut to fit, with '?' for every byte that is not printable ASCII and so could
+ * forge a line of a log. */
+void fb__printable(char *out, size_t room, fb_slice text);
 
 /* Whether the last thing that OpenSSL reported since its queue was marked is that it ran out of memory. */
 bool fb__openssl_out_of_memory(void);

@@ -53,7 +53,7 @@ static const struct outcome outcomes[FB__STATUS_COUNT] = {
     {FB_SCOPE_INVALID, 401, "scope_invalid", "the token's scope is neither a string nor an array of strings"},
     {FB_INSUFFICIENT_SCOPE, 403, "insufficient_scope", "the token lacks a required scope"},
     {FB_CLAIM_MISSING, 401, "claim_missing", "the token lacks a required claim"},
-    {FB_CONFIGURATION_INVALID, 401, "configuration_invalid", "an option is not valid"},
+    {FB_CONFIGURATION_INVALID, 500, "configuration_invalid", "an option is not valid"},
     {FB_OUT_OF_MEMORY, 500, "out_of_memory", "out of memory"},
     {FB_INTERNAL_ERROR, 500, "internal_error", "internal error"},
 };
@@ -104,21 +104,30 @@ const char *fb_status_oauth(fb_status status)
     }
 }
 
-static void reset(fb_error *error, fb_status status)
+/* The smallest fb_error there has been ends before expected. What claims to be smaller is none, and is left alone. */
+static bool reset(fb_error *error, fb_status status)
 {
+    if (!FB__HAS(error, key_request)) {
+        return false;
+    }
+    const size_t first = offsetof(fb_error, status);
+    const size_t size = error->size < sizeof(*error) ? error->size : sizeof(*error);
+    memset((char *)error + first, 0, size - first);
     error->status = status;
-    error->text[0] = '\0';
-    error->kid[0] = '\0';
-    error->claim = (fb_slice){NULL, 0};
-    error->missing_scopes = 0;
-    error->retry_after = 0.0;
-    error->key_request = 0;
+    return true;
+}
+
+fb_status fb__succeed(fb_error *error)
+{
+    if (FB__HAS(error, key_request)) {
+        error->status = FB_OK;
+    }
+    return FB_OK;
 }
 
 fb_status fb__fail(fb_error *error, fb_status status, const char *format, ...)
 {
-    if (error != NULL) {
-        reset(error, status);
+    if (reset(error, status)) {
         va_list arguments;
         va_start(arguments, format);
         vsnprintf(error->text, sizeof(error->text), format, arguments);
@@ -129,13 +138,22 @@ fb_status fb__fail(fb_error *error, fb_status status, const char *format, ...)
 
 fb_status fb__reject(fb_error *error, fb_status status, fb_slice claim)
 {
-    if (error != NULL) {
-        reset(error, status);
+    if (reset(error, status)) {
         const char *text = fb_status_text(status);
         memcpy(error->text, text, strlen(text) + 1);
         error->claim = claim;
     }
     return status;
+}
+
+void fb__printable(char *out, size_t room, fb_slice text)
+{
+    const size_t size = text.size < room ? text.size : room - 1;
+    for (size_t i = 0; i < size; i++) {
+        const char c = text.data[i];
+        out[i] = c >= 0x20 && c < 0x7f ? c : '?';
+    }
+    out[size] = '\0';
 }
 
 bool fb__openssl_out_of_memory(void)

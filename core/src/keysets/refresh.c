@@ -84,13 +84,10 @@ static fb_status outcome(fb__keyring *ring, bool shared, fb_error *error)
     memcpy(text, ring->last_error, sizeof(text));
     fb__keyring_leave(ring);
     if (usable && !(shared && text[0] != '\0')) {
-        if (error != NULL) {
-            error->status = FB_OK;
-        }
-        return FB_OK;
+        return fb__succeed(error);
     }
     (void)fb__fail(error, FB_KEYS_UNAVAILABLE, "%s", text[0] == '\0' ? "the fetch takes too long" : text);
-    if (error != NULL) {
+    if (FB__HAS(error, retry_after)) {
         error->retry_after = retry_after;
     }
     return FB_KEYS_UNAVAILABLE;

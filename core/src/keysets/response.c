@@ -112,7 +112,7 @@ static void judge_body(struct answer *answer, const fb__keyring *ring, const str
         answer->verdict = SAME;
         return;
     }
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status = fb__keyset_from_jwks(&answer->set, &ring->mem, body, &error);
     if (status != FB_OK) {
         refuse(answer, "%.150s", error.text);
@@ -201,13 +201,10 @@ static bool enter_with(fb__keyring *ring, uint64_t ticket)
 static fb_status report(const fb__keyring *ring, const struct answer *answer, double retry_after, fb_error *error)
 {
     if (answer->verdict != REFUSED) {
-        if (error != NULL) {
-            error->status = FB_OK;
-        }
-        return FB_OK;
+        return fb__succeed(error);
     }
     (void)fb__fail(error, answer->status, "%.*s: %s", fb__keyring_shown(ring), ring->url.data, answer->problem);
-    if (error != NULL) {
+    if (FB__HAS(error, retry_after)) {
         error->retry_after = retry_after;
     }
     return answer->status;

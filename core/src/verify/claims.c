@@ -353,7 +353,7 @@ static fb_status check_required_scopes(struct check *check)
         return FB_OK;
     }
     fb_status status = fb__reject(check->error, FB_INSUFFICIENT_SCOPE, (fb_slice){NULL, 0});
-    if (check->error != NULL) {
+    if (FB__HAS(check->error, missing_scopes)) {
         check->error->missing_scopes = missing;
     }
     return status;

@@ -151,6 +151,11 @@ fb_list fb_result_scopes(const fb_result *result)
     return result->scopes;
 }
 
+fb_slice fb_result_kid(const fb_result *result)
+{
+    return result->kid[0] == '\0' ? (fb_slice){NULL, 0} : fb_text(result->kid);
+}
+
 fb_slice fb_result_payload(const fb_result *result)
 {
     return result->payload;

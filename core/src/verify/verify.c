@@ -83,6 +83,7 @@ fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *
     }
     verifier->mem = mem;
     verifier->around_signature = options.around_signature;
+    verifier->around_signature_context = options.around_signature_context;
     status = fb__policy_new(&verifier->policy, &mem, &options, error);
     if (status == FB_OK) {
         status = load_keys(verifier, &options, error);
@@ -101,10 +102,7 @@ fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *
         return status;
     }
     *out = verifier;
-    if (error != NULL) {
-        error->status = FB_OK;
-    }
-    return FB_OK;
+    return fb__succeed(error);
 }
 
 void fb_verifier_free(fb_verifier *verifier)
@@ -134,21 +132,6 @@ struct work {
     fb__key *key;
 };
 
-/* The key id comes from an unsigned header: what is not printable ASCII could forge a line of somebody's log. */
-static void report_kid(const struct work *work)
-{
-    if (work->error == NULL || work->header.kid.data == NULL) {
-        return;
-    }
-    size_t size =
-        work->header.kid.size < sizeof(work->error->kid) ? work->header.kid.size : sizeof(work->error->kid) - 1;
-    for (size_t i = 0; i < size; i++) {
-        char c = work->header.kid.data[i];
-        work->error->kid[i] = c >= 0x20 && c < 0x7f ? c : '?';
-    }
-    work->error->kid[size] = '\0';
-}
-
 static fb_status acquire_keys(struct work *work)
 {
     if (work->verifier->static_keys != NULL) {
@@ -161,7 +144,7 @@ static fb_status acquire_keys(struct work *work)
                                            &work->keys, &request, &retry_after);
     if (status != FB_OK) {
         (void)fb__reject(work->error, status, nothing);
-        if (work->error != NULL) {
+        if (FB__HAS(work->error, key_request)) {
             work->error->key_request = request;
             work->error->retry_after = retry_after;
         }
@@ -183,7 +166,7 @@ static fb_status choose_key(struct work *work)
     }
     if (status != FB_OK) {
         (void)fb__reject(work->error, status, nothing);
-        if (work->error != NULL) {
+        if (FB__HAS(work->error, key_request)) {
             work->error->key_request = request;
         }
     }
@@ -192,14 +175,14 @@ static fb_status choose_key(struct work *work)
 
 static fb_status check_signature(struct work *work)
 {
-    void (*around)(bool) = work->header.alg->kty == FB__KTY_OCT ? NULL : work->verifier->around_signature;
+    void (*around)(void *, bool) = work->header.alg->kty == FB__KTY_OCT ? NULL : work->verifier->around_signature;
     if (around != NULL) {
-        around(true);
+        around(work->verifier->around_signature_context, true);
     }
     fb_status status = fb__signature_verify(work->key, work->header.alg, work->parts.signing_input,
                                             work->parts.signature, work->verifier->policy.fast);
     if (around != NULL) {
-        around(false);
+        around(work->verifier->around_signature_context, false);
     }
     return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
 }
@@ -210,12 +193,20 @@ static fb_status read_payload(struct work *work, fb_result **out)
     if (status != FB_OK) {
         return fb__reject(work->error, status, nothing);
     }
+    fb__printable((*out)->kid, sizeof((*out)->kid), work->header.kid);
     status = fb__claims_check(&work->verifier->policy, *out, work->clock.unix_seconds, work->error);
     if (status != FB_OK) {
         fb_result_free(*out);
         *out = NULL;
     }
     return status;
+}
+
+static void report_kid(const struct work *work)
+{
+    if (FB__HAS(work->error, kid)) {
+        fb__printable(work->error->kid, sizeof(work->error->kid), work->header.kid);
+    }
 }
 
 /* The long way, for a token that is not in the cache. On success *generation is that of the keys that verified it. */
@@ -283,6 +274,12 @@ static fb_status verify_cached(struct work *work, fb_result **out)
     return status;
 }
 
+static void count_outcome(const fb_verifier *verifier, fb_status status)
+{
+    size_t index = status == FB_OK ? 0 : fb__status_index(status);
+    atomic_fetch_add_explicit(&((fb_verifier *)(uintptr_t)verifier)->outcomes[index], 1, memory_order_relaxed);
+}
+
 fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock, fb_result **out,
                     fb_error *error)
 {
@@ -292,12 +289,18 @@ fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size,
         struct work work = {.verifier = verifier, .token = {token, size}, .clock = clock, .error = error};
         status = verify_cached(&work, out);
     }
-    if (status == FB_OK && error != NULL) {
-        error->status = FB_OK;
+    if (status == FB_OK) {
+        (void)fb__succeed(error);
     }
-    size_t index = status == FB_OK ? 0 : fb__status_index(status);
-    atomic_fetch_add_explicit(&((fb_verifier *)(uintptr_t)verifier)->outcomes[index], 1, memory_order_relaxed);
+    count_outcome(verifier, status);
     return status;
+}
+
+void fb_verifier_count_refusal(const fb_verifier *verifier, fb_status status)
+{
+    if (status != FB_OK) {
+        count_outcome(verifier, status);
+    }
 }
 
 /* ---- key sets behind a URL: the ring's functions, by the verifier's name -------------------- */

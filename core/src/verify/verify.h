@@ -69,6 +69,7 @@ struct fb_result {
     bool has_exp, has_nbf, has_iat;
     fb__seconds exp, nbf, iat;
     fb_slice client_id, subject, resource;
+    char kid[sizeof(((fb_error *)NULL)->kid)]; /* printable; empty: none */
     fb_list scopes;
     fb_slice few_scopes[FB__FEW_SCOPES]; /* what scopes points to unless there are more */
     char *unescaped;                     /* values of strings that hold escapes; NULL when no claim that we keep does */
@@ -116,7 +117,8 @@ struct fb_verifier {
     fb__keyset *static_keys; /* exactly one of the two */
     fb__keyring *ring;
     fb__cache *cache; /* NULL: switched off */
-    void (*around_signature)(bool begin);
+    void (*around_signature)(void *context, bool begin);
+    void *around_signature_context;
     atomic_uint_least64_t outcomes[FB__STATUS_COUNT];
 };
 

@@ -13,7 +13,7 @@ static int answer(const fb_verifier *verifier, const char *authorization)
         return 401;
     }
     fb_result *result = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     if (strncasecmp(authorization, "Bearer ", 7) != 0) {
         puts("400\nWWW-Authenticate: Bearer error=\"invalid_request\"");
         return 400;
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     options.public_key = (fb_slice){pem, fread(pem, 1, sizeof(pem), file)};
     fclose(file);
     options.audiences = FB_LIST(fb_text("my-api"));
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_verifier *verifier;
     if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
         fprintf(stderr, "%s\n", error.text);

@@ -22,7 +22,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: mint DIRECTORY\n");
         return 2;
     }
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_keypair *pair = NULL;
     fb_string *jwks = NULL, *token = NULL;
     fb_token_options options = FB_TOKEN_OPTIONS_INIT;

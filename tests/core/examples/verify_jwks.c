@@ -20,7 +20,7 @@ int main(int argc, char **argv)
     options.audiences = FB_LIST(fb_text("my-api"));
     options.required_scopes = FB_LIST(fb_text("read"));
 
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_verifier *verifier;
     if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
         fprintf(stderr, "%s\n", error.text);

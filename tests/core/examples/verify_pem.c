@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     options.public_key = (fb_slice){pem, fread(pem, 1, sizeof(pem), file)};
     fclose(file);
 
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_verifier *verifier;
     if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
         fprintf(stderr, "%s\n", error.text);
