@@ -504,6 +504,50 @@ FB_API const fb_node *fb_result_nodes(const fb_result *result, size_t *count);
 FB_API size_t fb_result_claim(const fb_result *result, fb_slice name);
 
 /*
+ * Attachments: what a binding has made of a result, and wants to find again when the same token comes from the cache.
+ * An attachment lives as long as the result that the cache holds, and its bytes count within cache_bytes.
+ */
+typedef struct fb_attachment {
+    size_t size;                                /* sizeof(fb_attachment), set by FB_ATTACHMENT_INIT */
+    void *data;                                 /* not NULL */
+    size_t bytes;                               /* what data occupies, by the caller's reckoning */
+    void (*release)(void *context, void *data); /* called once, see fb_verifier_attach */
+    void *context;
+} fb_attachment;
+
+#ifdef __cplusplus
+static inline fb_attachment fb_attachment_init(void)
+{
+    fb_attachment attachment = fb_attachment();
+    attachment.size = sizeof(fb_attachment);
+    return attachment;
+}
+#define FB_ATTACHMENT_INIT fb_attachment_init()
+#else
+#define FB_ATTACHMENT_INIT            \
+    {                                 \
+        .size = sizeof(fb_attachment) \
+    }
+#endif
+
+/*
+ * Attaches data to a token that is in the verifier's cache. true: data belongs to the cache now. release is called
+ * when its entry is gone (it expired, made room, its keys were replaced, the verifier was freed) and the last result
+ * that shares it was freed, on whichever thread does that; a lock of the verifier may be held then, so release must
+ * not call this library. false, and data stays the caller's: the token is not in the cache (any more), has an
+ * attachment already, or there is no room. Thread-safe.
+ */
+FB_API FB_MUST_CHECK bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t size,
+                                             const fb_attachment *attachment);
+
+/* The data that is attached to this result, NULL when there is none. It lives as long as the result. */
+FB_API void *fb_result_attachment(const fb_result *result);
+
+/* Whether the cache has answered with this result, so that its token was verified more than once: what is expensive to
+ * make is worth attaching then. */
+FB_API bool fb_result_is_cached(const fb_result *result);
+
+/*
  * Writes the value of a JSON string's text (between the quotes) to out, which must have room for size bytes, and
  * returns how many were written. text must come from a scanned document: it is not validated again.
  */

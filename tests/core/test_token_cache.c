@@ -260,6 +260,102 @@ TEST(what_is_asked_for_again_is_kept)
     fb__cache_free(cache);
 }
 
+static void count_release(void *context, void *data)
+{
+    CHECK(data != NULL);
+    ++*(int *)context;
+}
+
+/* Attaches bytes to a token; the number of releases goes to *released. */
+static bool attach(fb__cache *cache, const char *token, size_t bytes, int *released)
+{
+    fb_attachment attachment = FB_ATTACHMENT_INIT;
+    attachment.data = released;
+    attachment.bytes = bytes;
+    attachment.release = count_release;
+    attachment.context = released;
+    size_t size = strlen(token);
+    return fb__cache_attach(cache, fb__cache_key_of(cache, token, size), token, size, &attachment);
+}
+
+static fb_result *get(fb__cache *cache, const char *token, uint64_t generation)
+{
+    size_t size = strlen(token);
+    return fb__cache_get(cache, fb__cache_key_of(cache, token, size), token, size, generation, NOW);
+}
+
+TEST(an_attachment_counts_and_is_found_with_its_token)
+{
+    fb__cache *cache = make_cache(16, 1 << 20);
+    int released = 0, other = 0;
+    CHECK(!attach(cache, "token", 100, &released)); /* not held */
+    fb_result *first = make_result();
+    fb__cache_put(cache, fb__cache_key_of(cache, "token", 5), "token", 5, 1, first, INFINITY, NOW);
+    CHECK(!fb_result_is_cached(first) && fb_result_attachment(first) == NULL);
+    uint64_t before = stats_of(cache).cache_bytes;
+    CHECK(attach(cache, "token", 1000, &released));
+    CHECK(stats_of(cache).cache_bytes == before + 1000 && stats_of(cache).cache_entries == 1);
+    CHECK(!attach(cache, "token", 1000, &other)); /* one is enough */
+    CHECK(stats_of(cache).cache_bytes == before + 1000);
+    fb_result *hit = get(cache, "token", 1);
+    CHECK(hit == first && fb_result_is_cached(hit) && fb_result_attachment(hit) == &released);
+    fb_result_free(hit);
+    fb_result_free(first);
+    CHECK(released == 0);
+    fb__cache_free(cache);
+    CHECK(released == 1 && other == 0);
+}
+
+TEST(an_attachment_dies_with_its_entry_and_the_last_result)
+{
+    fb__cache *cache = make_cache(1, 1 << 20);
+    int rotated = 0, evicted = 0, expired = 0;
+    put(cache, "rotated", 7, 1, INFINITY);
+    CHECK(attach(cache, "rotated", 10, &rotated));
+    fb_result *held = get(cache, "rotated", 1);
+    CHECK(get(cache, "rotated", 2) == NULL && stats_of(cache).cache_bytes == 0);
+    CHECK(rotated == 0 && fb_result_attachment(held) == &rotated);
+    fb_result_free(held);
+    CHECK(rotated == 1);
+    put(cache, "evicted", 7, 2, INFINITY);
+    CHECK(attach(cache, "evicted", 10, &evicted));
+    put(cache, "expired", 7, 2, NOW + 1.0);
+    CHECK(evicted == 1);
+    CHECK(attach(cache, "expired", 10, &expired));
+    CHECK(fb__cache_get(cache, fb__cache_key_of(cache, "expired", 7), "expired", 7, 2, NOW + 1.0) == NULL);
+    CHECK(expired == 1 && stats_of(cache).cache_bytes == 0);
+    fb__cache_free(cache);
+    CHECK(rotated == 1 && evicted == 1 && expired == 1);
+}
+
+TEST(attachments_are_bounded_in_bytes)
+{
+    fb__cache *cache = make_cache(64, 64000);
+    int released[40] = {0}, refused = 0;
+    char token[16];
+    for (int i = 0; i < 40; i++) {
+        (void)snprintf(token, sizeof(token), "token %d", i);
+        put(cache, token, strlen(token), 1, INFINITY);
+        fb_result_free(get(cache, token, 1));
+        CHECK(attach(cache, token, 3000, &released[i]));
+        CHECK(stats_of(cache).cache_bytes <= 64000);
+    }
+    int dead = 0;
+    for (int i = 0; i < 40; i++) {
+        dead += released[i];
+    }
+    fb_stats stats = stats_of(cache);
+    CHECK(dead > 0 && (uint64_t)dead == stats.cache_evictions && stats.cache_entries == 40 - (uint64_t)dead);
+    CHECK(!attach(cache, "token 39", SIZE_MAX, &refused) && !attach(cache, "token 39", 64000, &refused));
+    put(cache, "large", 5, 1, INFINITY);
+    CHECK(!attach(cache, "large", 64000, &refused)); /* what cannot fit displaces nothing */
+    CHECK(stats_of(cache).cache_evictions <= stats.cache_evictions + 1 && refused == 0);
+    fb__cache_free(cache);
+    for (int i = 0; i < 40; i++) {
+        CHECK(released[i] == 1);
+    }
+}
+
 TEST(hashes_are_keyed_and_128_bits_wide)
 {
     fb__cache *one = make_cache(16, 1 << 20), *two = make_cache(16, 1 << 20);
@@ -351,6 +447,9 @@ int main(void)
     RUN(a_flood_of_tokens_seen_once_leaves_the_others);
     RUN(a_flood_of_large_tokens_leaves_the_others);
     RUN(what_is_asked_for_again_is_kept);
+    RUN(an_attachment_counts_and_is_found_with_its_token);
+    RUN(an_attachment_dies_with_its_entry_and_the_last_result);
+    RUN(attachments_are_bounded_in_bytes);
     RUN(hashes_are_keyed_and_128_bits_wide);
     RUN(a_child_process_keeps_what_was_whole);
 #ifdef NO_FORKS

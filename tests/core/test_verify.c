@@ -271,6 +271,44 @@ TEST(results_of_hits_are_independent)
     fb_string_free(second.string);
 }
 
+static void note_release(void *context, void *data)
+{
+    (void)data;
+    *(bool *)context = true;
+}
+
+TEST(what_is_attached_to_a_token_comes_back_with_it)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    options.public_key = fb_keypair_public_pem(rsa);
+    fb_verifier *verifier = make(&options);
+    struct minted token = mint(rsa, NULL, NULL);
+    bool released = false;
+    fb_attachment attachment = FB_ATTACHMENT_INIT;
+    attachment.bytes = 100;
+    attachment.release = note_release;
+    attachment.context = &released;
+    CHECK(verify(verifier, token) == FB_OK);
+    fb_slice text = fb_string_text(token.string);
+    CHECK(!fb_verifier_attach(verifier, text.data, text.size, &attachment)); /* no data */
+    attachment.data = &attachment;
+    CHECK(!fb_verifier_attach(verifier, text.data, text.size - 1, &attachment));
+    CHECK(fb_verifier_attach(verifier, text.data, text.size, &attachment));
+    fb_clock clock = {NOW, 0.0};
+    fb_result *result = NULL;
+    CHECK(fb_verify(verifier, text.data, text.size, clock, &result, &error) == FB_OK);
+    CHECK(fb_result_is_cached(result) && fb_result_attachment(result) == &attachment);
+    fb_verifier_free(verifier);
+    CHECK(!released);
+    fb_result_free(result);
+    CHECK(released);
+    options.cache_size = 0;
+    verifier = make(&options);
+    CHECK(verify(verifier, token) == FB_OK && !fb_verifier_attach(verifier, text.data, text.size, &attachment));
+    fb_verifier_free(verifier);
+    fb_string_free(token.string);
+}
+
 TEST(a_cache_of_size_zero_is_none)
 {
     fb_options options = options_for(rsa);
@@ -429,6 +467,7 @@ int main(void)
     RUN(key_ids_and_key_sets);
     RUN(a_repeated_token_comes_from_the_cache_and_is_as_safe);
     RUN(results_of_hits_are_independent);
+    RUN(what_is_attached_to_a_token_comes_back_with_it);
     RUN(a_cache_of_size_zero_is_none);
     RUN(looking_without_verifying);
     RUN(refreshing_needs_a_url);

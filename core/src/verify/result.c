@@ -80,6 +80,10 @@ void fb_result_free(fb_result *result)
         return;
     }
     fb_mem mem = result->mem;
+    void *attached = atomic_load_explicit(&result->attached, memory_order_acquire);
+    if (attached != NULL) {
+        result->attachment.release(result->attachment.context, attached);
+    }
     if (result->scopes.items != result->few_scopes) {
         fb__free(&mem, (void *)(uintptr_t)result->scopes.items);
     }
@@ -121,6 +125,22 @@ bool fb__result_own(fb_result *result, fb_slice text, fb_slice *out)
     result->bytes += text.size;
     *out = (fb_slice){result->own, text.size};
     return true;
+}
+
+void fb__result_attach(fb_result *result, const fb_attachment *attachment)
+{
+    result->attachment = *attachment;
+    atomic_store_explicit(&result->attached, attachment->data, memory_order_release);
+}
+
+void *fb_result_attachment(const fb_result *result)
+{
+    return atomic_load_explicit(&result->attached, memory_order_acquire);
+}
+
+bool fb_result_is_cached(const fb_result *result)
+{
+    return atomic_load_explicit(&result->cached, memory_order_relaxed);
 }
 
 fb_slice fb_result_client_id(const fb_result *result)

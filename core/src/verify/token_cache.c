@@ -10,6 +10,7 @@
  */
 #include "verify/verify.h"
 
+#include <math.h>
 #include <openssl/rand.h>
 
 enum { SHARDS = 8, SHARDED_FROM = 256, SWEEP = 32, PROBATION = 8 };
@@ -320,6 +321,7 @@ fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token,
     } else if (entry != NULL) {
         entry->hit = true;
         result = fb__result_retain(entry->result);
+        atomic_store_explicit(&result->cached, true, memory_order_relaxed);
     }
     shard->hits += result != NULL;
     shard->misses += result == NULL;
@@ -374,6 +376,42 @@ void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_
     if (!held) {
         entry_free(&cache->mem, entry);
     }
+}
+
+/* Where it is, with more bytes; not at its own expense. */
+static bool grow(struct shard *shard, const fb_mem *mem, struct entry *entry, size_t bytes)
+{
+    struct part *part = entry->part;
+    if (bytes > part->max_bytes - entry->bytes) {
+        return false;
+    }
+    detach(entry);
+    entry->bytes += bytes;
+    if (part == &shard->main) {
+        make_room_in_main(shard, mem, entry->bytes, -(double)INFINITY);
+    } else {
+        make_room_in_probation(shard, mem, entry->bytes, -(double)INFINITY);
+    }
+    append(part, entry);
+    return true;
+}
+
+bool fb__cache_attach(fb__cache *cache, fb__cache_key key, const char *token, size_t size,
+                      const fb_attachment *attachment)
+{
+    if (!usable(cache)) {
+        return false;
+    }
+    struct shard *shard = shard_of(cache, key);
+    (void)pthread_mutex_lock(&shard->lock);
+    struct entry *entry = *place_of(shard, key, token, size);
+    bool attached = entry != NULL && fb_result_attachment(entry->result) == NULL &&
+                    grow(shard, &cache->mem, entry, attachment->bytes);
+    if (attached) {
+        fb__result_attach(entry->result, attachment);
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+    return attached;
 }
 
 void fb__cache_stats(fb__cache *cache, fb_stats *out)

@@ -303,6 +303,15 @@ void fb_verifier_count_refusal(const fb_verifier *verifier, fb_status status)
     }
 }
 
+bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t size, const fb_attachment *attachment)
+{
+    if (verifier->cache == NULL || attachment->size != sizeof(*attachment) || attachment->data == NULL) {
+        return false;
+    }
+    fb__cache_key key = fb__cache_key_of(verifier->cache, token, size);
+    return fb__cache_attach(verifier->cache, key, token, size, attachment);
+}
+
 /* ---- key sets behind a URL: the ring's functions, by the verifier's name -------------------- */
 
 static fb_status need_ring(const fb_verifier *verifier, fb_error *error)

@@ -75,6 +75,9 @@ struct fb_result {
     char *unescaped;                     /* values of strings that hold escapes; NULL when no claim that we keep does */
     size_t unescaped_size;
     char *own; /* text that did not come from the token */
+    atomic_bool cached;
+    _Atomic(void *) attached; /* attachment.data, written last */
+    fb_attachment attachment;
 };
 
 /* Decodes and scans the payload segment of a token whose signature is verified. */
@@ -84,6 +87,8 @@ fb_result *fb__result_retain(fb_result *result);
 bool fb__result_text(fb_result *result, const fb_node *node, fb_slice *out);
 /* A copy of text that lives as long as the result; once per result. False: out of memory. */
 bool fb__result_own(fb_result *result, fb_slice text, fb_slice *out);
+/* Takes attachment over. Not for two threads at once. */
+void fb__result_attach(fb_result *result, const fb_attachment *attachment);
 
 /* All rules about claims; fills client_id, subject, resource, scopes and the times. */
 fb_status fb__claims_check(const fb__policy *policy, fb_result *result, double now, fb_error *error);
@@ -107,6 +112,9 @@ fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token,
  */
 void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
                    fb_result *result, double dead_at, double now);
+/* False, and attachment is the caller's: the token is not held, has one, or there is no room. */
+bool fb__cache_attach(fb__cache *cache, fb__cache_key key, const char *token, size_t size,
+                      const fb_attachment *attachment);
 void fb__cache_stats(fb__cache *cache, fb_stats *out);
 
 /* ---- verify.c, inspect.c: the verifier */
