@@ -252,7 +252,7 @@ static Napi::Value refresh_begin(const Napi::CallbackInfo &info)
     bool lossless = false;
     uint64_t request = info[2].As<Napi::BigInt>().Uint64Value(&lossless);
     fb_refresh_reason reason = static_cast<fb_refresh_reason>(info[1].As<Napi::Number>().Int32Value());
-    fb_fetch fetch = {};
+    fb_fetch fetch = FB_FETCH_INIT;
     fb_status status = fb_verifier_refresh_begin(verifier, fb_clock_now().monotonic_seconds, reason, request, &fetch,
                                                  &environment->error);
     if (!environment->succeeded(status)) {
@@ -335,8 +335,11 @@ static Napi::Value stats(const Napi::CallbackInfo &info)
     if (verifier == nullptr) {
         return env.Undefined();
     }
-    fb_stats held;
-    fb_verifier_stats(verifier, fb_clock_now().monotonic_seconds, &held);
+    fb_stats held = FB_STATS_INIT;
+    if (!static_cast<Environment *>(info.Data())
+             ->succeeded(fb_verifier_stats(verifier, fb_clock_now().monotonic_seconds, &held, nullptr))) {
+        return env.Undefined();
+    }
     Napi::Object out = Napi::Object::New(env), reasons = Napi::Object::New(env);
     const auto count = [env](uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); };
     for (size_t i = 0; i < held.reason_count; i++) {

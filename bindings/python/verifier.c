@@ -253,7 +253,7 @@ static PyObject *refresh_begin(PyObject *object, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "iK:refresh_begin", &reason, &request) || !enter(self)) {
         return NULL;
     }
-    fb_fetch fetch = {0};
+    fb_fetch fetch = FB_FETCH_INIT;
     fb_error error = FB_ERROR_INIT;
     fb_status status = fb_verifier_refresh_begin(self->handle, fb_clock_now().monotonic_seconds,
                                                  (fb_refresh_reason)reason, request, &fetch, &error);
@@ -370,9 +370,13 @@ static PyObject *stats(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (!enter(self)) {
         return NULL;
     }
-    fb_stats s;
-    fb_verifier_stats(self->handle, fb_clock_now().monotonic_seconds, &s);
+    fb_stats s = FB_STATS_INIT;
+    fb_error error = FB_ERROR_INIT;
+    fb_status status = fb_verifier_stats(self->handle, fb_clock_now().monotonic_seconds, &s, &error);
     leave(self);
+    if (status != FB_OK) {
+        return fbpy_raise(self->state, &error, NULL);
+    }
     const struct {
         const char *name;
         uint64_t value;

@@ -214,8 +214,11 @@ FB_API const char *fb_status_oauth(fb_status status);
  * empty when the header was not read that far. It comes from the network: log it, do not trust it.
  * claim names the claim that was missing, wrong or out of range, or is absent; it is constant or belongs to the
  * verifier. missing_scopes has bit i set when required_scopes.items[i] is not among the token's scopes; only
- * FB_INSUFFICIENT_SCOPE. retry_after is seconds until a fetch is allowed again; only FB_KEYS_UNAVAILABLE, at least 0.
- * key_request goes with FB_KEYS_NEEDED: pass it on to fb_verifier_refresh or fb_verifier_refresh_begin.
+ * FB_INSUFFICIENT_SCOPE. retry_after is seconds until a fetch is allowed again, at least 0: with FB_KEYS_UNAVAILABLE,
+ * and with FB_KEY_NOT_FOUND of a key set that is fetched (0: at once). text says it too when it is more than 0.
+ * key_request and wait go with FB_KEYS_NEEDED. key_request is passed on to fb_verifier_refresh or
+ * fb_verifier_refresh_begin and to fb_verify_after_fetch. wait is how many seconds this token may wait for the fetch at
+ * most: fetch_timeout when no usable key is held, 2 when some are.
  *
  * expected and actual say what this server requires and what the token held instead, when a claim of a token whose
  * signature is verified was refused: NUL-terminated, printable ASCII (other bytes as '?'), at most 120 characters,
@@ -232,6 +235,7 @@ typedef struct fb_error {
     uint64_t key_request;
     char expected[124];
     char actual[124];
+    double wait;
 } fb_error;
 
 #ifdef __cplusplus
@@ -432,14 +436,23 @@ FB_API void fb_verifier_free(fb_verifier *verifier);
  * Verifies one token. token is hostile: size bytes, any bytes; it is not kept unless it is accepted and cached.
  *
  * FB_OK: *out is the caller's, to be freed with fb_result_free. Otherwise *out is NULL and error says why.
- * FB_KEYS_NEEDED (jwks_uri only): no verdict is possible without a fetch, and one is allowed now. Refresh with
- * error.key_request, then call again. FB_KEYS_NEEDED once more, after a refresh that was made for this very token and
- * succeeded, means FB_KEY_NOT_FOUND: refresh_interval was over already when the keys came.
+ * FB_KEYS_NEEDED (jwks_uri only): no verdict is possible without a fetch, and one is allowed or under way. Fetch, or
+ * wait for who does (error.wait seconds at most), then ask fb_verify_after_fetch.
  *
  * Never blocks, never does I/O. error may be NULL.
  */
 FB_API FB_MUST_CHECK fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock,
                                          fb_result **out, fb_error *error);
+
+/*
+ * fb_verify for a token that was answered FB_KEYS_NEEDED before, after its fetch has ended or its wait is over:
+ * key_request is that of the first answer. It never answers FB_KEYS_NEEDED, so that every token gets a verdict after
+ * one fetch: FB_KEY_NOT_FOUND when a fetch has succeeded since and did not bring the key, FB_KEYS_UNAVAILABLE with
+ * error.retry_after when none has. All else is as for fb_verify.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verify_after_fetch(const fb_verifier *verifier, const char *token, size_t size,
+                                                     fb_clock clock, uint64_t key_request, fb_result **out,
+                                                     fb_error *error);
 
 /*
  * Counts in fb_stats a refusal that the host itself decided on after fb_verify had accepted the token: a scope that
@@ -580,9 +593,15 @@ typedef enum fb_refresh_decision {
     FB_FETCH_LATER = 3 /* not now: try again in retry_after seconds; held keys, if any, go on serving */
 } fb_refresh_decision;
 
-/* What fb_verifier_refresh_begin decided. etag is sent as If-None-Match when it is not empty. url and etag are valid
- * until the ticket is completed. timeout and max_bytes are the limits that the host must keep. */
+/*
+ * What fb_verifier_refresh_begin decided. Start it from FB_FETCH_INIT; members beyond size are not written.
+ *
+ * etag is sent as If-None-Match when it is not empty. url and etag are valid until the ticket is completed. timeout:
+ * with FB_FETCH_NOW what the whole fetch may take; with FB_FETCH_WAIT how long to wait for the ticket at most. The host
+ * must keep timeout and max_bytes.
+ */
 typedef struct fb_fetch {
+    size_t size; /* sizeof(fb_fetch), set by FB_FETCH_INIT */
     fb_refresh_decision decision;
     uint64_t ticket;
     double retry_after;
@@ -592,17 +611,41 @@ typedef struct fb_fetch {
     size_t max_bytes;
 } fb_fetch;
 
+#ifdef __cplusplus
+static inline fb_fetch fb_fetch_init(void)
+{
+    fb_fetch fetch = fb_fetch();
+    fetch.size = sizeof(fb_fetch);
+    return fetch;
+}
+#define FB_FETCH_INIT fb_fetch_init()
+#else
+#define FB_FETCH_INIT            \
+    {                            \
+        .size = sizeof(fb_fetch) \
+    }
+#endif
+
 /*
- * Asks whether to fetch now. key_request is that of the fb_error for FB_REFRESH_TOKEN, otherwise 0.
- * FB_CONFIGURATION_INVALID when the verifier has no jwks_uri. Thread-safe, does not block.
+ * Asks whether to fetch now. key_request is that of the fb_error for FB_REFRESH_TOKEN, otherwise 0. out starts from
+ * FB_FETCH_INIT. FB_CONFIGURATION_INVALID when the verifier has no jwks_uri, monotonic_seconds is not finite, reason is
+ * none of the enumeration, or out has no size. Thread-safe, does not block.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotonic_seconds,
                                                          fb_refresh_reason reason, uint64_t key_request, fb_fetch *out,
                                                          fb_error *error);
 
 /*
- * What came back. Either failure is set (a sentence for the log: "connection refused"), or http_status, body and the
- * header values that matter (absent when the response had none). cache_control and age are the raw header values.
+ * What came back. Either abandoned is set, or failure (a sentence for the log: "connection refused"), or http_status,
+ * body and the header values that matter: raw, absent when the response had none, all values of a repeated field joined
+ * with ", ".
+ *
+ * content_encoding: anything but absent, empty or "identity" is refused: nothing is decoded. content_length and
+ * transfer_encoding: two different lengths, a length beside a transfer coding, and a coding other than "chunked" are
+ * refused (RFC 9112 section 6.3): nobody can say where such a response ends.
+ *
+ * abandoned: the host stopped before the fetch had an outcome (its event loop ended, the request that made it was
+ * cancelled). It is nobody's failure: no back-off, the next caller fetches at once.
  */
 typedef struct fb_fetched {
     size_t size; /* sizeof(fb_fetched), set by FB_FETCHED_INIT */
@@ -612,7 +655,10 @@ typedef struct fb_fetched {
     fb_slice cache_control;
     fb_slice age;
     fb_slice etag;
-    fb_slice content_encoding; /* anything but absent, empty or "identity" is refused: nothing is decoded */
+    fb_slice content_encoding;
+    fb_slice content_length;
+    fb_slice transfer_encoding;
+    bool abandoned;
 } fb_fetched;
 
 #ifdef __cplusplus
@@ -667,7 +713,8 @@ FB_API const char *fb_ca_bundle(void);
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason,
                                                    uint64_t key_request, fb_error *error);
 
-/* One key of the set that is held, usable or not. All text belongs to the fb_keys; absent where the key has none. */
+/* One key of the set that is held, usable or not. All text belongs to the fb_keys; absent where the key has none. The
+ * library allocates these, a caller never does: a newer library may add members at the end. */
 typedef struct fb_key_info {
     fb_slice kid;
     fb_slice kty; /* "RSA", "EC", "OKP", "oct"; what the document said */
@@ -689,10 +736,14 @@ FB_API size_t fb_keys_count(const fb_keys *keys);
 FB_API const fb_key_info *fb_keys_at(const fb_keys *keys, size_t index); /* NULL behind the last */
 FB_API void fb_keys_free(fb_keys *keys);
 
-/* Counters since the verifier was made, and the state of its key set. Read without a lock: each is exact, together they
- * may be a moment apart. last_error is NUL-terminated, empty when the last fetch succeeded. */
-#define FB_STATS_REASONS 48
+/*
+ * Counters since the verifier was made, and the state of its key set. Start it from FB_STATS_INIT; members beyond size
+ * are not written. Read without a lock: each is exact, together they may be a moment apart. last_error is
+ * NUL-terminated, empty when the last fetch succeeded.
+ */
+#define FB_STATS_REASONS 64
 typedef struct fb_stats {
+    size_t size; /* sizeof(fb_stats), set by FB_STATS_INIT */
     uint64_t verified;
     uint64_t rejected;
     struct {
@@ -709,7 +760,25 @@ typedef struct fb_stats {
     uint64_t table_bytes;                                 /* of all keys that are held */
     uint64_t arithmetic_checks, arithmetic_disagreements; /* of the whole process, see "Arithmetic" */
 } fb_stats;
-FB_API void fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out);
+
+#ifdef __cplusplus
+static inline fb_stats fb_stats_init(void)
+{
+    fb_stats stats = fb_stats();
+    stats.size = sizeof(fb_stats);
+    return stats;
+}
+#define FB_STATS_INIT fb_stats_init()
+#else
+#define FB_STATS_INIT            \
+    {                            \
+        .size = sizeof(fb_stats) \
+    }
+#endif
+
+/* FB_CONFIGURATION_INVALID when out has no size or monotonic_seconds is not finite. error may be NULL. Thread-safe. */
+FB_API FB_MUST_CHECK fb_status fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out,
+                                                 fb_error *error);
 
 /* -------------------------------------------------------------------------------------------------------------------
  * Arithmetic

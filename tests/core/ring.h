@@ -38,7 +38,7 @@ static inline fb_slice document(const char *kid)
 
 static inline fb_fetch begin(fb__keyring *ring, double now, fb_refresh_reason reason, uint64_t request)
 {
-    fb_fetch fetch;
+    fb_fetch fetch = FB_FETCH_INIT;
     CHECK(fb__keyring_begin(ring, now, reason, request, &fetch) == FB_OK);
     return fetch;
 }

@@ -167,7 +167,7 @@ static fb_status behind_a_url(fb_error *error)
 {
     fb_options options = FB_OPTIONS_INIT;
     fb_verifier *verifier = NULL;
-    fb_fetch fetch;
+    fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     fb_result *result = NULL;
     options.mem = &mem;
@@ -291,7 +291,7 @@ static fb_status sharing_keys(fb_error *error)
 {
     fb_options options = FB_OPTIONS_INIT;
     fb_verifier *first = NULL, *second = NULL;
-    fb_fetch fetch;
+    fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     options.mem = &mem;
     options.jwks_uri = fb_text("https://issuer.example/jwks");

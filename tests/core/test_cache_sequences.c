@@ -82,8 +82,8 @@ static fb_status judge(struct both both, fb_slice token, double now)
 
 static fb_stats stats_of(const fb_verifier *verifier)
 {
-    fb_stats stats;
-    fb_verifier_stats(verifier, 1.0, &stats);
+    fb_stats stats = FB_STATS_INIT;
+    CHECK(fb_verifier_stats(verifier, 1.0, &stats, NULL) == FB_OK);
     return stats;
 }
 
@@ -279,7 +279,7 @@ TEST(a_cache_of_one)
 static void refresh(const fb_verifier *verifier, const fb_keypair *pair, const char *kid, double monotonic)
 {
     fb_string *document = NULL;
-    fb_fetch fetch;
+    fb_fetch fetch = FB_FETCH_INIT;
     fb_error error = FB_ERROR_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     CHECK(fb_keypair_jwks(pair, fb_text(kid), &document, &error) == FB_OK);

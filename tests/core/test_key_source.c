@@ -31,7 +31,7 @@ TEST(cold_start)
     CHECK(answer(ring, 0, 2.0, 200, document("a"), &error) == FB_CONFIGURATION_INVALID);
     CHECK(answer(ring, 999, 2.0, 200, document("a"), &error) == FB_CONFIGURATION_INVALID);
     CHECK(begin(ring, 2.0, FB_REFRESH_TOKEN, 0).decision == FB_FETCH_DONE);
-    fb_fetch unknown;
+    fb_fetch unknown = FB_FETCH_INIT;
     CHECK(fb__keyring_begin(ring, 2.0, (fb_refresh_reason)7, 0, &unknown) == FB_CONFIGURATION_INVALID);
     fb__keyring_release(ring);
 }
@@ -53,7 +53,7 @@ TEST(ten_thousand_random_kids_cost_one_fetch)
         CHECK(look(ring, now, "a", &request) == FB_OK);
     }
     CHECK(fetches == 1);
-    fb_stats stats;
+    fb_stats stats = FB_STATS_INIT;
     fb__keyring_stats(ring, 20.0, &stats);
     CHECK(stats.fetches == 1 && stats.fetch_failures == 0 && stats.generation == 1);
     fb__keyring_release(ring);
@@ -194,7 +194,7 @@ TEST(what_does_not_count)
     fetched.content_encoding = fb_text("Identity");
     fb_fetch fetch = begin(ring, 1.0, FB_REFRESH_EXPLICIT, 0);
     CHECK(fb__keyring_complete(ring, fetch.ticket, 1.0, &fetched, NULL) == FB_OK);
-    fb_stats stats;
+    fb_stats stats = FB_STATS_INIT;
     fb__keyring_stats(ring, 1.0, &stats);
     CHECK(stats.last_error[0] == '\0' && stats.generation == 2);
     fb__keyring_release(ring);
@@ -285,7 +285,7 @@ TEST(etags)
     CHECK(fb__slice_equal(fetch.etag, (fb_slice){large, 256}));
     CHECK(answer_with_etag(ring, fetch.ticket, 200, "d", fb_text("\"5\"")) == FB_CONFIGURATION_INVALID);
     CHECK(look(ring, 11.0, "c", &request) == FB_OK);
-    fb_stats stats;
+    fb_stats stats = FB_STATS_INIT;
     fb__keyring_stats(ring, 11.0, &stats);
     CHECK(stats.fetch_failures == 2); /* the first 304 and the one that never ended */
     fb__keyring_release(ring);
@@ -294,7 +294,7 @@ TEST(etags)
 TEST(freshness_of_the_answer)
 {
     fb__keyring *ring = ring_new();
-    fb_stats stats;
+    fb_stats stats = FB_STATS_INIT;
     fb_fetch fetch = begin(ring, 0.0, FB_REFRESH_EXPLICIT, 0);
     CHECK(answer_with_etag(ring, fetch.ticket, 200, "a", fb_text("\"1\"")) == FB_OK);
     fb__keyring_stats(ring, 99.9, &stats);

@@ -290,7 +290,7 @@ static void step(void)
 
 TEST(a_hundred_thousand_random_steps)
 {
-    fb_stats stats;
+    fb_stats stats = FB_STATS_INIT;
     ring = ring_new();
     ring->schedule.random = 1; /* the same walk every time */
     provider.kid = 1;

@@ -88,7 +88,7 @@ static void *read_all_the_time(void *argument)
         fb__keyset *set = fb__keyring_held(ring);
         CHECK(set != NULL && set->count >= 1);
         fb__keyset_release(set);
-        fb_stats stats;
+        fb_stats stats = FB_STATS_INIT;
         fb__keyring_stats(ring, 1.0, &stats);
         CHECK(stats.keys_held);
         (void)fb__keyring_due(ring, 1.0);

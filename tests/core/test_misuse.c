@@ -2,6 +2,8 @@
 #include "test.h"
 #include "verify/verify.h"
 
+#include <math.h>
+
 static const char URI[] = "https://issuer.example/jwks";
 static fb_error error = FB_ERROR_INIT;
 
@@ -35,7 +37,7 @@ TEST(a_cache_beyond_all_bounds)
 TEST(structures_that_did_not_start_from_their_init)
 {
     fb_verifier *verifier = behind_a_url();
-    fb_fetch fetch;
+    fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     CHECK(fb_verifier_refresh_begin(verifier, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
     fetched.size = 0;
@@ -51,10 +53,52 @@ TEST(structures_that_did_not_start_from_their_init)
     fb_verifier_free(verifier);
 }
 
+/* A program that was compiled against an older header has room for less, and gets no more than that. */
+TEST(outputs_keep_to_the_size_that_the_caller_knows)
+{
+    fb_verifier *verifier = behind_a_url();
+    fb_fetch fetch = FB_FETCH_INIT;
+    fb_stats stats = FB_STATS_INIT;
+    fetch.size = stats.size = 0;
+    expect(fb_verifier_refresh_begin(verifier, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error), FB_CONFIGURATION_INVALID,
+           "FB_FETCH_INIT");
+    expect(fb_verifier_stats(verifier, 1.0, &stats, &error), FB_CONFIGURATION_INVALID, "FB_STATS_INIT");
+    memset(&fetch, 0x5a, sizeof(fetch));
+    memset(&stats, 0x5a, sizeof(stats));
+    fetch.size = offsetof(fb_fetch, timeout);
+    stats.size = offsetof(fb_stats, rejected);
+    CHECK(fb_verifier_stats(verifier, 1.0, &stats, &error) == FB_OK);
+    CHECK(stats.verified == 0 && stats.rejected == 0x5a5a5a5a5a5a5a5a);
+    CHECK(fb_verifier_refresh_begin(verifier, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
+    CHECK(fetch.decision == FB_FETCH_NOW && fetch.ticket == 1 && fetch.max_bytes == 0x5a5a5a5a5a5a5a5a);
+    stats.size = sizeof(stats) + 64; /* a newer header than this library */
+    CHECK(fb_verifier_stats(verifier, 1.0, &stats, &error) == FB_OK && stats.fetches == 1);
+    fb_verifier_free(verifier);
+}
+
+TEST(a_clock_that_is_no_number)
+{
+    static const double clocks[] = {NAN, INFINITY, -INFINITY};
+    fb_verifier *verifier = behind_a_url();
+    fb_fetch fetch = FB_FETCH_INIT;
+    fb_fetched fetched = FB_FETCHED_INIT;
+    fb_stats stats = FB_STATS_INIT;
+    for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+        expect(fb_verifier_refresh_begin(verifier, clocks[i], FB_REFRESH_EXPLICIT, 0, &fetch, &error),
+               FB_CONFIGURATION_INVALID, "monotonic_seconds");
+        expect(fb_verifier_refresh_complete(verifier, 1, clocks[i], &fetched, &error), FB_CONFIGURATION_INVALID,
+               "monotonic_seconds");
+        expect(fb_verifier_stats(verifier, clocks[i], &stats, &error), FB_CONFIGURATION_INVALID, "monotonic_seconds");
+        CHECK(!fb_verifier_refresh_due(verifier, clocks[i]));
+    }
+    CHECK(fb_verifier_stats(verifier, 1.0, &stats, &error) == FB_OK && stats.fetches == 0);
+    fb_verifier_free(verifier);
+}
+
 TEST(a_reason_that_does_not_exist)
 {
     fb_verifier *verifier = behind_a_url();
-    fb_fetch fetch;
+    fb_fetch fetch = FB_FETCH_INIT;
     volatile int reason = 7; /* what another language may hand over */
     expect(fb_verifier_refresh_begin(verifier, 1.0, (fb_refresh_reason)reason, 0, &fetch, &error),
            FB_CONFIGURATION_INVALID, "reason");
@@ -132,6 +176,8 @@ int main(void)
 {
     RUN(a_cache_beyond_all_bounds);
     RUN(structures_that_did_not_start_from_their_init);
+    RUN(outputs_keep_to_the_size_that_the_caller_knows);
+    RUN(a_clock_that_is_no_number);
     RUN(a_reason_that_does_not_exist);
     RUN(more_than_there_can_be);
     RUN(a_public_key_signature_is_announced_and_an_hmac_is_not);

@@ -14,7 +14,7 @@ static atomic_uint accepted, refused, unexpected;
 static void publish(unsigned which, double monotonic)
 {
     fb_string *document = NULL;
-    fb_fetch fetch;
+    fb_fetch fetch = FB_FETCH_INIT;
     fb_error error = FB_ERROR_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     CHECK(fb_keypair_jwks(pairs[which], fb_text(which == 0 ? "k0" : "k1"), &document, &error) == FB_OK);
@@ -49,8 +49,8 @@ static void *verify_all(void *argument)
         }
         fb_result_free(result);
         if (i % 500 == 0) {
-            fb_stats stats;
-            fb_verifier_stats(verifier, 1.0, &stats);
+            fb_stats stats = FB_STATS_INIT;
+            CHECK(fb_verifier_stats(verifier, 1.0, &stats, NULL) == FB_OK);
             fb_keys *keys = NULL;
             if (fb_verifier_keys(verifier, &keys, NULL) != FB_OK || fb_keys_count(keys) != 1) {
                 atomic_fetch_add(&unexpected, 1);

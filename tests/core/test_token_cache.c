@@ -52,7 +52,7 @@ static bool holds(fb__cache *cache, const char *token, size_t size, uint64_t gen
 
 static fb_stats stats_of(fb__cache *cache)
 {
-    fb_stats stats;
+    fb_stats stats = FB_STATS_INIT;
     memset(&stats, 0, sizeof(stats));
     fb__cache_stats(cache, &stats);
     return stats;

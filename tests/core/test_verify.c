@@ -212,11 +212,11 @@ TEST(a_repeated_token_comes_from_the_cache_and_is_as_safe)
     fb_options options = options_for(rsa);
     fb_verifier *verifier = make(&options), *other = NULL;
     struct minted token = mint(rsa, "{\"nbf\":1800000000,\"scope\":\"read\"}", NULL);
-    fb_stats stats;
+    fb_stats stats = FB_STATS_INIT;
     for (int i = 0; i < 3; i++) {
         CHECK(verify(verifier, token) == FB_OK);
     }
-    fb_verifier_stats(verifier, 0, &stats);
+    CHECK(fb_verifier_stats(verifier, 0, &stats, NULL) == FB_OK);
     CHECK(stats.cache_hits == 2 && stats.cache_misses == 1 && stats.cache_entries == 1 && stats.verified == 3);
     /* Time decides anew on each hit, in both directions. */
     CHECK(verify_at(verifier, token.data, token.size, NOW + 3599.5) == FB_OK);
@@ -241,7 +241,7 @@ TEST(a_repeated_token_comes_from_the_cache_and_is_as_safe)
     other = make(&options);
     CHECK(verify(other, token) == FB_INSUFFICIENT_SCOPE && error.missing_scopes == 1);
     CHECK(verify(other, token) == FB_INSUFFICIENT_SCOPE); /* rejections are not cached, and stay rejections */
-    fb_verifier_stats(other, 0, &stats);
+    CHECK(fb_verifier_stats(other, 0, &stats, NULL) == FB_OK);
     CHECK(stats.cache_entries == 0 && stats.rejected == 2 && stats.reason_count == 1);
     CHECK(stats.reasons[0].status == FB_INSUFFICIENT_SCOPE && stats.reasons[0].count == 2);
     fb_string_free(token.string);
@@ -316,8 +316,8 @@ TEST(a_cache_of_size_zero_is_none)
     fb_verifier *verifier = make(&options);
     struct minted token = mint(rsa, NULL, NULL);
     CHECK(verify(verifier, token) == FB_OK && verify(verifier, token) == FB_OK);
-    fb_stats stats;
-    fb_verifier_stats(verifier, 0, &stats);
+    fb_stats stats = FB_STATS_INIT;
+    CHECK(fb_verifier_stats(verifier, 0, &stats, NULL) == FB_OK);
     CHECK(stats.verified == 2 && stats.cache_hits == 0 && stats.cache_misses == 0 && stats.keys_held &&
           stats.keys_fresh);
     fb_string_free(token.string);
@@ -346,7 +346,7 @@ TEST(refreshing_needs_a_url)
 {
     fb_options options = options_for(rsa);
     fb_verifier *verifier = make(&options);
-    fb_fetch fetch;
+    fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     CHECK(fb_verifier_refresh_begin(verifier, 0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_CONFIGURATION_INVALID);
     CHECK(fb_verifier_refresh_complete(verifier, 1, 0, &fetched, &error) == FB_CONFIGURATION_INVALID);
@@ -364,7 +364,7 @@ static void publish(const fb_verifier *verifier, const fb_keypair *pair, const c
 {
     fb_string *document = NULL;
     CHECK(fb_keypair_jwks(pair, fb_text(kid), &document, &error) == FB_OK);
-    fb_fetch fetch;
+    fb_fetch fetch = FB_FETCH_INIT;
     CHECK(fb_verifier_refresh_begin(verifier, now, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
     CHECK(fetch.decision == FB_FETCH_NOW);
     fb_fetched fetched = FB_FETCHED_INIT;
@@ -382,7 +382,7 @@ TEST(rotation_reaches_the_cache_and_verifiers_that_share_keys)
     fb_verifier *verifier = make(&options), *sharing = NULL;
     struct minted old = mint(rsa, NULL, "old"), new = mint(ec, NULL, "new");
     CHECK(verify(verifier, old) == FB_KEYS_NEEDED && error.key_request != 0);
-    fb_fetch fetch;
+    fb_fetch fetch = FB_FETCH_INIT;
     error = (fb_error)FB_ERROR_INIT;
     CHECK(fb_verifier_refresh_begin(verifier, 1.0, (fb_refresh_reason)9, 0, &fetch, &error) ==
           FB_CONFIGURATION_INVALID);
@@ -402,8 +402,8 @@ TEST(rotation_reaches_the_cache_and_verifiers_that_share_keys)
     CHECK(status == FB_KEY_NOT_FOUND || status == FB_KEYS_NEEDED);
     status = verify(sharing, old);
     CHECK(status == FB_KEY_NOT_FOUND || status == FB_KEYS_NEEDED);
-    fb_stats stats;
-    fb_verifier_stats(verifier, 1.0, &stats);
+    fb_stats stats = FB_STATS_INIT;
+    CHECK(fb_verifier_stats(verifier, 1.0, &stats, NULL) == FB_OK);
     CHECK(stats.generation == 2 && stats.fetches == 2 && stats.fetch_failures == 0 && stats.keys_held &&
           stats.keys_fresh);
     fb_verifier_free(verifier);
@@ -440,8 +440,8 @@ TEST(a_refusal_of_the_host_is_counted)
     fb_verifier_count_refusal(verifier, FB_INSUFFICIENT_SCOPE);
     fb_verifier_count_refusal(verifier, FB_OK);
     fb_verifier_count_refusal(verifier, (fb_status)7);
-    fb_stats stats;
-    fb_verifier_stats(verifier, 0.0, &stats);
+    fb_stats stats = FB_STATS_INIT;
+    CHECK(fb_verifier_stats(verifier, 0.0, &stats, NULL) == FB_OK);
     CHECK(stats.verified == 0 && stats.rejected == 3 && stats.reason_count == 2);
     CHECK(stats.reasons[0].status == FB_INSUFFICIENT_SCOPE && stats.reasons[0].count == 2);
     CHECK(stats.reasons[1].status == FB_INTERNAL_ERROR && stats.reasons[1].count == 1);

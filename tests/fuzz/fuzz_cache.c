@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             generation += operation % 2;
             break;
         }
-        fb_stats stats;
+        fb_stats stats = FB_STATS_INIT;
         memset(&stats, 0, sizeof(stats));
         fb__cache_stats(cache, &stats);
         REQUIRE(stats.cache_bytes <= bytes && stats.cache_entries <= entries);

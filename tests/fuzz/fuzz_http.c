@@ -23,14 +23,14 @@ static void check_url(fb_slice url)
 
 static void check_state(const fb_verifier *verifier, fb_status status, double lifetime)
 {
-    fb_stats stats;
-    fb_verifier_stats(verifier, 1.0, &stats);
+    fb_stats stats = FB_STATS_INIT;
+    REQUIRE(fb_verifier_stats(verifier, 1.0, &stats, NULL) == FB_OK);
     REQUIRE(stats.keys_held == (status == FB_OK) && (stats.last_error[0] == '\0') == (status == FB_OK));
     REQUIRE(stats.fetches == 1 && stats.fetch_failures == (status != FB_OK));
     if (status == FB_OK) {
-        fb_verifier_stats(verifier, lifetime * 0.999, &stats);
+        REQUIRE(fb_verifier_stats(verifier, lifetime * 0.999, &stats, NULL) == FB_OK);
         REQUIRE(stats.keys_fresh);
-        fb_verifier_stats(verifier, lifetime + 1.001, &stats);
+        REQUIRE(fb_verifier_stats(verifier, lifetime + 1.001, &stats, NULL) == FB_OK);
         REQUIRE(!stats.keys_fresh && stats.keys_held);
     }
 }
@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fb_options options = FB_OPTIONS_INIT;
     fb_verifier *verifier = NULL;
-    fb_fetch fetch;
+    fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     fb_error error = FB_ERROR_INIT;
     const fb_slice code = fuzz_line(&data, &size);

@@ -13,6 +13,20 @@ static inline bool fb__slice_equal(fb_slice a, fb_slice b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* Fills an output of a caller who may know a shorter struct than this library; both begin with their size, which the
+ * caller set. False: the output has no size. */
+static inline bool fb__fill(void *out, const void *full, size_t full_size)
+{
+    size_t size;
+    memcpy(&size, out, sizeof(size));
+    if (size <= sizeof(size)) {
+        return false;
+    }
+    memcpy((char *)out + sizeof(size), (const char *)full + sizeof(size),
+           (size < full_size ? size : full_size) - sizeof(size));
+    return true;
+}
+
 /* ---- status.c: outcomes and error texts */
 
 /* Whether error is given and has this member: it may come from a program that was compiled against an older header. */

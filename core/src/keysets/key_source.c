@@ -303,7 +303,8 @@ static void take_over(fb__keyring *ring)
 fb_status fb__keyring_begin(fb__keyring *ring, double now, fb_refresh_reason reason, uint64_t key_request,
                             fb_fetch *out)
 {
-    *out = (fb_fetch){.url = ring->url, .timeout = ring->schedule.timeout, .max_bytes = ring->max_bytes};
+    *out = (fb_fetch){
+        .size = sizeof(*out), .url = ring->url, .timeout = ring->schedule.timeout, .max_bytes = ring->max_bytes};
     bool token = reason == FB_REFRESH_TOKEN;
     if (!token && reason != FB_REFRESH_AHEAD && reason != FB_REFRESH_EXPLICIT) {
         return FB_CONFIGURATION_INVALID;

@@ -4,6 +4,8 @@
  */
 #include "verify/verify.h"
 
+#include <math.h>
+
 /* ---- keys ----------------------------------------------------------------------------------- */
 
 struct fb_keys {
@@ -74,9 +76,8 @@ void fb_keys_free(fb_keys *keys)
 
 /* ---- counters ------------------------------------------------------------------------------- */
 
-void fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out)
+static void collect(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out)
 {
-    memset(out, 0, sizeof(*out));
     out->verified = atomic_load_explicit(&verifier->outcomes[0], memory_order_relaxed);
     for (size_t i = 1; i < FB__STATUS_COUNT; i++) {
         uint64_t count = atomic_load_explicit(&verifier->outcomes[i], memory_order_relaxed);
@@ -101,6 +102,18 @@ void fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb
     out->table_bytes = set == NULL ? 0 : atomic_load_explicit(&set->tables.bytes, memory_order_relaxed);
     fb__keyset_release(set);
     fb__fast_stats(out);
+}
+
+fb_status fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out, fb_error *error)
+{
+    if (!isfinite(monotonic_seconds)) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "monotonic_seconds must be a finite number of seconds");
+    }
+    fb_stats stats = FB_STATS_INIT;
+    collect(verifier, monotonic_seconds, &stats);
+    return fb__fill(out, &stats, sizeof(stats))
+               ? fb__succeed(error)
+               : fb__fail(error, FB_CONFIGURATION_INVALID, "out must start from FB_STATS_INIT");
 }
 
 /* ---- a token's text, unverified ------------------------------------------------------------- */

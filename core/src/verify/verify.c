@@ -128,9 +128,30 @@ struct work {
     fb_error *error;
     fb__token parts;
     fb__header header;
+    bool after_fetch; /* there is no second fetch for this token */
     fb__keyset *keys; /* a reference, when they can be replaced */
     fb__key *key;
 };
+
+/* What a fetch would decide is not known where there is none. */
+static const double soon = 1.0, longest_wait = 2.0;
+
+static fb_status reject_for_keys(const struct work *work, fb_status status, uint64_t request, double retry_after)
+{
+    if (status == FB_KEYS_NEEDED && work->after_fetch) {
+        status = FB_KEYS_UNAVAILABLE;
+        retry_after = soon;
+    }
+    (void)fb__reject(work->error, status, nothing);
+    if (FB__HAS(work->error, key_request)) {
+        work->error->key_request = request;
+        work->error->retry_after = retry_after;
+    }
+    if (status == FB_KEYS_NEEDED && FB__HAS(work->error, wait)) {
+        work->error->wait = longest_wait;
+    }
+    return status;
+}
 
 static fb_status acquire_keys(struct work *work)
 {
@@ -142,14 +163,7 @@ static fb_status acquire_keys(struct work *work)
     double retry_after = 0.0;
     fb_status status = fb__keyring_acquire(work->verifier->ring, work->clock.monotonic_seconds, work->header.kid,
                                            &work->keys, &request, &retry_after);
-    if (status != FB_OK) {
-        (void)fb__reject(work->error, status, nothing);
-        if (FB__HAS(work->error, key_request)) {
-            work->error->key_request = request;
-            work->error->retry_after = retry_after;
-        }
-    }
-    return status;
+    return status == FB_OK ? FB_OK : reject_for_keys(work, status, request, retry_after);
 }
 
 static fb_status choose_key(struct work *work)
@@ -164,13 +178,7 @@ static fb_status choose_key(struct work *work)
         status = fb__keyring_missing(work->verifier->ring, work->clock.monotonic_seconds, work->header.kid, work->keys,
                                      &request);
     }
-    if (status != FB_OK) {
-        (void)fb__reject(work->error, status, nothing);
-        if (FB__HAS(work->error, key_request)) {
-            work->error->key_request = request;
-        }
-    }
-    return status;
+    return status == FB_OK ? FB_OK : reject_for_keys(work, status, request, 0.0);
 }
 
 static fb_status check_signature(struct work *work)
@@ -280,20 +288,34 @@ static void count_outcome(const fb_verifier *verifier, fb_status status)
     atomic_fetch_add_explicit(&((fb_verifier *)(uintptr_t)verifier)->outcomes[index], 1, memory_order_relaxed);
 }
 
+static fb_status verify(struct work *work, fb_result **out)
+{
+    *out = NULL;
+    fb_status status = check_call(work->verifier, work->token.size, work->clock, work->error);
+    if (status == FB_OK) {
+        status = verify_cached(work, out);
+    }
+    if (status == FB_OK) {
+        (void)fb__succeed(work->error);
+    }
+    count_outcome(work->verifier, status);
+    return status;
+}
+
 fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock, fb_result **out,
                     fb_error *error)
 {
-    *out = NULL;
-    fb_status status = check_call(verifier, size, clock, error);
-    if (status == FB_OK) {
-        struct work work = {.verifier = verifier, .token = {token, size}, .clock = clock, .error = error};
-        status = verify_cached(&work, out);
-    }
-    if (status == FB_OK) {
-        (void)fb__succeed(error);
-    }
-    count_outcome(verifier, status);
-    return status;
+    struct work work = {.verifier = verifier, .token = {token, size}, .clock = clock, .error = error};
+    return verify(&work, out);
+}
+
+fb_status fb_verify_after_fetch(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock,
+                                uint64_t key_request, fb_result **out, fb_error *error)
+{
+    (void)key_request;
+    struct work work = {
+        .verifier = verifier, .token = {token, size}, .clock = clock, .error = error, .after_fetch = true};
+    return verify(&work, out);
 }
 
 void fb_verifier_count_refusal(const fb_verifier *verifier, fb_status status)
@@ -321,17 +343,33 @@ static fb_status need_ring(const fb_verifier *verifier, fb_error *error)
                : fb__fail(error, FB_CONFIGURATION_INVALID, "only a verifier with jwks_uri has keys to fetch");
 }
 
+static fb_status check_monotonic(double seconds, fb_error *error)
+{
+    return isfinite(seconds)
+               ? FB_OK
+               : fb__fail(error, FB_CONFIGURATION_INVALID, "monotonic_seconds must be a finite number of seconds");
+}
+
 fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotonic_seconds, fb_refresh_reason reason,
                                     uint64_t key_request, fb_fetch *out, fb_error *error)
 {
+    fb_fetch fetch = FB_FETCH_INIT;
     fb_status status = need_ring(verifier, error);
     if (status == FB_OK) {
-        status = fb__keyring_begin(verifier->ring, monotonic_seconds, reason, key_request, out);
-        if (status != FB_OK) {
-            (void)fb__fail(error, status, "reason must be one of fb_refresh_reason");
-        }
+        status = check_monotonic(monotonic_seconds, error);
     }
-    return status;
+    if (status == FB_OK && !fb__fill(out, &fetch, sizeof(fetch))) {
+        status = fb__fail(error, FB_CONFIGURATION_INVALID, "out must start from FB_FETCH_INIT");
+    }
+    if (status != FB_OK) {
+        return status;
+    }
+    status = fb__keyring_begin(verifier->ring, monotonic_seconds, reason, key_request, &fetch);
+    if (status != FB_OK) {
+        return fb__fail(error, status, "reason must be one of fb_refresh_reason");
+    }
+    (void)fb__fill(out, &fetch, sizeof(fetch));
+    return fb__succeed(error);
 }
 
 fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t ticket, double monotonic_seconds,
@@ -341,6 +379,9 @@ fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t tic
     fb_fetched fetched = FB_FETCHED_INIT;
     if (status == FB_OK && (given->size == 0 || given->size > sizeof(fetched))) {
         status = fb__fail(error, FB_CONFIGURATION_INVALID, "fetched must start from FB_FETCHED_INIT");
+    }
+    if (status == FB_OK) {
+        status = check_monotonic(monotonic_seconds, error);
     }
     if (status != FB_OK) {
         return status;
@@ -356,7 +397,7 @@ bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticket, doub
 
 bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds)
 {
-    return verifier->ring != NULL && fb__keyring_due(verifier->ring, monotonic_seconds);
+    return verifier->ring != NULL && isfinite(monotonic_seconds) && fb__keyring_due(verifier->ring, monotonic_seconds);
 }
 
 fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason, uint64_t key_request,
