@@ -12,11 +12,12 @@ enum { THRESHOLD = 3, TOKENS = 20 };
 
 static struct {
     bool supported, prepares, builds;
-    size_t table_size;
+    size_t table_size, fills;
     fb__fast_verdict verdict;
     atomic_int prepared, built, verified;
     void (*in_prepare)(void);
-} script = {.supported = true, .prepares = true, .builds = true, .table_size = 1000, .verdict = FB__FAST_VALID};
+} script = {
+    .supported = true, .prepares = true, .builds = true, .table_size = 1000, .fills = 1000, .verdict = FB__FAST_VALID};
 
 static bool supported(void)
 {
@@ -46,7 +47,7 @@ static size_t no_table(const fb__key *key)
 static bool build(void *table, const fb__key *key)
 {
     CHECK((uintptr_t)table % FB__FAST_ALIGNMENT == 0 && key->pkey != NULL);
-    memset(table, 0x5a, script.table_size);
+    memset(table, 0x5a, script.fills);
     atomic_fetch_add(&script.built, 1);
     return script.builds;
 }
@@ -183,6 +184,18 @@ TEST(what_cannot_be_built_stays_with_openssl)
     script.builds = true;
     check_good(verifier, 2);
     CHECK(script.built == 3 && script.verified == 1 && served_by(verifier, "p256-tables", true));
+    fb_verifier_free(verifier);
+}
+
+/* The size of a table is asked for once, when the key is imported: a later answer can be smaller than what is built. */
+TEST(the_size_of_a_table_is_settled_with_the_key)
+{
+    fb_verifier *verifier = make_verifier(NULL);
+    const size_t settled = script.table_size;
+    script.table_size = 0;
+    check_good(verifier, TOKENS);
+    script.table_size = settled;
+    CHECK(script.built == 1 && served_by(verifier, "p256-tables", true));
     fb_verifier_free(verifier);
 }
 
@@ -386,6 +399,7 @@ int main(void)
     ALONE(the_option_openssl_keeps_it_away);
     ALONE(a_processor_that_cannot_is_no_problem);
     ALONE(what_cannot_be_built_stays_with_openssl);
+    ALONE(the_size_of_a_table_is_settled_with_the_key);
     ALONE(tables_are_bounded_for_the_set);
     ALONE(wrong_known_answers_keep_a_path_out);
     ALONE(a_moment_without_memory_keeps_no_path_out);

@@ -37,7 +37,8 @@ typedef struct fb__fast_path {
      * keys share and checks known answers, good ones and bad ones. False some times: the path is not used.
      */
     bool (*prepare)(void);
-    /* Bytes of the key's table; 0: this path does not serve this key. */
+    /* Bytes of the key's table; 0: this path does not serve this key. Reads what the key is, and asks nobody: the
+     * answer is the same whenever it is given. */
     size_t (*table_size)(const fb__key *key);
     /* Fills table (aligned to FB__FAST_ALIGNMENT) from the public key. False: not possible, table undefined. */
     bool (*build)(void *table, const fb__key *key);

@@ -56,8 +56,20 @@ fb_status fb__status_at(size_t index);
 
 /* ---- memory.c: allocation through the fb_mem of an object */
 
+/* Sizes that are worked out for an allocation. What does not fit into a size_t is FB__NO_SIZE, which stays that
+ * whatever is added or multiplied, and which fb__alloc refuses. */
+#define FB__NO_SIZE SIZE_MAX
+static inline size_t fb__size_add(size_t a, size_t b)
+{
+    return a > FB__NO_SIZE - b ? FB__NO_SIZE : a + b;
+}
+static inline size_t fb__size_multiply(size_t a, size_t b)
+{
+    return b != 0 && a > FB__NO_SIZE / b ? FB__NO_SIZE : a * b;
+}
+
 extern const fb_mem fb__mem_default;
-void *fb__alloc(const fb_mem *mem, size_t size);  /* uninitialised; NULL when there is none */
+void *fb__alloc(const fb_mem *mem, size_t size);  /* uninitialised; NULL when there is none, or for FB__NO_SIZE */
 void *fb__zalloc(const fb_mem *mem, size_t size); /* zeroed */
 void fb__free(const fb_mem *mem, void *memory);
 

@@ -22,6 +22,9 @@ const fb_mem fb__mem_default = {default_allocate, default_release, NULL};
 
 void *fb__alloc(const fb_mem *mem, size_t size)
 {
+    if (size == FB__NO_SIZE) {
+        return NULL;
+    }
     /* malloc(0) may answer NULL, which would read as "out of memory". */
     return mem->allocate(mem->context, size == 0 ? 1 : size);
 }

@@ -72,6 +72,20 @@ static bool is_roca(const BIGNUM *modulus)
     return true;
 }
 
+/* An exponent of at most 64 bits. False: not one of these. */
+static bool read_exponent(uint64_t *out, const BIGNUM *e)
+{
+    unsigned char bytes[8];
+    if (BN_bn2binpad(e, bytes, sizeof(bytes)) != sizeof(bytes)) {
+        return false;
+    }
+    *out = 0;
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        *out = *out << 8 | bytes[i];
+    }
+    return true;
+}
+
 static const char *check_rsa(fb__key *key)
 {
     BIGNUM *n = NULL, *e = NULL;
@@ -85,7 +99,7 @@ static const char *check_rsa(fb__key *key)
         problem = "the RSA modulus has more than 8192 bits";
     } else if (!BN_is_odd(n)) {
         problem = "the RSA modulus is even";
-    } else if (!BN_is_odd(e) || BN_cmp(e, n) >= 0 || BN_num_bits(e) < 17 || BN_num_bits(e) > 64) {
+    } else if (!BN_is_odd(e) || BN_cmp(e, n) >= 0 || !read_exponent(&key->exponent, e) || key->exponent < 65537) {
         problem = "the RSA exponent is not an odd number from 65537 on (of 64 bits at most)";
     } else if (is_roca(n)) {
         problem = "the RSA modulus was made by a generator that is known to be broken (ROCA, CVE-2017-15361)";
@@ -117,12 +131,12 @@ static bool names_hash(const EVP_PKEY *pkey, const char *parameter, fb__hash has
 static void restrict_to_pss(fb__key *key)
 {
     int salt = 0;
-    bool restricted = EVP_PKEY_get_int_param(key->pkey, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, &salt) == 1;
+    key->restricted = EVP_PKEY_get_int_param(key->pkey, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, &salt) == 1;
     for (size_t i = 0; i < FB__ALG_COUNT; i++) {
         const fb__alg *alg = &fb__algs[i];
-        bool matches = !restricted || (names_hash(key->pkey, OSSL_PKEY_PARAM_RSA_DIGEST, alg->hash) &&
-                                       names_hash(key->pkey, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, alg->hash) &&
-                                       salt <= (int)fb__hash_size(alg->hash));
+        bool matches = !key->restricted || (names_hash(key->pkey, OSSL_PKEY_PARAM_RSA_DIGEST, alg->hash) &&
+                                            names_hash(key->pkey, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, alg->hash) &&
+                                            salt <= (int)fb__hash_size(alg->hash));
         if (!alg->pss || !matches) {
             key->algs &= ~fb__alg_bit(alg);
         }

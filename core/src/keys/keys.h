@@ -72,6 +72,8 @@ typedef struct fb__key {
     int bits;
     uint32_t algs;         /* fb__alg_bit of each algorithm that this key may verify; 0: unusable */
     size_t signature_size; /* RSA, EC, OKP */
+    uint64_t exponent;     /* RSA */
+    bool restricted;       /* RSA: parameters bind the key to one hash and a salt (RFC 4055 section 3.1) */
     fb_slice kid;          /* own copies, absent when the JWK has none */
     fb_slice kty_text, alg_text, crv_text;
     const char *problem;   /* constant text: why it is unusable, or what was ignored; NULL: nothing */
@@ -83,6 +85,7 @@ typedef struct fb__key {
 
     /* Of fast.c. */
     const struct fb__fast_path *fast; /* what could serve this key; NULL: OpenSSL alone */
+    size_t fast_size;                 /* of the table that it would take */
     struct fb__tables *tables;        /* of the key's set */
     atomic_uint fast_uses;            /* valid tokens by OpenSSL, then all tokens by the table */
     atomic_bool fast_claimed;         /* a table is being built, has been built, or cannot be */

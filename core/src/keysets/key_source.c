@@ -152,8 +152,8 @@ fb_status fb__keyring_new(fb__keyring **out, const fb_mem *mem, const fb_options
     if (status != FB_OK) {
         return status;
     }
-    size_t text_size = options->jwks_uri.size + options->ca_file.size + options->ca_path.size + 3;
-    fb__keyring *ring = fb__zalloc(mem, sizeof(*ring) + text_size);
+    size_t text_size = fb__size_add(options->jwks_uri.size, fb__size_add(options->ca_file.size, options->ca_path.size));
+    fb__keyring *ring = fb__zalloc(mem, fb__size_add(sizeof(*ring) + 3, text_size));
     if (ring == NULL) {
         return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
     }

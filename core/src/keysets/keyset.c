@@ -79,7 +79,7 @@ fb_status fb__keyset_from_secret(fb__keyset **out, const fb_mem *mem, fb_slice s
 static fb_status check_document(const fb_mem *mem, fb_slice document, fb_error *error)
 {
     size_t capacity = fb__json_bound(document.data, document.size), count;
-    fb_node *nodes = fb__alloc(mem, capacity * sizeof(*nodes));
+    fb_node *nodes = fb__alloc(mem, fb__size_multiply(capacity, sizeof(*nodes)));
     if (nodes == NULL) {
         return out_of_memory(error);
     }

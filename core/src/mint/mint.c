@@ -40,7 +40,7 @@ static fb_status out_of_memory(fb_error *error)
 
 static fb_string *string_new(const fb_mem *mem, size_t room)
 {
-    fb_string *string = fb__alloc(mem, sizeof(*string) + room + 1);
+    fb_string *string = fb__alloc(mem, fb__size_add(sizeof(*string) + 1, room));
     if (string != NULL) {
         string->mem = *mem;
         string->size = 0;
@@ -76,7 +76,7 @@ void fb_string_free(fb_string *string)
 /* A JSON string takes at most six characters a byte, and its quotes. */
 static size_t quoted_room(size_t size)
 {
-    return size * 6 + 2;
+    return fb__size_add(fb__size_multiply(size, 6), 2);
 }
 
 static void add_quoted(fb_string *string, fb_slice value)
@@ -102,7 +102,7 @@ static fb_status check_text(const fb_mem *mem, const char *name, fb_slice value,
     if (value.size == 0) {
         return FB_OK;
     }
-    fb_string *document = string_new(mem, quoted_room(value.size) + 8);
+    fb_string *document = string_new(mem, fb__size_add(quoted_room(value.size), 8));
     if (document == NULL) {
         return out_of_memory(error);
     }
@@ -403,7 +403,7 @@ fb_status fb_keypair_jwks(const fb_keypair *keypair, fb_slice kid, fb_string **o
     if (status != FB_OK) {
         return status;
     }
-    fb_string *string = string_new(&keypair->mem, 4096 + quoted_room(kid.size));
+    fb_string *string = string_new(&keypair->mem, fb__size_add(4096, quoted_room(kid.size)));
     if (string == NULL) {
         return out_of_memory(error);
     }
@@ -622,7 +622,7 @@ static fb_status check_list(const fb_mem *mem, const char *name, const fb_list *
 {
     fb_status status = FB_OK;
     for (size_t i = 0; i < list->count && status == FB_OK; i++) {
-        *room += quoted_room(list->items[i].size) + 1;
+        *room = fb__size_add(*room, fb__size_add(quoted_room(list->items[i].size), 1));
         status = check_text(mem, name, list->items[i], error);
     }
     return status;
@@ -636,13 +636,13 @@ static fb_status check_token_options(const fb_mem *mem, const fb_token_options *
         fb_slice value;
     } texts[] = {
         {"subject", options->subject}, {"issuer", options->issuer}, {"kid", options->kid}, {"type", options->type}};
-    *room = 256 + 2 * options->additional_claims.size;
+    *room = fb__size_add(256, fb__size_multiply(2, options->additional_claims.size));
     if (!isfinite(options->now) || !isfinite(options->expires_in)) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "now and expires_in must be finite numbers of seconds");
     }
     fb_status status = FB_OK;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && status == FB_OK; i++) {
-        *room += quoted_room(texts[i].value.size);
+        *room = fb__size_add(*room, quoted_room(texts[i].value.size));
         status = check_text(mem, texts[i].name, texts[i].value, error);
     }
     if (status == FB_OK) {
@@ -660,7 +660,7 @@ static fb_status scan_additional(const fb_mem *mem, fb_slice additional, fb_node
         return FB_OK;
     }
     size_t capacity = fb__json_bound(additional.data, additional.size), count;
-    fb_node *nodes = fb__zalloc(mem, capacity * (sizeof(*nodes) + sizeof(bool)));
+    fb_node *nodes = fb__zalloc(mem, fb__size_multiply(capacity, sizeof(*nodes) + sizeof(bool)));
     if (nodes == NULL) {
         return out_of_memory(error);
     }
@@ -677,7 +677,8 @@ static fb_status scan_additional(const fb_mem *mem, fb_slice additional, fb_node
 
 static fb_string *write_header(const fb_keypair *pair, const fb_token_options *options)
 {
-    fb_string *header = string_new(&pair->mem, 64 + quoted_room(options->kid.size) + quoted_room(options->type.size));
+    fb_string *header = string_new(
+        &pair->mem, fb__size_add(64, fb__size_add(quoted_room(options->kid.size), quoted_room(options->type.size))));
     if (header == NULL) {
         return NULL;
     }

@@ -54,8 +54,10 @@ void fb__fast_adopt(fb__key *key, fb__tables *tables)
 {
     key->tables = tables;
     for (size_t i = 0; i < PATHS && key->algs != 0; i++) {
-        if (paths[i]->supported() && paths[i]->table_size(key) > 0) {
+        const size_t size = paths[i]->supported() ? paths[i]->table_size(key) : 0;
+        if (size > 0) {
             key->fast = paths[i];
+            key->fast_size = size;
             return;
         }
     }
@@ -65,7 +67,7 @@ void fb__fast_adopt(fb__key *key, fb__tables *tables)
 static bool build(fb__key *key)
 {
     fb__tables *tables = key->tables;
-    const size_t bytes = key->fast->table_size(key) + FB__FAST_ALIGNMENT;
+    const size_t bytes = fb__size_add(key->fast_size, FB__FAST_ALIGNMENT);
     if (!prepare(path_of(key))) {
         unsigned state = atomic_load_explicit(&watches[path_of(key)].state, memory_order_relaxed) & STATE_MASK;
         return state != UNTRIED && state != PREPARING;

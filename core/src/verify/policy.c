@@ -119,9 +119,9 @@ static fb_status read_scalars(fb__policy *policy, const fb_options *options, fb_
 
 static size_t list_bytes(const fb_list *list)
 {
-    size_t bytes = list->count * sizeof(fb_slice);
+    size_t bytes = fb__size_multiply(list->count, sizeof(fb_slice));
     for (size_t i = 0; i < list->count; i++) {
-        bytes += list->items[i].size;
+        bytes = fb__size_add(bytes, list->items[i].size);
     }
     return bytes;
 }
@@ -171,7 +171,7 @@ fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *o
     size_t bytes = 0, slices = 0;
     for (size_t i = 0; i < count && status == FB_OK; i++) {
         status = check_list(&lists[i], error);
-        bytes += list_bytes(lists[i].from);
+        bytes = fb__size_add(bytes, list_bytes(lists[i].from));
         slices += lists[i].from->count;
     }
     if (status == FB_OK) {

@@ -115,7 +115,7 @@ static bool shard_init(struct shard *shard, const fb_mem *mem, size_t entries, s
     shard->probation.max_bytes = shard->main.max_entries == 0 ? bytes : bytes / PROBATION;
     shard->main.max_bytes = bytes - shard->probation.max_bytes;
     shard->bucket_mask = buckets - 1;
-    shard->buckets = fb__zalloc(mem, buckets * sizeof(*shard->buckets));
+    shard->buckets = fb__zalloc(mem, fb__size_multiply(buckets, sizeof(*shard->buckets)));
     return shard->buckets != NULL;
 }
 

@@ -134,21 +134,11 @@ static fb__fast_verdict verify(const void *table, const fb__fast_input *input)
     return is_pkcs1(opened, constants->bytes, input->alg->hash, digest) ? FB__FAST_VALID : FB__FAST_INVALID;
 }
 
-/* Whether the exponent is 65537 and no parameters (RFC 4055 section 3.1) bind the key: those are OpenSSL's to judge. */
+/* What parameters bind is OpenSSL's to judge. */
 static size_t table_size(const fb__key *key)
 {
-    BIGNUM *e = NULL;
-    char digest[32];
-    size_t length;
-    if (key->kty != FB__KTY_RSA || rsa_vectors(key->bits) == 0) {
-        return 0;
-    }
-    ERR_set_mark();
-    bool serves =
-        EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1 && BN_is_word(e, 65537) &&
-        EVP_PKEY_get_utf8_string_param(key->pkey, OSSL_PKEY_PARAM_RSA_DIGEST, digest, sizeof(digest), &length) != 1;
-    BN_free(e);
-    ERR_pop_to_mark();
+    const bool serves =
+        key->kty == FB__KTY_RSA && rsa_vectors(key->bits) != 0 && key->exponent == 65537 && !key->restricted;
     return serves ? sizeof(rsa_table) : 0;
 }
 
