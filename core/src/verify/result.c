@@ -100,14 +100,18 @@ bool fb__result_text(fb_result *result, const fb_node *node, fb_slice *out)
         return true;
     }
     if (result->unescaped == NULL) {
-        /* Values are shorter than their text, and at most three of what we keep come from one string: subject or
+        /* Values are shorter than their text, and at most three of what is kept come from one string: subject or
          * resource, client id, scopes. */
-        size_t bytes = 3 * result->payload.size;
+        const size_t bytes = fb__size_multiply(3, result->payload.size);
         result->unescaped = fb__alloc(&result->mem, bytes);
         if (result->unescaped == NULL) {
             return false;
         }
+        result->unescaped_capacity = bytes;
         result->bytes += bytes;
+    }
+    if (node->length > result->unescaped_capacity - result->unescaped_size) {
+        return false;
     }
     char *to = result->unescaped + result->unescaped_size;
     *out = (fb_slice){to, fb_unescape(text, node->length, to)};

@@ -73,7 +73,7 @@ struct fb_result {
     fb_list scopes;
     fb_slice few_scopes[FB__FEW_SCOPES]; /* what scopes points to unless there are more */
     char *unescaped;                     /* values of strings that hold escapes; NULL when no claim that we keep does */
-    size_t unescaped_size;
+    size_t unescaped_size, unescaped_capacity;
     char *own; /* text that did not come from the token */
     atomic_bool cached;
     _Atomic(void *) attached; /* attachment.data, written last */
@@ -83,7 +83,8 @@ struct fb_result {
 /* Decodes and scans the payload segment of a token whose signature is verified. */
 fb_status fb__result_new(fb_result **out, const fb_mem *mem, fb_slice payload_segment);
 fb_result *fb__result_retain(fb_result *result);
-/* The value of a string node: a slice of the payload, or, escaped, unescaped into the result. False: out of memory. */
+/* The value of a string node: a slice of the payload, or, escaped, unescaped into the result. False: out of memory, or
+ * more escaped text than a result keeps. */
 bool fb__result_text(fb_result *result, const fb_node *node, fb_slice *out);
 /* A copy of text that lives as long as the result; once per result. False: out of memory. */
 bool fb__result_own(fb_result *result, fb_slice text, fb_slice *out);
