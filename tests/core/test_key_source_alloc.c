@@ -1,5 +1,5 @@
-/* A ring whose n-th allocation fails, for every n: no leak, no crash, the right status, and held keys stay. */
-#include "ring.h"
+/* A key source whose n-th allocation fails, for every n: no leak, no crash, the right status, and held keys stay. */
+#include "source.h"
 
 static unsigned countdown; /* allocations until one fails; 0: none does */
 
@@ -15,15 +15,15 @@ static void release(void *context, void *memory)
     free(memory);
 }
 
-static fb_status complete_with_etag(fb__keyring *ring, const char *kid, const char *etag)
+static fb_status complete_with_etag(fb__key_source *source, const char *kid, const char *etag)
 {
-    fb_fetch fetch = begin(ring, 1.0, FB_REFRESH_EXPLICIT, 0);
+    fb_fetch fetch = begin(source, 1.0, FB_REFRESH_EXPLICIT, 0);
     fb_fetched fetched = FB_FETCHED_INIT;
     fb_error error = FB_ERROR_INIT;
     fetched.http_status = 200;
     fetched.body = document(kid);
     fetched.etag = fb_text(etag);
-    fb_status status = fb__keyring_complete(ring, fetch.ticket, 1.0, &fetched, &error);
+    fb_status status = fb__key_source_complete(source, fetch.ticket, 1.0, &fetched, &error);
     CHECK(error.status == status);
     return status;
 }
@@ -33,32 +33,32 @@ static bool scenario(unsigned n)
 {
     const fb_mem mem = {allocate, release, NULL};
     fb_options options = FB_OPTIONS_INIT;
-    fb__keyring *ring = NULL;
+    fb__key_source *source = NULL;
     fb_error error = FB_ERROR_INIT;
     uint64_t request;
     options.jwks_uri = fb_text(URI);
     options.ca_file = fb_text("/some/ca.pem");
     countdown = n;
-    fb_status made = fb__keyring_new(&ring, &mem, &options, &error);
-    CHECK(made == FB_OK || (made == FB_OUT_OF_MEMORY && error.status == FB_OUT_OF_MEMORY && ring == NULL));
+    fb_status made = fb__key_source_new(&source, &mem, &options, &error);
+    CHECK(made == FB_OK || (made == FB_OUT_OF_MEMORY && error.status == FB_OUT_OF_MEMORY && source == NULL));
     if (made != FB_OK) {
         return false;
     }
-    fb_status first = complete_with_etag(ring, "a", "\"1\"");
-    fb_status second = complete_with_etag(ring, "b", "\"2\"");
+    fb_status first = complete_with_etag(source, "a", "\"1\"");
+    fb_status second = complete_with_etag(source, "b", "\"2\"");
     CHECK(first == FB_OK || first == FB_OUT_OF_MEMORY);
     CHECK(second == FB_OK || second == FB_OUT_OF_MEMORY);
     if (first == FB_OK && second != FB_OK) {
-        CHECK(look(ring, 1.0, "a", &request) == FB_OK); /* the held set is as it was */
-        CHECK(fb__keyring_generation(ring, 1.0) == 1);
+        CHECK(look(source, 1.0, "a", &request) == FB_OK); /* the held set is as it was */
+        CHECK(fb__key_source_generation(source, 1.0) == 1);
     }
     if (second == FB_OK) {
-        CHECK(look(ring, 1.0, "b", &request) == FB_OK);
+        CHECK(look(source, 1.0, "b", &request) == FB_OK);
     }
     bool untouched = countdown > 0 || n == 0;
     countdown = 0;
-    CHECK(complete_with_etag(ring, "c", "\"3\"") == FB_OK && look(ring, 1.0, "c", &request) == FB_OK);
-    fb__keyring_release(ring);
+    CHECK(complete_with_etag(source, "c", "\"3\"") == FB_OK && look(source, 1.0, "c", &request) == FB_OK);
+    fb__key_source_release(source);
     return untouched;
 }
 

@@ -1,7 +1,7 @@
 /*
- * A ring, a provider that rotates, fails, hangs and recovers, and hosts that verify, refresh, lose their tickets and
- * come late, in random order with a fixed seed. Beside the ring runs a book of its own that knows only what was decided
- * and what was answered; after every step the ring is held against it:
+ * A source, a provider that rotates, fails, hangs and recovers, and hosts that verify, refresh, lose their tickets and
+ * come late, in random order with a fixed seed. Beside the key source runs a book of its own that knows only what was
+ * decided and what was answered; after every step the key source is held against it:
  *
  *   - never more than one fetch in flight;
  *   - fetches for unknown key ids within their budget, all but explicit ones outside of the back-off;
@@ -11,7 +11,7 @@
  *   - whoever asks in the end gets a verdict: "fetch" never leads to a fetch that is not allowed.
  */
 #include "keysets/key_source.h"
-#include "ring.h"
+#include "source.h"
 
 #include <math.h>
 
@@ -53,7 +53,7 @@ static struct {
     unsigned fetches, misses, other_successes;
 } book;
 
-static fb__keyring *ring;
+static fb__key_source *source;
 
 static unsigned in_flight_count(void)
 {
@@ -118,7 +118,7 @@ static void opened(const fb_fetch *fetch, fb_refresh_reason reason, unsigned kid
 
 static void refresh(fb_refresh_reason reason, unsigned kid, uint64_t key_request)
 {
-    fb_fetch fetch = begin(ring, book.now, reason, key_request);
+    fb_fetch fetch = begin(source, book.now, reason, key_request);
     switch (fetch.decision) {
     case FB_FETCH_NOW:
         opened(&fetch, reason, kid);
@@ -144,11 +144,11 @@ static void refresh(fb_refresh_reason reason, unsigned kid, uint64_t key_request
 static void verify(unsigned kid)
 {
     uint64_t key_request;
-    fb_status status = look(ring, book.now, name_of(kid), &key_request);
+    fb_status status = look(source, book.now, name_of(kid), &key_request);
     if (usable()) {
         CHECK((status == FB_OK) == (kid == book.kid));
         CHECK(status == FB_OK || status == FB_KEY_NOT_FOUND || status == FB_KEYS_NEEDED);
-        CHECK(fb__keyring_generation(ring, book.now) == book.generation);
+        CHECK(fb__key_source_generation(source, book.now) == book.generation);
         if (status == FB_KEY_NOT_FOUND) {
             CHECK(in_flight_count() == 0 && !may_miss());
         }
@@ -157,7 +157,7 @@ static void verify(unsigned kid)
         }
     } else {
         CHECK(status == (in_flight_count() == 1 || book.now >= book.retry_at ? FB_KEYS_NEEDED : FB_KEYS_UNAVAILABLE));
-        CHECK(fb__keyring_generation(ring, book.now) == 0);
+        CHECK(fb__key_source_generation(source, book.now) == 0);
     }
     if (status == FB_KEYS_NEEDED && pick(4) != 0) { /* some hosts never come back */
         book.now += pick(4) == 0 ? pick(3000) / 1000.0 : 0.0;
@@ -209,9 +209,9 @@ static void complete(void)
     fetched.body = document(name_of(provider.kid));
     fetched.cache_control = fb_text("max-age=300");
     if (pick(20) == 0) {
-        CHECK(fb__keyring_complete(ring, book.ticket - 1, book.now, &fetched, &error) == FB_CONFIGURATION_INVALID);
+        CHECK(fb__key_source_complete(source, book.ticket - 1, book.now, &fetched, &error) == FB_CONFIGURATION_INVALID);
     }
-    fb_status status = fb__keyring_complete(ring, book.ticket, book.now, &fetched, &error);
+    fb_status status = fb__key_source_complete(source, book.ticket, book.now, &fetched, &error);
     CHECK(status == (good ? FB_OK : FB_KEYS_UNAVAILABLE));
     if (good) {
         succeeded(provider.kid);
@@ -225,7 +225,7 @@ static void complete(void)
 
 static void look_ahead(void)
 {
-    if (!fb__keyring_due(ring, book.now)) {
+    if (!fb__key_source_due(source, book.now)) {
         return;
     }
     CHECK(usable() && in_flight_count() == 0 && book.now >= book.retry_at);
@@ -291,8 +291,8 @@ static void step(void)
 TEST(a_hundred_thousand_random_steps)
 {
     fb_stats stats = FB_STATS_INIT;
-    ring = ring_new();
-    ring->schedule.random = 1; /* the same walk every time */
+    source = source_new();
+    source->schedule.random = 1; /* the same walk every time */
     provider.kid = 1;
     book.now = 1000.0;
     book.last_miss = book.retry_at = book.offered = -(double)INFINITY;
@@ -303,7 +303,7 @@ TEST(a_hundred_thousand_random_steps)
             break;
         }
     }
-    fb__keyring_stats(ring, book.now, &stats);
+    fb__key_source_stats(source, book.now, &stats);
     CHECK(stats.fetches == book.fetches && stats.generation == book.generation);
     CHECK(book.misses <= book.other_successes + (book.now - 1000.0) / interval + 1.0);
     /* It recovers by itself within one back-off. */
@@ -312,14 +312,14 @@ TEST(a_hundred_thousand_random_steps)
     book.now += 71.0;
     uint64_t key_request;
     book.now = usable() ? book.fresh_until + stale : book.now;
-    CHECK(look(ring, book.now, name_of(provider.kid), &key_request) == FB_KEYS_NEEDED);
+    CHECK(look(source, book.now, name_of(provider.kid), &key_request) == FB_KEYS_NEEDED);
     refresh(FB_REFRESH_TOKEN, provider.kid, key_request);
     complete();
-    CHECK(look(ring, book.now, name_of(provider.kid), &key_request) == FB_OK);
+    CHECK(look(source, book.now, name_of(provider.kid), &key_request) == FB_OK);
     printf("%u fetches, %u of them for unknown key ids, %llu sets\n", book.fetches, book.misses,
            (unsigned long long)book.generation);
     CHECK(book.fetches > 1000 && book.misses > 100 && book.generation > 100); /* the walk went everywhere */
-    fb__keyring_release(ring);
+    fb__key_source_release(source);
 }
 
 int main(void)

@@ -1,12 +1,13 @@
-/* Many threads on one ring: one fetch for all, waiting that ends, and a child that inherits the ring in any state. */
+/* Many threads on one key source: one fetch for all, waiting that ends, and a child that inherits the key source in any
+ * state. */
 #include "child.h"
-#include "ring.h"
+#include "source.h"
 
 #include <time.h>
 
 enum { THREADS = 64 };
 
-static fb__keyring *ring;
+static fb__key_source *source;
 static pthread_barrier_t barrier;
 static atomic_uint fetched_now, waited, verified;
 
@@ -26,20 +27,20 @@ static void *cold_start(void *argument)
     uint64_t request;
     (void)argument;
     (void)pthread_barrier_wait(&barrier);
-    while (look(ring, now(), "a", &request) == FB_KEYS_NEEDED) {
-        fb_fetch fetch = begin(ring, now(), FB_REFRESH_TOKEN, request);
+    while (look(source, now(), "a", &request) == FB_KEYS_NEEDED) {
+        fb_fetch fetch = begin(source, now(), FB_REFRESH_TOKEN, request);
         if (fetch.decision == FB_FETCH_NOW) {
             atomic_fetch_add(&fetched_now, 1);
             pause_for(0.2);
-            CHECK(answer(ring, fetch.ticket, now(), 200, document("a"), NULL) == FB_OK);
+            CHECK(answer(source, fetch.ticket, now(), 200, document("a"), NULL) == FB_OK);
         } else if (fetch.decision == FB_FETCH_WAIT) {
             atomic_fetch_add(&waited, 1);
-            CHECK(fb__keyring_wait(ring, fetch.ticket, fetch.timeout));
+            CHECK(fb__key_source_wait(source, fetch.ticket, fetch.timeout));
         } else {
             CHECK(fetch.decision == FB_FETCH_DONE);
         }
     }
-    CHECK(look(ring, now(), "a", &request) == FB_OK);
+    CHECK(look(source, now(), "a", &request) == FB_OK);
     atomic_fetch_add(&verified, 1);
     return NULL;
 }
@@ -47,7 +48,7 @@ static void *cold_start(void *argument)
 TEST(sixty_four_threads_start_cold)
 {
     pthread_t threads[THREADS];
-    ring = ring_new();
+    source = source_new();
     CHECK(pthread_barrier_init(&barrier, NULL, THREADS) == 0);
     for (int i = 0; i < THREADS; i++) {
         CHECK(pthread_create(&threads[i], NULL, cold_start, NULL) == 0);
@@ -57,25 +58,25 @@ TEST(sixty_four_threads_start_cold)
     }
     CHECK(fetched_now == 1 && verified == THREADS && waited > 0);
     (void)pthread_barrier_destroy(&barrier);
-    fb__keyring_release(ring);
+    fb__key_source_release(source);
 }
 
 TEST(waiting_ends)
 {
-    ring = ring_new();
+    source = source_new();
     double start = now();
-    CHECK(fb__keyring_wait(ring, 0, 5.0));
-    CHECK(fb__keyring_wait(ring, 77, 5.0));
-    fb_fetch fetch = begin(ring, start, FB_REFRESH_EXPLICIT, 0);
-    CHECK(!fb__keyring_wait(ring, fetch.ticket, 0.0));
-    CHECK(!fb__keyring_wait(ring, fetch.ticket, -1.0));
+    CHECK(fb__key_source_wait(source, 0, 5.0));
+    CHECK(fb__key_source_wait(source, 77, 5.0));
+    fb_fetch fetch = begin(source, start, FB_REFRESH_EXPLICIT, 0);
+    CHECK(!fb__key_source_wait(source, fetch.ticket, 0.0));
+    CHECK(!fb__key_source_wait(source, fetch.ticket, -1.0));
     CHECK(now() - start < 2.0);
     start = now();
-    CHECK(!fb__keyring_wait(ring, fetch.ticket, 0.25));
+    CHECK(!fb__key_source_wait(source, fetch.ticket, 0.25));
     CHECK(now() - start >= 0.25 && now() - start < 3.0);
-    CHECK(answer(ring, fetch.ticket, now(), 500, fb_text(""), NULL) == FB_KEYS_UNAVAILABLE);
-    CHECK(fb__keyring_wait(ring, fetch.ticket, 5.0));
-    fb__keyring_release(ring);
+    CHECK(answer(source, fetch.ticket, now(), 500, fb_text(""), NULL) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb__key_source_wait(source, fetch.ticket, 5.0));
+    fb__key_source_release(source);
 }
 
 static void *read_all_the_time(void *argument)
@@ -83,15 +84,15 @@ static void *read_all_the_time(void *argument)
     atomic_bool *end = argument;
     uint64_t request;
     while (!atomic_load(end)) {
-        CHECK(look(ring, 1.0, "stays", &request) == FB_OK);
-        CHECK(fb__keyring_generation(ring, 5000.0) == 0);
-        fb__keyset *set = fb__keyring_held(ring);
+        CHECK(look(source, 1.0, "stays", &request) == FB_OK);
+        CHECK(fb__key_source_generation(source, 5000.0) == 0);
+        fb__keyset *set = fb__key_source_held(source);
         CHECK(set != NULL && set->count >= 1);
         fb__keyset_release(set);
         fb_stats stats = FB_STATS_INIT;
-        fb__keyring_stats(ring, 1.0, &stats);
+        fb__key_source_stats(source, 1.0, &stats);
         CHECK(stats.keys_held);
-        (void)fb__keyring_due(ring, 1.0);
+        (void)fb__key_source_due(source, 1.0);
     }
     return NULL;
 }
@@ -103,62 +104,62 @@ TEST(sets_are_swapped_whole)
         "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",";
     pthread_t threads[4];
     atomic_bool end = false;
-    ring = ring_new();
-    load(ring, 1.0, "stays");
+    source = source_new();
+    load(source, 1.0, "stays");
     for (int i = 0; i < 4; i++) {
         CHECK(pthread_create(&threads[i], NULL, read_all_the_time, &end) == 0);
     }
     for (int i = 0; i < 500; i++) {
         char text[512];
         int size = snprintf(text, sizeof(text), "{\"keys\":[%s\"kid\":\"stays\"},%s\"kid\":\"%d\"}]}", key, key, i);
-        fb_fetch fetch = begin(ring, 1.0, FB_REFRESH_EXPLICIT, 0);
-        CHECK(answer(ring, fetch.ticket, 1.0, i % 5 == 0 ? 500 : 200, (fb_slice){text, (size_t)size}, NULL) ==
+        fb_fetch fetch = begin(source, 1.0, FB_REFRESH_EXPLICIT, 0);
+        CHECK(answer(source, fetch.ticket, 1.0, i % 5 == 0 ? 500 : 200, (fb_slice){text, (size_t)size}, NULL) ==
               (i % 5 == 0 ? FB_KEYS_UNAVAILABLE : FB_OK));
     }
     atomic_store(&end, true);
     for (int i = 0; i < 4; i++) {
         (void)pthread_join(threads[i], NULL);
     }
-    fb__keyring_release(ring);
+    fb__key_source_release(source);
 }
 
 /* What a child found: 0 when all was well. */
 static int look_as_child(uint64_t parents_ticket)
 {
     uint64_t request;
-    if (look(ring, 1.0, "a", &request) != FB_OK) {
+    if (look(source, 1.0, "a", &request) != FB_OK) {
         return 1;
     }
-    if (fb__keyring_generation(ring, 1.0) != 1 || !fb__keyring_wait(ring, parents_ticket, 5.0)) {
+    if (fb__key_source_generation(source, 1.0) != 1 || !fb__key_source_wait(source, parents_ticket, 5.0)) {
         return 2;
     }
-    if (answer(ring, parents_ticket, 1.0, 200, document("b"), NULL) != FB_CONFIGURATION_INVALID) {
+    if (answer(source, parents_ticket, 1.0, 200, document("b"), NULL) != FB_CONFIGURATION_INVALID) {
         return 3;
     }
-    fb_fetch fetch = begin(ring, 1.0, FB_REFRESH_EXPLICIT, 0);
+    fb_fetch fetch = begin(source, 1.0, FB_REFRESH_EXPLICIT, 0);
     if (fetch.decision != FB_FETCH_NOW || fetch.ticket == parents_ticket ||
-        answer(ring, fetch.ticket, 1.0, 200, document("b"), NULL) != FB_OK) {
+        answer(source, fetch.ticket, 1.0, 200, document("b"), NULL) != FB_OK) {
         return 4;
     }
-    if (look(ring, 1.0, "b", &request) != FB_OK || fb__keyring_generation(ring, 1.0) != 2) {
+    if (look(source, 1.0, "b", &request) != FB_OK || fb__key_source_generation(source, 1.0) != 2) {
         return 5;
     }
-    fb__keyring_release(ring);
+    fb__key_source_release(source);
     return test_failures == 0 ? 0 : 6;
 }
 
 static void *wait_for_ever(void *ticket)
 {
-    CHECK(fb__keyring_wait(ring, *(uint64_t *)ticket, 30.0));
+    CHECK(fb__key_source_wait(source, *(uint64_t *)ticket, 30.0));
     return NULL;
 }
 
 TEST(a_child_starts_afresh_and_keeps_the_keys)
 {
     pthread_t waiter;
-    ring = ring_new();
-    load(ring, 1.0, "a");
-    fb_fetch fetch = begin(ring, 1.0, FB_REFRESH_EXPLICIT, 0);
+    source = source_new();
+    load(source, 1.0, "a");
+    fb_fetch fetch = begin(source, 1.0, FB_REFRESH_EXPLICIT, 0);
     CHECK(pthread_create(&waiter, NULL, wait_for_ever, &fetch.ticket) == 0);
     pause_for(0.1);
     pid_t child = child_start();
@@ -170,19 +171,19 @@ TEST(a_child_starts_afresh_and_keeps_the_keys)
         FAIL("the child ended with %d", verdict);
     }
     uint64_t request;
-    CHECK(look(ring, 1.0, "a", &request) == FB_OK); /* what the child fetched is the child's */
-    CHECK(answer(ring, fetch.ticket, 1.0, 200, document("a"), NULL) == FB_OK);
+    CHECK(look(source, 1.0, "a", &request) == FB_OK); /* what the child fetched is the child's */
+    CHECK(answer(source, fetch.ticket, 1.0, 200, document("a"), NULL) == FB_OK);
     (void)pthread_join(waiter, NULL);
-    fb__keyring_release(ring);
+    fb__key_source_release(source);
 }
 
 static void *change_all_the_time(void *argument)
 {
     atomic_bool *end = argument;
     for (unsigned i = 0; !atomic_load(end); i++) {
-        fb_fetch fetch = begin(ring, 1.0, FB_REFRESH_EXPLICIT, 0);
+        fb_fetch fetch = begin(source, 1.0, FB_REFRESH_EXPLICIT, 0);
         if (fetch.decision == FB_FETCH_NOW) {
-            (void)answer(ring, fetch.ticket, 1.0, 200, document(i % 2 == 0 ? "a" : "b"), NULL);
+            (void)answer(source, fetch.ticket, 1.0, 200, document(i % 2 == 0 ? "a" : "b"), NULL);
         }
     }
     return NULL;
@@ -193,8 +194,8 @@ TEST(forks_at_any_moment)
 {
     pthread_t threads[2];
     atomic_bool end = false;
-    ring = ring_new();
-    load(ring, 1.0, "a");
+    source = source_new();
+    load(source, 1.0, "a");
     for (int i = 0; i < 2; i++) {
         CHECK(pthread_create(&threads[i], NULL, change_all_the_time, &end) == 0);
     }
@@ -202,9 +203,9 @@ TEST(forks_at_any_moment)
         pid_t child = child_start();
         if (child == 0) {
             uint64_t request;
-            fb_status status = look(ring, 1.0, "a", &request);
+            fb_status status = look(source, 1.0, "a", &request);
             bool sound = status == FB_OK || status == FB_KEYS_NEEDED;
-            (void)fb__keyring_due(ring, 1.0);
+            (void)fb__key_source_due(source, 1.0);
             child_end(sound && test_failures == 0 ? 0 : 1);
         }
         CHECK(child_wait(child) == 0);
@@ -213,7 +214,7 @@ TEST(forks_at_any_moment)
     for (int i = 0; i < 2; i++) {
         (void)pthread_join(threads[i], NULL);
     }
-    fb__keyring_release(ring);
+    fb__key_source_release(source);
 }
 
 int main(void)

@@ -135,8 +135,8 @@ TEST(size)
 
 TEST(what_may_be_logged)
 {
-    CHECK(fb__url_shown_size(fb_text("https://a/b?secret=1")) == 11);
-    CHECK(fb__url_shown_size(fb_text("https://a/b")) == 11);
+    CHECK(fb__url_loggable_size(fb_text("https://a/b?secret=1")) == 11);
+    CHECK(fb__url_loggable_size(fb_text("https://a/b")) == 11);
 }
 
 int main(void)

@@ -1,17 +1,17 @@
 /*
  * What a key source is made of, for the files that work on it: key_source.c (what is held), unknown_kids.c (key ids),
- * response.c (what came back) and refresh.c (the host that fetches with libcurl). Everybody else sees fb__keyring of
+ * response.c (what came back) and refresh.c (the host that fetches with libcurl). Everybody else sees fb__key_source of
  * keysets.h.
  */
-#ifndef FB_KEYRING_H
-#define FB_KEYRING_H
+#ifndef FB_KEY_SOURCE_H
+#define FB_KEY_SOURCE_H
 
 #include "http.h"
 #include "schedule.h"
 
 #include <pthread.h>
 
-enum { FB__MAX_REQUESTS = 8, FB__MAX_ETAG = 256, FB__SHOWN_URL = 120, FB__DIGEST = 32 };
+enum { FB__MAX_REQUESTS = 8, FB__MAX_ETAG = 256, FB__LOGGABLE_URL = 120, FB__DIGEST = 32 };
 
 /* An etag lives as long as a host may be reading it. */
 struct fb__etag {
@@ -27,7 +27,7 @@ struct fb__kids {
     uint64_t hashes[FB__MAX_KEYS + 1];
 };
 
-struct fb__keyring {
+struct fb__key_source {
     atomic_size_t references;
     fb_mem mem;
     fb_slice url;
@@ -55,24 +55,24 @@ struct fb__keyring {
     char text[];
 };
 
-/* Before the lock is touched: makes the ring this process's own. */
-void fb__keyring_enter_fork(fb__keyring *ring);
+/* Before the lock is touched: makes the key source this process's own. */
+void fb__key_source_own(fb__key_source *source);
 
 /* Lock and unlock. */
-void fb__keyring_enter(fb__keyring *ring);
-void fb__keyring_leave(fb__keyring *ring);
-void fb__keyring_publish(fb__keyring *ring);
+void fb__key_source_lock(fb__key_source *source);
+void fb__key_source_unlock(fb__key_source *source);
+void fb__key_source_advertise(fb__key_source *source);
 
 /* As a precision for "%.*s" of the URL: without the query, cut. */
-int fb__keyring_shown(const fb__keyring *ring);
+int fb__key_source_loggable(const fb__key_source *source);
 
 /* kids.c. A request is the key_request of the API: a key id, and which generation did not have it (0: none was held).
  */
-uint64_t fb__kid_request(const fb__keyring *ring, fb_slice kid, uint64_t seen);
-void fb__kid_note(fb__keyring *ring, uint64_t request);
+uint64_t fb__kid_request(const fb__key_source *source, fb_slice kid, uint64_t seen);
+void fb__kid_note(fb__key_source *source, uint64_t request);
 bool fb__kids_have(const struct fb__kids *kids, uint64_t request);
-bool fb__kids_answer(const fb__keyring *ring, const struct fb__kids *kids); /* all requests that were noted */
-void fb__kids_collect(const fb__keyring *ring, const fb__keyset *set, struct fb__kids *out);
+bool fb__kids_answer(const fb__key_source *source, const struct fb__kids *kids); /* all requests that were noted */
+void fb__kids_collect(const fb__key_source *source, const fb__keyset *set, struct fb__kids *out);
 
 /* refresh.c: frees a fetcher; NULL is fine. */
 void fb__refresh_forget(fb__fetcher *fetcher);

@@ -40,36 +40,37 @@ double fb__freshness(fb_slice cache_control, fb_slice age);
 /* FB_OK, or FB_CONFIGURATION_INVALID with a text that names jwks_uri. The others take a URL that passed. */
 fb_status fb__url_check(fb_slice url, bool allow_http, fb_error *error);
 bool fb__url_loopback(fb_slice url);
-size_t fb__url_shown_size(fb_slice url); /* how much of it may be logged: all before the query */
+size_t fb__url_loggable_size(fb_slice url); /* how much of it may be logged: all before the query */
 
 /* ---- key_source.c: a key set behind a URL, and when to fetch it */
 
-typedef struct fb__keyring fb__keyring;
+typedef struct fb__key_source fb__key_source;
 
-fb_status fb__keyring_new(fb__keyring **out, const fb_mem *mem, const fb_options *options, fb_error *error);
-fb__keyring *fb__keyring_retain(fb__keyring *ring);
-void fb__keyring_release(fb__keyring *ring);
+fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_options *options, fb_error *error);
+fb__key_source *fb__key_source_retain(fb__key_source *source);
+void fb__key_source_release(fb__key_source *source);
 
 /*
  * FB_OK: *out is a reference to the keys to use now. FB_KEYS_NEEDED: none are held and a fetch is allowed; *key_request
  * is set. FB_KEYS_UNAVAILABLE: none can be had for *retry_after seconds.
  */
-fb_status fb__keyring_acquire(fb__keyring *ring, double now, fb_slice kid, fb__keyset **out, uint64_t *key_request,
-                              double *retry_after);
+fb_status fb__key_source_acquire(fb__key_source *source, double now, fb_slice kid, fb__keyset **out,
+                                 uint64_t *key_request, double *retry_after);
 /* kid is not in the set that was acquired: FB_KEYS_NEEDED when that is worth a fetch now, else FB_KEY_NOT_FOUND. */
-fb_status fb__keyring_missing(fb__keyring *ring, double now, fb_slice kid, const fb__keyset *set,
-                              uint64_t *key_request);
-uint64_t fb__keyring_generation(fb__keyring *ring, double now); /* 0: no usable keys are held now */
-fb_status fb__keyring_begin(fb__keyring *ring, double now, fb_refresh_reason reason, uint64_t key_request,
-                            fb_fetch *out);
-fb_status fb__keyring_complete(fb__keyring *ring, uint64_t ticket, double now, const fb_fetched *fetched,
-                               fb_error *error);
-bool fb__keyring_wait(fb__keyring *ring, uint64_t ticket, double timeout);
-bool fb__keyring_due(fb__keyring *ring, double now);
-fb__keyset *fb__keyring_held(fb__keyring *ring); /* a reference, however old; NULL: none */
+fb_status fb__key_source_missing(fb__key_source *source, double now, fb_slice kid, const fb__keyset *set,
+                                 uint64_t *key_request);
+uint64_t fb__key_source_generation(fb__key_source *source, double now); /* 0: no usable keys are held now */
+fb_status fb__key_source_begin(fb__key_source *source, double now, fb_refresh_reason reason, uint64_t key_request,
+                               fb_fetch *out);
+fb_status fb__key_source_complete(fb__key_source *source, uint64_t ticket, double now, const fb_fetched *fetched,
+                                  fb_error *error);
+bool fb__key_source_wait(fb__key_source *source, uint64_t ticket, double timeout);
+bool fb__key_source_due(fb__key_source *source, double now);
+fb__keyset *fb__key_source_held(fb__key_source *source); /* a reference, however old; NULL: none */
 /* The whole refresh with libcurl; FB_CONFIGURATION_INVALID in a build without it. */
-fb_status fb__keyring_refresh(fb__keyring *ring, fb_refresh_reason reason, uint64_t key_request, fb_error *error);
-void fb__keyring_stats(fb__keyring *ring, double now, fb_stats *out);
+fb_status fb__key_source_refresh(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request,
+                                 fb_error *error);
+void fb__key_source_stats(fb__key_source *source, double now, fb_stats *out);
 
 /* ---- public_address.c: for ssrf_safe; addresses in network order */
 

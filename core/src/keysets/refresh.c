@@ -33,39 +33,40 @@ void fb__refresh_forget(fb__fetcher *fetcher)
 }
 
 /* One is kept between two fetches, for its connection. Who takes over from a fetch that hangs makes its own. */
-static fb__fetcher *take_fetcher(fb__keyring *ring)
+static fb__fetcher *take_fetcher(fb__key_source *source)
 {
-    fb__keyring_enter(ring);
-    fb__fetcher *fetcher = ring->fetcher;
-    ring->fetcher = NULL;
-    fb__keyring_leave(ring);
-    if (fetcher == NULL && fb__fetcher_new(&fetcher, &ring->mem, &ring->fetching) != FB_OK) {
+    fb__key_source_lock(source);
+    fb__fetcher *fetcher = source->fetcher;
+    source->fetcher = NULL;
+    fb__key_source_unlock(source);
+    if (fetcher == NULL && fb__fetcher_new(&fetcher, &source->mem, &source->fetching) != FB_OK) {
         return NULL;
     }
     return fetcher;
 }
 
-static void keep_fetcher(fb__keyring *ring, fb__fetcher *fetcher)
+static void keep_fetcher(fb__key_source *source, fb__fetcher *fetcher)
 {
-    fb__keyring_enter(ring);
-    fb__fetcher *spare = ring->fetcher;
-    ring->fetcher = fetcher;
-    fb__keyring_leave(ring);
+    fb__key_source_lock(source);
+    fb__fetcher *spare = source->fetcher;
+    source->fetcher = fetcher;
+    fb__key_source_unlock(source);
     fb__fetcher_free(spare);
 }
 
-static fb_status fetch_now(fb__keyring *ring, const fb_fetch *fetch, fb_error *error)
+static fb_status fetch_now(fb__key_source *source, const fb_fetch *fetch, fb_error *error)
 {
     fb_fetched fetched = FB_FETCHED_INIT;
-    fb__fetcher *fetcher = take_fetcher(ring);
+    fb__fetcher *fetcher = take_fetcher(source);
     if (fetcher == NULL) {
         fetched.failure = fb_text("out of memory");
     } else {
         fb__fetcher_get(fetcher, fetch, &fetched);
     }
-    fb_status status = fb__keyring_complete(ring, fetch->ticket, fb_clock_now().monotonic_seconds, &fetched, error);
+    fb_status status =
+        fb__key_source_complete(source, fetch->ticket, fb_clock_now().monotonic_seconds, &fetched, error);
     if (fetcher != NULL && status == FB_OK) {
-        keep_fetcher(ring, fetcher);
+        keep_fetcher(source, fetcher);
     } else {
         /* What a wrong answer left on its connection would be read as the next answer. */
         fb__fetcher_free(fetcher);
@@ -74,15 +75,15 @@ static fb_status fetch_now(fb__keyring *ring, const fb_fetch *fetch, fb_error *e
 }
 
 /* How it stands after somebody else's fetch, whose outcome is shared, or when none is allowed. */
-static fb_status outcome(fb__keyring *ring, bool shared, fb_error *error)
+static fb_status outcome(fb__key_source *source, bool shared, fb_error *error)
 {
     double now = fb_clock_now().monotonic_seconds;
-    fb__keyring_enter(ring);
-    bool usable = fb__schedule_usable(&ring->schedule, now);
-    double retry_after = fb__schedule_retry_after(&ring->schedule, now);
-    char text[sizeof(ring->last_error)];
-    memcpy(text, ring->last_error, sizeof(text));
-    fb__keyring_leave(ring);
+    fb__key_source_lock(source);
+    bool usable = fb__schedule_usable(&source->schedule, now);
+    double retry_after = fb__schedule_retry_after(&source->schedule, now);
+    char text[sizeof(source->last_error)];
+    memcpy(text, source->last_error, sizeof(text));
+    fb__key_source_unlock(source);
     if (usable && !(shared && text[0] != '\0')) {
         return fb__succeed(error);
     }
@@ -93,22 +94,23 @@ static fb_status outcome(fb__keyring *ring, bool shared, fb_error *error)
     return FB_KEYS_UNAVAILABLE;
 }
 
-fb_status fb__keyring_refresh(fb__keyring *ring, fb_refresh_reason reason, uint64_t key_request, fb_error *error)
+fb_status fb__key_source_refresh(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request,
+                                 fb_error *error)
 {
     fb_fetch fetch;
-    (void)fb__keyring_retain(ring);
-    fb_status status = fb__keyring_begin(ring, fb_clock_now().monotonic_seconds, reason, key_request, &fetch);
+    (void)fb__key_source_retain(source);
+    fb_status status = fb__key_source_begin(source, fb_clock_now().monotonic_seconds, reason, key_request, &fetch);
     if (status != FB_OK) {
         (void)fb__fail(error, status, "reason must be token, ahead or explicit");
     } else if (fetch.decision == FB_FETCH_NOW) {
-        status = fetch_now(ring, &fetch, error);
+        status = fetch_now(source, &fetch, error);
     } else {
         if (fetch.decision == FB_FETCH_WAIT) {
-            (void)fb__keyring_wait(ring, fetch.ticket, fetch.timeout);
+            (void)fb__key_source_wait(source, fetch.ticket, fetch.timeout);
         }
-        status = outcome(ring, fetch.decision == FB_FETCH_WAIT, error);
+        status = outcome(source, fetch.decision == FB_FETCH_WAIT, error);
     }
-    fb__keyring_release(ring);
+    fb__key_source_release(source);
     return status;
 }
 
@@ -119,9 +121,10 @@ void fb__refresh_forget(fb__fetcher *fetcher)
     (void)fetcher;
 }
 
-fb_status fb__keyring_refresh(fb__keyring *ring, fb_refresh_reason reason, uint64_t key_request, fb_error *error)
+fb_status fb__key_source_refresh(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request,
+                                 fb_error *error)
 {
-    (void)ring;
+    (void)source;
     (void)reason;
     (void)key_request;
     return fb__fail(error, FB_CONFIGURATION_INVALID,

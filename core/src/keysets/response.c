@@ -40,10 +40,10 @@ static void refuse(struct answer *answer, const char *format, ...)
 }
 
 /* The host's own words, made fit for a log; a query that they repeat may hold a secret. */
-static void refuse_failure(struct answer *answer, const fb__keyring *ring, fb_slice failure)
+static void refuse_failure(struct answer *answer, const fb__key_source *source, fb_slice failure)
 {
-    size_t shown = fb__url_shown_size(ring->url), query = ring->url.size - shown;
-    if (query > 1 && failure.size > 0 && memmem(failure.data, failure.size, ring->url.data + shown, query) != NULL) {
+    size_t shown = fb__url_loggable_size(source->url), query = source->url.size - shown;
+    if (query > 1 && failure.size > 0 && memmem(failure.data, failure.size, source->url.data + shown, query) != NULL) {
         refuse(answer, "the fetch failed");
         return;
     }
@@ -98,10 +98,10 @@ static struct fb__etag *copy_etag(const fb_mem *mem, fb_slice etag)
     return copy;
 }
 
-static void judge_body(struct answer *answer, const fb__keyring *ring, const struct held *held, fb_slice body)
+static void judge_body(struct answer *answer, const fb__key_source *source, const struct held *held, fb_slice body)
 {
-    if (body.size > ring->max_bytes) {
-        refuse(answer, "the answer is larger than max_jwks_bytes (%zu)", ring->max_bytes);
+    if (body.size > source->max_bytes) {
+        refuse(answer, "the answer is larger than max_jwks_bytes (%zu)", source->max_bytes);
         return;
     }
     if (!digest_of(body, answer->digest)) {
@@ -113,21 +113,22 @@ static void judge_body(struct answer *answer, const fb__keyring *ring, const str
         return;
     }
     fb_error error = FB_ERROR_INIT;
-    fb_status status = fb__keyset_from_jwks(&answer->set, &ring->mem, body, &error);
+    fb_status status = fb__keyset_from_jwks(&answer->set, &source->mem, body, &error);
     if (status != FB_OK) {
         refuse(answer, "%.150s", error.text);
         answer->status = status == FB_OUT_OF_MEMORY ? status : FB_KEYS_UNAVAILABLE;
         return;
     }
     answer->verdict = DIFFERENT;
-    fb__kids_collect(ring, answer->set, &answer->kids);
+    fb__kids_collect(source, answer->set, &answer->kids);
 }
 
-static void judge(struct answer *answer, const fb__keyring *ring, const struct held *held, const fb_fetched *fetched)
+static void judge(struct answer *answer, const fb__key_source *source, const struct held *held,
+                  const fb_fetched *fetched)
 {
     answer->lifetime = fb__freshness(fetched->cache_control, fetched->age);
     if (fetched->failure.data != NULL) {
-        refuse_failure(answer, ring, fetched->failure);
+        refuse_failure(answer, source, fetched->failure);
     } else if (fetched->http_status == 304 && held->etag_sent) {
         answer->verdict = SAME;
         memcpy(answer->digest, held->digest, FB__DIGEST);
@@ -136,106 +137,107 @@ static void judge(struct answer *answer, const fb__keyring *ring, const struct h
     } else if (!is_identity(fetched->content_encoding)) {
         refuse(answer, "the answer is content-encoded, which was not asked for");
     } else {
-        judge_body(answer, ring, held, fetched->body);
+        judge_body(answer, source, held, fetched->body);
     }
     if (answer->verdict != REFUSED) {
-        answer->etag = copy_etag(&ring->mem, fetched->etag);
+        answer->etag = copy_etag(&source->mem, fetched->etag);
     }
 }
 
 /* A 304 need not repeat the etag (RFC 9110 section 15.4.5 says it must; some do not). */
-static void adopt_etag(fb__keyring *ring, struct fb__etag **etag, bool not_modified)
+static void adopt_etag(fb__key_source *source, struct fb__etag **etag, bool not_modified)
 {
     if (*etag == NULL && not_modified) {
         return;
     }
-    struct fb__etag *old = ring->etag;
-    ring->etag = *etag;
+    struct fb__etag *old = source->etag;
+    source->etag = *etag;
     *etag = NULL;
     if (old != NULL && old->kept) {
-        old->next = ring->kept_etags;
-        ring->kept_etags = old;
+        old->next = source->kept_etags;
+        source->kept_etags = old;
     } else {
-        fb__free(&ring->mem, old);
+        fb__free(&source->mem, old);
     }
 }
 
 /* Under the lock. *withdrawn is what the new set replaces: released by the caller, outside of the lock. */
-static void apply(fb__keyring *ring, struct answer *answer, double now, bool not_modified, fb__keyset **withdrawn)
+static void apply(fb__key_source *source, struct answer *answer, double now, bool not_modified, fb__keyset **withdrawn)
 {
     if (answer->verdict == REFUSED) {
-        ring->fetch_failures++;
-        (void)snprintf(ring->last_error, sizeof(ring->last_error), "%.*s: %.*s", fb__keyring_shown(ring),
-                       ring->url.data, (int)sizeof(ring->last_error) - FB__SHOWN_URL - 3, answer->problem);
-        fb__schedule_fail(&ring->schedule, now);
+        source->fetch_failures++;
+        (void)snprintf(source->last_error, sizeof(source->last_error), "%.*s: %.*s", fb__key_source_loggable(source),
+                       source->url.data, (int)sizeof(source->last_error) - FB__LOGGABLE_URL - 3, answer->problem);
+        fb__schedule_fail(&source->schedule, now);
     } else {
         if (answer->verdict == DIFFERENT) {
-            *withdrawn = ring->held;
-            ring->held = answer->set;
+            *withdrawn = source->held;
+            source->held = answer->set;
             answer->set = NULL;
-            ring->held->generation = ++ring->generations;
-            ring->kids = answer->kids;
-            memcpy(ring->digest, answer->digest, FB__DIGEST);
+            source->held->generation = ++source->generations;
+            source->kids = answer->kids;
+            memcpy(source->digest, answer->digest, FB__DIGEST);
         }
-        adopt_etag(ring, &answer->etag, not_modified);
-        ring->last_error[0] = '\0';
-        fb__schedule_succeed(&ring->schedule, now, answer->lifetime, fb__kids_answer(ring, &ring->kids));
-        fb__keyring_publish(ring);
+        adopt_etag(source, &answer->etag, not_modified);
+        source->last_error[0] = '\0';
+        fb__schedule_succeed(&source->schedule, now, answer->lifetime, fb__kids_answer(source, &source->kids));
+        fb__key_source_advertise(source);
     }
-    ring->sent_etag = NULL;
-    ring->request_count = 0;
-    (void)pthread_cond_broadcast(&ring->ended);
+    source->sent_etag = NULL;
+    source->request_count = 0;
+    (void)pthread_cond_broadcast(&source->ended);
 }
 
 /* The lock is held on success. */
-static bool enter_with(fb__keyring *ring, uint64_t ticket)
+static bool enter_with(fb__key_source *source, uint64_t ticket)
 {
-    fb__keyring_enter(ring);
-    if (ticket != 0 && ring->schedule.ticket == ticket) {
+    fb__key_source_lock(source);
+    if (ticket != 0 && source->schedule.ticket == ticket) {
         return true;
     }
-    fb__keyring_leave(ring);
+    fb__key_source_unlock(source);
     return false;
 }
 
-static fb_status report(const fb__keyring *ring, const struct answer *answer, double retry_after, fb_error *error)
+static fb_status report(const fb__key_source *source, const struct answer *answer, double retry_after, fb_error *error)
 {
     if (answer->verdict != REFUSED) {
         return fb__succeed(error);
     }
-    (void)fb__fail(error, answer->status, "%.*s: %s", fb__keyring_shown(ring), ring->url.data, answer->problem);
+    (void)fb__fail(error, answer->status, "%.*s: %s", fb__key_source_loggable(source), source->url.data,
+                   answer->problem);
     if (FB__HAS(error, retry_after)) {
         error->retry_after = retry_after;
     }
     return answer->status;
 }
 
-fb_status fb__keyring_complete(fb__keyring *ring, uint64_t ticket, double now, const fb_fetched *fetched,
-                               fb_error *error)
+fb_status fb__key_source_complete(fb__key_source *source, uint64_t ticket, double now, const fb_fetched *fetched,
+                                  fb_error *error)
 {
     static const char no_ticket[] = "there is no such fetch: it was completed, or has timed out and was taken over";
     struct answer answer = {.verdict = REFUSED, .status = FB_KEYS_UNAVAILABLE};
     struct held held;
     fb__keyset *withdrawn = NULL;
     double retry_after = 0.0;
-    if (!enter_with(ring, ticket)) {
+    if (!enter_with(source, ticket)) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "%s", no_ticket);
     }
-    held.set = ring->held != NULL;
-    held.etag_sent = ring->sent_etag != NULL;
-    memcpy(held.digest, ring->digest, FB__DIGEST);
-    fb__keyring_leave(ring);
+    held.set = source->held != NULL;
+    held.etag_sent = source->sent_etag != NULL;
+    memcpy(held.digest, source->digest, FB__DIGEST);
+    fb__key_source_unlock(source);
 
-    judge(&answer, ring, &held, fetched);
-    bool mine = enter_with(ring, ticket);
+    judge(&answer, source, &held, fetched);
+    bool mine = enter_with(source, ticket);
     if (mine) {
-        apply(ring, &answer, now, fetched->http_status == 304, &withdrawn);
-        retry_after = fb__schedule_retry_after(&ring->schedule, now);
-        fb__keyring_leave(ring);
+        apply(source, &answer, now, fetched->http_status == 304, &withdrawn);
+        retry_after = fb__schedule_retry_after(&source->schedule, now);
+        fb__key_source_unlock(source);
     }
     fb__keyset_release(withdrawn);
     fb__keyset_release(answer.set);
-    fb__free(&ring->mem, answer.etag);
-    return mine ? report(ring, &answer, retry_after, error)
+    fb__free(&source->mem, answer.etag);
+    return mine ? report(source, &answer, retry_after, error)
                 : fb__fail(error, FB_CONFIGURATION_INVALID, "%s", no_ticket);
 }

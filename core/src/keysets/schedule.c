@@ -1,6 +1,6 @@
 /*
  * When to fetch a key set: a state machine without keys, locks or clock. Time comes in, decisions come out. Every time
- * is a number of monotonic seconds from the caller; whoever calls holds the ring's lock.
+ * is a number of monotonic seconds from the caller; whoever calls holds the key source's lock.
  *
  * Four causes start a fetch, each with its own limit: no usable keys (failure back-off), an unknown key id (one at once
  * for a set that did not come from such a fetch, then one in refresh_interval), freshness that runs out (back-off), and

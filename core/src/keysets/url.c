@@ -111,7 +111,7 @@ bool fb__url_loopback(fb_slice url)
            fb__slice_equal(host, fb_text("[::1]"));
 }
 
-size_t fb__url_shown_size(fb_slice url)
+size_t fb__url_loggable_size(fb_slice url)
 {
     const char *query = memchr(url.data, '?', url.size);
     return query == NULL ? url.size : (size_t)(query - url.data);

@@ -32,7 +32,8 @@ static void describe(fb_key_info *info, const fb__key *key, bool fast)
 /* A reference; NULL: none are held. */
 static fb__keyset *held_keys(const fb_verifier *verifier)
 {
-    return verifier->static_keys != NULL ? fb__keyset_retain(verifier->static_keys) : fb__keyring_held(verifier->ring);
+    return verifier->static_keys != NULL ? fb__keyset_retain(verifier->static_keys)
+                                         : fb__key_source_held(verifier->key_source);
 }
 
 fb_status fb_verifier_keys(const fb_verifier *verifier, fb_keys **out, fb_error *error)
@@ -93,8 +94,8 @@ static void collect(const fb_verifier *verifier, double monotonic_seconds, fb_st
     if (verifier->cache != NULL) {
         fb__cache_stats(verifier->cache, out);
     }
-    if (verifier->ring != NULL) {
-        fb__keyring_stats(verifier->ring, monotonic_seconds, out);
+    if (verifier->key_source != NULL) {
+        fb__key_source_stats(verifier->key_source, monotonic_seconds, out);
     } else {
         out->keys_held = out->keys_fresh = true;
     }

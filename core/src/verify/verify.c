@@ -21,7 +21,7 @@ static fb_status check_options(const fb_options *options, fb_error *error)
                         sources == 0 ? "one of public_key, jwks, jwks_uri or secret must be given"
                                      : "only one of public_key, jwks, jwks_uri and secret may be given");
     }
-    if (options->keys_of != NULL && options->keys_of->ring == NULL) {
+    if (options->keys_of != NULL && options->keys_of->key_source == NULL) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "keys_of must be a verifier that was made with jwks_uri");
     }
     if (options->cache_size > UINT32_MAX / 2) {
@@ -34,11 +34,11 @@ static fb_status load_keys(fb_verifier *verifier, const fb_options *options, fb_
 {
     const fb_mem *mem = &verifier->mem;
     if (options->keys_of != NULL) {
-        verifier->ring = fb__keyring_retain(options->keys_of->ring);
+        verifier->key_source = fb__key_source_retain(options->keys_of->key_source);
         return FB_OK;
     }
     if (options->jwks_uri.data != NULL) {
-        return fb__keyring_new(&verifier->ring, mem, options, error);
+        return fb__key_source_new(&verifier->key_source, mem, options, error);
     }
     if (options->jwks.data != NULL) {
         return fb__keyset_from_jwks(&verifier->static_keys, mem, options->jwks, error);
@@ -113,7 +113,7 @@ void fb_verifier_free(fb_verifier *verifier)
     fb_mem mem = verifier->mem;
     fb__cache_free(verifier->cache);
     fb__keyset_release(verifier->static_keys);
-    fb__keyring_release(verifier->ring);
+    fb__key_source_release(verifier->key_source);
     fb__policy_clear(&verifier->policy, &mem);
     fb__free(&mem, verifier);
 }
@@ -161,8 +161,8 @@ static fb_status acquire_keys(struct work *work)
     }
     uint64_t request = 0;
     double retry_after = 0.0;
-    fb_status status = fb__keyring_acquire(work->verifier->ring, work->clock.monotonic_seconds, work->header.kid,
-                                           &work->keys, &request, &retry_after);
+    fb_status status = fb__key_source_acquire(work->verifier->key_source, work->clock.monotonic_seconds,
+                                              work->header.kid, &work->keys, &request, &retry_after);
     return status == FB_OK ? FB_OK : reject_for_keys(work, status, request, retry_after);
 }
 
@@ -174,9 +174,9 @@ static fb_status choose_key(struct work *work)
     }
     status = fb__keyset_select(work->keys, work->header.kid, work->header.alg, &work->key);
     uint64_t request = 0;
-    if (status == FB_KEY_NOT_FOUND && work->verifier->ring != NULL) {
-        status = fb__keyring_missing(work->verifier->ring, work->clock.monotonic_seconds, work->header.kid, work->keys,
-                                     &request);
+    if (status == FB_KEY_NOT_FOUND && work->verifier->key_source != NULL) {
+        status = fb__key_source_missing(work->verifier->key_source, work->clock.monotonic_seconds, work->header.kid,
+                                        work->keys, &request);
     }
     return status == FB_OK ? FB_OK : reject_for_keys(work, status, request, 0.0);
 }
@@ -240,7 +240,7 @@ static fb_status verify_token(struct work *work, fb_result **out, uint64_t *gene
     } else {
         report_kid(work);
     }
-    if (work->verifier->ring != NULL) {
+    if (work->verifier->key_source != NULL) {
         fb__keyset_release(work->keys);
     }
     return status;
@@ -257,13 +257,15 @@ static fb_status check_call(const fb_verifier *verifier, size_t size, fb_clock c
 static fb_status verify_cached(struct work *work, fb_result **out)
 {
     const fb_verifier *verifier = work->verifier;
-    uint64_t held = verifier->ring == NULL ? 0 : fb__keyring_generation(verifier->ring, work->clock.monotonic_seconds);
+    uint64_t held = verifier->key_source == NULL
+                        ? 0
+                        : fb__key_source_generation(verifier->key_source, work->clock.monotonic_seconds);
     uint64_t generation = held;
     if (verifier->cache == NULL) {
         return verify_token(work, out, &generation);
     }
     fb__cache_key key = fb__cache_key_of(verifier->cache, work->token.data, work->token.size);
-    if (verifier->ring == NULL || held != 0) {
+    if (verifier->key_source == NULL || held != 0) {
         *out = fb__cache_get(verifier->cache, key, work->token.data, work->token.size, held, work->clock.unix_seconds);
     }
     if (*out != NULL) {
@@ -334,11 +336,11 @@ bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t s
     return fb__cache_attach(verifier->cache, key, token, size, attachment);
 }
 
-/* ---- key sets behind a URL: the ring's functions, by the verifier's name -------------------- */
+/* ---- key sets behind a URL: the key source's functions, by the verifier's name -------------------- */
 
-static fb_status need_ring(const fb_verifier *verifier, fb_error *error)
+static fb_status need_key_source(const fb_verifier *verifier, fb_error *error)
 {
-    return verifier->ring != NULL
+    return verifier->key_source != NULL
                ? FB_OK
                : fb__fail(error, FB_CONFIGURATION_INVALID, "only a verifier with jwks_uri has keys to fetch");
 }
@@ -354,7 +356,7 @@ fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotoni
                                     uint64_t key_request, fb_fetch *out, fb_error *error)
 {
     fb_fetch fetch = FB_FETCH_INIT;
-    fb_status status = need_ring(verifier, error);
+    fb_status status = need_key_source(verifier, error);
     if (status == FB_OK) {
         status = check_monotonic(monotonic_seconds, error);
     }
@@ -364,7 +366,7 @@ fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotoni
     if (status != FB_OK) {
         return status;
     }
-    status = fb__keyring_begin(verifier->ring, monotonic_seconds, reason, key_request, &fetch);
+    status = fb__key_source_begin(verifier->key_source, monotonic_seconds, reason, key_request, &fetch);
     if (status != FB_OK) {
         return fb__fail(error, status, "reason must be one of fb_refresh_reason");
     }
@@ -375,7 +377,7 @@ fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotoni
 fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t ticket, double monotonic_seconds,
                                        const fb_fetched *given, fb_error *error)
 {
-    fb_status status = need_ring(verifier, error);
+    fb_status status = need_key_source(verifier, error);
     fb_fetched fetched = FB_FETCHED_INIT;
     if (status == FB_OK && (given->size == 0 || given->size > sizeof(fetched))) {
         status = fb__fail(error, FB_CONFIGURATION_INVALID, "fetched must start from FB_FETCHED_INIT");
@@ -387,22 +389,23 @@ fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t tic
         return status;
     }
     memcpy(&fetched, given, given->size);
-    return fb__keyring_complete(verifier->ring, ticket, monotonic_seconds, &fetched, error);
+    return fb__key_source_complete(verifier->key_source, ticket, monotonic_seconds, &fetched, error);
 }
 
 bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticket, double timeout)
 {
-    return verifier->ring == NULL || fb__keyring_wait(verifier->ring, ticket, timeout);
+    return verifier->key_source == NULL || fb__key_source_wait(verifier->key_source, ticket, timeout);
 }
 
 bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds)
 {
-    return verifier->ring != NULL && isfinite(monotonic_seconds) && fb__keyring_due(verifier->ring, monotonic_seconds);
+    return verifier->key_source != NULL && isfinite(monotonic_seconds) &&
+           fb__key_source_due(verifier->key_source, monotonic_seconds);
 }
 
 fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason, uint64_t key_request,
                               fb_error *error)
 {
-    fb_status status = need_ring(verifier, error);
-    return status != FB_OK ? status : fb__keyring_refresh(verifier->ring, reason, key_request, error);
+    fb_status status = need_key_source(verifier, error);
+    return status != FB_OK ? status : fb__key_source_refresh(verifier->key_source, reason, key_request, error);
 }

@@ -124,7 +124,7 @@ struct fb_verifier {
     fb_mem mem;
     fb__policy policy;
     fb__keyset *static_keys; /* exactly one of the two */
-    fb__keyring *ring;
+    fb__key_source *key_source;
     fb__cache *cache; /* NULL: switched off */
     void (*around_signature)(void *context, bool begin);
     void *around_signature_context;

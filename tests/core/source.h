@@ -1,26 +1,26 @@
 /*
- * What the tests of key rings share: documents whose keys are one well-known key (RFC 8037 appendix A.2) under any key
- * ids, and the two halves of a fetch with a clock that the test sets.
+ * What the tests of key sources share: documents whose keys are one well-known key (RFC 8037 appendix A.2) under any
+ * key ids, and the two halves of a fetch with a clock that the test sets.
  */
-#ifndef FB_TEST_RING_H
-#define FB_TEST_RING_H
+#ifndef FB_TEST_SOURCE_H
+#define FB_TEST_SOURCE_H
 
 #include "test.h"
 #include "verify/verify.h"
 
 #define URI "https://issuer.example/keys?client_secret=swordfish"
 
-static inline fb__keyring *ring_new(void)
+static inline fb__key_source *source_new(void)
 {
     fb_options options = FB_OPTIONS_INIT;
-    fb__keyring *ring = NULL;
+    fb__key_source *source = NULL;
     fb_error error = FB_ERROR_INIT;
     options.jwks_uri = fb_text(URI);
-    if (fb__keyring_new(&ring, &fb__mem_default, &options, &error) != FB_OK) {
+    if (fb__key_source_new(&source, &fb__mem_default, &options, &error) != FB_OK) {
         FAIL("%s", error.text);
         exit(1);
     }
-    return ring;
+    return source;
 }
 
 /* A set of one key; kid NULL: without key id. The text lives until the next call but three. */
@@ -36,39 +36,39 @@ static inline fb_slice document(const char *kid)
     return (fb_slice){text, (size_t)size};
 }
 
-static inline fb_fetch begin(fb__keyring *ring, double now, fb_refresh_reason reason, uint64_t request)
+static inline fb_fetch begin(fb__key_source *source, double now, fb_refresh_reason reason, uint64_t request)
 {
     fb_fetch fetch = FB_FETCH_INIT;
-    CHECK(fb__keyring_begin(ring, now, reason, request, &fetch) == FB_OK);
+    CHECK(fb__key_source_begin(source, now, reason, request, &fetch) == FB_OK);
     return fetch;
 }
 
-static inline fb_status answer(fb__keyring *ring, uint64_t ticket, double now, int status, fb_slice body,
+static inline fb_status answer(fb__key_source *source, uint64_t ticket, double now, int status, fb_slice body,
                                fb_error *error)
 {
     fb_fetched fetched = FB_FETCHED_INIT;
     fetched.http_status = status;
     fetched.body = body;
-    return fb__keyring_complete(ring, ticket, now, &fetched, error);
+    return fb__key_source_complete(source, ticket, now, &fetched, error);
 }
 
 /* An explicit fetch that brings a set with this key. */
-static inline void load(fb__keyring *ring, double now, const char *kid)
+static inline void load(fb__key_source *source, double now, const char *kid)
 {
-    fb_fetch fetch = begin(ring, now, FB_REFRESH_EXPLICIT, 0);
+    fb_fetch fetch = begin(source, now, FB_REFRESH_EXPLICIT, 0);
     CHECK(fetch.decision == FB_FETCH_NOW);
-    CHECK(answer(ring, fetch.ticket, now, 200, document(kid), NULL) == FB_OK);
+    CHECK(answer(source, fetch.ticket, now, 200, document(kid), NULL) == FB_OK);
 }
 
 /* What a verification would get for a token with this key id. *request is set with FB_KEYS_NEEDED. */
-static inline fb_status look(fb__keyring *ring, double now, const char *kid, uint64_t *request)
+static inline fb_status look(fb__key_source *source, double now, const char *kid, uint64_t *request)
 {
     double retry_after = 0.0;
     fb__keyset *set = NULL;
     fb__key *key = NULL;
     fb_slice name = fb_text(kid);
     *request = 0;
-    fb_status status = fb__keyring_acquire(ring, now, name, &set, request, &retry_after);
+    fb_status status = fb__key_source_acquire(source, now, name, &set, request, &retry_after);
     if (status != FB_OK) {
         CHECK(set == NULL);
         CHECK(status == FB_KEYS_NEEDED ? *request != 0 : retry_after > 0.0 && retry_after <= 60.0);
@@ -76,7 +76,7 @@ static inline fb_status look(fb__keyring *ring, double now, const char *kid, uin
     }
     status = fb__keyset_select(set, name, fb__alg_find(fb_text("EdDSA")), &key);
     if (status == FB_KEY_NOT_FOUND) {
-        status = fb__keyring_missing(ring, now, name, set, request);
+        status = fb__key_source_missing(source, now, name, set, request);
         CHECK((status == FB_KEYS_NEEDED) == (*request != 0));
     }
     fb__keyset_release(set);
