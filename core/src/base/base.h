@@ -6,6 +6,7 @@
 
 #include "fastbearer.h"
 
+#include <openssl/err.h>
 #include <string.h>
 
 static inline bool fb__slice_equal(fb_slice a, fb_slice b)
@@ -46,13 +47,48 @@ fb_status fb__reject(fb_error *error, fb_status status, fb_slice claim);
  * forge a line of a log. */
 void fb__printable(char *out, size_t room, fb_slice text);
 
-/* Whether the last thing that OpenSSL reported since its queue was marked is that it ran out of memory. */
-bool fb__openssl_out_of_memory(void);
-
 /* Dense index of a status, 0 .. FB__STATUS_COUNT - 1, for counters; and back. */
 enum { FB__STATUS_COUNT = 36 };
 size_t fb__status_index(fb_status status);
 fb_status fb__status_at(size_t index);
+
+/* ---- openssl_errors.c: OpenSSL's error queue belongs to whoever called us */
+
+enum { FB__MAX_OPENSSL_ERRORS = 16 };
+typedef struct fb__openssl_errors {
+    size_t count;
+    unsigned marks;
+    unsigned long codes[FB__MAX_OPENSSL_ERRORS];
+    struct fb__error_text *texts;
+} fb__openssl_errors;
+
+/* Around everything that may call OpenSSL: the queue is empty after begin, and after end as it was before begin. May be
+ * nested. */
+void fb__openssl_hide(fb__openssl_errors *host);
+void fb__openssl_show(fb__openssl_errors *host);
+static inline void fb__openssl_begin(fb__openssl_errors *host)
+{
+    host->count = host->marks = 0;
+    host->texts = NULL;
+    if (ERR_peek_error() != 0) {
+        fb__openssl_hide(host);
+    }
+}
+static inline void fb__openssl_end(fb__openssl_errors *host)
+{
+    if (host->count > 0 || ERR_peek_error() != 0) {
+        fb__openssl_show(host);
+    }
+}
+
+/* Between the two: whether OpenSSL has reported that it ran out of memory, since begin or since this was asked last. It
+ * does not always report it. */
+bool fb__openssl_out_of_memory(void);
+
+/* ---- random.c */
+
+/* From OpenSSL's generator. False: there are none. */
+bool fb__random(void *out, size_t size);
 
 /* ---- memory.c: allocation through the fb_mem of an object */
 

@@ -6,7 +6,6 @@
 
 #include <jansson.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -154,11 +153,6 @@ void fb__printable(char *out, size_t room, fb_slice text)
         out[i] = c >= 0x20 && c < 0x7f ? c : '?';
     }
     out[size] = '\0';
-}
-
-bool fb__openssl_out_of_memory(void)
-{
-    return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
 }
 
 fb_slice fb_text(const char *text)

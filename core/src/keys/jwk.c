@@ -8,7 +8,6 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
 #include <openssl/param_build.h>
 
 enum { MAX_NUMBER_BYTES = FB__RSA_MAX_BITS / 8 + 64 }; /* some room for leading zeros, which real issuers send */

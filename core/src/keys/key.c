@@ -8,7 +8,6 @@
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -441,12 +440,13 @@ static fb_status import_pem(fb__key *key, fb_slice pem, fb_error *error)
 fb_status fb__key_from_pem(fb__key *key, const fb_mem *mem, fb_slice pem, fb_error *error)
 {
     (void)mem;
-    ERR_set_mark();
+    fb__openssl_errors errors;
+    fb__openssl_begin(&errors);
     fb_status status = import_pem(key, pem, error);
     if (status != FB_OK && fb__openssl_out_of_memory()) {
         status = fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
     }
-    ERR_pop_to_mark();
+    fb__openssl_end(&errors);
     return status;
 }
 
@@ -476,13 +476,14 @@ static bool is_der_key(fb_slice secret)
 {
     static const char *const labels[] = {"PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE"};
     bool found = false;
-    ERR_set_mark();
+    fb__openssl_errors errors;
+    fb__openssl_begin(&errors);
     for (size_t i = 0; secret.size > 16 && secret.data[0] == 0x30 && i < 3 && !found; i++) {
         EVP_PKEY *pkey = parse_block(labels[i], (const unsigned char *)secret.data, (long)secret.size);
         found = pkey != NULL;
         EVP_PKEY_free(pkey);
     }
-    ERR_pop_to_mark();
+    fb__openssl_end(&errors);
     return found;
 }
 

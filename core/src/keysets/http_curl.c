@@ -293,11 +293,14 @@ static void close_handle(fb__fetcher *fetcher)
 
 void fb__fetcher_free(fb__fetcher *fetcher)
 {
+    fb__openssl_errors errors;
     if (fetcher == NULL) {
         return;
     }
     fb_mem mem = fetcher->mem;
+    fb__openssl_begin(&errors);
     close_handle(fetcher);
+    fb__openssl_end(&errors);
     fb__free(&mem, fetcher->body);
     fb__free(&mem, fetcher);
 }
@@ -345,7 +348,9 @@ void fb__fetcher_get(fb__fetcher *fetcher, const fb_fetch *fetch, fb_fetched *fe
     struct curl_slist *headers = request_headers(fetch->etag);
     CURLcode code = CURLE_OK;
     long status = 0;
+    fb__openssl_errors errors;
     *fetched = (fb_fetched)FB_FETCHED_INIT;
+    fb__openssl_begin(&errors);
     bool done = prepare(fetcher, fetch, headers);
     if (done) {
         code = curl_easy_perform(fetcher->handle);
@@ -354,6 +359,7 @@ void fb__fetcher_get(fb__fetcher *fetcher, const fb_fetch *fetch, fb_fetched *fe
         (void)curl_easy_setopt(fetcher->handle, CURLOPT_HTTPHEADER, NULL);
     }
     curl_slist_free_all(headers);
+    fb__openssl_end(&errors);
     if (!done) {
         fail(fetcher, code, fetched);
         return;

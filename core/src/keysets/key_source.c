@@ -8,8 +8,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <openssl/err.h>
-#include <openssl/rand.h>
 #include <sched.h>
 #include <stdio.h>
 #include <time.h>
@@ -169,10 +167,7 @@ fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_o
     source->fetching.allow_http = options->allow_http;
     source->fetching.ssrf_safe = options->ssrf_safe;
     source->fetching.trust_env = options->trust_env;
-    ERR_set_mark();
-    bool made = RAND_bytes((unsigned char *)source->seed, sizeof(source->seed)) == 1;
-    ERR_pop_to_mark();
-    if (!made || !init_lock(source)) {
+    if (!fb__random(source->seed, sizeof(source->seed)) || !init_lock(source)) {
         fb__free(mem, source);
         return fb__reject(error, FB_INTERNAL_ERROR, (fb_slice){NULL, 0});
     }

@@ -5,8 +5,6 @@
  */
 #include "keysets/keysets.h"
 
-#include <openssl/err.h>
-
 static fb__keyset *keyset_new(const fb_mem *mem, size_t count)
 {
     fb__keyset *set = fb__zalloc(mem, sizeof(*set) + count * sizeof(set->keys[0]));
@@ -127,9 +125,10 @@ static fb_status read_document(fb__keyset **out, const fb_mem *mem, const json_t
     if (set == NULL) {
         return out_of_memory(error);
     }
-    ERR_set_mark();
+    fb__openssl_errors errors;
+    fb__openssl_begin(&errors);
     fb_status status = import_keys(set, keys, error);
-    ERR_pop_to_mark();
+    fb__openssl_end(&errors);
     if (status != FB_OK) {
         fb__keyset_release(set);
         return status;

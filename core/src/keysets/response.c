@@ -5,7 +5,6 @@
  */
 #include "key_source.h"
 
-#include <openssl/err.h>
 #include <stdio.h>
 
 enum verdict { REFUSED, SAME, DIFFERENT };
@@ -73,9 +72,10 @@ static bool is_identity(fb_slice encoding)
 static bool digest_of(fb_slice body, unsigned char *out)
 {
     unsigned size = FB__DIGEST;
-    ERR_set_mark();
+    fb__openssl_errors errors;
+    fb__openssl_begin(&errors);
     bool done = EVP_Digest(body.data == NULL ? "" : body.data, body.size, out, &size, EVP_sha256(), NULL) == 1;
-    ERR_pop_to_mark();
+    fb__openssl_end(&errors);
     return done;
 }
 

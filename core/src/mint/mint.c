@@ -9,7 +9,6 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ecdsa.h>
-#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
@@ -241,7 +240,6 @@ static fb_status publish(fb_keypair **out, fb_keypair *pair, fb_status status, f
     if (status != FB_OK && fb__openssl_out_of_memory()) {
         status = out_of_memory(error);
     }
-    ERR_pop_to_mark();
     if (status != FB_OK) {
         fb_keypair_free(pair);
         pair = NULL;
@@ -258,7 +256,8 @@ fb_status fb_keypair_generate(fb_keypair **out, fb_slice algorithm, unsigned bit
     }
     fb_keypair *pair = *out;
     bool rsa = pair->alg->kty == FB__KTY_RSA;
-    ERR_set_mark();
+    fb__openssl_errors errors;
+    fb__openssl_begin(&errors);
     if (bits != 0 && (!rsa || bits < FB__RSA_MIN_BITS || bits > FB__RSA_MAX_BITS || bits % 8 != 0)) {
         status = fb__fail(error, FB_CONFIGURATION_INVALID,
                           rsa ? "bits must be a multiple of 8 from 2048 to 8192" : "bits is for RSA keys only");
@@ -268,7 +267,9 @@ fb_status fb_keypair_generate(fb_keypair **out, fb_slice algorithm, unsigned bit
         pair->key.pkey = generate_pkey(pair->alg, bits);
         status = pair->key.pkey == NULL ? out_of_memory(error) : finish(pair, error);
     }
-    return publish(out, pair, status, error);
+    status = publish(out, pair, status, error);
+    fb__openssl_end(&errors);
+    return status;
 }
 
 /* Never asks a terminal for a pass phrase. */
@@ -300,7 +301,8 @@ fb_status fb_keypair_load(fb_keypair **out, fb_slice algorithm, fb_slice private
         return status;
     }
     fb_keypair *pair = *out;
-    ERR_set_mark();
+    fb__openssl_errors errors;
+    fb__openssl_begin(&errors);
     if (private_key.data == NULL || private_key.size == 0) {
         status = fb__fail(error, FB_CONFIGURATION_INVALID, "private_key is empty");
     } else if (pair->alg->kty == FB__KTY_OCT) {
@@ -308,7 +310,9 @@ fb_status fb_keypair_load(fb_keypair **out, fb_slice algorithm, fb_slice private
     } else {
         status = load_pem(pair, private_key, error);
     }
-    return publish(out, pair, status, error);
+    status = publish(out, pair, status, error);
+    fb__openssl_end(&errors);
+    return status;
 }
 
 fb_slice fb_keypair_algorithm(const fb_keypair *keypair)
@@ -407,10 +411,11 @@ fb_status fb_keypair_jwks(const fb_keypair *keypair, fb_slice kid, fb_string **o
     if (string == NULL) {
         return out_of_memory(error);
     }
-    ERR_set_mark();
+    fb__openssl_errors errors;
+    fb__openssl_begin(&errors);
     add_text(string, "{\"keys\":[{");
     bool added = add_public_key(string, keypair);
-    ERR_pop_to_mark();
+    fb__openssl_end(&errors);
     if (!added) {
         fb_string_free(string);
         return out_of_memory(error);
@@ -486,11 +491,12 @@ fb_status fb_keypair_sign(const fb_keypair *keypair, fb_slice header, fb_slice p
     token->size = fb__base64url_encode(header.data, header.size, token->text);
     add_text(token, ".");
     token->size += fb__base64url_encode(payload.data, payload.size, token->text + token->size);
-    ERR_set_mark();
+    fb__openssl_errors errors;
+    fb__openssl_begin(&errors);
     bool made = keypair->key.kty == FB__KTY_OCT   ? sign_hmac(keypair, token->text, token->size, signature, &size)
                 : keypair->key.kty == FB__KTY_OKP ? sign_eddsa(keypair, token->text, token->size, signature, &size)
                                                   : sign_pkey(keypair, token->text, token->size, signature, &size);
-    ERR_pop_to_mark();
+    fb__openssl_end(&errors);
     if (!made) {
         fb_string_free(token);
         return out_of_memory(error);

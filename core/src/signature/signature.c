@@ -10,7 +10,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 /* What a slot holds; which members are set depends on the type of the key. */
@@ -260,7 +259,8 @@ static fb_status verify_input(fb__key *key, fb__fast_input *input, bool fast)
     if (input->signature_size != expected || expected == 0 || (key->algs & fb__alg_bit(alg)) == 0) {
         return FB_SIGNATURE_INVALID;
     }
-    ERR_set_mark();
+    fb__openssl_errors errors;
+    fb__openssl_begin(&errors);
     fb_status status = FB_OUT_OF_MEMORY;
     struct ready *ready = take(key, alg);
     if (ready != NULL) {
@@ -271,7 +271,7 @@ static fb_status verify_input(fb__key *key, fb__fast_input *input, bool fast)
             fb__fast_count(key);
         }
     }
-    ERR_pop_to_mark();
+    fb__openssl_end(&errors);
     return status;
 }
 

@@ -11,8 +11,6 @@
 #include "verify/verify.h"
 
 #include <math.h>
-#include <openssl/rand.h>
-
 enum { SHARDS = 8, SHARDED_FROM = 256, SWEEP = 32, PROBATION = 8 };
 
 struct entry {
@@ -131,7 +129,7 @@ fb_status fb__cache_new(fb__cache **out, const fb_mem *mem, size_t entries, size
     unsigned generation = fb__fork_generation();
     atomic_init(&cache->fork_seen, generation);
     atomic_init(&cache->fork_claim, generation);
-    fb_status status = RAND_bytes((unsigned char *)cache->seed, sizeof(cache->seed)) == 1 ? FB_OK : FB_INTERNAL_ERROR;
+    fb_status status = fb__random(cache->seed, sizeof(cache->seed)) ? FB_OK : FB_INTERNAL_ERROR;
     for (uint32_t s = 0; s < shards && status == FB_OK; s++) {
         struct shard *shard = &cache->shards[s];
         size_t capacity = entries / shards + (s < entries % shards);

@@ -12,7 +12,6 @@
 #include "rsa_field.h"
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 
 /* Building a table takes 27 us, and makes a verification 9.7 us cheaper; at 4096 bits it is 33 and 38. */
 enum { THRESHOLD = 3 };
@@ -145,10 +144,8 @@ static size_t table_size(const fb__key *key)
 static bool build(void *table, const fb__key *key)
 {
     BIGNUM *n = NULL;
-    ERR_set_mark();
     bool built = EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_N, &n) == 1 && rsa_constants(table, n);
     BN_free(n);
-    ERR_pop_to_mark();
     return built;
 }
 
@@ -212,11 +209,9 @@ static bool prepare(void)
 {
     rsa_table table;
     bool known = true;
-    ERR_set_mark();
     for (size_t i = 0; i < sizeof(rsa_answers) / sizeof(rsa_answers[0]) && known; i++) {
         known = knows_answer(&rsa_answers[i], &table);
     }
-    ERR_pop_to_mark();
     return known;
 }
 

@@ -1,0 +1,313 @@
+/*
+ * OpenSSL's error queue before and after every public function, whatever the host has in it: nothing, a few entries, as
+ * many as there is room for; and what stands in it never decides anything. Every function of the header is called.
+ */
+#include "host.h"
+#include "host_errors.h"
+
+static const double NOW = 1800000000.0;
+static const char *const algorithms[] = {"RS256", "PS384", "ES256", "ES512", "EdDSA", "Ed448", "HS256"};
+enum { ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]), ENOUGH = 20 /* tokens for any key's table */ };
+
+static fb_keypair *pairs[ALGORITHMS];
+
+static void texts_and_versions(void)
+{
+    char text[8];
+    CHECK(KEEPS(fb_version()) != NULL && KEEPS(fb_openssl_version()) != NULL && KEEPS(fb_jansson_version()) != NULL);
+    CHECK(KEEPS(fb_text("a")).size == 1 && KEEPS(fb_clock_now()).unix_seconds > 0.0);
+    CHECK(KEEPS(fb_status_http(FB_OUT_OF_MEMORY)) == 500 && KEEPS(fb_status_name(FB_OK)) != NULL);
+    CHECK(KEEPS(fb_status_oauth(FB_OK)) != NULL && KEEPS(fb_status_text(FB_OK)) != NULL);
+    CHECK(KEEPS(fb_address_is_public(fb_text("192.0.2.1"))) == false && KEEPS(fb_unescape("\\n", 2, text)) == 1);
+    (void)KEEPS(fb_ca_bundle());
+    CHECK(KEEPS(fb_arithmetic_problem()) == NULL);
+}
+
+/* ---- key pairs ------------------------------------------------------------------------------ */
+
+static void key_pair(size_t i)
+{
+    const fb_slice algorithm = fb_text(algorithms[i]), pem = KEEPS(fb_keypair_private_pem(pairs[i]));
+    fb_token_options options = FB_TOKEN_OPTIONS_INIT;
+    fb_keypair *pair = NULL;
+    fb_string *text = NULL;
+    const bool public_key = KEEPS(fb_keypair_public_pem(pairs[i])).size > 0;
+    CHECK(KEEPS(fb_keypair_load(&pair, algorithm, pem, NULL, NULL)) == FB_OK);
+    CHECK(fb__slice_equal(KEEPS(fb_keypair_algorithm(pair)), algorithm));
+    CHECK(KEEPS(fb_keypair_create_token(pair, &options, &text, NULL)) == FB_OK);
+    CHECK(KEEPS(fb_string_text(text)).size > 20);
+    KEEPS_VOID(fb_string_free(text));
+    CHECK(KEEPS(fb_keypair_sign(pair, fb_text("{}"), fb_text("{}"), &text, NULL)) == FB_OK);
+    KEEPS_VOID(fb_string_free(text));
+    CHECK((KEEPS(fb_keypair_jwks(pair, fb_text("a"), &text, NULL)) == FB_OK) == public_key);
+    KEEPS_VOID(fb_string_free(text));
+    KEEPS_VOID(fb_keypair_free(pair));
+}
+
+static void key_pairs(void)
+{
+    static const char *const quick[] = {"ES256", "EdDSA", "HS256", "none"};
+    static const char broken[] = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    fb_keypair *pair = NULL;
+    for (size_t i = 0; i < ALGORITHMS; i++) {
+        key_pair(i);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        CHECK((KEEPS(fb_keypair_generate(&pair, fb_text(quick[i]), 0, NULL, NULL)) == FB_OK) == (i < 3));
+        KEEPS_VOID(fb_keypair_free(pair));
+    }
+    CHECK(KEEPS(fb_keypair_load(&pair, fb_text("ES256"), fb_text(broken), NULL, NULL)) == FB_CONFIGURATION_INVALID);
+    CHECK(KEEPS(fb_keypair_load(&pair, fb_text("ES256"), fb_keypair_private_pem(pairs[0]), NULL, NULL)) ==
+          FB_CONFIGURATION_INVALID);
+}
+
+/* ---- verifiers ------------------------------------------------------------------------------ */
+
+static fb_verifier *try_new(const fb_options *options, fb_status expected)
+{
+    fb_verifier *verifier = NULL;
+    fb_error error = FB_ERROR_INIT;
+    const fb_status status = KEEPS(fb_verifier_new(&verifier, options, &error));
+    if (status != expected) {
+        FAIL("%s: %s", fb_status_name(status), error.text);
+    }
+    return verifier;
+}
+
+static fb_verifier *verifier_of(size_t i)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    options.algorithms = FB_LIST(fb_text(algorithms[i]));
+    options.cache_size = i % 2 == 0 ? 0 : options.cache_size;
+    options.public_key = fb_keypair_public_pem(pairs[i]);
+    if (options.public_key.size == 0) {
+        options.public_key = fb_text(NULL);
+        options.secret = fb_keypair_private_pem(pairs[i]);
+    }
+    return try_new(&options, FB_OK);
+}
+
+static void wrong_pems(void)
+{
+    static const char *const pems[] = {
+        "no PEM",
+        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+        "-----BEGIN PUBLIC KEY-----\n!!!!\n-----END PUBLIC KEY-----\n",
+        "-----BEGIN CERTIFICATE-----\nMIIBAAAA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN RSA PUBLIC KEY-----\nMAYCAQECAQE=\n-----END RSA PUBLIC KEY-----\n",
+        "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
+        "AAAAAAAAAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=\n-----END PUBLIC KEY-----\n",
+    };
+    fb_options options = FB_OPTIONS_INIT;
+    for (size_t i = 0; i < sizeof(pems) / sizeof(pems[0]); i++) {
+        options.public_key = fb_text(pems[i]);
+        (void)try_new(&options, FB_CONFIGURATION_INVALID);
+    }
+    options.public_key = fb_text(NULL);
+    options.secret = (fb_slice){"0\202\001\"0\r\006\t*\206H\206\367\r\001\001\001\005\0 and so on", 34};
+    KEEPS_VOID(fb_verifier_free(try_new(&options, FB_OK)));
+}
+
+/* Each key that is not one leaves entries: more than there is room for, before one that is good. */
+static size_t bad_keys(char *out, size_t size)
+{
+    static const char *const bad[] = {
+        "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\","
+        "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"},",
+        "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"},",
+        "{\"kty\":\"RSA\",\"n\":\"AA\",\"e\":\"AQAB\"},",
+        "{\"kty\":\"oct\",\"k\":\"AAAA\"},",
+    };
+    size_t used = (size_t)snprintf(out, size, "{\"keys\":[");
+    for (int i = 0; i < 60; i++) {
+        used += (size_t)snprintf(out + used, size - used, "%s", bad[i % 4]);
+    }
+    return used;
+}
+
+static void key_sets(void)
+{
+    char document[16384];
+    fb_options options = FB_OPTIONS_INIT;
+    fb_string *set = NULL;
+    size_t used = bad_keys(document, sizeof(document));
+    CHECK(fb_keypair_jwks(pairs[0], fb_text("a"), &set, NULL) == FB_OK);
+    const fb_slice good = fb_string_text(set);
+    snprintf(document + used, sizeof(document) - used, "%.*s", (int)good.size - 9, good.data + 9);
+    options.jwks = fb_text(document);
+    KEEPS_VOID(fb_verifier_free(try_new(&options, FB_OK)));
+    snprintf(document + used - 1, sizeof(document) - used, "]}");
+    (void)try_new(&options, FB_CONFIGURATION_INVALID);
+    fb_string_free(set);
+}
+
+static fb_status verify(const fb_verifier *verifier, const char *token, fb_result **out)
+{
+    return KEEPS(fb_verify(verifier, token, strlen(token), (fb_clock){NOW, 1.0}, out, NULL));
+}
+
+static void one_result(const fb_verifier *verifier, fb_result *result)
+{
+    fb_attachment attachment = FB_ATTACHMENT_INIT;
+    int64_t expires_at;
+    size_t count;
+    CHECK(KEEPS(fb_result_claim(result, fb_text("exp"))) != 0 && KEEPS(fb_result_expires_at(result, &expires_at)));
+    CHECK(KEEPS(fb_result_nodes(result, &count)) != NULL && KEEPS(fb_result_payload(result)).size > 0);
+    CHECK(KEEPS(fb_result_subject(result)).size == 5 && KEEPS(fb_result_client_id(result)).size == 5);
+    CHECK(KEEPS(fb_result_resource(result)).data == NULL && KEEPS(fb_result_scopes(result)).count == 0);
+    CHECK(KEEPS(fb_result_kid(result)).data == NULL && KEEPS(fb_result_attachment(result)) == NULL);
+    (void)KEEPS(fb_result_is_cached(result));
+    CHECK(!KEEPS(fb_verifier_attach(verifier, "no token", 8, &attachment)));
+    KEEPS_VOID(fb_result_free(result));
+}
+
+/* Good and bad ones in turn, by OpenSSL first and by a table then. */
+static void tokens(size_t i)
+{
+    char token[1024], bad[1024];
+    fb_token_options options = FB_TOKEN_OPTIONS_INIT;
+    fb_string *text = NULL;
+    fb_verifier *verifier = verifier_of(i);
+    fb_unverified *unverified = NULL;
+    fb_result *result = NULL;
+    options.now = NOW;
+    options.subject = fb_text("alice");
+    CHECK(fb_keypair_create_token(pairs[i], &options, &text, NULL) == FB_OK);
+    snprintf(token, sizeof(token), "%.*s", (int)fb_string_text(text).size, fb_string_text(text).data);
+    snprintf(bad, sizeof(bad), "%s", token);
+    char *changed = strrchr(bad, '.') + 9;
+    *changed = *changed == 'A' ? 'B' : 'A';
+    for (int n = 0; n < ENOUGH; n++) {
+        CHECK(verify(verifier, bad, &result) == FB_SIGNATURE_INVALID);
+        CHECK(verify(verifier, token, &result) == FB_OK);
+        one_result(verifier, result);
+    }
+    CHECK(verify(verifier, "no token", &result) == FB_TOKEN_MALFORMED);
+    CHECK(KEEPS(fb_decode_unverified(token, strlen(token), NULL, &unverified, NULL)) == FB_OK);
+    CHECK(KEEPS(fb_unverified_header(unverified)).size > 0 && KEEPS(fb_unverified_payload(unverified)).size > 0);
+    KEEPS_VOID(fb_unverified_free(unverified));
+    KEEPS_VOID(fb_verifier_free(verifier));
+    fb_string_free(text);
+}
+
+static void all_tokens(void)
+{
+    for (size_t i = 0; i < ALGORITHMS; i++) {
+        tokens(i);
+    }
+}
+
+/* ---- fetches -------------------------------------------------------------------------------- */
+
+static void fetch_by_halves(void)
+{
+    char document[16384];
+    fb_options options = FB_OPTIONS_INIT;
+    fb_fetch fetch;
+    fb_fetched fetched = FB_FETCHED_INIT;
+    fb_stats stats;
+    fb_keys *keys = NULL;
+    options.jwks_uri = fb_text("https://issuer.example/jwks");
+    fb_verifier *verifier = try_new(&options, FB_OK);
+    for (int i = 0; i < 3; i++) {
+        fb_string *set = NULL;
+        size_t used = i == 0 ? 0 : bad_keys(document, sizeof(document));
+        CHECK(fb_keypair_jwks(pairs[0], fb_text("a"), &set, NULL) == FB_OK);
+        const fb_slice good = fb_string_text(set);
+        snprintf(document + used, sizeof(document) - used, "%.*s",
+                 i == 2 ? 0 : (int)good.size - (int)(used > 0 ? 9 : 0), good.data + (used > 0 ? 9 : 0));
+        fetched.http_status = 200;
+        fetched.body = fb_text(document);
+        CHECK(KEEPS(fb_verifier_refresh_begin(verifier, i, FB_REFRESH_EXPLICIT, 0, &fetch, NULL)) == FB_OK);
+        CHECK((KEEPS(fb_verifier_refresh_complete(verifier, fetch.ticket, i, &fetched, NULL)) == FB_OK) == (i < 2));
+        CHECK(KEEPS(fb_verifier_refresh_wait(verifier, fetch.ticket, 0.0)));
+        (void)KEEPS(fb_verifier_refresh_due(verifier, i));
+        fb_string_free(set);
+    }
+    KEEPS_VOID(fb_verifier_stats(verifier, 3.0, &stats));
+    KEEPS_VOID(fb_verifier_count_refusal(verifier, FB_INSUFFICIENT_SCOPE));
+    CHECK(KEEPS(fb_verifier_keys(verifier, &keys, NULL)) == FB_OK && KEEPS(fb_keys_count(keys)) == 61);
+    CHECK(KEEPS(fb_keys_at(keys, 0)) != NULL);
+    KEEPS_VOID(fb_keys_free(keys));
+    KEEPS_VOID(fb_verifier_free(verifier));
+}
+
+static struct idp secure;
+
+static void fetch(void)
+{
+    static const char *const faults[] = {"unknown_ca", "self_signed", "wrong_host", "reset", "not_found"};
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]) && secure.control != 0; i++) {
+        fb_verifier *verifier = verifier_for(&secure, NULL);
+        host_fill(); /* the line above is the test's own */
+        idp_fault(&secure, NULL);
+        CHECK(KEEPS(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_OK);
+        idp_fault(&secure, faults[i]);
+        CHECK(KEEPS(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_KEYS_UNAVAILABLE);
+        idp_fault(&secure, NULL);
+        CHECK(KEEPS(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_OK);
+        KEEPS_VOID(fb_verifier_free(verifier));
+    }
+    if (secure.control == 0) { /* so that the name counts as called */
+        fb_verifier *verifier = verifier_of(0);
+        CHECK(KEEPS(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_CONFIGURATION_INVALID);
+        KEEPS_VOID(fb_verifier_free(verifier));
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+TEST(the_queue_is_as_it_was)
+{
+    static const struct {
+        int entries;
+        bool marked;
+    } states[] = {{0, false}, {1, false}, {3, true}, {HOST_ROOM, false}, {HOST_ROOM + 1, true}};
+    static void (*const scenarios[])(void) = {texts_and_versions, key_pairs,       wrong_pems, key_sets,
+                                              all_tokens,         fetch_by_halves, fetch};
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        host_begin(states[i].entries, states[i].marked);
+        for (size_t n = 0; n < sizeof(scenarios) / sizeof(scenarios[0]); n++) {
+            scenarios[n]();
+        }
+    }
+    ERR_clear_error();
+}
+
+/* Reads the names that check_exports.sh compares with what the library exports. */
+TEST(every_function_of_the_header_was_called)
+{
+    FILE *names = popen("sed -n '/^FB_API/,/;/p' " FB_SOURCE_DIR "/core/include/fastbearer.h | tr '\\n' ' ' | "
+                        "grep -oE '\\bfb_[a-z0-9_]+\\(' | tr -d '(' | sort -u",
+                        "r");
+    char name[64];
+    int count = 0;
+    while (names != NULL && fscanf(names, "%63s", name) == 1) {
+        char word[80];
+        snprintf(word, sizeof(word), " %s ", name);
+        count++;
+        if (strstr(host_called, word) == NULL) {
+            FAIL("no scenario calls %s with entries of the host's in the queue", name);
+        }
+    }
+    CHECK(names != NULL && pclose(names) == 0 && count > 50);
+}
+
+int main(void)
+{
+    if (!idp_start(&secure, "--tls", NULL)) {
+        printf("skipped: fetches; no Python with the cryptography package was found to run tests/idp\n");
+    }
+    for (size_t i = 0; i < ALGORITHMS; i++) {
+        CHECK(fb_keypair_generate(&pairs[i], fb_text(algorithms[i]), 0, NULL, NULL) == FB_OK);
+    }
+    RUN(the_queue_is_as_it_was);
+    RUN(every_function_of_the_header_was_called);
+    for (size_t i = 0; i < ALGORITHMS; i++) {
+        fb_keypair_free(pairs[i]);
+    }
+    if (secure.control != 0) {
+        idp_stop(&secure);
+    }
+    return TEST_RESULT();
+}
