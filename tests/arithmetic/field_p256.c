@@ -236,7 +236,7 @@ static bool answer_lanes(const char *name, const u256 n[6])
 int main(void)
 {
     static char line[1024], name[16], text[6][65];
-    if (!prepare()) {
+    if (prepare() != FB__FAST_RIGHT) {
         return 1;
     }
     while (fgets(line, sizeof(line), stdin) != NULL) {

@@ -60,7 +60,7 @@ static void make(struct subject *s, size_t i)
 int main(void)
 {
     bench_case cases[3 * SUBJECTS] = {0};
-    if (!fb__fast_rsa.supported() || !fb__fast_rsa.prepare()) {
+    if (!fb__fast_rsa.supported() || fb__fast_rsa.prepare() != FB__FAST_RIGHT) {
         printf("rsa-ifma: not supported by this processor or build\n");
         return 0;
     }

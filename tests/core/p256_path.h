@@ -234,7 +234,7 @@ static inline bool begin(void)
     hashing = EVP_MD_CTX_new();
     p256_must(EC_GROUP_get_order(group, order, scratch) == 1 && sha256 != NULL && hashing != NULL);
     printf("vector code: %s\n", ifma_supported() ? "tested" : "not for this processor, or left out");
-    return fb__fast_p256.supported() && fb__fast_p256.prepare();
+    return fb__fast_p256.supported() && fb__fast_p256.prepare() == FB__FAST_RIGHT;
 }
 
 static inline void end(void)

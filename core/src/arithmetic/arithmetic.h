@@ -24,6 +24,13 @@ typedef struct fb__fast_input {
     EVP_MD_CTX *digest; /* to hash with; nobody else's during the call */
 } fb__fast_input;
 
+/* What a self-test found: a wrong answer stays wrong, memory comes back. */
+typedef enum fb__fast_self_test { FB__FAST_RIGHT, FB__FAST_WRONG, FB__FAST_NO_MEMORY } fb__fast_self_test;
+static inline fb__fast_self_test fb__fast_expect(fb__fast_verdict verdict, fb__fast_verdict expected)
+{
+    return verdict == expected ? FB__FAST_RIGHT : verdict == FB__FAST_UNDECIDED ? FB__FAST_NO_MEMORY : FB__FAST_WRONG;
+}
+
 enum { FB__FAST_ALIGNMENT = 64 };
 
 typedef struct fb__fast_path {
@@ -33,10 +40,10 @@ typedef struct fb__fast_path {
     /* Whether this processor, and the system below us, can run it. Any thread, any time. */
     bool (*supported)(void);
     /*
-     * By one thread at a time, and not again once it was true, before any of the following is called: makes what all
-     * keys share and checks known answers, good ones and bad ones. False some times: the path is not used.
+     * By one thread at a time, and not again once it was right, before any of the following is called: makes what all
+     * keys share and checks known answers, good ones and bad ones.
      */
-    bool (*prepare)(void);
+    fb__fast_self_test (*prepare)(void);
     /* Bytes of the key's table; 0: this path does not serve this key. Reads what the key is, and asks nobody: the
      * answer is the same whenever it is given. */
     size_t (*table_size)(const fb__key *key);

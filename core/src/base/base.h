@@ -84,6 +84,8 @@ static inline void fb__openssl_end(fb__openssl_errors *host)
 /* Between the two: whether OpenSSL has reported that it ran out of memory, since begin or since this was asked last. It
  * does not always report it. */
 bool fb__openssl_out_of_memory(void);
+/* Whether OpenSSL can allocate as much as a key or a verification takes, now. */
+bool fb__openssl_can_allocate(void);
 
 /* ---- random.c */
 

@@ -5,6 +5,7 @@
  */
 #include "base/base.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <stdio.h>
 
@@ -78,4 +79,16 @@ bool fb__openssl_out_of_memory(void)
         found = found || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
     }
     return found;
+}
+
+bool fb__openssl_can_allocate(void)
+{
+    static const size_t sizes[] = {32, 256, 2048, 16384};
+    bool can = true;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && can; i++) {
+        void *memory = OPENSSL_malloc(sizes[i]);
+        can = memory != NULL;
+        OPENSSL_free(memory);
+    }
+    return can;
 }

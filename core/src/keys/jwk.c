@@ -15,6 +15,7 @@ enum { MAX_NUMBER_BYTES = FB__RSA_MAX_BITS / 8 + 64 }; /* some room for leading 
 struct jwk {
     const json_t *object;
     fb__key *key;
+    bool by_openssl; /* who refused it */
 };
 
 /* A member as text: absent when there is none. False when it is there and is no string. */
@@ -94,7 +95,14 @@ static const char *restrict_to_alg(const struct jwk *jwk)
 
 /* ---- building the key ----------------------------------------------------------------------- */
 
-static const char *build(const struct jwk *jwk, const char *type, OSSL_PARAM_BLD *builder)
+/* Our own checks found nothing wrong; OpenSSL did, or it lacked memory. */
+static const char *not_loaded(struct jwk *jwk)
+{
+    jwk->by_openssl = true;
+    return fb__key_not_loaded;
+}
+
+static const char *build(struct jwk *jwk, const char *type, OSSL_PARAM_BLD *builder)
 {
     OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
@@ -102,10 +110,10 @@ static const char *build(const struct jwk *jwk, const char *type, OSSL_PARAM_BLD
                  EVP_PKEY_fromdata(context, &jwk->key->pkey, EVP_PKEY_PUBLIC_KEY, params) == 1;
     EVP_PKEY_CTX_free(context);
     OSSL_PARAM_free(params);
-    return built ? NULL : "the key's numbers are not those of a key";
+    return built ? NULL : not_loaded(jwk);
 }
 
-static const char *build_rsa(const struct jwk *jwk, OSSL_PARAM_BLD *builder)
+static const char *build_rsa(struct jwk *jwk, OSSL_PARAM_BLD *builder)
 {
     unsigned char n[MAX_NUMBER_BYTES], e[MAX_NUMBER_BYTES];
     size_t n_size = sizeof(n), e_size = sizeof(e);
@@ -116,10 +124,12 @@ static const char *build_rsa(const struct jwk *jwk, OSSL_PARAM_BLD *builder)
         return "e is missing, not base64url or too long";
     }
     BIGNUM *modulus = BN_bin2bn(n, (int)n_size, NULL), *exponent = BN_bin2bn(e, (int)e_size, NULL);
-    const char *problem = "the key's numbers are not those of a key";
+    const char *problem;
     if (modulus != NULL && exponent != NULL && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent) == 1) {
         problem = build(jwk, "RSA", builder);
+    } else {
+        problem = not_loaded(jwk);
     }
     BN_free(modulus);
     BN_free(exponent);
@@ -142,7 +152,7 @@ static size_t field_bytes(fb__curve curve)
     return sizes[curve];
 }
 
-static const char *build_ec(const struct jwk *jwk, OSSL_PARAM_BLD *builder)
+static const char *build_ec(struct jwk *jwk, OSSL_PARAM_BLD *builder)
 {
     fb_slice name;
     if (!read_text(jwk, "crv", &name)) {
@@ -164,12 +174,16 @@ static const char *build_ec(const struct jwk *jwk, OSSL_PARAM_BLD *builder)
     }
     if (OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, fb__curve_openssl_name(curve), 0) != 1 ||
         OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * length) != 1) {
-        return "the key's numbers are not those of a key";
+        return not_loaded(jwk);
     }
-    return build(jwk, "EC", builder) == NULL ? NULL : "x and y are not a point on the curve";
+    const char *problem = build(jwk, "EC", builder);
+    const unsigned long code = ERR_peek_last_error();
+    const bool off_curve = ERR_GET_LIB(code) == ERR_LIB_EC && (ERR_GET_REASON(code) == EC_R_POINT_IS_NOT_ON_CURVE ||
+                                                               ERR_GET_REASON(code) == EC_R_INVALID_ENCODING);
+    return problem != NULL && off_curve ? "x and y are not a point on the curve" : problem;
 }
 
-static const char *build_okp(const struct jwk *jwk, OSSL_PARAM_BLD *builder)
+static const char *build_okp(struct jwk *jwk, OSSL_PARAM_BLD *builder)
 {
     fb_slice name;
     if (!read_text(jwk, "crv", &name)) {
@@ -185,12 +199,12 @@ static const char *build_okp(const struct jwk *jwk, OSSL_PARAM_BLD *builder)
         return "x is missing, not base64url or not as long as the curve's keys";
     }
     if (OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, size) != 1) {
-        return "the key's numbers are not those of a key";
+        return not_loaded(jwk);
     }
     return build(jwk, fb__curve_openssl_name(curve), builder);
 }
 
-static const char *import(const struct jwk *jwk)
+static const char *import(struct jwk *jwk)
 {
     fb_slice kty;
     if (!read_text(jwk, "kty", &kty) || kty.data == NULL) {
@@ -200,7 +214,7 @@ static const char *import(const struct jwk *jwk)
         return "a symmetric key has no place in a key set";
     }
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    const char *problem = builder == NULL                        ? "out of memory"
+    const char *problem = builder == NULL                        ? not_loaded(jwk)
                           : fb__slice_equal(kty, fb_text("RSA")) ? build_rsa(jwk, builder)
                           : fb__slice_equal(kty, fb_text("EC"))  ? build_ec(jwk, builder)
                           : fb__slice_equal(kty, fb_text("OKP")) ? build_okp(jwk, builder)
@@ -208,6 +222,8 @@ static const char *import(const struct jwk *jwk)
     OSSL_PARAM_BLD_free(builder);
     if (problem == NULL) {
         problem = fb__key_classify(jwk->key);
+        /* It was made as what it is, so where it seems to be nothing of the kind that could not be found out. */
+        jwk->by_openssl = problem == fb__key_not_loaded || jwk->key->kty == FB__KTY_NONE;
     }
     if (problem == NULL) {
         problem = check_use(jwk);
@@ -216,6 +232,29 @@ static const char *import(const struct jwk *jwk)
         problem = check_operations(jwk);
     }
     return problem != NULL ? problem : restrict_to_alg(jwk);
+}
+
+/*
+ * OpenSSL does not always say that it lacked memory, and then looks as if the key were bad. What it alone refuses is
+ * tried twice, and only where it can allocate; what it refuses even so stays undecided. False: out of memory.
+ */
+static bool import_twice(struct jwk *jwk)
+{
+    for (int attempt = 0; attempt < 2; attempt++) {
+        jwk->by_openssl = false;
+        jwk->key->kty = FB__KTY_NONE;
+        EVP_PKEY_free(jwk->key->pkey);
+        jwk->key->pkey = NULL;
+        jwk->key->problem = import(jwk);
+        if (!jwk->by_openssl) {
+            return true;
+        }
+        if (fb__openssl_out_of_memory() || !fb__openssl_can_allocate()) {
+            return false;
+        }
+    }
+    jwk->key->undecided = true;
+    return true;
 }
 
 /* The texts that keys() shows and kid is compared with, copied into one block. False: out of memory. */
@@ -244,14 +283,15 @@ static bool copy_texts(const struct jwk *jwk, const fb_mem *mem)
 
 bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const json_t *object)
 {
-    struct jwk jwk = {object, key};
+    struct jwk jwk = {object, key, false};
     fb_slice kid;
     if (!json_is_object(object)) {
         key->problem = "not an object";
         return true;
     }
-    key->problem = !read_text(&jwk, "kid", &kid) ? "kid is not a string" : import(&jwk);
-    if (key->problem != NULL && fb__openssl_out_of_memory()) {
+    if (!read_text(&jwk, "kid", &kid)) {
+        key->problem = "kid is not a string";
+    } else if (!import_twice(&jwk)) {
         return false;
     }
     if (key->problem != NULL) {

@@ -12,6 +12,8 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 
+const char fb__key_not_loaded[] = "OpenSSL could not load the key";
+
 /* ---- what an EVP_PKEY is good for ----------------------------------------------------------- */
 
 static const struct {
@@ -91,7 +93,7 @@ static const char *check_rsa(fb__key *key)
     const char *problem = NULL;
     if (EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_N, &n) != 1 ||
         EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &e) != 1) {
-        problem = "the RSA key cannot be read";
+        problem = fb__key_not_loaded;
     } else if (BN_num_bits(n) < FB__RSA_MIN_BITS) {
         problem = "the RSA modulus has fewer than 2048 bits (RFC 7518 section 3.3)";
     } else if (BN_num_bits(n) > FB__RSA_MAX_BITS) {
@@ -145,16 +147,19 @@ static void restrict_to_pss(fb__key *key)
 static const char *check_curve(fb__key *key)
 {
     char name[64] = "", encoding[32] = "named_curve";
-    size_t length;
+    size_t length, point_size;
     if (key->kty == FB__KTY_EC) {
         (void)EVP_PKEY_get_utf8_string_param(key->pkey, OSSL_PKEY_PARAM_EC_ENCODING, encoding, sizeof(encoding),
                                              &length);
         if (strcmp(encoding, "named_curve") != 0) {
             return "the EC key spells out its curve; only named curves are accepted (CVE-2020-0601)";
         }
-        (void)EVP_PKEY_get_group_name(key->pkey, name, sizeof(name), &length);
+        if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, NULL, 0, &point_size) != 1 ||
+            EVP_PKEY_get_group_name(key->pkey, name, sizeof(name), &length) != 1) {
+            return fb__key_not_loaded;
+        }
         /* The point at infinity is one octet; a key of it verifies nothing, and is somebody's mistake. */
-        if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, NULL, 0, &length) != 1 || length < 2) {
+        if (point_size < 2) {
             return "the EC key is not a point of its curve";
         }
     } else {
@@ -224,7 +229,8 @@ static const char *check_okp(fb__key *key)
     unsigned char point[57];
     size_t size = sizeof(point);
     if (problem == NULL && EVP_PKEY_get_raw_public_key(key->pkey, point, &size) != 1) {
-        problem = "the key cannot be read";
+        key->algs = 0;
+        problem = fb__key_not_loaded;
     }
     if (problem == NULL &&
         (key->curve == FB__CURVE_ED25519 ? is_small_order_25519(point) : is_small_order_448(point))) {

@@ -77,6 +77,7 @@ typedef struct fb__key {
     fb_slice kid;          /* own copies, absent when the JWK has none */
     fb_slice kty_text, alg_text, crv_text;
     const char *problem;   /* constant text: why it is unusable, or what was ignored; NULL: nothing */
+    bool undecided;        /* unusable because OpenSSL alone refused it: a second look may find it good */
     char *text;            /* the one block that holds the copies */
     EVP_PKEY *pkey;        /* RSA, EC, OKP */
     unsigned char *secret; /* OCT */
@@ -105,10 +106,13 @@ enum { FB__MAX_TABLE_BYTES = 4 << 20 };
 fb_status fb__key_from_pem(fb__key *key, const fb_mem *mem, fb_slice pem, fb_error *error);
 fb_status fb__key_from_secret(fb__key *key, const fb_mem *mem, fb_slice secret, uint32_t algs, bool allow_short,
                               fb_error *error);
-/* An unusable key is not a failure: key->problem says why. False: out of memory. */
+/* An unusable key is not a failure: key->problem says why. False: out of memory. Between fb__openssl_begin and
+ * fb__openssl_end. */
 bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const json_t *object);
 
 void fb__key_clear(fb__key *key, const fb_mem *mem);
+/* A problem that may be OpenSSL's rather than the key's, as it does not always say that it lacked memory. */
+extern const char fb__key_not_loaded[];
 /* What key->pkey is: fills kty, curve, bits, sizes and algs, or says in constant text why it cannot be used. */
 const char *fb__key_classify(fb__key *key);
 const char *fb__curve_openssl_name(fb__curve curve);

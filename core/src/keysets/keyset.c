@@ -100,6 +100,7 @@ static fb_status import_keys(fb__keyset *set, const json_t *keys, fb_error *erro
             return out_of_memory(error);
         }
         usable += set->keys[i].algs != 0;
+        set->undecided = set->undecided || set->keys[i].undecided;
         fb__fast_adopt(&set->keys[i], &set->tables);
     }
     if (usable > 0) {

@@ -16,6 +16,7 @@ typedef struct fb__keyset {
     fb_mem mem;
     uint64_t generation; /* set by whoever publishes it; 0 for static keys */
     bool ignore_kid;     /* one static key: PEM or secret */
+    bool undecided;      /* of a key: the document is worth reading again */
     fb__tables tables;
     size_t count;
     fb__key keys[];

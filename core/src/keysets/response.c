@@ -120,6 +120,9 @@ static void judge_body(struct answer *answer, const fb__key_source *source, cons
         return;
     }
     answer->verdict = DIFFERENT;
+    if (answer->set->undecided) {
+        memset(answer->digest, 0, FB__DIGEST); /* the same document, next time, is looked at again */
+    }
     fb__kids_collect(source, answer->set, &answer->kids);
 }
 
@@ -139,7 +142,7 @@ static void judge(struct answer *answer, const fb__key_source *source, const str
     } else {
         judge_body(answer, source, held, fetched->body);
     }
-    if (answer->verdict != REFUSED) {
+    if (answer->verdict != REFUSED && !(answer->set != NULL && answer->set->undecided)) {
         answer->etag = copy_etag(&source->mem, fetched->etag);
     }
 }

@@ -11,11 +11,9 @@ static const fb__fast_path *const paths[PATHS] = {&fb__fast_rsa, &fb__fast_p256,
 
 /* What this process knows of a path. The low bits are one of these; while PREPARING, the others are the generation of
  * fork.c: what another process's thread began nobody will end here. */
-enum { UNTRIED, PREPARING, READY, UNSUPPORTED, SELF_TEST_FAILED, DISAGREED, STATE_BITS = 3, STATE_MASK = 7 };
-/* Memory may be short for a moment, a wrong answer stays wrong. */
-enum { ATTEMPTS = 3 };
+enum { UNTRIED, PREPARING, READY, SELF_TEST_FAILED, DISAGREED, STATE_BITS = 3, STATE_MASK = 7 };
 static struct {
-    atomic_uint state, failures;
+    atomic_uint state;
     atomic_uint_least64_t checks, disagreements;
 } watches[PATHS];
 
@@ -30,13 +28,9 @@ static bool prepare(size_t path)
         !atomic_compare_exchange_strong(&watches[path].state, &seen, claim)) {
         return false;
     }
-    unsigned outcome = READY;
-    if (!paths[path]->supported()) {
-        outcome = UNSUPPORTED;
-    } else if (!paths[path]->prepare()) {
-        unsigned failures = atomic_fetch_add_explicit(&watches[path].failures, 1, memory_order_relaxed) + 1;
-        outcome = failures < ATTEMPTS ? UNTRIED : SELF_TEST_FAILED;
-    }
+    static const unsigned outcomes[] = {
+        [FB__FAST_RIGHT] = READY, [FB__FAST_WRONG] = SELF_TEST_FAILED, [FB__FAST_NO_MEMORY] = UNTRIED};
+    const unsigned outcome = outcomes[paths[path]->prepare()];
     atomic_store_explicit(&watches[path].state, outcome, memory_order_release);
     return outcome == READY;
 }

@@ -222,61 +222,64 @@ static const struct known {
  * Each known signature is good, and is not any more with one bit of R, S or the message changed, or with S + L for S.
  * Changed bits lie in the first and in the last bytes, so that the lowest and the highest windows count.
  */
-static bool known_answer(key_table *table, const struct known *answer, fb__fast_input *input)
+static fb__fast_self_test known_answer(key_table *table, const struct known *answer, fb__fast_input *input)
 {
     static const unsigned char bits[][2] = {{0, 0}, {31, 6}, {31, 7}, {32, 0}, {63, 3}, {63, 7}};
     unsigned char signature[64];
     uint64_t order[4];
     if (!build_key(table, answer->public_key)) {
-        return false;
+        return FB__FAST_WRONG;
     }
     input->message = answer->message;
     input->message_size = answer->message_size;
     input->signature = signature;
     memcpy(signature, answer->signature, sizeof(signature));
-    bool right = verify(table, input) == FB__FAST_VALID;
-    for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+    fb__fast_self_test found = fb__fast_expect(verify(table, input), FB__FAST_VALID);
+    for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]) && found == FB__FAST_RIGHT; i++) {
         signature[bits[i][0]] ^= (unsigned char)(1 << bits[i][1]);
-        right = right && verify(table, input) == FB__FAST_INVALID;
+        found = fb__fast_expect(verify(table, input), FB__FAST_INVALID);
         signature[bits[i][0]] ^= (unsigned char)(1 << bits[i][1]);
     }
+    if (found != FB__FAST_RIGHT) {
+        return found;
+    }
     input->message_size ^= 1;
-    right = right && verify(table, input) == FB__FAST_INVALID;
+    found = fb__fast_expect(verify(table, input), FB__FAST_INVALID);
     input->message_size ^= 1;
     words_load(order, signature + 32);
     scalar_add(order, scalar_order);
     words_store(signature + 32, order);
-    return right && verify(table, input) == FB__FAST_INVALID;
+    return found != FB__FAST_RIGHT ? found : fb__fast_expect(verify(table, input), FB__FAST_INVALID);
 }
 
-static bool known_answers(key_table *table, fb__fast_input *input)
+static fb__fast_self_test known_answers(key_table *table, fb__fast_input *input)
 {
-    bool right = true;
-    for (size_t i = 0; right && i < sizeof(known) / sizeof(known[0]); i++) {
-        right = known_answer(table, &known[i], input);
+    fb__fast_self_test found = FB__FAST_RIGHT;
+    for (size_t i = 0; found == FB__FAST_RIGHT && i < sizeof(known) / sizeof(known[0]); i++) {
+        found = known_answer(table, &known[i], input);
     }
-    return right;
+    return found;
 }
 
-static bool prepare(void)
+static fb__fast_self_test prepare(void)
 {
     fb__fast_input input = {.md = EVP_MD_fetch(NULL, "SHA512", NULL), .digest = EVP_MD_CTX_new(), .signature_size = 64};
     key_table *table = OPENSSL_malloc(sizeof(*table));
-    bool right = input.md != NULL && input.digest != NULL && table != NULL;
-    if (right) {
+    fb__fast_self_test found = FB__FAST_NO_MEMORY;
+    if (input.md != NULL && input.digest != NULL && table != NULL) {
         build_base();
-        right = known_answers(table, &input);
+        found = known_answers(table, &input);
     }
 #ifdef FB_ED25519_IFMA
-    if (right && ifma_supported()) {
+    if (found == FB__FAST_RIGHT && ifma_supported()) {
         use_ifma = true;
-        right = known_answers(table, &input);
+        found = known_answers(table, &input);
     }
 #endif
     OPENSSL_free(table);
     EVP_MD_CTX_free(input.digest);
     EVP_MD_free((EVP_MD *)(uintptr_t)input.md);
-    return right;
+    return found;
 }
 
 static bool supported(void)

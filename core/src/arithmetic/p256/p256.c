@@ -161,7 +161,7 @@ static fb__fast_verdict verify(const void *table, const fb__fast_input *input)
 /* ---- known answers -------------------------------------------------------------------------- */
 
 /* RFC 7515, appendix A.3; and nothing that differs from it in a byte of the signature. */
-static bool knows_rfc7515(const struct table *table, const EVP_MD *md, EVP_MD_CTX *context)
+static fb__fast_self_test knows_rfc7515(const struct table *table, const EVP_MD *md, EVP_MD_CTX *context)
 {
     static const char message[] = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGF"
                                   "tcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
@@ -176,13 +176,13 @@ static bool knows_rfc7515(const struct table *table, const EVP_MD *md, EVP_MD_CT
                                   .signature_size = sizeof(signature),
                                   .md = md,
                                   .digest = context};
-    bool right = verify(table, &input) == FB__FAST_VALID;
-    for (size_t i = 0; i < sizeof(signature) && right; i++) {
+    fb__fast_self_test found = fb__fast_expect(verify(table, &input), FB__FAST_VALID);
+    for (size_t i = 0; i < sizeof(signature) && found == FB__FAST_RIGHT; i++) {
         signature[i] ^= (unsigned char)(1 << i % 8);
-        right = verify(table, &input) == FB__FAST_INVALID;
+        found = fb__fast_expect(verify(table, &input), FB__FAST_INVALID);
         signature[i] ^= (unsigned char)(1 << i % 8);
     }
-    return right;
+    return found;
 }
 
 /*
@@ -210,29 +210,35 @@ static bool knows_collisions(void)
 }
 
 /* With and without the vector code, where there is a choice. */
-static bool knows_answers(const struct table *table, const EVP_MD *md, EVP_MD_CTX *context)
+static fb__fast_self_test knows_answers(const struct table *table, const EVP_MD *md, EVP_MD_CTX *context)
 {
-    with_ifma = false;
-    if (!knows_rfc7515(table, md, context) || !knows_collisions()) {
-        return false;
+    const bool choices[] = {false, ifma_supported()};
+    for (size_t i = 0; i < 2; i++) {
+        with_ifma = choices[i];
+        const fb__fast_self_test found = knows_rfc7515(table, md, context);
+        if (found != FB__FAST_RIGHT || !knows_collisions()) {
+            return found != FB__FAST_RIGHT ? found : FB__FAST_WRONG;
+        }
     }
-    with_ifma = ifma_supported();
-    return !with_ifma || (knows_rfc7515(table, md, context) && knows_collisions());
+    return FB__FAST_RIGHT;
 }
 
-static bool prepare(void)
+static fb__fast_self_test prepare(void)
 {
     static const affine key = {{{0xbacf6e3c7bd15445, 0x580733357be9ef13, 0x4183cbee6fdb4b7b, 0x7fcdce2770f6c45d}},
                                {{0x8a4623288588e5ad, 0xb3695d6ea90b24ad, 0x872cdfedb9eeb9f4, 0xc7f144cd1bbd9b7e}}};
     EVP_MD *md = EVP_MD_fetch(NULL, "SHA256", NULL);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     struct table *table = OPENSSL_malloc(sizeof(*table));
-    const bool right = md != NULL && context != NULL && table != NULL && fill_from(&generator_table, &generator) &&
-                       fill_from(table, &key) && knows_answers(table, md, context);
+    fb__fast_self_test found = FB__FAST_NO_MEMORY;
+    if (md != NULL && context != NULL && table != NULL) {
+        found = fill_from(&generator_table, &generator) && fill_from(table, &key) ? knows_answers(table, md, context)
+                                                                                  : FB__FAST_WRONG;
+    }
     OPENSSL_free(table);
     EVP_MD_CTX_free(context);
     EVP_MD_free(md);
-    return right;
+    return found;
 }
 
 const fb__fast_path fb__fast_p256 = {
@@ -259,6 +265,11 @@ static size_t no_table(const fb__key *key)
     return 0;
 }
 
+static fb__fast_self_test no_self_test(void)
+{
+    return FB__FAST_WRONG;
+}
+
 static bool no_build(void *table, const fb__key *key)
 {
     (void)table;
@@ -276,7 +287,7 @@ static fb__fast_verdict no_verdict(const void *table, const fb__fast_input *inpu
 const fb__fast_path fb__fast_p256 = {
     .name = "p256-tables",
     .supported = no,
-    .prepare = no,
+    .prepare = no_self_test,
     .table_size = no_table,
     .build = no_build,
     .verify = no_verdict,

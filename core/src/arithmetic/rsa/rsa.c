@@ -151,43 +151,46 @@ static bool build(void *table, const fb__key *key)
 
 /* ---- self-test -------------------------------------------------------------------------------- */
 
-static bool gives(const rsa_table *table, const fb__fast_input *input, fb__fast_verdict expected)
-{
-    return verify(table, input) == expected;
-}
-
 static bool read_hex(const char *text, unsigned char *out, size_t size)
 {
     size_t length = 0;
     return OPENSSL_hexstr2buf_ex(out, size, &length, text, '\0') == 1 && length == size;
 }
 
+static fb__fast_self_test gives(const rsa_table *table, const fb__fast_input *input, fb__fast_verdict expected)
+{
+    return fb__fast_expect(verify(table, input), expected);
+}
+
 /* The signature is good; with a bit changed in any of its words, for another message, or plus n, it is not. */
-static bool knows(const rsa_table *table, fb__fast_input input, const char *hex)
+static fb__fast_self_test knows(const rsa_table *table, fb__fast_input input, const char *hex)
 {
     static const unsigned char message[] = RSA_ANSWERS_MESSAGE;
     unsigned char signature[RSA_MAX_BYTES];
     if (!read_hex(hex, signature, table->bytes)) {
-        return false;
+        return FB__FAST_WRONG;
     }
     input.message = message;
     input.message_size = sizeof(message) - 1;
     input.signature = signature;
     input.signature_size = table->bytes;
-    bool known = gives(table, &input, FB__FAST_VALID);
-    for (size_t i = 0; i < table->bytes && known; i += 8) {
+    fb__fast_self_test found = gives(table, &input, FB__FAST_VALID);
+    for (size_t i = 0; i < table->bytes && found == FB__FAST_RIGHT; i += 8) {
         const unsigned char bit = (unsigned char)(1 << i / 8 % 8);
         signature[i] ^= bit;
-        known = gives(table, &input, FB__FAST_INVALID);
+        found = gives(table, &input, FB__FAST_INVALID);
         signature[i] ^= bit;
     }
+    if (found != FB__FAST_RIGHT) {
+        return found;
+    }
     input.message_size--;
-    known = known && gives(table, &input, FB__FAST_INVALID);
+    found = gives(table, &input, FB__FAST_INVALID);
     rsa_to_bytes(signature, table->bytes, &table->modulus);
-    return known && gives(table, &input, FB__FAST_INVALID);
+    return found != FB__FAST_RIGHT ? found : gives(table, &input, FB__FAST_INVALID);
 }
 
-static bool knows_answer(const rsa_answer *answer, rsa_table *table)
+static fb__fast_self_test knows_answer(const rsa_answer *answer, rsa_table *table)
 {
     static const char *const hashes[] = {"", "SHA256", "SHA384", "SHA512"};
     fb__fast_input rs = {.alg = fb__alg_find(fb_text(answer->rs_name))};
@@ -197,22 +200,25 @@ static bool knows_answer(const rsa_answer *answer, rsa_table *table)
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
     rs.md = ps.md = md;
     rs.digest = ps.digest = digest;
-    bool known = md != NULL && digest != NULL && BN_hex2bn(&n, answer->modulus) != 0 && rsa_constants(table, n) &&
-                 knows(table, rs, answer->rs) && knows(table, ps, answer->ps);
+    fb__fast_self_test found = FB__FAST_NO_MEMORY;
+    if (md != NULL && digest != NULL && BN_hex2bn(&n, answer->modulus) != 0 && rsa_constants(table, n)) {
+        found = knows(table, rs, answer->rs);
+        found = found != FB__FAST_RIGHT ? found : knows(table, ps, answer->ps);
+    }
     EVP_MD_CTX_free(digest);
     EVP_MD_free(md);
     BN_free(n);
-    return known;
+    return found;
 }
 
-static bool prepare(void)
+static fb__fast_self_test prepare(void)
 {
     rsa_table table;
-    bool known = true;
-    for (size_t i = 0; i < sizeof(rsa_answers) / sizeof(rsa_answers[0]) && known; i++) {
-        known = knows_answer(&rsa_answers[i], &table);
+    fb__fast_self_test found = FB__FAST_RIGHT;
+    for (size_t i = 0; i < sizeof(rsa_answers) / sizeof(rsa_answers[0]) && found == FB__FAST_RIGHT; i++) {
+        found = knows_answer(&rsa_answers[i], &table);
     }
-    return known;
+    return found;
 }
 
 const fb__fast_path fb__fast_rsa = {"rsa-ifma", THRESHOLD, rsa_supported, prepare, table_size, build, verify};
