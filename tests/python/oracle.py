@@ -15,6 +15,7 @@ import math
 import re
 from fractions import Fraction
 from typing import Any, Callable
+from urllib.parse import unquote
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -296,16 +297,48 @@ def pem_key(text: str) -> tuple[Any, bool]:
     return key, pss
 
 
+def is_public(text: str, layers: int = 5) -> bool:
+    """Whether the text is a key, read in every way that is tried here: as it stands, unescaped, from base64 and hex."""
+    text = text.replace("\0", "").strip().lstrip("\ufeff")
+    if KEY_TEXT.search(text) or re.search(r"""(["'])kty\1""", text):
+        return True
+    if not layers:
+        return False
+    tries = {text.strip("\"'"), unquote(text), re.sub(r"\\u00([0-7][0-9a-fA-F])", lambda m: chr(int(m[1], 16)), text),
+             text.replace('\\"', '"').replace("\\n", "\n").replace("\\\\", "\\")} - {text}
+    if any(is_public(other, layers - 1) for other in tries):
+        return True
+    words = [re.sub(r"\s", "", word) for word in re.split(r"[^A-Za-z0-9+/_\s-]", text)] + re.split(r"[^A-Za-z0-9+/_-]", text)
+    words += [re.sub(r"[\s:]", "", text)] + [word[word.find("MI"):] for word in words if "MI" in word]
+    return any(is_public_word(word, layers - 1) for word in set(words) if re.fullmatch("[A-Za-z0-9+/_-]{24,}", word))
+
+
+def is_public_word(word: str, layers: int) -> bool:
+    readings = [base64.urlsafe_b64decode(cut.replace("+", "-").replace("/", "_") + "=" * (-len(cut) % 4))
+                for cut in [word[:-1] if len(word) % 4 == 1 else word]]
+    if len(word) % 2 == 0 and re.fullmatch("[0-9a-fA-F]+", word):
+        readings.append(bytes.fromhex(word))
+    loads: list[Callable[[bytes], Any]] = [serialization.load_der_public_key, x509.load_der_x509_certificate,
+                                           lambda der: serialization.load_der_private_key(der, None)]
+    for data in readings:
+        if re.match(rb"\0\0\0.(ssh-|ecdsa-|sk-)", data, re.S):
+            return True
+        for load in loads:
+            try:
+                load(data)
+                return True
+            except (ValueError, UnsupportedAlgorithm, TypeError):
+                pass
+        if data.isascii() and is_public(data.decode(), layers):
+            return True
+    return False
+
+
 def secret_keys(secret: str, algorithms: set[str]) -> list[Key]:
     raw = secret.encode()
     config = "configuration_invalid"
     need(all(len(raw) >= int(alg[2:]) // 8 for alg in algorithms) and raw, config)
-    need(not KEY_TEXT.search(secret), config)
-    try:
-        value = json.loads(secret.lstrip("\ufeff"))
-    except ValueError:
-        value = None
-    need(not isinstance(value, (dict, list)), config)
+    need(not is_public(secret), config)
     return [Key(None, set(HMAC), raw)]
 
 

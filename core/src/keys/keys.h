@@ -106,6 +106,9 @@ enum { FB__MAX_TABLE_BYTES = 4 << 20 };
 fb_status fb__key_from_pem(fb__key *key, const fb_mem *mem, fb_slice pem, fb_error *error);
 fb_status fb__key_from_secret(fb__key *key, const fb_mem *mem, fb_slice secret, uint32_t algs, bool allow_short,
                               fb_error *error);
+/* *found: constant text that says which kind of key bytes are or hold, whoever may have it; NULL: none. False: out of
+ * memory. */
+bool fb__find_public_material(const fb_mem *mem, fb_slice bytes, const char **found);
 /* An unusable key is not a failure: key->problem says why. False: out of memory. Between fb__openssl_begin and
  * fb__openssl_end. */
 bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const json_t *object);

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from urllib.parse import quote
+
 from cryptography.hazmat.primitives import serialization
 
 from . import keys
-from .base import HS, Issuer, Suite, claims
+from .base import HS, Issuer, Suite, claims, dump
 from .sign import sign
 
 BAD, CONFIG = "signature_invalid", "configuration_invalid"
@@ -79,4 +82,63 @@ def secrets() -> Suite:
     return suite
 
 
-SUITES = [tags, secrets]
+def wrapped() -> Suite:
+    """Public keys as they come out of consoles, environments and editors: what they are decides, not how they begin."""
+    suite = Suite("hmac/wrapped")
+    der, pem, jwk = keys.spki("rsa2048"), keys.pem("rsa2048"), dump(keys.jwk("rsa2048"))
+    base64 = standard(der)
+    lines = "\n".join(base64[i:i + 64] for i in range(0, len(base64), 64))
+    ed25519 = keys.public("ed25519").public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    blob = ed25519.split()[1]
+    security_key = ssh_blob(b"sk-ssh-ed25519@openssh.com", bytes(range(32)), b"ssh:")
+    certificate = ssh_blob(b"ssh-rsa-cert-v01@openssh.com", bytes(range(32)), b"\1\0\1")
+    realm = dump({"realm": "x", "public_key": base64, "account-service": "https://kc"})
+    chain = dump([standard(keys.unarmour(keys.text("rsa2048-certificate")))])
+    for name, text in [
+        ("base64", base64), ("base64-lines", lines), ("base64-crlf", lines.replace("\n", "\r\n") + "\r\n"),
+        ("base64-spaces", f"  {base64}\t\n"), ("base64url", keys.b64u(der)), ("base64-unpadded", base64.rstrip("=")),
+        ("base64-quoted", f'"{base64}"'), ("base64-variable", f"PUBLIC_KEY={base64}"), ("base64-realm", realm),
+        ("base64-comment", f"the key of production:\n{lines}\n"), ("base64-escaped", lines.replace("\n", "\\n")),
+        ("base64-ec", standard(keys.spki("p256"))), ("base64-ed25519", standard(keys.spki("ed25519"))),
+        ("base64-pkcs1", standard(keys.pkcs1("rsa2048"))), ("base64-x5c", chain),
+        ("base64-pem", standard(pem.encode())), ("base64-jwk", keys.b64u(jwk.encode())),
+        ("base64-base64", standard(base64.encode())),
+        ("hex", der.hex()), ("hex-upper", der.hex().upper()), ("hex-colons", der.hex(":")),
+        ("pem-utf16", pem.encode("utf-16-le").decode()), ("pem-utf16-be", pem.encode("utf-16-be").decode()),
+        ("pem-quoted", repr(pem)), ("pem-percent", quote(pem)),
+        ("ssh-tab", ed25519.replace(" ", "\t")), ("ssh-blob", blob), ("ssh-options", f'restrict,from="10.0.0.1" {ed25519}'),
+        ("ssh-known-hosts", f"example.com,192.0.2.1 {ed25519}"),
+        ("ssh-security-key", f"sk-ssh-ed25519@openssh.com {standard(security_key)} u@h"),
+        ("ssh-certificate", f"ssh-rsa-cert-v01@openssh.com {standard(certificate)} u@h"),
+        ("jwk-escaped", jwk.replace('"kty"', '"\\u006bty"')),
+        ("jwk-escaped-whole", jwk.replace('"kty"', '"\\u006B\\u0074\\u0079"')),
+        ("jwk-repr", repr(keys.jwk("rsa2048"))), ("jwk-in-json", dump({"key": jwk})),
+        ("jwk-in-json-twice", dump(dump({"key": jwk}))),
+        ("jwk-percent", quote(jwk)), ("jwk-utf16", jwk.encode("utf-16-le").decode()),
+        ("private-base64", standard(private("rsa2048"))), ("private-base64-ec", standard(private("p256"))),
+    ]:
+        suite.add(name, f"public all the same: {name}", Issuer("HS256", text).token(), Issuer("HS256", text).config, CONFIG)
+    random = bytes.fromhex("30820122300d06092a864886f70d010101050003a2b1c0ffee5eed1234567890")
+    for name, text in [
+        ("secret-base64", standard(random)), ("secret-base64url", keys.b64u(random)), ("secret-hex", random.hex()),
+        ("secret-cut", base64[:64]), ("secret-word", f"M{'I' * 40}"), ("secret-a", "A" * 44),
+        ("secret-percent", "100%25 \\u0041 " * 4),
+        ("secret-kty", "my-kty-and-your-kty-are-no-members-of-anything"), ("secret-zeros", "0" * 64),
+    ]:
+        suite.add(name, f"resembles a key and is none: {name}", Issuer("HS256", text).token(), Issuer("HS256", text).config)
+    return suite
+
+
+def standard(data: bytes) -> str:
+    return b64encode(data).decode()
+
+
+def private(name: str) -> bytes:
+    return keys.unarmour(keys.private_pem(name, serialization.PrivateFormat.PKCS8))
+
+
+def ssh_blob(*fields: bytes) -> bytes:
+    return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+
+
+SUITES = [tags, secrets, wrapped]
