@@ -57,6 +57,8 @@ export interface PolicyOptions {
   maxTokenBytes?: number | null;
   /** Verified tokens that are remembered; 0 for none. Default 1024. */
   cacheSize?: number | null;
+  /** What remembered tokens may occupy together, their parsed claims included. Default 16777216 (16 MiB). */
+  cacheBytes?: number | null;
   /**
    * "auto", the default: signatures are verified with precomputed tables where that is faster than OpenSSL. "openssl":
    * by OpenSSL alone.
@@ -154,6 +156,7 @@ export interface Stats {
   cacheMisses: number;
   cacheEvictions: number;
   cacheEntries: number;
+  /** What all entries of the cache occupy, parsed claims that are kept for the next time included. */
   cacheBytes: number;
   fetches: number;
   fetchFailures: number;

@@ -26,7 +26,6 @@ function works(command, ...parameters) {
 function requireTools() {
   const tools = [
     ['a C compiler', 'gcc', process.env.CC || 'cc', '--version'],
-    ['a C++ compiler', 'g++', process.env.CXX || 'c++', '--version'],
     ['CMake', 'cmake', 'cmake', '--version'],
     ['make', 'make', 'make', '--version'],
     ['pkg-config', 'pkg-config', 'pkg-config', '--version'],
@@ -40,13 +39,12 @@ function requireTools() {
   }
 }
 
-/* Header-only packages; they may lie above this one when it is somebody's dependency. */
+/* A header-only package; it may lie above this one when it is somebody's dependency. */
 function headers() {
   try {
-    const napi = path.dirname(require.resolve('node-addon-api/package.json'));
-    return [`-DFB_NODE_HEADERS=${require('node-api-headers').include_dir}`, `-DFB_NODE_ADDON_API=${napi}`];
+    return [`-DFB_NODE_HEADERS=${require('node-api-headers').include_dir}`];
   } catch {
-    return fail('the addon cannot be built without the N-API headers: run npm install first (node-api-headers, node-addon-api)');
+    return fail('the addon cannot be built without the N-API headers: run npm install first (node-api-headers)');
   }
 }
 

@@ -1,6 +1,8 @@
 /*
- * The result of a verification, made of what the addon hands over: one text with all pieces one behind the other, and
- * their lengths in `meta` (bindings/node/convert.h names the same places).
+ * The result of a verification, made of what the addon returns for a good token: the texts that it holds, or what was
+ * kept of it. A client sends the same token again and again, and copying what its payload said costs a tenth of parsing
+ * it. So the parsed form is kept from the second time on, in the core's own cache entry: within its bounds, and gone
+ * with it.
  */
 'use strict';
 
@@ -8,26 +10,17 @@ const util = require('node:util');
 
 const native = require('./native.cjs');
 
-const { meta } = native;
-const EXPIRES_AT = 2;
-const CLIENT_ID = 3;
-const SUBJECT = 4;
-const RESOURCE = 5;
-const SCOPES = 6;
-const PAYLOAD = 7;
-const SLOT = 8;
-const FIRST_SCOPE = 10;
-const MAX_SLOTS = 1024;
+const { signals } = native;
+const { KEEP, EXPIRES_AT, CLIENT_ID, SUBJECT, RESOURCE, PAYLOAD, SCOPES, FIRST_SCOPE } = native.constants;
 
 class AccessToken {
-  constructor(token, { clientId, scopes, subject, resource }, claims) {
-    const expiresAt = meta[EXPIRES_AT];
+  constructor(token, parsed, scopes, claims) {
     this.token = token;
-    this.clientId = clientId;
-    this.scopes = scopes.slice();
-    this.expiresAt = Number.isNaN(expiresAt) ? undefined : expiresAt;
-    this.subject = subject;
-    this.resource = resource === undefined ? undefined : url(resource);
+    this.clientId = parsed.clientId;
+    this.scopes = scopes;
+    this.expiresAt = parsed.expiresAt;
+    this.subject = parsed.subject;
+    this.resource = parsed.resource === undefined ? undefined : parseUrl(parsed.resource);
     this.claims = claims;
     this.extra = { claims };
   }
@@ -39,8 +32,8 @@ class AccessToken {
   }
 }
 
-/* The core asks for scheme://; what WHATWG's parser does not take even so is no URL to Node. */
-function url(text) {
+/* The core asks for scheme://; what WHATWG's parser does not take even so is not a URL to Node. */
+function parseUrl(text) {
   try {
     return new URL(text);
   } catch {
@@ -48,23 +41,45 @@ function url(text) {
   }
 }
 
-/* One text: everything in it is ASCII. An array: something is not, and lengths in bytes would not be lengths here. */
+/* What a token says, parsed. */
+class Parsed {
+  constructor(clientId, subject, resource, scopes, expiresAt, claims) {
+    this.clientId = clientId;
+    this.subject = subject;
+    this.resource = resource;
+    this.scopes = scopes;
+    this.expiresAt = expiresAt;
+    this.claims = claims;
+    this.nested = undefined; // the names of claims that hold objects or arrays; known once it is kept
+  }
+}
+
+/*
+ * Of an array of texts, or of one text with all pieces one after the other. The lengths are copied out of the shared
+ * numbers before anything else is done, see THE BOUNDARY in bindings/node/binding.h.
+ */
 function parse(answer) {
+  const expires = signals[EXPIRES_AT];
+  const expiresAt = Number.isNaN(expires) ? undefined : expires;
   if (typeof answer !== 'string') {
     const [payload, clientId, subject, resource, scopes] = answer;
-    return { clientId, subject, resource, scopes, claims: JSON.parse(payload) };
+    return new Parsed(clientId, subject, resource, scopes, expiresAt, JSON.parse(payload));
+  }
+  const lengths = [signals[CLIENT_ID], signals[SUBJECT], signals[RESOURCE]];
+  const count = signals[SCOPES];
+  for (let i = 0; i < count; i++) {
+    lengths[3 + i] = signals[FIRST_SCOPE + i];
   }
   let used = 0;
-  const piece = (length) => (length < 0 ? undefined : answer.slice(used, (used += length)));
-  const clientId = piece(meta[CLIENT_ID]);
-  const subject = piece(meta[SUBJECT]);
-  const resource = piece(meta[RESOURCE]);
-  const count = meta[SCOPES];
+  const next = (length) => (length < 0 ? undefined : answer.slice(used, (used += length)));
+  const clientId = next(lengths[0]);
+  const subject = next(lengths[1]);
+  const resource = next(lengths[2]);
   const scopes = [];
   for (let i = 0; i < count; i++) {
-    scopes.push(piece(meta[FIRST_SCOPE + i]));
+    scopes.push(next(lengths[3 + i]));
   }
-  return { clientId, subject, resource, scopes, claims: JSON.parse(answer.slice(meta[PAYLOAD])) };
+  return new Parsed(clientId, subject, resource, scopes, expiresAt, JSON.parse(answer.slice(used)));
 }
 
 const isNested = (value) => typeof value === 'object' && value !== null;
@@ -87,41 +102,23 @@ function copyMembers(value, names) {
   return twin;
 }
 
-/*
- * Makes access tokens for one verifier. A client sends the same token again and again, and copying what its payload said
- * costs a tenth of parsing it: so the parsed form is kept from the second time on. It is found by the whole text, and
- * only after the core has accepted the token once more; each result is a copy of its own.
- */
-class Results {
-  #slots = [];
-  #mask = -1;
-
-  /* size: how many to keep at most; 0 for none. */
-  constructor(size) {
-    if (size > 0) {
-      this.#mask = 2 ** Math.ceil(Math.log2(Math.min(size, MAX_SLOTS))) - 1;
-      this.#slots = Array(this.#mask + 1).fill(undefined);
-    }
-  }
-
-  accessToken(token, answer) {
-    if (this.#mask < 0 || typeof answer !== 'string') {
-      const parsed = parse(answer);
-      return new AccessToken(token, parsed, parsed.claims);
-    }
-    const slot = meta[SLOT] & this.#mask;
-    const held = this.#slots[slot];
-    if (held === undefined || held.payload !== meta[PAYLOAD] || held.text !== answer) {
-      const parsed = parse(answer);
-      this.#slots[slot] = { text: answer, payload: meta[PAYLOAD], parsed: undefined, nested: undefined };
-      return new AccessToken(token, parsed, parsed.claims);
-    }
-    if (held.parsed === undefined) {
-      held.parsed = parse(answer);
-      held.nested = Object.keys(held.parsed.claims).filter((name) => isNested(held.parsed.claims[name]));
-    }
-    return new AccessToken(token, held.parsed, copyMembers(held.parsed.claims, held.nested));
-  }
+function copyOf(token, kept) {
+  return new AccessToken(token, kept, kept.scopes.slice(), copyMembers(kept.claims, kept.nested));
 }
 
-module.exports = { Results };
+/* To be called with the answer of native.verify before anything else runs. Each result is a copy of its own. */
+function accessTokenOf(handle, token, answer) {
+  if (answer instanceof Parsed) {
+    return copyOf(token, answer);
+  }
+  const bytes = signals[KEEP];
+  const parsed = parse(answer);
+  if (bytes === 0) {
+    return new AccessToken(token, parsed, parsed.scopes, parsed.claims);
+  }
+  parsed.nested = Object.keys(parsed.claims).filter((name) => isNested(parsed.claims[name]));
+  native.keep(handle, token, parsed, bytes);
+  return copyOf(token, parsed);
+}
+
+module.exports = { accessTokenOf };

@@ -71,19 +71,14 @@ function toOAuthError(error) {
   return face;
 }
 
-const OK = 0;
-const CLOSED = -1;
-const KEY_NOT_FOUND = 301;
-const KEYS_UNAVAILABLE = 304;
-const KEYS_NEEDED = 305;
-const INSUFFICIENT_SCOPE = 702;
-const CONFIGURATION_INVALID = 901;
+const { signals } = native;
+const { STATUS, OK, CLOSED, KEYS_UNAVAILABLE, KEY_NOT_FOUND } = native.constants;
 
 /* Options whose names the core writes its own way. */
 const RENAMED = new Map(
   [
     'publicKey', 'jwksUri', 'requiredScopes', 'requireExp', 'requiredClaims', 'tokenType', 'scopeClaims', 'clientIdClaims',
-    'maxTokenBytes', 'cacheSize', 'fetchTimeout', 'refreshInterval', 'staleIfError', 'maxJwksBytes', 'allowHttp',
+    'maxTokenBytes', 'cacheSize', 'cacheBytes', 'fetchTimeout', 'refreshInterval', 'staleIfError', 'maxJwksBytes', 'allowHttp',
     'privateKey', 'additionalClaims',
   ].map((name) => [name.replace(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`), name]),
 );
@@ -93,45 +88,47 @@ function renamed(text) {
   return text.replace(/[a-z]+(?:_[a-z]+)+/gu, (name) => RENAMED.get(name) ?? name);
 }
 
-/* The error of the native call that has just failed. */
-function lastFailure(requiredScopes = []) {
-  const failed = native.failure();
-  if (failed.status === CONFIGURATION_INVALID) {
-    return new ConfigurationError(renamed(failed.text));
+/* The error for what a native call has returned instead of its result: nothing at all where there was no memory for it. */
+function errorOf(failure, requiredScopes = []) {
+  const { code, message, missing, ...details } = failure ?? native.statusOf(native.constants.OUT_OF_MEMORY);
+  if (code === 'configuration_invalid') {
+    return new ConfigurationError(renamed(message));
   }
-  const [code, , status, oauthError] = native.statusOf(failed.status);
-  return new BearerError(renamed(failed.text), {
-    code,
-    status,
-    oauthError,
-    claim: failed.claim,
-    missing: failed.status === INSUFFICIENT_SCOPE ? failed.missing.map((index) => requiredScopes[index]) : undefined,
-    retryAfter: failed.status === KEYS_UNAVAILABLE ? failed.retryAfter : undefined,
-    kid: failed.kid,
-  });
+  return new BearerError(renamed(message), { code, missing: missing?.map((index) => requiredScopes[index]), ...details });
+}
+
+function closed() {
+  return Object.assign(new Error('the verifier is closed'), { code: 'ERR_VERIFIER_CLOSED' });
+}
+
+/* The result of a native call, or its failure thrown. */
+function unwrap(result) {
+  const status = signals[STATUS];
+  if (status === OK) {
+    return result;
+  }
+  throw status === CLOSED ? closed() : errorOf(result);
 }
 
 function keysUnavailable(message, retryAfter) {
-  const [code, , status, oauthError] = native.statusOf(KEYS_UNAVAILABLE);
-  return new BearerError(message, { code, status, oauthError, retryAfter });
+  return new BearerError(message, { ...native.statusOf(KEYS_UNAVAILABLE), retryAfter });
 }
 
 function keyNotFound(kid) {
-  const [code, message, status, oauthError] = native.statusOf(KEY_NOT_FOUND);
-  return new BearerError(message, { code, status, oauthError, kid });
+  const { message, ...details } = native.statusOf(KEY_NOT_FOUND);
+  return new BearerError(message, { ...details, kid });
 }
 
 module.exports = {
   BearerError,
   ConfigurationError,
   DESCRIPTIONS,
-  CLOSED,
-  KEYS_NEEDED,
-  OK,
+  closed,
+  errorOf,
   keyNotFound,
   keysUnavailable,
-  lastFailure,
   renamed,
   textOf,
   toOAuthError,
+  unwrap,
 };

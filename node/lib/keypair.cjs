@@ -6,7 +6,7 @@
 
 const util = require('node:util');
 
-const { ConfigurationError, lastFailure } = require('./errors.cjs');
+const { ConfigurationError, errorOf, unwrap } = require('./errors.cjs');
 const native = require('./native.cjs');
 const { data, members, text, texts, wrong } = require('./options.cjs');
 
@@ -21,13 +21,6 @@ function bits(given) {
     throw new ConfigurationError('bits must be a whole number from 2048 to 8192');
   }
   return value;
-}
-
-function some(answer) {
-  if (answer === undefined) {
-    throw lastFailure();
-  }
-  return answer;
 }
 
 function number(name, value) {
@@ -53,6 +46,17 @@ function claims(value) {
   }
 }
 
+/* Other calls may come between a promise and its continuation: so this one carries its failure itself. */
+async function generate(algorithm, modulus) {
+  const started = native.generate(algorithm, modulus);
+  if (started === undefined) {
+    throw errorOf(undefined);
+  }
+  return started.catch((failure) => {
+    throw errorOf(failure);
+  });
+}
+
 class KeyPair {
   #handle;
   #publicKey;
@@ -66,7 +70,7 @@ class KeyPair {
       if (privateKey === undefined || privateKey === null) {
         throw new ConfigurationError('privateKey must be given');
       }
-      this.#handle = some(native.load(text('algorithm', algorithm), data('privateKey', privateKey)));
+      this.#handle = unwrap(native.load(text('algorithm', algorithm), data('privateKey', privateKey)));
     }
     this.#publicKey = text('publicKey', options.publicKey) ?? native.publicKey(this.#handle);
   }
@@ -74,12 +78,12 @@ class KeyPair {
   /* The algorithm's name, RS256 when it is not given, and { bits } for RSA. On the thread pool. */
   static async generate(algorithm = 'RS256', options = {}) {
     members('options', options, ['bits']);
-    return new this({ [ADOPT]: some(await native.generate(text('algorithm', algorithm), bits(options.bits))) });
+    return new this({ [ADOPT]: await generate(text('algorithm', algorithm), bits(options.bits)) });
   }
 
   static generateSync(algorithm = 'RS256', options = {}) {
     members('options', options, ['bits']);
-    return new this({ [ADOPT]: some(native.generateSync(text('algorithm', algorithm), bits(options.bits))) });
+    return new this({ [ADOPT]: unwrap(native.generateSync(text('algorithm', algorithm), bits(options.bits))) });
   }
 
   get algorithm() {
@@ -102,13 +106,13 @@ class KeyPair {
   }
 
   jwks(kid) {
-    return JSON.parse(some(native.jwks(this.#handle, text('kid', kid ?? undefined))));
+    return JSON.parse(unwrap(native.jwks(this.#handle, text('kid', kid ?? undefined))));
   }
 
   createToken(options = {}) {
     members('options', options, TOKEN);
     const { subject = 'fastmcp-user', issuer = 'https://fastmcp.example.com', audience, typ = 'JWT' } = options;
-    return some(
+    return unwrap(
       native.createToken(this.#handle, {
         subject: text('subject', subject ?? undefined),
         issuer: text('issuer', issuer ?? undefined),
@@ -125,7 +129,7 @@ class KeyPair {
   }
 
   sign(header, payload) {
-    return some(native.sign(this.#handle, data('header', header) ?? '', data('payload', payload) ?? ''));
+    return unwrap(native.sign(this.#handle, data('header', header) ?? '', data('payload', payload) ?? ''));
   }
 
   [util.inspect.custom]() {
@@ -155,7 +159,7 @@ function decodeUnverified(token) {
   if (typeof token !== 'string') {
     throw wrong('token', 'a string', token);
   }
-  const [header, payload] = some(native.decodeUnverified(token));
+  const [header, payload] = unwrap(native.decodeUnverified(token));
   return { header: JSON.parse(header), claims: JSON.parse(payload) };
 }
 

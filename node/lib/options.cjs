@@ -5,6 +5,7 @@
 'use strict';
 
 const { ConfigurationError } = require('./errors.cjs');
+const native = require('./native.cjs');
 
 function kindOf(value) {
   if (value === null) {
@@ -123,6 +124,7 @@ const OPTIONS = {
   clientIdClaims: [texts],
   maxTokenBytes: [size, 16384],
   cacheSize: [size, 1024],
+  cacheBytes: [size, 16 << 20],
   arithmetic: [text],
   fetch: [callable],
   fetchTimeout: [seconds, 10],
@@ -190,4 +192,14 @@ function read(given) {
   return options;
 }
 
-module.exports = { NAMES, data, members, read, scopes, text, texts, wrong };
+/* What the addon takes, by the core's names; what is for this side only is left out. */
+function forNative(options) {
+  const given = Object.entries(options).map(([name, value]) => [toSnakeCase(name), value]);
+  return Object.fromEntries(given.filter(([name]) => native.optionNames.includes(name)));
+}
+
+function toSnakeCase(name) {
+  return name.replace(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`);
+}
+
+module.exports = { NAMES, data, forNative, members, read, scopes, text, texts, wrong };

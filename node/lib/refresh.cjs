@@ -4,14 +4,11 @@
  */
 'use strict';
 
-const { CLOSED, ConfigurationError, OK, keysUnavailable, lastFailure, renamed } = require('./errors.cjs');
+const { BearerError, keysUnavailable, renamed, unwrap } = require('./errors.cjs');
 const { get } = require('./fetch.cjs');
 const native = require('./native.cjs');
 
-const REFRESH_TOKEN = 0;
-const REFRESH_AHEAD = 1;
-const REFRESH_EXPLICIT = 2;
-const FETCH_NOW = 0;
+const { FETCH_NOW, REFRESH_TOKEN } = native.constants;
 
 class KeySource {
   #handle;
@@ -69,27 +66,21 @@ class KeySource {
     this.#flight?.controller.abort();
   }
 
+  /* Resolves to the error that says why there are no new keys. Never rejects. */
   async #run(flight, reason, request) {
-    const begun = native.refreshBegin(this.#handle, reason, request);
-    if (begun === undefined) {
-      return this.#failure();
+    let error;
+    try {
+      const begun = unwrap(native.refreshBegin(this.#handle, reason, request));
+      if (begun.decision !== FETCH_NOW) {
+        return undefined; // the keys are there, or not to be had yet: verifying again says which
+      }
+      const answer = await get(begun, this.#options, flight);
+      unwrap(native.refreshComplete(this.#handle, begun.ticket, answer));
+    } catch (thrown) {
+      error = asUnavailable(thrown);
     }
-    if (begun.decision !== FETCH_NOW) {
-      return undefined; // the keys are there, or not to be had yet: verifying again says which
-    }
-    const answer = await get(begun, this.#options, flight);
-    native.refreshComplete(this.#handle, begun.ticket, answer);
-    const error = native.meta[0] === OK ? undefined : this.#failure();
     this.#noteChange(error);
     return error;
-  }
-
-  #failure() {
-    if (native.meta[0] === CLOSED) {
-      return keysUnavailable('the verifier was closed', 0);
-    }
-    const error = lastFailure();
-    return error instanceof ConfigurationError ? keysUnavailable(error.message, 0) : error; // a ticket that timed out
   }
 
   /* Said once when fetching begins to fail, and once when it works again. */
@@ -113,9 +104,17 @@ class KeySource {
   }
 }
 
+/* Of a verifier that was closed meanwhile, of a ticket that timed out: to whoever waits they say that there are no keys. */
+function asUnavailable(error) {
+  if (error.code === 'ERR_VERIFIER_CLOSED') {
+    return keysUnavailable('the verifier was closed', 0);
+  }
+  return error instanceof BearerError ? error : keysUnavailable(error.message, 0);
+}
+
 /* The URL for a log: without its query. */
 function shown(url) {
   return url.split(/[?#]/u, 1)[0];
 }
 
-module.exports = { KeySource, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN };
+module.exports = { KeySource };

@@ -6,18 +6,16 @@
 
 const util = require('node:util');
 
-const { Results } = require('./access_token.cjs');
-const { BearerError, CLOSED, ConfigurationError, KEYS_NEEDED, OK, keyNotFound, keysUnavailable, lastFailure, renamed, textOf, toOAuthError } =
+const { accessTokenOf } = require('./access_token.cjs');
+const { BearerError, ConfigurationError, closed, errorOf, keyNotFound, keysUnavailable, renamed, textOf, toOAuthError, unwrap } =
   require('./errors.cjs');
 const { Guard, REFUSED, authenticatorOf } = require('./hosts.cjs');
 const native = require('./native.cjs');
-const { members, read, wrong } = require('./options.cjs');
-const { KeySource, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = require('./refresh.cjs');
+const { forNative, members, read, wrong } = require('./options.cjs');
+const { KeySource } = require('./refresh.cjs');
 
-const { meta } = native;
-const STATUS = 0;
-const DUE = 1;
-const PROBLEM = 9;
+const { signals } = native;
+const { STATUS, DUE, WARNING, OK, CLOSED, KEYS_NEEDED, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = native.constants;
 const ATTEMPTS = 3;
 
 /* Seconds since the epoch; NaN: the system's clock. */
@@ -44,25 +42,24 @@ function tellProblem() {
   }
 }
 
-function closed() {
-  return Object.assign(new Error('the verifier is closed'), { code: 'ERR_VERIFIER_CLOSED' });
+/* No verdict yet: which fetch it takes, and the key id that was asked for. */
+class KeysNeeded {
+  constructor({ keyRequest, kid }) {
+    this.keyRequest = keyRequest;
+    this.kid = kid;
+  }
 }
 
 class Verifier {
   #handle;
   #options;
   #source;
-  #results;
   #authenticate;
   #hookFailed = false;
 
   constructor(options = {}) {
     this.#options = read(options);
-    this.#handle = native.create(this.#options);
-    if (this.#handle === undefined) {
-      throw lastFailure();
-    }
-    this.#results = new Results(this.#options.cacheSize);
+    this.#handle = unwrap(native.create(forNative(this.#options)));
     if (this.#options.jwksUri !== undefined) {
       this.#source = new KeySource(this.#handle, this.#options);
     }
@@ -73,16 +70,17 @@ class Verifier {
   /* Stays on this thread and in this turn of the event loop unless keys must be fetched first. */
   async verify(token, options) {
     const now = moment(options);
-    return this.#attempt(token, now) ?? this.#fetchAndVerify(token, now);
+    const outcome = this.#attempt(token, now);
+    return outcome instanceof KeysNeeded ? this.#fetchAndVerify(token, now, outcome) : outcome;
   }
 
   verifySync(token, options) {
-    const access = this.#attempt(token, moment(options));
-    if (access === undefined) {
-      this.#source.start(REFRESH_TOKEN, native.failure().keyRequest);
+    const outcome = this.#attempt(token, moment(options));
+    if (outcome instanceof KeysNeeded) {
+      this.#source.start(REFRESH_TOKEN, outcome.keyRequest);
       throw this.#refused(keysUnavailable('the key set must be fetched first, and verifySync does not wait', 1));
     }
-    return access;
+    return outcome;
   }
 
   /* expiresAt includes the leeway: the SDKs compare it with the clock again. */
@@ -103,39 +101,46 @@ class Verifier {
     return this.#authenticate(request);
   }
 
-  /* The AccessToken; undefined when keys must be fetched first. */
+  /* The AccessToken, or a KeysNeeded when keys must be fetched first. */
   #attempt(token, now) {
     if (typeof token !== 'string') {
       throw wrong('token', 'a string', token);
     }
     const answer = native.verify(this.#handle, token, now);
-    const status = meta[STATUS];
-    if (meta[PROBLEM] === 1) {
+    // The boundary of bindings/node/binding.h: what the signals say is copied before anything of anybody else runs.
+    const status = signals[STATUS];
+    const isDue = signals[DUE] === 1;
+    const isWarning = signals[WARNING] === 1;
+    const outcome = status === OK ? accessTokenOf(this.#handle, token, answer) : this.#failed(status, answer);
+    if (isWarning) {
       tellProblem();
     }
-    if (status === OK) {
-      const isDue = meta[DUE] === 1;
-      const access = this.#results.accessToken(token, answer); // before a fetch function runs, which may verify too
-      if (isDue) {
-        this.#source.start(REFRESH_AHEAD);
-      }
-      return access;
+    if (isDue) {
+      this.#source.start(REFRESH_AHEAD);
     }
-    if (status === KEYS_NEEDED) {
-      return undefined;
+    if (outcome instanceof Error) {
+      throw this.#refused(outcome);
     }
-    throw status === CLOSED ? closed() : this.#refused(lastFailure(this.#options.requiredScopes));
+    return outcome;
   }
 
-  async #fetchAndVerify(token, now) {
+  #failed(status, failure) {
+    if (status === KEYS_NEEDED) {
+      return new KeysNeeded(failure);
+    }
+    return status === CLOSED ? closed() : errorOf(failure, this.#options.requiredScopes);
+  }
+
+  async #fetchAndVerify(token, now, first) {
+    let outcome = first;
     for (let i = 0; i < ATTEMPTS; i++) {
-      const answered = await this.#source.answered(native.failure().keyRequest);
-      const access = this.#attempt(token, now);
-      if (access !== undefined) {
-        return access;
+      const answered = await this.#source.answered(outcome.keyRequest);
+      outcome = this.#attempt(token, now);
+      if (!(outcome instanceof KeysNeeded)) {
+        return outcome;
       }
       if (answered) {
-        throw this.#refused(keyNotFound(native.failure().kid));
+        throw this.#refused(keyNotFound(outcome.kid));
       }
     }
     throw this.#refused(keysUnavailable('the key set could not be fetched in time', 1));
@@ -185,21 +190,13 @@ class Verifier {
   }
 
   keys() {
-    return this.#ask(native.keys);
+    return unwrap(native.keys(this.#handle));
   }
 
   stats() {
-    const stats = this.#ask(native.stats);
+    const stats = unwrap(native.stats(this.#handle));
     stats.lastError = stats.lastError === undefined ? undefined : renamed(stats.lastError);
     return stats;
-  }
-
-  #ask(question) {
-    const answer = question(this.#handle);
-    if (answer === undefined) {
-      throw meta[STATUS] === CLOSED ? closed() : lastFailure();
-    }
-    return answer;
   }
 
   // ---- what it was made with

@@ -42,17 +42,79 @@ const PROGRAM = `
     console.log(JSON.stringify({ algorithm, codes }));
   }`;
 
-test('each allocation of a verification fails in turn', (context) => {
+/* Its lines; whatever failed in it, the program has come to its end. */
+function run(program, context) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'fastbearer-memory-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const library = path.join(folder, 'failing_malloc.so');
   execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, path.join(ROOT, 'tests/node/support/failing_malloc.c')]);
   const counter = path.join(folder, 'left');
   writeFileSync(counter, new BigInt64Array([-1n]));
-  const done = node(PROGRAM, { env: { LD_PRELOAD: library, FB_FAILING: counter } });
+  const done = node(program, { env: { LD_PRELOAD: library, FB_FAILING: counter } });
   assert.equal(done.status, 0, done.stdout + done.stderr);
   context.diagnostic(done.stdout.trim().replaceAll('\n', ' '));
-  const lines = done.stdout.trim().split('\n').map((line) => JSON.parse(line));
+  return done.stdout.trim().split('\n').map((line) => JSON.parse(line));
+}
+
+/* The rest of what the addon does. Afterwards the same objects do it again. */
+const OTHERS = `
+  const assert = require('node:assert/strict');
+  const fs = require('node:fs');
+  const { BearerError, ConfigurationError, KeyPair, Verifier, decodeUnverified } = require(${INDEX});
+  const file = fs.openSync(process.env.FB_FAILING, 'r+');
+  const number = new BigInt64Array(1);
+  const arm = (count) => { number[0] = BigInt(count); fs.writeSync(file, number, 0, 8, 0); };
+  const armed = () => { fs.readSync(file, number, 0, 8, 0); return number[0] >= 0n; };
+  const many = (count) => Array.from({ length: count }, (_, i) => 'scope-é-' + i);
+  const pair = KeyPair.generateSync('HS256');
+  const options = { secret: pair.secret, algorithms: 'HS256', requiredScopes: many(3) };
+  const verifier = new Verifier(options);
+  const token = pair.createToken({ subject: 'José', scopes: many(200), additionalClaims: { list: many(40) } });
+  const document = JSON.stringify(KeyPair.generateSync('ES256').jwks('k'));
+  const remote = new Verifier({ jwksUri: 'https://issuer.example/jwks', algorithms: 'ES256', fetch: async () => new Response(document) });
+  const cases = {
+    uncached: () => new Verifier({ ...options, cacheSize: 0 }).verifySync(token),
+    kept: () => { const fresh = new Verifier(options); for (let i = 0; i < 3; i++) assert.equal(fresh.verifySync(token).subject, 'José'); },
+    refused: () => { try { verifier.verifySync('x.y.z'); } catch (error) { assert.equal(error.code, 'token_malformed'); } },
+    create: () => new Verifier(options), mint: () => pair.createToken({ scopes: many(20) }), sign: () => pair.sign('{"alg":"HS256"}', '{}'),
+    load: () => new KeyPair({ privateKey: pair.secret, algorithm: 'HS256' }), generateSync: () => KeyPair.generateSync('HS256'),
+    generate: () => KeyPair.generate('HS256'), decode: () => decodeUnverified(token), keys: () => verifier.keys(), stats: () => verifier.stats(),
+    refresh: () => remote.refresh(),
+  };
+  (async () => {
+    process.removeAllListeners('warning');
+    for (const [name, work] of Object.entries(cases)) {
+      await work(); // what a first call makes for the whole process
+      const codes = {};
+      for (let count = 0, left = false; !left; count++) {
+        let code = 'done';
+        arm(count);
+        try {
+          await work();
+        } catch (error) {
+          code = error instanceof BearerError || error instanceof ConfigurationError ? error.code : error.stack;
+        }
+        left = armed();
+        arm(-1);
+        codes[code] = (codes[code] ?? 0) + 1;
+        await work(); // what failed once works the next time
+      }
+      console.log(JSON.stringify({ name, codes }));
+    }
+  })();`;
+
+test('each allocation of everything else fails in turn', (context) => {
+  const lines = run(OTHERS, context);
+  assert.equal(lines.length, 13);
+  for (const { name, codes } of lines) {
+    const others = Object.keys(codes).filter((code) => !['done', 'out_of_memory', 'internal_error', 'signature_invalid', 'keys_unavailable'].includes(code));
+    assert.deepEqual(others, [], name);
+    assert.ok(codes.done >= 1, name);
+  }
+});
+
+test('each allocation of a verification fails in turn', (context) => {
+  const lines = run(PROGRAM, context);
   assert.equal(lines.length, 4);
   for (const { algorithm, codes } of lines) {
     assert.ok(codes.out_of_memory >= 3 && codes.accepted >= 1, `${algorithm}: ${JSON.stringify(codes)}`);

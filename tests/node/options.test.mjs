@@ -54,6 +54,8 @@ const WRONG = [
   [{ ...KEY, arithmetic: true }, 'arithmetic must be a string, not boolean'],
   [{ ...KEY, cacheSize: -1 }, 'cacheSize must be a whole number, 0 or more, not -1'],
   [{ ...KEY, cacheSize: 2 ** 40 }, 'cacheSize must be below 2147483648'],
+  [{ ...KEY, cacheBytes: '1' }, 'cacheBytes must be a whole number, not string'],
+  [{ ...KEY, cacheBytes: -1 }, 'cacheBytes must be a whole number, 0 or more, not -1'],
   [{ ...KEY, onReject: {} }, 'onReject must be a function, not Object'],
   [{ jwksUri: 'https://x/', fetch: 1 }, 'fetch must be a function, not number'],
   [{ jwksUri: 'https://x/', fetch() {}, ssrfSafe: true }, /^ssrfSafe .* cannot be combined with fetch$/u],

@@ -194,7 +194,7 @@ scene('a refresh that is due is started by a request, which does not wait for it
   };
   native.verify = (...parameters) => {
     const answer = verify(...parameters);
-    native.meta[1] = 1;
+    native.signals[native.constants.DUE] = 1;
     return answer;
   };
   try {
@@ -216,7 +216,7 @@ async function alwaysDue(body) {
   native.refreshBegin = (handle, _, request) => refreshBegin(handle, 2, request);
   native.verify = (...parameters) => {
     const answer = verify(...parameters);
-    native.meta[1] = 1;
+    native.signals[native.constants.DUE] = 1;
     return answer;
   };
   try {

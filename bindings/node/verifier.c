@@ -1,0 +1,310 @@
+/*
+ * Verifiers: construction, the two halves of a key-set refresh, inspection. The options are a table; verify.c has the
+ * hot path.
+ */
+#include "binding.h"
+
+#include <stdlib.h>
+
+/* ---- construction */
+
+#define OPTION(name, type, member)               \
+    {                                            \
+        name, type, offsetof(fb_options, member) \
+    }
+
+/* The names that the core's messages use. */
+static const fbnode_field OPTIONS[] = {
+    OPTION("public_key", FBNODE_SLICE, public_key),
+    OPTION("jwks", FBNODE_SLICE, jwks),
+    OPTION("jwks_uri", FBNODE_SLICE, jwks_uri),
+    OPTION("secret", FBNODE_SLICE, secret),
+    OPTION("algorithms", FBNODE_LIST, algorithms),
+    OPTION("issuer", FBNODE_LIST, issuers),
+    OPTION("audience", FBNODE_LIST, audiences),
+    OPTION("required_scopes", FBNODE_LIST, required_scopes),
+    OPTION("required_claims", FBNODE_LIST, required_claims),
+    OPTION("leeway", FBNODE_DOUBLE, leeway),
+    OPTION("require_exp", FBNODE_BOOL, require_exp),
+    OPTION("token_type", FBNODE_SLICE, token_type),
+    OPTION("scope_claims", FBNODE_LIST, scope_claims),
+    OPTION("client_id_claims", FBNODE_LIST, client_id_claims),
+    OPTION("max_token_bytes", FBNODE_SIZE, max_token_bytes),
+    OPTION("cache_size", FBNODE_SIZE, cache_size),
+    OPTION("cache_bytes", FBNODE_SIZE, cache_bytes),
+    OPTION("arithmetic", FBNODE_SLICE, arithmetic),
+    OPTION("refresh_interval", FBNODE_DOUBLE, refresh_interval),
+    OPTION("stale_if_error", FBNODE_DOUBLE, stale_if_error),
+    OPTION("fetch_timeout", FBNODE_DOUBLE, fetch_timeout),
+    OPTION("max_jwks_bytes", FBNODE_SIZE, max_jwks_bytes),
+    OPTION("allow_http", FBNODE_BOOL, allow_http),
+};
+
+napi_value fbnode_option_names(napi_env env)
+{
+    return fbnode_fields_names(env, OPTIONS, FBNODE_COUNT_OF(OPTIONS));
+}
+
+napi_value fbnode_option_defaults(napi_env env)
+{
+    fb_options defaults = FB_OPTIONS_INIT;
+    fbnode_object out = fbnode_object_new(env);
+    fbnode_fields_write(&out, OPTIONS, FBNODE_COUNT_OF(OPTIONS), &defaults);
+    return out.value;
+}
+
+static void finalize(napi_env env, void *data, void *hint)
+{
+    (void)env;
+    (void)hint;
+    fbnode_verifier *handle = data;
+    fb_verifier_free(handle->verifier);
+    free(handle);
+}
+
+/* A new verifier as a handle; NULL with *status set when there is none. */
+static napi_value make(fbnode_call *call, const fb_options *options, fb_status *status, fb_error *error)
+{
+    fbnode_verifier *handle = malloc(sizeof(*handle));
+    if (handle == NULL) {
+        *status = FB_OUT_OF_MEMORY;
+        return NULL;
+    }
+    *handle = (fbnode_verifier){.kind = FBNODE_VERIFIER, .fetches = options->jwks_uri.data != NULL};
+    napi_value out = NULL;
+    *status = fb_verifier_new(&handle->verifier, options, error);
+    if (*status != FB_OK || napi_create_external(call->env, handle, finalize, NULL, &out) != napi_ok) {
+        finalize(call->env, handle, NULL);
+        return NULL;
+    }
+    return out;
+}
+
+/* ({ name: value, ... }) -> handle, or the details of a failure. */
+static napi_value create(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    if (!fbnode_begin(&call, env, info)) {
+        return NULL;
+    }
+    fbnode_reader reader = {.env = env};
+    fb_options options = FB_OPTIONS_INIT;
+    fb_error error = {.text = ""};
+    fb_status status = FB_OUT_OF_MEMORY;
+    napi_value handle = NULL;
+    fbnode_fields_read(&reader, call.arguments[0], OPTIONS, FBNODE_COUNT_OF(OPTIONS), &options);
+    if (!reader.failed) {
+        handle = make(&call, &options, &status, &error);
+    }
+    fbnode_reader_clear(&reader);
+    napi_value failure = fbnode_outcome(&call, status, &error);
+    return status == FB_OK ? handle : failure;
+}
+
+/* The open verifier of argument 0, or NULL: it is closed, and the signals say so, or there is none. */
+static const fb_verifier *open_verifier(fbnode_call *call, napi_env env, napi_callback_info info)
+{
+    fbnode_verifier *handle = fbnode_begin(call, env, info) ? fbnode_handle(call, 0, FBNODE_VERIFIER) : NULL;
+    if (handle != NULL && handle->verifier == NULL) {
+        (void)fbnode_closed(call);
+    }
+    return handle == NULL ? NULL : handle->verifier;
+}
+
+static napi_value close_verifier(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    fbnode_verifier *handle = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_VERIFIER) : NULL;
+    if (handle != NULL) {
+        fb_verifier_free(handle->verifier);
+        handle->verifier = NULL;
+    }
+    return NULL;
+}
+
+/* ---- key sets behind a URL */
+
+#define FETCH(name, type, member)              \
+    {                                          \
+        name, type, offsetof(fb_fetch, member) \
+    }
+
+static const fbnode_field FETCH_FIELDS[] = {
+    FETCH("retryAfter", FBNODE_DOUBLE, retry_after),
+    FETCH("url", FBNODE_SLICE, url),
+    FETCH("etag", FBNODE_SLICE, etag),
+    FETCH("timeout", FBNODE_DOUBLE, timeout),
+    FETCH("maxBytes", FBNODE_SIZE, max_bytes),
+};
+
+/* (handle, reason, key request) -> { decision, ticket, retryAfter, url, etag, timeout, maxBytes }, or a failure. */
+static napi_value refresh_begin(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    const fb_verifier *verifier = open_verifier(&call, env, info);
+    if (verifier == NULL) {
+        return NULL;
+    }
+    fb_refresh_reason reason = (fb_refresh_reason)(int)fbnode_number(&call, call.arguments[1]);
+    fb_fetch fetch = {.ticket = 0};
+    fb_error error;
+    fb_status status = fb_verifier_refresh_begin(verifier, fb_clock_now().monotonic_seconds, reason,
+                                                 fbnode_bigint(&call, call.arguments[2]), &fetch, &error);
+    if (status != FB_OK) {
+        return fbnode_outcome(&call, status, &error);
+    }
+    fbnode_object out = fbnode_object_new(env);
+    fbnode_set_number(&out, "decision", fetch.decision);
+    fbnode_set_bigint(&out, "ticket", fetch.ticket);
+    fbnode_fields_write(&out, FETCH_FIELDS, FBNODE_COUNT_OF(FETCH_FIELDS), &fetch);
+    (void)fbnode_outcome(&call, out.value == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
+    return out.value;
+}
+
+#define FETCHED(name, type, member)              \
+    {                                            \
+        name, type, offsetof(fb_fetched, member) \
+    }
+
+static const fbnode_field FETCHED_FIELDS[] = {
+    FETCHED("failure", FBNODE_SLICE, failure),
+    FETCHED("status", FBNODE_INT, http_status),
+    FETCHED("body", FBNODE_SLICE, body),
+    FETCHED("cacheControl", FBNODE_SLICE, cache_control),
+    FETCHED("age", FBNODE_SLICE, age),
+    FETCHED("etag", FBNODE_SLICE, etag),
+    FETCHED("contentEncoding", FBNODE_SLICE, content_encoding),
+};
+
+/* (handle, ticket, { failure } or { status, body, ... }) -> undefined, or the details of a failure. */
+static napi_value refresh_complete(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    const fb_verifier *verifier = open_verifier(&call, env, info);
+    if (verifier == NULL) {
+        return NULL;
+    }
+    fbnode_reader reader = {.env = env};
+    fb_fetched fetched = FB_FETCHED_INIT;
+    fbnode_fields_read(&reader, call.arguments[2], FETCHED_FIELDS, FBNODE_COUNT_OF(FETCHED_FIELDS), &fetched);
+    if (reader.failed) { /* the ticket must be given back whatever happens */
+        fetched = (fb_fetched)FB_FETCHED_INIT;
+        fetched.failure = fb_text("no memory for what was fetched");
+    }
+    fb_error error;
+    fb_status status = fb_verifier_refresh_complete(verifier, fbnode_bigint(&call, call.arguments[1]),
+                                                    fb_clock_now().monotonic_seconds, &fetched, &error);
+    fbnode_reader_clear(&reader);
+    return fbnode_outcome(&call, status, &error);
+}
+
+/* ---- inspection */
+
+#define KEY(name, type, member)                   \
+    {                                             \
+        name, type, offsetof(fb_key_info, member) \
+    }
+
+static const fbnode_field KEY_FIELDS[] = {
+    KEY("kid", FBNODE_SLICE, kid),
+    KEY("kty", FBNODE_SLICE, kty),
+    KEY("alg", FBNODE_SLICE, alg),
+    KEY("crv", FBNODE_SLICE, crv),
+    KEY("bits", FBNODE_INT, bits),
+    KEY("usable", FBNODE_BOOL, usable),
+    KEY("problem", FBNODE_SLICE, problem),
+    KEY("arithmetic", FBNODE_SLICE, arithmetic),
+    KEY("tableBytes", FBNODE_SIZE, table_bytes),
+};
+
+static napi_value keys_array(napi_env env, const fb_keys *keys)
+{
+    napi_value array = NULL;
+    if (napi_create_array(env, &array) != napi_ok) {
+        return NULL;
+    }
+    for (size_t i = 0; i < fb_keys_count(keys); i++) {
+        fbnode_object key = fbnode_object_new(env);
+        fbnode_fields_write(&key, KEY_FIELDS, FBNODE_COUNT_OF(KEY_FIELDS), fb_keys_at(keys, i));
+        if (key.value == NULL || napi_set_element(env, array, (uint32_t)i, key.value) != napi_ok) {
+            return NULL;
+        }
+    }
+    return array;
+}
+
+/* (handle) -> array of keys, or the details of a failure. */
+static napi_value keys(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    const fb_verifier *verifier = open_verifier(&call, env, info);
+    if (verifier == NULL) {
+        return NULL;
+    }
+    fb_keys *held = NULL;
+    fb_error error;
+    fb_status status = fb_verifier_keys(verifier, &held, &error);
+    if (status != FB_OK) {
+        return fbnode_outcome(&call, status, &error);
+    }
+    napi_value out = keys_array(env, held);
+    fb_keys_free(held);
+    (void)fbnode_outcome(&call, out == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
+    return out;
+}
+
+#define STAT(name, type, member)               \
+    {                                          \
+        name, type, offsetof(fb_stats, member) \
+    }
+
+static const fbnode_field STATS_FIELDS[] = {
+    STAT("verified", FBNODE_UINT64, verified),
+    STAT("rejected", FBNODE_UINT64, rejected),
+    STAT("cacheHits", FBNODE_UINT64, cache_hits),
+    STAT("cacheMisses", FBNODE_UINT64, cache_misses),
+    STAT("cacheEvictions", FBNODE_UINT64, cache_evictions),
+    STAT("cacheEntries", FBNODE_UINT64, cache_entries),
+    STAT("cacheBytes", FBNODE_UINT64, cache_bytes),
+    STAT("fetches", FBNODE_UINT64, fetches),
+    STAT("fetchFailures", FBNODE_UINT64, fetch_failures),
+    STAT("generation", FBNODE_UINT64, generation),
+    STAT("tableBytes", FBNODE_UINT64, table_bytes),
+    STAT("arithmeticChecks", FBNODE_UINT64, arithmetic_checks),
+    STAT("arithmeticDisagreements", FBNODE_UINT64, arithmetic_disagreements),
+    STAT("keysHeld", FBNODE_BOOL, keys_held),
+    STAT("keysFresh", FBNODE_BOOL, keys_fresh),
+    STAT("lastError", FBNODE_CHARS, last_error),
+};
+
+/* (handle) -> counters, by name. */
+static napi_value stats(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    const fb_verifier *verifier = open_verifier(&call, env, info);
+    if (verifier == NULL) {
+        return NULL;
+    }
+    fb_stats held;
+    fb_verifier_stats(verifier, fb_clock_now().monotonic_seconds, &held);
+    fbnode_object out = fbnode_object_new(env), reasons = fbnode_object_new(env);
+    for (size_t i = 0; i < held.reason_count; i++) {
+        fbnode_set_number(&reasons, fb_status_name(held.reasons[i].status), (double)held.reasons[i].count);
+    }
+    fbnode_fields_write(&out, STATS_FIELDS, FBNODE_COUNT_OF(STATS_FIELDS), &held);
+    fbnode_set(&out, "reasons", reasons.value);
+    (void)fbnode_outcome(&call, out.value == NULL ? FB_OUT_OF_MEMORY : FB_OK, &(fb_error){.text = ""});
+    return out.value;
+}
+
+const fbnode_function fbnode_verifier_functions[] = {
+    {"create", create},
+    {"close", close_verifier},
+    {"verify", fbnode_verify},
+    {"keep", fbnode_keep},
+    {"refreshBegin", refresh_begin},
+    {"refreshComplete", refresh_complete},
+    {"keys", keys},
+    {"stats", stats},
+    {NULL, NULL},
+};

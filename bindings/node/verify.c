@@ -1,0 +1,209 @@
+/*
+ * The hot path: one token in; out comes one text with all that it says, or what JavaScript has kept of it. Nothing here
+ * decides anything.
+ */
+#include "binding.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_TOKEN = 65536, /* the core's own cap; what is longer only has to be seen to be longer */
+    /* What V8 needs for the parsed form of a token: on the whole, for each value, for each byte of text. */
+    KEPT_BASE = 1024,
+    KEPT_NODE = 80,
+    KEPT_BYTE = 2
+};
+
+/* ---- what JavaScript keeps of a token: a reference to its object, attached to the core's cache entry */
+
+/* Deleting a reference runs no JavaScript and cannot fail, which the core's lock asks for. */
+static void release_kept(void *env, void *reference)
+{
+    (void)napi_delete_reference(env, reference);
+}
+
+/* (handle, token, object, bytes): keeps the object for the next time, when the cache has the token and room for it. */
+napi_value fbnode_keep(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    fbnode_verifier *handle = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_VERIFIER) : NULL;
+    char token[MAX_TOKEN + 8];
+    size_t size = 0;
+    napi_ref reference = NULL;
+    if (handle == NULL || handle->verifier == NULL ||
+        napi_get_value_string_utf8(env, call.arguments[1], token, sizeof(token), &size) != napi_ok ||
+        napi_create_reference(env, call.arguments[2], 1, &reference) != napi_ok) {
+        return NULL;
+    }
+    fb_attachment attachment = FB_ATTACHMENT_INIT;
+    attachment.data = reference;
+    attachment.bytes = (size_t)fbnode_number(&call, call.arguments[3]);
+    attachment.release = release_kept;
+    attachment.context = env;
+    if (!fb_verifier_attach(handle->verifier, token, size, &attachment)) {
+        release_kept(env, reference);
+    }
+    return NULL;
+}
+
+static size_t kept_bytes(const fb_result *result)
+{
+    size_t nodes = 0;
+    (void)fb_result_nodes(result, &nodes);
+    return KEPT_BASE + KEPT_NODE * nodes + KEPT_BYTE * fb_result_payload(result).size;
+}
+
+/* ---- what a token says */
+
+static bool reserve(fbnode_environment *environment, size_t size)
+{
+    if (environment->text_capacity >= size) {
+        return true;
+    }
+    char *text = realloc(environment->text, size * 2);
+    if (text == NULL) {
+        return false;
+    }
+    environment->text = text;
+    environment->text_capacity = size * 2;
+    return true;
+}
+
+static double append(char *text, size_t *used, fb_slice piece)
+{
+    if (piece.data == NULL) {
+        return -1.0;
+    }
+    memcpy(text + *used, piece.data, piece.size);
+    *used += piece.size;
+    return (double)piece.size;
+}
+
+static bool is_ascii(const char *text, size_t size)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < size; i++) {
+        all |= (unsigned char)text[i];
+    }
+    return all < 0x80;
+}
+
+/*
+ * Client id, subject, resource, scopes and payload in one string: one crossing instead of ten. False when that cannot
+ * be: there are too many scopes, no memory, or text beyond ASCII, whose lengths in bytes are no lengths in JavaScript.
+ */
+static bool one_text(fbnode_call *call, const fb_result *result, napi_value *out)
+{
+    double *signals = call->environment->signals;
+    fb_slice client_id = fb_result_client_id(result), subject = fb_result_subject(result),
+             resource = fb_result_resource(result), payload = fb_result_payload(result);
+    fb_list scopes = fb_result_scopes(result);
+    size_t size = client_id.size + subject.size + resource.size + payload.size, used = 0;
+    if (scopes.count > FBNODE_SIGNALS - FBNODE_FIRST_SCOPE) {
+        return false;
+    }
+    for (size_t i = 0; i < scopes.count; i++) {
+        size += scopes.items[i].size;
+    }
+    if (!reserve(call->environment, size)) {
+        return false;
+    }
+    char *text = call->environment->text;
+    signals[FBNODE_CLIENT_ID] = append(text, &used, client_id);
+    signals[FBNODE_SUBJECT] = append(text, &used, subject);
+    signals[FBNODE_RESOURCE] = append(text, &used, resource);
+    signals[FBNODE_SCOPES] = (double)scopes.count;
+    for (size_t i = 0; i < scopes.count; i++) {
+        signals[FBNODE_FIRST_SCOPE + i] = append(text, &used, scopes.items[i]);
+    }
+    signals[FBNODE_PAYLOAD] = append(text, &used, payload);
+    if (!is_ascii(text, used)) {
+        return false;
+    }
+    if (napi_create_string_latin1(call->env, text, used, out) != napi_ok) {
+        *out = NULL;
+    }
+    return true;
+}
+
+/* The same as an array: [payload, client id, subject, resource, scopes]. */
+static napi_value many_texts(napi_env env, const fb_result *result)
+{
+    napi_value pieces[] = {
+        fbnode_text(env, fb_result_payload(result)), fbnode_text(env, fb_result_client_id(result)),
+        fbnode_text(env, fb_result_subject(result)), fbnode_text(env, fb_result_resource(result)),
+        fbnode_texts(env, fb_result_scopes(result)),
+    };
+    napi_value out = NULL;
+    if (napi_create_array_with_length(env, FBNODE_COUNT_OF(pieces), &out) != napi_ok) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < FBNODE_COUNT_OF(pieces); i++) {
+        if (pieces[i] == NULL || napi_set_element(env, out, i, pieces[i]) != napi_ok) {
+            return NULL;
+        }
+    }
+    return out;
+}
+
+static napi_value present(fbnode_call *call, const fb_result *result)
+{
+    double *signals = call->environment->signals;
+    napi_value out = NULL;
+    int64_t expires_at = 0;
+    napi_ref kept = fb_result_attachment(result);
+    signals[FBNODE_KEEP] = 0.0;
+    if (kept != NULL) {
+        return napi_get_reference_value(call->env, kept, &out) == napi_ok ? out : NULL;
+    }
+    if (fb_result_is_cached(result)) {
+        signals[FBNODE_KEEP] = (double)kept_bytes(result);
+    }
+    signals[FBNODE_EXPIRES_AT] = fb_result_expires_at(result, &expires_at) ? (double)expires_at : (double)NAN;
+    return one_text(call, result, &out) ? out : many_texts(call->env, result);
+}
+
+/* ---- verifying */
+
+/*
+ * (handle, token, now or NaN) -> text, array or what is kept; the details of a failure otherwise. The token is read as
+ * UTF-8: a character beyond ASCII becomes bytes that are not base64url, whereas reading it as latin1 would cut U+0141
+ * to "A".
+ */
+napi_value fbnode_verify(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    fbnode_verifier *handle = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_VERIFIER) : NULL;
+    char token[MAX_TOKEN + 8];
+    size_t size = 0;
+    double now = 0.0;
+    if (handle == NULL || napi_get_value_string_utf8(env, call.arguments[1], token, sizeof(token), &size) != napi_ok ||
+        napi_get_value_double(env, call.arguments[2], &now) != napi_ok) {
+        return NULL;
+    }
+    if (handle->verifier == NULL) {
+        return fbnode_closed(&call);
+    }
+    fb_clock clock = fb_clock_now();
+    if (!isnan(now)) {
+        clock.unix_seconds = now;
+    }
+    fb_result *result = NULL;
+    fb_error error;
+    fb_status status = fb_verify(handle->verifier, token, size, clock, &result, &error);
+    double *signals = call.environment->signals;
+    signals[FBNODE_DUE] =
+        handle->fetches && fb_verifier_refresh_due(handle->verifier, clock.monotonic_seconds) ? 1.0 : 0.0;
+    signals[FBNODE_WARNING] = fb_arithmetic_problem() == NULL ? 0.0 : 1.0;
+    napi_value out = fbnode_outcome(&call, status, &error);
+    if (status == FB_OK) {
+        out = present(&call, result);
+        fb_result_free(result);
+        if (out == NULL) {
+            signals[FBNODE_STATUS] = (double)FB_OUT_OF_MEMORY;
+        }
+    }
+    return out;
+}
