@@ -793,8 +793,9 @@ FB_API FB_MUST_CHECK fb_status fb_verifier_stats(const fb_verifier *verifier, do
  * waits. The tables of one key set occupy at most 4 MiB (3 KiB for RSA, 256 for P-256, 129 for Ed25519); keys for which
  * there is no room stay with OpenSSL. Forged tokens and unused keys build none.
  *
- * Each kind of arithmetic must give known answers once in a process before it is used. One verification in 4096 is done
- * both ways: if they differ OpenSSL's verdict stands, and that arithmetic is not used in this process any more.
+ * Each kind of arithmetic must give known answers once in a process before it is used. The first verification with each
+ * table and, at random, one in 4096 are done both ways: if they differ OpenSSL's verdict stands, that arithmetic is not
+ * used in this process any more, and no verified token of any cache in this process is answered for any more.
  */
 
 /* A sentence for the log when one of the two has happened, NULL as long as all is well. Constant text. Cheap. */

@@ -48,17 +48,19 @@ process.on('warning', (warning) => warnings.push(warning));
 const [pair, other] = [KeyPair.generateSync('ES256'), KeyPair.generateSync('ES256')];
 const verifier = new Verifier({ publicKey: pair.publicKey, algorithms: 'ES256', cacheSize: 0 });
 verifier.verifySync(pair.createToken());
+verifier.verifySync(pair.createToken()); // the first that the table decides about is always done by OpenSSL as well
 const forged = other.createToken();
-let refused = 0;
-for (let i = 0; i < 5000; i++) {
+let [accepted, refused] = [0, 0];
+while (refused < 100 && accepted < 200_000) { // one in 4096, at random
   try {
     verifier.verifySync(forged);
+    accepted++;
   } catch (error) {
     assert.equal(error.code, 'signature_invalid');
     refused++;
   }
 }
-assert.ok(refused >= 900 && refused < 5000, String(refused));
+assert.equal(refused, 100, String(accepted));
 assert.equal(verifier.stats().arithmeticDisagreements, 1);
 assert.equal(verifier.keys()[0].arithmetic, 'openssl');
 verifier.verifySync(pair.createToken());

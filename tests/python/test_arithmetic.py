@@ -58,13 +58,16 @@ import fastbearer
 pair, other = fastbearer.KeyPair.generate("ES256"), fastbearer.KeyPair.generate("ES256")
 verifier = fastbearer.Verifier(public_key=pair.public_key, algorithms="ES256", cache_size=0)
 verifier.verify(pair.create_token())
-forged, refused = other.create_token(), 0
-for _ in range(5000):
+verifier.verify(pair.create_token())  # the first that the table decides about is always done by OpenSSL as well
+forged, accepted, refused = other.create_token(), 0, 0
+while refused < 100 and accepted < 200_000:  # one in 4096, at random
     try:
         verifier.verify(forged)
+        accepted += 1
     except fastbearer.InvalidSignatureError:
         refused += 1
-assert 900 <= refused < 5000, refused
+    assert not (refused == 0 and lines)
+assert refused == 100, accepted
 [(name, level, text)] = lines
 assert (name, level) == ("fastbearer", "WARNING") and "ES256 contradicted OpenSSL" in text, lines
 stats = verifier.stats()

@@ -89,6 +89,7 @@ typedef struct fb__key {
     size_t fast_size;                 /* of the table that it would take */
     struct fb__tables *tables;        /* of the key's set */
     atomic_uint fast_uses;            /* valid tokens by OpenSSL, then all tokens by the table */
+    atomic_uint fast_check_at;        /* the use by the table that is next done by OpenSSL as well */
     atomic_bool fast_claimed;         /* a table is being built, has been built, or cannot be */
     _Atomic(const void *) fast_table; /* set once, when it is complete */
     void *fast_memory;

@@ -1,10 +1,14 @@
 /*
  * Which arithmetic serves a key, and the watch over ours. Given keys that were imported and found sound. A path gets to
  * decide about tokens only after it has given known answers in this process, for a key that has verified enough tokens
- * to pay for a table; one verification in FB__FAST_CHECK is done both ways, and a path that contradicts OpenSSL once
- * decides nothing more. Never makes a verification wait for another one's table.
+ * to pay for a table; the first verification of each table and, at random, one in FB__FAST_CHECK are done both ways,
+ * and a path that contradicts OpenSSL once decides nothing more. Never makes a verification wait for another one's
+ * table.
  */
 #include "signature/signature.h"
+
+#include <limits.h>
+#include <math.h>
 
 enum { PATHS = 3 };
 static const fb__fast_path *const paths[PATHS] = {&fb__fast_rsa, &fb__fast_p256, &fb__fast_ed25519};
@@ -73,6 +77,8 @@ static bool build(fb__key *key)
         void *table = (void *)(address - address % FB__FAST_ALIGNMENT);
         if (key->fast->build(table, key)) {
             key->fast_bytes = bytes;
+            atomic_store_explicit(&key->fast_uses, 0, memory_order_relaxed);
+            atomic_store_explicit(&key->fast_check_at, 0, memory_order_relaxed);
             atomic_store_explicit(&key->fast_table, table, memory_order_release);
             return true;
         }
@@ -105,9 +111,27 @@ const void *fb__fast_table(const fb__key *key)
     return table;
 }
 
+/*
+ * How many verifications until one is done both ways. Whether one is must not be told beforehand, by a forger who has
+ * found a weakness and knows how many tokens went by: so each has the same chance, whatever came before it, which makes
+ * the distances geometric.
+ */
+static unsigned draw_distance(void)
+{
+    uint64_t random;
+    if (!fb__random(&random, sizeof(random))) {
+        return 1;
+    }
+    const double uniform = ((double)(random >> 11) + 1.0) * 0x1p-53; /* above 0, at most 1 */
+    return 1 + (unsigned)fmin(log(uniform) / log1p(-1.0 / FB__FAST_CHECK), FB__FAST_CHECK * 64.0);
+}
+
 bool fb__fast_check_due(fb__key *key)
 {
-    if (atomic_fetch_add_explicit(&key->fast_uses, 1, memory_order_relaxed) % FB__FAST_CHECK != 0) {
+    const unsigned use = atomic_fetch_add_explicit(&key->fast_uses, 1, memory_order_relaxed);
+    unsigned next = atomic_load_explicit(&key->fast_check_at, memory_order_relaxed);
+    if (use - next > UINT_MAX / 2 || /* not there yet; both wrap */
+        !atomic_compare_exchange_strong(&key->fast_check_at, &next, use + draw_distance())) {
         return false;
     }
     atomic_fetch_add_explicit(&watches[path_of(key)].checks, 1, memory_order_relaxed);
@@ -117,8 +141,17 @@ bool fb__fast_check_due(fb__key *key)
 void fb__fast_disagreed(const fb__key *key)
 {
     size_t path = path_of(key);
-    atomic_fetch_add_explicit(&watches[path].disagreements, 1, memory_order_relaxed);
     atomic_store_explicit(&watches[path].state, DISAGREED, memory_order_relaxed);
+    atomic_fetch_add(&watches[path].disagreements, 1);
+}
+
+uint64_t fb__arithmetic_epoch(void)
+{
+    uint64_t epoch = 0;
+    for (size_t i = 0; i < PATHS; i++) {
+        epoch += atomic_load_explicit(&watches[i].disagreements, memory_order_acquire);
+    }
+    return epoch;
 }
 
 void fb__fast_forget(fb__key *key)

@@ -10,7 +10,7 @@ enum { FB__MAX_DER = 144 /* SEQUENCE of two INTEGERs of 66 bytes */ };
 
 /* ---- selection.c: arithmetic of our own, and the watch over it */
 
-enum { FB__FAST_CHECK = 4096 }; /* one verification in so many is done by OpenSSL as well */
+enum { FB__FAST_CHECK = 4096 }; /* one verification in so many, on average, is done by OpenSSL as well */
 
 /* Once per key, before it is shared: finds out what could serve it. */
 void fb__fast_adopt(fb__key *key, fb__tables *tables);
@@ -21,6 +21,8 @@ const void *fb__fast_table(const fb__key *key);
 /* Counts a verification by the table; whether this one is OpenSSL's as well. */
 bool fb__fast_check_due(fb__key *key);
 void fb__fast_disagreed(const fb__key *key);
+/* Differs after every disagreement: what was verified before counts no more. */
+uint64_t fb__arithmetic_epoch(void);
 void fb__fast_forget(fb__key *key);
 void fb__fast_stats(fb_stats *out);
 

@@ -264,9 +264,12 @@ static fb_status verify_cached(struct work *work, fb_result **out)
     if (verifier->cache == NULL) {
         return verify_token(work, out, &generation);
     }
+    /* What was verified before our arithmetic contradicted OpenSSL, or while that was found out, answers no more. */
+    const uint64_t epoch = fb__arithmetic_epoch() << 48;
     fb__cache_key key = fb__cache_key_of(verifier->cache, work->token.data, work->token.size);
     if (verifier->key_source == NULL || held != 0) {
-        *out = fb__cache_get(verifier->cache, key, work->token.data, work->token.size, held, work->clock.unix_seconds);
+        *out = fb__cache_get(verifier->cache, key, work->token.data, work->token.size, held ^ epoch,
+                             work->clock.unix_seconds);
     }
     if (*out != NULL) {
         if (fb__claims_check_time(&verifier->policy, *out, work->clock.unix_seconds, NULL) == FB_OK) {
@@ -278,7 +281,7 @@ static fb_status verify_cached(struct work *work, fb_result **out)
     fb_status status = verify_token(work, out, &generation);
     if (status == FB_OK) {
         double dead_at = (*out)->has_exp ? (*out)->exp.value + verifier->policy.leeway : (double)INFINITY;
-        fb__cache_put(verifier->cache, key, work->token.data, work->token.size, generation, *out, dead_at,
+        fb__cache_put(verifier->cache, key, work->token.data, work->token.size, generation ^ epoch, *out, dead_at,
                       work->clock.unix_seconds);
     }
     return status;
