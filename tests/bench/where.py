@@ -38,7 +38,7 @@ def functions(folder, pattern):
 
 CORE = functions("core/src", "**/*.c")
 LOOP = functions("tests/bench", "*.c")
-BINDINGS = {**functions("bindings/python", "*.c"), **functions("bindings/node", "*.cc")}
+BINDINGS = {**functions("bindings/python", "*.c"), **functions("bindings/node", "*.c")}
 
 
 def ours(symbol, place):
@@ -107,12 +107,16 @@ def sample(command, seconds):
     return cost, counts, names
 
 
+# The names of compiled JavaScript for perf. Without the last two V8 leaves a log of its own in the current folder.
+PERF = ["--perf-basic-prof", "--no-logfile-per-isolate", f"--logfile={CACHE / 'v8.log'}"]
+
+
 def commands(python, peers, path, algorithm, sight):
     how = "plain" if sight == "first" else "hit"
     return {
         "C": ("ns", [ROOT / "build/bench/bench_verify", "--loop", algorithm, how]),
         "Python": ("us", [python, HERE / "contender.py", "fastbearer", path, "0.3", algorithm, sight]),
-        "Node": ("us", ["node", "--perf-basic-prof", HERE / "contender.mjs", "fastbearer", path, "0.3", peers, algorithm, sight]),
+        "Node": ("us", ["node", *PERF, HERE / "contender.mjs", "fastbearer", path, "0.3", peers, algorithm, sight]),
     }
 
 

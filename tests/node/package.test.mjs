@@ -36,6 +36,11 @@ test('the tarball holds what is needed to run and to build, and nothing that was
   assert.deepEqual(onInstall, []);
 });
 
+test('nothing that a run writes is tracked', () => {
+  const files = execFileSync('git', ['ls-files'], { cwd: ROOT, encoding: 'utf8' }).split('\n');
+  assert.deepEqual(files.filter((name) => /\.(log|tgz|node|cpuprofile|heapsnapshot)$/u.test(name)), []);
+});
+
 test('without the addon, loading it says how to build', () => {
   for (const program of ["require('fastbearer')", "require('fastbearer/testing')"]) {
     const done = run(process.execPath, ['-e', program]);
