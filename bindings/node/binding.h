@@ -32,6 +32,7 @@ enum fbnode_signal {
     FBNODE_CLIENT_ID,  /* lengths of the pieces of the returned text; -1: absent */
     FBNODE_SUBJECT,
     FBNODE_RESOURCE,
+    FBNODE_KID,
     FBNODE_PAYLOAD,
     FBNODE_SCOPES, /* how many; their lengths follow */
     FBNODE_FIRST_SCOPE,
@@ -142,6 +143,7 @@ typedef struct fbnode_function {
 extern const fbnode_function fbnode_verifier_functions[], fbnode_keypair_functions[]; /* up to a NULL name */
 
 napi_value fbnode_verify(napi_env env, napi_callback_info info);
+napi_value fbnode_verify_after_fetch(napi_env env, napi_callback_info info);
 napi_value fbnode_keep(napi_env env, napi_callback_info info);
 
 /* The names of the options that create takes, and what the core has where one is not given. */

@@ -46,7 +46,7 @@ static napi_value result_of(fbnode_call *call, fb_status status, fb_keypair *key
     }
     napi_value handle = wrap(call->env, keypair);
     if (handle == NULL) {
-        return fbnode_outcome(call, FB_OUT_OF_MEMORY, &(fb_error){.text = ""});
+        return fbnode_outcome(call, FB_OUT_OF_MEMORY, &(fb_error)FB_ERROR_INIT);
     }
     (void)fbnode_outcome(call, FB_OK, error);
     return handle;
@@ -71,7 +71,7 @@ static napi_value generate_sync(napi_env env, napi_callback_info info)
     fb_slice algorithm = fbnode_read_text(&reader, call.arguments[0]);
     unsigned bits = (unsigned)fbnode_number(&call, call.arguments[1]);
     fb_keypair *keypair = NULL;
-    fb_error error = {.text = ""};
+    fb_error error = FB_ERROR_INIT;
     fb_status status = FB_OUT_OF_MEMORY;
     if (!reader.failed) {
         status = fb_keypair_generate(&keypair, algorithm, bits, NULL, &error);
@@ -91,7 +91,7 @@ static napi_value load(napi_env env, napi_callback_info info)
     fb_slice algorithm = fbnode_read_text(&reader, call.arguments[0]);
     fb_slice private_key = fbnode_read_text(&reader, call.arguments[1]);
     fb_keypair *keypair = NULL;
-    fb_error error = {.text = ""};
+    fb_error error = FB_ERROR_INIT;
     fb_status status = FB_OUT_OF_MEMORY;
     if (!reader.failed) {
         status = fb_keypair_load(&keypair, algorithm, private_key, NULL, &error);
@@ -169,6 +169,7 @@ static napi_value generate(napi_env env, napi_callback_info info)
         return NULL;
     }
     job->environment = call.environment;
+    job->error = (fb_error)FB_ERROR_INIT;
     job->bits = (unsigned)fbnode_number(&call, call.arguments[1]);
     if (napi_get_value_string_utf8(env, call.arguments[0], job->algorithm, sizeof(job->algorithm), &size) != napi_ok ||
         !queue(env, job, &promise)) {
@@ -188,7 +189,7 @@ static napi_value text_of(fbnode_call *call, fb_status status, fb_string *string
     }
     napi_value text = fbnode_text(call->env, fb_string_text(string));
     fb_string_free(string);
-    (void)fbnode_outcome(call, text == NULL ? FB_OUT_OF_MEMORY : FB_OK, &(fb_error){.text = ""});
+    (void)fbnode_outcome(call, text == NULL ? FB_OUT_OF_MEMORY : FB_OK, &(fb_error)FB_ERROR_INIT);
     return text;
 }
 
@@ -221,7 +222,7 @@ static napi_value create_token(napi_env env, napi_callback_info info)
     fbnode_reader reader = {.env = env};
     fb_token_options options = FB_TOKEN_OPTIONS_INIT;
     fb_string *token = NULL;
-    fb_error error = {.text = ""};
+    fb_error error = FB_ERROR_INIT;
     fb_status status = FB_OUT_OF_MEMORY;
     fbnode_fields_read(&reader, call.arguments[1], TOKEN_OPTIONS, FBNODE_COUNT_OF(TOKEN_OPTIONS), &options);
     if (!reader.failed) {
@@ -243,7 +244,7 @@ static napi_value sign(napi_env env, napi_callback_info info)
     fb_slice header = fbnode_read_text(&reader, call.arguments[1]),
              payload = fbnode_read_text(&reader, call.arguments[2]);
     fb_string *token = NULL;
-    fb_error error = {.text = ""};
+    fb_error error = FB_ERROR_INIT;
     fb_status status = FB_OUT_OF_MEMORY;
     if (!reader.failed) {
         status = fb_keypair_sign(keypair, header, payload, &token, &error);
@@ -263,7 +264,7 @@ static napi_value jwks(napi_env env, napi_callback_info info)
     fbnode_reader reader = {.env = env};
     fb_slice kid = fbnode_read_text(&reader, call.arguments[1]);
     fb_string *document = NULL;
-    fb_error error = {.text = ""};
+    fb_error error = FB_ERROR_INIT;
     fb_status status = FB_OUT_OF_MEMORY;
     if (!reader.failed) {
         status = fb_keypair_jwks(keypair, kid, &document, &error);

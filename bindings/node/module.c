@@ -18,6 +18,7 @@ static const struct {
     {"CLIENT_ID", FBNODE_CLIENT_ID},
     {"SUBJECT", FBNODE_SUBJECT},
     {"RESOURCE", FBNODE_RESOURCE},
+    {"KID", FBNODE_KID},
     {"PAYLOAD", FBNODE_PAYLOAD},
     {"SCOPES", FBNODE_SCOPES},
     {"FIRST_SCOPE", FBNODE_FIRST_SCOPE},
@@ -25,7 +26,7 @@ static const struct {
     {"CLOSED", FBNODE_CLOSED},
     {"KEYS_NEEDED", FB_KEYS_NEEDED},
     {"KEYS_UNAVAILABLE", FB_KEYS_UNAVAILABLE},
-    {"KEY_NOT_FOUND", FB_KEY_NOT_FOUND},
+    {"INSUFFICIENT_SCOPE", FB_INSUFFICIENT_SCOPE},
     {"OUT_OF_MEMORY", FB_OUT_OF_MEMORY},
     {"REFRESH_TOKEN", FB_REFRESH_TOKEN},
     {"REFRESH_AHEAD", FB_REFRESH_AHEAD},
@@ -75,7 +76,7 @@ static napi_value decode_unverified(napi_env env, napi_callback_info info)
     fbnode_reader reader = {.env = env};
     fb_slice token = fbnode_read_text(&reader, call.arguments[0]);
     fb_unverified *unverified = NULL;
-    fb_error error = {.text = ""};
+    fb_error error = FB_ERROR_INIT;
     fb_status status = FB_OUT_OF_MEMORY;
     napi_value out = NULL;
     if (!reader.failed) {

@@ -73,11 +73,16 @@ napi_value fbnode_outcome(const fbnode_call *call, fb_status status, const fb_er
     if (status == FB_INSUFFICIENT_SCOPE) {
         set_missing_scopes(&object, error->missing_scopes);
     }
-    if (status == FB_KEYS_UNAVAILABLE) {
+    if (status == FB_KEYS_UNAVAILABLE || (status == FB_KEY_NOT_FOUND && error->retry_after > 0.0)) {
         fbnode_set_number(&object, "retryAfter", error->retry_after);
     }
     if (status == FB_KEYS_NEEDED) {
         fbnode_set_bigint(&object, "keyRequest", error->key_request);
+        fbnode_set_number(&object, "wait", error->wait);
+    }
+    if (error->expected[0] != '\0' || error->actual[0] != '\0') {
+        fbnode_set_text(&object, "expected", fb_text(error->expected));
+        fbnode_set_text(&object, "actual", fb_text(error->actual));
     }
     return object.value;
 }

@@ -89,7 +89,7 @@ static napi_value create(napi_env env, napi_callback_info info)
     }
     fbnode_reader reader = {.env = env};
     fb_options options = FB_OPTIONS_INIT;
-    fb_error error = {.text = ""};
+    fb_error error = FB_ERROR_INIT;
     fb_status status = FB_OUT_OF_MEMORY;
     napi_value handle = NULL;
     fbnode_fields_read(&reader, call.arguments[0], OPTIONS, FBNODE_COUNT_OF(OPTIONS), &options);
@@ -146,8 +146,8 @@ static napi_value refresh_begin(napi_env env, napi_callback_info info)
         return NULL;
     }
     fb_refresh_reason reason = (fb_refresh_reason)(int)fbnode_number(&call, call.arguments[1]);
-    fb_fetch fetch = {.ticket = 0};
-    fb_error error;
+    fb_fetch fetch = FB_FETCH_INIT;
+    fb_error error = FB_ERROR_INIT;
     fb_status status = fb_verifier_refresh_begin(verifier, fb_clock_now().monotonic_seconds, reason,
                                                  fbnode_bigint(&call, call.arguments[2]), &fetch, &error);
     if (status != FB_OK) {
@@ -174,6 +174,8 @@ static const fbnode_field FETCHED_FIELDS[] = {
     FETCHED("age", FBNODE_SLICE, age),
     FETCHED("etag", FBNODE_SLICE, etag),
     FETCHED("contentEncoding", FBNODE_SLICE, content_encoding),
+    FETCHED("contentLength", FBNODE_SLICE, content_length),
+    FETCHED("transferEncoding", FBNODE_SLICE, transfer_encoding),
 };
 
 /* (handle, ticket, { failure } or { status, body, ... }) -> undefined, or the details of a failure. */
@@ -191,7 +193,7 @@ static napi_value refresh_complete(napi_env env, napi_callback_info info)
         fetched = (fb_fetched)FB_FETCHED_INIT;
         fetched.failure = fb_text("no memory for what was fetched");
     }
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status = fb_verifier_refresh_complete(verifier, fbnode_bigint(&call, call.arguments[1]),
                                                     fb_clock_now().monotonic_seconds, &fetched, &error);
     fbnode_reader_clear(&reader);
@@ -242,7 +244,7 @@ static napi_value keys(napi_env env, napi_callback_info info)
         return NULL;
     }
     fb_keys *held = NULL;
-    fb_error error;
+    fb_error error = FB_ERROR_INIT;
     fb_status status = fb_verifier_keys(verifier, &held, &error);
     if (status != FB_OK) {
         return fbnode_outcome(&call, status, &error);
@@ -277,7 +279,7 @@ static const fbnode_field STATS_FIELDS[] = {
     STAT("lastError", FBNODE_CHARS, last_error),
 };
 
-/* (handle) -> counters, by name. */
+/* (handle) -> counters by name, or the details of a failure. */
 static napi_value stats(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
@@ -285,23 +287,40 @@ static napi_value stats(napi_env env, napi_callback_info info)
     if (verifier == NULL) {
         return NULL;
     }
-    fb_stats held;
-    fb_verifier_stats(verifier, fb_clock_now().monotonic_seconds, &held);
+    fb_stats held = FB_STATS_INIT;
+    fb_error error = FB_ERROR_INIT;
+    fb_status status = fb_verifier_stats(verifier, fb_clock_now().monotonic_seconds, &held, &error);
+    if (status != FB_OK) {
+        return fbnode_outcome(&call, status, &error);
+    }
     fbnode_object out = fbnode_object_new(env), reasons = fbnode_object_new(env);
     for (size_t i = 0; i < held.reason_count; i++) {
         fbnode_set_number(&reasons, fb_status_name(held.reasons[i].status), (double)held.reasons[i].count);
     }
     fbnode_fields_write(&out, STATS_FIELDS, FBNODE_COUNT_OF(STATS_FIELDS), &held);
     fbnode_set(&out, "reasons", reasons.value);
-    (void)fbnode_outcome(&call, out.value == NULL ? FB_OUT_OF_MEMORY : FB_OK, &(fb_error){.text = ""});
+    (void)fbnode_outcome(&call, out.value == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
     return out.value;
+}
+
+/* (handle, status): a refusal that an adapter has added. */
+static napi_value count_refusal(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    const fb_verifier *verifier = open_verifier(&call, env, info);
+    if (verifier != NULL) {
+        fb_verifier_count_refusal(verifier, (fb_status)(int)fbnode_number(&call, call.arguments[1]));
+    }
+    return NULL;
 }
 
 const fbnode_function fbnode_verifier_functions[] = {
     {"create", create},
     {"close", close_verifier},
     {"verify", fbnode_verify},
+    {"verifyAfterFetch", fbnode_verify_after_fetch},
     {"keep", fbnode_keep},
+    {"countRefusal", count_refusal},
     {"refreshBegin", refresh_begin},
     {"refreshComplete", refresh_complete},
     {"keys", keys},

@@ -91,16 +91,17 @@ static bool is_ascii(const char *text, size_t size)
 }
 
 /*
- * Client id, subject, resource, scopes and payload in one string: one crossing instead of ten. False when that cannot
- * be: there are too many scopes, no memory, or text beyond ASCII, whose lengths in bytes are no lengths in JavaScript.
+ * Client id, subject, resource, key id, scopes and payload in one string: one crossing instead of ten. False when that
+ * cannot be: there are too many scopes, no memory, or text beyond ASCII, whose lengths in bytes are no lengths in
+ * JavaScript.
  */
 static bool one_text(fbnode_call *call, const fb_result *result, napi_value *out)
 {
     double *signals = call->environment->signals;
     fb_slice client_id = fb_result_client_id(result), subject = fb_result_subject(result),
-             resource = fb_result_resource(result), payload = fb_result_payload(result);
+             resource = fb_result_resource(result), kid = fb_result_kid(result), payload = fb_result_payload(result);
     fb_list scopes = fb_result_scopes(result);
-    size_t size = client_id.size + subject.size + resource.size + payload.size, used = 0;
+    size_t size = client_id.size + subject.size + resource.size + kid.size + payload.size, used = 0;
     if (scopes.count > FBNODE_SIGNALS - FBNODE_FIRST_SCOPE) {
         return false;
     }
@@ -114,6 +115,7 @@ static bool one_text(fbnode_call *call, const fb_result *result, napi_value *out
     signals[FBNODE_CLIENT_ID] = append(text, &used, client_id);
     signals[FBNODE_SUBJECT] = append(text, &used, subject);
     signals[FBNODE_RESOURCE] = append(text, &used, resource);
+    signals[FBNODE_KID] = append(text, &used, kid);
     signals[FBNODE_SCOPES] = (double)scopes.count;
     for (size_t i = 0; i < scopes.count; i++) {
         signals[FBNODE_FIRST_SCOPE + i] = append(text, &used, scopes.items[i]);
@@ -128,13 +130,13 @@ static bool one_text(fbnode_call *call, const fb_result *result, napi_value *out
     return true;
 }
 
-/* The same as an array: [payload, client id, subject, resource, scopes]. */
+/* The same as an array: [payload, client id, subject, resource, key id, scopes]. */
 static napi_value many_texts(napi_env env, const fb_result *result)
 {
     napi_value pieces[] = {
         fbnode_text(env, fb_result_payload(result)), fbnode_text(env, fb_result_client_id(result)),
         fbnode_text(env, fb_result_subject(result)), fbnode_text(env, fb_result_resource(result)),
-        fbnode_texts(env, fb_result_scopes(result)),
+        fbnode_text(env, fb_result_kid(result)),     fbnode_texts(env, fb_result_scopes(result)),
     };
     napi_value out = NULL;
     if (napi_create_array_with_length(env, FBNODE_COUNT_OF(pieces), &out) != napi_ok) {
@@ -168,11 +170,10 @@ static napi_value present(fbnode_call *call, const fb_result *result)
 /* ---- verifying */
 
 /*
- * (handle, token, now or NaN) -> text, array or what is kept; the details of a failure otherwise. The token is read as
- * UTF-8: a character beyond ASCII becomes bytes that are not base64url, whereas reading it as latin1 would cut U+0141
- * to "A".
+ * The token is read as UTF-8: a character beyond ASCII becomes bytes that are not base64url, whereas reading it as
+ * latin1 would cut U+0141 to "A".
  */
-napi_value fbnode_verify(napi_env env, napi_callback_info info)
+static napi_value verify_with(napi_env env, napi_callback_info info, bool after_fetch)
 {
     fbnode_call call;
     fbnode_verifier *handle = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_VERIFIER) : NULL;
@@ -191,8 +192,11 @@ napi_value fbnode_verify(napi_env env, napi_callback_info info)
         clock.unix_seconds = now;
     }
     fb_result *result = NULL;
-    fb_error error;
-    fb_status status = fb_verify(handle->verifier, token, size, clock, &result, &error);
+    fb_error error; /* only its size is read, and clearing the rest would be a tenth of a token from the cache */
+    error.size = sizeof(error);
+    fb_status status = after_fetch ? fb_verify_after_fetch(handle->verifier, token, size, clock,
+                                                           fbnode_bigint(&call, call.arguments[3]), &result, &error)
+                                   : fb_verify(handle->verifier, token, size, clock, &result, &error);
     double *signals = call.environment->signals;
     signals[FBNODE_DUE] =
         handle->fetches && fb_verifier_refresh_due(handle->verifier, clock.monotonic_seconds) ? 1.0 : 0.0;
@@ -206,4 +210,16 @@ napi_value fbnode_verify(napi_env env, napi_callback_info info)
         }
     }
     return out;
+}
+
+/* (handle, token, now or NaN) -> text, array or what is kept; the details of a failure otherwise. */
+napi_value fbnode_verify(napi_env env, napi_callback_info info)
+{
+    return verify_with(env, info, false);
+}
+
+/* The same with the key request of a failure before, whose fetch has ended or has been waited for long enough. */
+napi_value fbnode_verify_after_fetch(napi_env env, napi_callback_info info)
+{
+    return verify_with(env, info, true);
 }

@@ -11,9 +11,11 @@ const util = require('node:util');
 const native = require('./native.cjs');
 
 const { signals } = native;
-const { KEEP, EXPIRES_AT, CLIENT_ID, SUBJECT, RESOURCE, PAYLOAD, SCOPES, FIRST_SCOPE } = native.constants;
+const { KEEP, EXPIRES_AT, CLIENT_ID, SUBJECT, RESOURCE, KID, SCOPES, FIRST_SCOPE } = native.constants;
 
 class AccessToken {
+  #kid; // for adapters, which may refuse the token after all
+
   constructor(token, parsed, scopes, claims) {
     this.token = token;
     this.clientId = parsed.clientId;
@@ -23,6 +25,11 @@ class AccessToken {
     this.resource = parsed.resource === undefined ? undefined : parseUrl(parsed.resource);
     this.claims = claims;
     this.extra = { claims };
+    this.#kid = parsed.kid;
+  }
+
+  static kidOf(access) {
+    return access.#kid;
   }
 
   /* Without the token, which is a credential, and without the claims, which are people's data. */
@@ -43,10 +50,11 @@ function parseUrl(text) {
 
 /* What a token says, parsed. */
 class Parsed {
-  constructor(clientId, subject, resource, scopes, expiresAt, claims) {
+  constructor(clientId, subject, resource, kid, scopes, expiresAt, claims) {
     this.clientId = clientId;
     this.subject = subject;
     this.resource = resource;
+    this.kid = kid;
     this.scopes = scopes;
     this.expiresAt = expiresAt;
     this.claims = claims;
@@ -62,24 +70,25 @@ function parse(answer) {
   const expires = signals[EXPIRES_AT];
   const expiresAt = Number.isNaN(expires) ? undefined : expires;
   if (typeof answer !== 'string') {
-    const [payload, clientId, subject, resource, scopes] = answer;
-    return new Parsed(clientId, subject, resource, scopes, expiresAt, JSON.parse(payload));
+    const [payload, clientId, subject, resource, kid, scopes] = answer;
+    return new Parsed(clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(payload));
   }
-  const lengths = [signals[CLIENT_ID], signals[SUBJECT], signals[RESOURCE]];
+  const lengths = [signals[CLIENT_ID], signals[SUBJECT], signals[RESOURCE], signals[KID]];
   const count = signals[SCOPES];
   for (let i = 0; i < count; i++) {
-    lengths[3 + i] = signals[FIRST_SCOPE + i];
+    lengths[4 + i] = signals[FIRST_SCOPE + i];
   }
   let used = 0;
   const next = (length) => (length < 0 ? undefined : answer.slice(used, (used += length)));
   const clientId = next(lengths[0]);
   const subject = next(lengths[1]);
   const resource = next(lengths[2]);
+  const kid = next(lengths[3]);
   const scopes = [];
   for (let i = 0; i < count; i++) {
-    scopes.push(next(lengths[3 + i]));
+    scopes.push(next(lengths[4 + i]));
   }
-  return new Parsed(clientId, subject, resource, scopes, expiresAt, JSON.parse(answer.slice(used)));
+  return new Parsed(clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(answer.slice(used)));
 }
 
 const isNested = (value) => typeof value === 'object' && value !== null;
@@ -121,4 +130,7 @@ function accessTokenOf(handle, token, answer) {
   return copyOf(token, parsed);
 }
 
-module.exports = { accessTokenOf };
+/* The key id that the token's header named, made printable. */
+const { kidOf } = AccessToken;
+
+module.exports = { accessTokenOf, kidOf };

@@ -23,7 +23,11 @@ function hide(object, name, value) {
 }
 
 class BearerError extends Error {
-  constructor(message, { code, status, oauthError, claim, missing, retryAfter, kid, cause } = {}) {
+  #expected; // of a verified claim, and so people's data: for logs that ask, not for whoever prints the error
+  #actual;
+
+  constructor(message, details = {}) {
+    const { code, status, oauthError, claim, missing, retryAfter, kid, expected, actual, cause } = details;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code ?? 'internal_error';
     this.status = status ?? 500;
@@ -38,6 +42,16 @@ class BearerError extends Error {
       this.retryAfter = retryAfter;
     }
     hide(this, 'kid', kid); // from the network, so not for whoever prints the error
+    this.#expected = expected;
+    this.#actual = actual;
+  }
+
+  get expected() {
+    return this.#expected;
+  }
+
+  get actual() {
+    return this.#actual;
   }
 }
 hide(BearerError.prototype, 'name', 'BearerError');
@@ -64,7 +78,8 @@ function textOf(thrown) {
  * 500, and so keys that cannot be had are invalid_token to them. */
 function toOAuthError(error) {
   const code = error.oauthError === 'temporarily_unavailable' ? 'invalid_token' : error.oauthError;
-  const face = new BearerError(DESCRIPTIONS[error.oauthError], { ...error, kid: error.kid, cause: error, code });
+  const { kid, expected, actual } = error;
+  const face = new BearerError(DESCRIPTIONS[error.oauthError], { ...error, kid, expected, actual, cause: error, code });
   face.reason = error.code;
   hide(face, 'toResponseObject', () => ({ error: code, error_description: face.message }));
   hide(face, BRANDS, new Set(['mcp.OAuthError']));
@@ -72,7 +87,7 @@ function toOAuthError(error) {
 }
 
 const { signals } = native;
-const { STATUS, OK, CLOSED, KEYS_UNAVAILABLE, KEY_NOT_FOUND } = native.constants;
+const { STATUS, OK, CLOSED, INSUFFICIENT_SCOPE, KEYS_UNAVAILABLE, OUT_OF_MEMORY } = native.constants;
 
 /* Options whose names the core writes its own way. */
 const RENAMED = new Map(
@@ -90,7 +105,7 @@ function renamed(text) {
 
 /* The error for what a native call has returned instead of its result: nothing at all where there was no memory for it. */
 function errorOf(failure, requiredScopes = []) {
-  const { code, message, missing, ...details } = failure ?? native.statusOf(native.constants.OUT_OF_MEMORY);
+  const { code, message, missing, ...details } = failure ?? native.statusOf(OUT_OF_MEMORY);
   if (code === 'configuration_invalid') {
     return new ConfigurationError(renamed(message));
   }
@@ -114,9 +129,9 @@ function keysUnavailable(message, retryAfter) {
   return new BearerError(message, { ...native.statusOf(KEYS_UNAVAILABLE), retryAfter });
 }
 
-function keyNotFound(kid) {
-  const { message, ...details } = native.statusOf(KEY_NOT_FOUND);
-  return new BearerError(message, { ...details, kid });
+/* A refusal that an adapter adds to a verified token. */
+function insufficientScope(missing, kid) {
+  return new BearerError('the token lacks a required scope', { ...native.statusOf(INSUFFICIENT_SCOPE), missing, kid });
 }
 
 module.exports = {
@@ -125,7 +140,7 @@ module.exports = {
   DESCRIPTIONS,
   closed,
   errorOf,
-  keyNotFound,
+  insufficientScope,
   keysUnavailable,
   renamed,
   textOf,

@@ -80,6 +80,8 @@ async function exchange(begun, options, signal) {
     age: header('age'),
     etag: header('etag'),
     contentEncoding: encoding,
+    contentLength: header('content-length'),
+    transferEncoding: header('transfer-encoding'),
   };
 }
 

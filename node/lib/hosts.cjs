@@ -8,9 +8,10 @@
 
 const { debuglog } = require('node:util');
 
+const { kidOf } = require('./access_token.cjs');
 const { Challenger, MalformedRequest, findToken } = require('./challenge.cjs');
 const { enterRequest } = require('./context.cjs');
-const { BearerError, ConfigurationError, textOf } = require('./errors.cjs');
+const { BearerError, ConfigurationError, insufficientScope, textOf } = require('./errors.cjs');
 const { ResourceMetadata } = require('./metadata.cjs');
 const { NAMES, members, scopes, texts } = require('./options.cjs');
 
@@ -106,11 +107,6 @@ function verifierOf({ verifier, ...options }) {
   return { verifier, requiredScopes: scopes('requiredScopes', requiredScopes) ?? [] };
 }
 
-function insufficientScope(missing) {
-  const code = 'insufficient_scope';
-  return new BearerError('the token lacks a required scope', { code, status: 403, oauthError: code, missing });
-}
-
 /* null means "not given", like undefined. */
 function withoutNull(given) {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined));
@@ -172,7 +168,7 @@ class Guard {
     const token = await this.verifier.verify(credential);
     const missing = this.#requiredScopes.filter((scope) => !token.scopes.includes(scope));
     if (missing.length > 0) {
-      throw this.verifier[REFUSED](insufficientScope(missing));
+      throw this.verifier[REFUSED](insufficientScope(missing, kidOf(token)));
     }
     return token;
   }
@@ -182,7 +178,9 @@ class Guard {
     if (!(error instanceof BearerError)) {
       throw error;
     }
-    debug('token refused: %s: %s', error.code, error.message);
+    const { code, message, expected, actual } = error;
+    const values = expected === undefined ? '' : ` (expected ${expected}; actual ${actual})`;
+    debug('token refused: %s: %s%s', code, message, values);
     if (error.status === 403) {
       return this.#challenger.refuse(403, error.oauthError, { scopes: error.missing });
     }

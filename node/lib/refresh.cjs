@@ -8,12 +8,12 @@ const { BearerError, keysUnavailable, renamed, unwrap } = require('./errors.cjs'
 const { get } = require('./fetch.cjs');
 const native = require('./native.cjs');
 
-const { FETCH_NOW, REFRESH_TOKEN } = native.constants;
+const { FETCH_NOW } = native.constants;
 
 class KeySource {
   #handle;
   #options;
-  #flight; // { request, ended: Promise<error | undefined>, controller, timer } of the fetch that is under way
+  #flight; // { ended: Promise<error | undefined>, controller, timer, waiting } of the fetch that is under way
   #failing = 0;
 
   constructor(handle, options) {
@@ -31,7 +31,7 @@ class KeySource {
       const ended = new Promise((resolve) => {
         settle = resolve;
       });
-      const flight = { request, ended, controller: new AbortController(), timer: undefined };
+      const flight = { ended, controller: new AbortController(), timer: undefined, waiting: 0 };
       this.#flight = flight;
       void this.#run(flight, reason, request).then((error) => {
         this.#flight = undefined;
@@ -42,24 +42,26 @@ class KeySource {
     return this.#flight;
   }
 
-  /* Resolves when it has ended: with undefined, or with the error that says why there are no new keys. */
-  fetched(reason, request) {
-    return this.#ended(this.start(reason, request));
-  }
-
   /*
-   * The same for a token's key id; resolves to whether the set was fetched for this very one. With a refreshInterval
-   * shorter than a fetch the core would ask for it again and again.
+   * Resolves when it has ended, or when the caller has waited for long enough (seconds): with undefined, or with the
+   * error that says why there are no new keys.
    */
-  async answered(request) {
-    const flight = this.start(REFRESH_TOKEN, request);
-    const error = await this.#ended(flight);
-    return error === undefined && flight.request === request && native.stats(this.#handle)?.keysHeld === true;
-  }
-
-  #ended(flight) {
+  async fetched(reason, request, wait = Infinity) {
+    const flight = this.start(reason, request);
+    flight.waiting += 1;
     flight.timer?.ref(); // somebody waits now: the deadline must come even when nothing else is left to happen
-    return flight.ended;
+    let timer;
+    try {
+      return await (wait < this.#options.fetchTimeout
+        ? Promise.race([flight.ended, new Promise((resolve) => (timer = setTimeout(resolve, wait * 1000)))])
+        : flight.ended);
+    } finally {
+      clearTimeout(timer);
+      flight.waiting -= 1;
+      if (flight.waiting === 0) {
+        flight.timer?.unref();
+      }
+    }
   }
 
   close() {

@@ -7,7 +7,7 @@
 const util = require('node:util');
 
 const { accessTokenOf } = require('./access_token.cjs');
-const { BearerError, ConfigurationError, closed, errorOf, keyNotFound, keysUnavailable, renamed, textOf, toOAuthError, unwrap } =
+const { BearerError, ConfigurationError, closed, errorOf, renamed, textOf, toOAuthError, unwrap } =
   require('./errors.cjs');
 const { Guard, REFUSED, authenticatorOf } = require('./hosts.cjs');
 const native = require('./native.cjs');
@@ -15,8 +15,7 @@ const { forNative, members, read, wrong } = require('./options.cjs');
 const { KeySource } = require('./refresh.cjs');
 
 const { signals } = native;
-const { STATUS, DUE, WARNING, OK, CLOSED, KEYS_NEEDED, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = native.constants;
-const ATTEMPTS = 3;
+const { STATUS, DUE, WARNING, OK, CLOSED, INSUFFICIENT_SCOPE, KEYS_NEEDED, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = native.constants;
 
 /* Seconds since the epoch; NaN: the system's clock. */
 function moment(given) {
@@ -42,11 +41,11 @@ function tellProblem() {
   }
 }
 
-/* No verdict yet: which fetch it takes, and the key id that was asked for. */
+/* No verdict yet: which fetch it takes, and how many seconds it is worth waiting for. */
 class KeysNeeded {
-  constructor({ keyRequest, kid }) {
+  constructor({ keyRequest, wait }) {
     this.keyRequest = keyRequest;
-    this.kid = kid;
+    this.wait = wait;
   }
 }
 
@@ -78,7 +77,7 @@ class Verifier {
     const outcome = this.#attempt(token, moment(options));
     if (outcome instanceof KeysNeeded) {
       this.#source.start(REFRESH_TOKEN, outcome.keyRequest);
-      throw this.#refused(keysUnavailable('the key set must be fetched first, and verifySync does not wait', 1));
+      return this.#attempt(token, moment(options), outcome.keyRequest); // refused: its fetch has only begun
     }
     return outcome;
   }
@@ -101,12 +100,18 @@ class Verifier {
     return this.#authenticate(request);
   }
 
-  /* The AccessToken, or a KeysNeeded when keys must be fetched first. */
-  #attempt(token, now) {
+  /*
+   * The AccessToken, or a KeysNeeded when keys must be fetched first; never the latter when the key request of one
+   * before is given.
+   */
+  #attempt(token, now, keyRequest) {
     if (typeof token !== 'string') {
       throw wrong('token', 'a string', token);
     }
-    const answer = native.verify(this.#handle, token, now);
+    const answer =
+      keyRequest === undefined
+        ? native.verify(this.#handle, token, now)
+        : native.verifyAfterFetch(this.#handle, token, now, keyRequest);
     // The boundary of bindings/node/binding.h: what the signals say is copied before anything of anybody else runs.
     const status = signals[STATUS];
     const isDue = signals[DUE] === 1;
@@ -131,19 +136,9 @@ class Verifier {
     return status === CLOSED ? closed() : errorOf(failure, this.#options.requiredScopes);
   }
 
-  async #fetchAndVerify(token, now, first) {
-    let outcome = first;
-    for (let i = 0; i < ATTEMPTS; i++) {
-      const answered = await this.#source.answered(outcome.keyRequest);
-      outcome = this.#attempt(token, now);
-      if (!(outcome instanceof KeysNeeded)) {
-        return outcome;
-      }
-      if (answered) {
-        throw this.#refused(keyNotFound(outcome.kid));
-      }
-    }
-    throw this.#refused(keysUnavailable('the key set could not be fetched in time', 1));
+  async #fetchAndVerify(token, now, { keyRequest, wait }) {
+    await this.#source.fetched(REFRESH_TOKEN, keyRequest, wait);
+    return this.#attempt(token, now, keyRequest);
   }
 
   /* Tells the hook; returns the error to throw. */
@@ -152,8 +147,9 @@ class Verifier {
     if (hook === undefined || !(error instanceof BearerError)) {
       return error;
     }
+    const { code, message, claim, kid, expected, actual } = error;
     try {
-      const outcome = hook(Object.freeze({ code: error.code, message: error.message, claim: error.claim, kid: error.kid }));
+      const outcome = hook(Object.freeze({ code, message, claim, kid, expected, actual }));
       if (typeof outcome === 'object' && outcome !== null) {
         Promise.resolve(outcome).then(undefined, (thrown) => this.#noteHookFailure(thrown));
       }
@@ -173,6 +169,7 @@ class Verifier {
 
   /* For the adapters, which can require more scopes in one place than the verifier does. */
   [REFUSED](error) {
+    native.countRefusal(this.#handle, INSUFFICIENT_SCOPE);
     return this.#refused(error);
   }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import util from 'node:util';
 
-import { BearerError, ConfigurationError, KeyPair, Verifier, decodeUnverified } from '../../node/index.mjs';
+import { BearerError, ConfigurationError, KeyPair, RSAKeyPair, Verifier, decodeUnverified } from '../../node/index.mjs';
 import { AUDIENCE, INDEX, ISSUER, PAIR, good, node, rejected, thrown } from './support/case.mjs';
 
 const KEY = { publicKey: PAIR.publicKey, issuer: ISSUER, audience: AUDIENCE };
@@ -126,12 +126,37 @@ for (const [code, status, oauthError, token, options, details = {}] of REFUSED) 
     assert.deepEqual({ claim, missing }, { claim: undefined, missing: undefined, ...details, claim: details.claim ?? claim });
     assert.equal((await rejected(verifier.verify(token))).code, code);
     assert.equal(verifier.stats().reasons[code], 2);
-    assert.deepEqual(seen, Array(2).fill({ code, message: error.message, claim: error.claim, kid: error.kid }));
-    for (const text of [util.inspect(error), JSON.stringify(error), String(error.stack), JSON.stringify(seen)]) {
+    const { message, claim: named, kid, expected, actual } = error;
+    assert.deepEqual(seen, Array(2).fill({ code, message, claim: named, kid, expected, actual }));
+    const withoutValues = seen.map((rejection) => ({ ...rejection, actual: undefined })); // that one is for logs
+    for (const text of [util.inspect(error, { showHidden: true }), JSON.stringify(error), String(error.stack), JSON.stringify(withoutValues)]) {
       assert.ok(!text.includes(SECRET) && (token.length < 100 || !text.includes(token.slice(10, 60))), text);
     }
   });
 }
+
+test('what was expected and found, of verified claims only', async () => {
+  const seen = [];
+  const verifier = new Verifier({ ...KEY, onReject: (rejection) => seen.push(rejection) });
+  const other = new Verifier({ ...KEY, publicKey: RSAKeyPair.generateSync().publicKey, onReject: (rejection) => seen.push(rejection) });
+  const cases = [
+    [good({ audience: ['https://other.example', 'é\n'] }), AUDIENCE, 'https://other.example'],
+    [good({ issuer: 'https://elsewhere.example' }), ISSUER, 'https://elsewhere.example'],
+    [good({ issuer: 'x'.repeat(500) }), ISSUER, 'x'.repeat(100)],
+  ];
+  for (const [token, expected, actual] of cases) {
+    const error = await rejected(verifier.verify(token));
+    assert.ok(error.expected.includes(expected) && error.actual.includes(actual), `${error.expected} ${error.actual}`);
+    assert.match(error.expected + error.actual, /^[ -~]*$/u);
+    assert.ok(error.expected.length <= 120 && error.actual.length <= 120);
+    const { expected: one, actual: two } = seen.at(-1);
+    assert.deepEqual([one, two], [error.expected, error.actual]);
+    const face = await rejected(verifier.verifyAccessToken(token));
+    assert.deepEqual([face.expected, face.actual], [error.expected, error.actual]);
+    const forged = await rejected(other.verify(token)); // nothing of it is verified
+    assert.deepEqual([forged.code, forged.expected, forged.actual, seen.at(-1).actual], ['signature_invalid', undefined, undefined, undefined]);
+  }
+});
 
 test('the MCP SDKs get an OAuth error', async () => {
   const verifier = new Verifier({ ...KEY, requiredScopes: ['a'] });

@@ -98,6 +98,21 @@ describe('scopes', () => {
     assert.equal((await asked(handler, mint({ scopes: ['admin', 'write', 'read'] }))).status, 200);
     assert.deepEqual(rejections.map(({ code }) => code), ['insufficient_scope', 'insufficient_scope']);
   });
+
+  it('counts what it refuses, and names the key id', async () => {
+    const rejections = [];
+    const verifier = new Verifier({ ...POLICY, onReject: (rejection) => rejections.push(rejection) });
+    const handler = guardFetch({ verifier, requiredScopes: ['admin'] }, () => new Response('in'));
+    const token = mint({ kid: 'one' });
+    for (let i = 1; i <= 3; i++) { // uncached, from the cache, and from what is kept
+      assert.equal((await asked(handler, token)).status, 403);
+      const { verified, rejected, reasons } = verifier.stats();
+      assert.deepEqual([verified, rejected, reasons], [i, i, { insufficient_scope: i }]);
+    }
+    assert.deepEqual(rejections.map(({ code, kid }) => [code, kid]), Array(3).fill(['insufficient_scope', 'one']));
+    assert.equal((await asked(handler, mint())).status, 403);
+    assert.equal(rejections.at(-1).kid, undefined);
+  });
 });
 
 describe('what the application learns', () => {
