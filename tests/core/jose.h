@@ -11,20 +11,37 @@
 #include <jansson.h>
 #include <stdarg.h>
 
-static const char *jose_folder(void)
-{
-    static char path[4096];
-    const char *given = getenv("FB_VECTORS_DIR");
-    snprintf(path, sizeof(path), "%s", given != NULL ? given : FB_SOURCE_DIR "/../shared/vectors");
-    return path;
-}
-
+/* Published vectors: the folder that FB_VECTORS_DIR names, and below .cache what could be fetched. NULL: in neither. */
 static json_t *jose_load(const char *name)
 {
-    char path[5000];
-    json_error_t error;
-    snprintf(path, sizeof(path), "%s/%s", jose_folder(), name);
-    return json_load_file(path, 0, &error);
+    const char *folders[] = {getenv("FB_VECTORS_DIR"), FB_SOURCE_DIR "/.cache"};
+    json_t *document = NULL;
+    for (size_t i = 0; document == NULL && i < 2; i++) {
+        char path[5000];
+        json_error_t error;
+        if (folders[i] != NULL) {
+            snprintf(path, sizeof(path), "%s/%s", folders[i], name);
+            document = json_load_file(path, 0, &error);
+        }
+    }
+    return document;
+}
+
+/* What a test says of files that it has not found. */
+#define JOSE_MISSING "not there (make vectors, or FB_VECTORS_DIR)"
+
+/* The path for jose_load of the next Wycheproof file in `list`, which begins as NULL; false at the end. */
+static inline bool jose_next_wycheproof(FILE **list, char *path, size_t size)
+{
+    char name[100];
+    if (*list == NULL) {
+        *list = fopen(FB_SOURCE_DIR "/tests/core/wycheproof.sha256", "r");
+    }
+    if (*list == NULL || fscanf(*list, "%*64s %99s", name) != 1) {
+        return false;
+    }
+    snprintf(path, size, "wycheproof/%s", name);
+    return true;
 }
 
 static fb_slice jose_string(const json_t *object, const char *name)

@@ -542,7 +542,7 @@ TEST(wycheproof)
     json_t *document = jose_load("wycheproof/ed25519_test.json"), *group, *vector;
     size_t i, j, run = 0;
     if (document == NULL) {
-        printf("skipped: %s/wycheproof is not there\n", jose_folder());
+        SKIP("Wycheproof: " JOSE_MISSING);
         return;
     }
     json_array_foreach(json_object_get(document, "testGroups"), i, group)

@@ -163,7 +163,7 @@ TEST(rfc7515)
         }
     }
     if (document == NULL) {
-        printf("skipped: %s/rfc is not there\n", jose_folder());
+        SKIP("RFC 7515: " JOSE_MISSING);
     }
     CHECK(found == (document != NULL));
     json_decref(document);
@@ -219,7 +219,7 @@ TEST(wycheproof)
     size_t i;
     const size_t before = compared;
     if (document == NULL) {
-        printf("skipped: %s/wycheproof is not there\n", jose_folder());
+        SKIP("Wycheproof: " JOSE_MISSING);
         return;
     }
     json_array_foreach(json_object_get(document, "testGroups"), i, one_group)
