@@ -13,7 +13,7 @@ help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 deps: ## Install what the C, Python and Node parts need from the system (or print the line to run)
-	@tests/setup/deps.sh c python node
+	@tools/setup/deps.sh c python node
 
 # ---- Python -----------------------------------------------------------------------------------------------------------
 # The environment is remade when what goes into the extension changes.
@@ -21,15 +21,15 @@ PYTHON_INPUTS := setup.py pyproject.toml core/sources.txt $(wildcard core/src/*/
 
 .PHONY: deps-python deps-tools
 deps-python:
-	@tests/setup/deps.sh python
+	@tools/setup/deps.sh python
 
 $(BIN)/python:
-	@tests/setup/deps.sh python
+	@tools/setup/deps.sh python
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/built: $(BIN)/python $(PYTHON_INPUTS) tests/setup/requirements.txt
+$(VENV)/built: $(BIN)/python $(PYTHON_INPUTS) tools/setup/requirements.txt
 	@echo "building the Python extension"
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement tests/setup/requirements.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement tools/setup/requirements.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -43,7 +43,7 @@ NODE_INPUTS := package.json CMakeLists.txt core/sources.txt $(wildcard core/src/
 
 .PHONY: deps-node demo-node
 deps-node:
-	@tests/setup/deps.sh node
+	@tools/setup/deps.sh node
 
 node_modules/.package-lock.json: package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
@@ -70,7 +70,7 @@ vectors: ## Fetch published test vectors that are too large for this repository,
 	@tools/setup/vectors.sh
 
 build/CMakeCache.txt:
-	@tests/setup/deps.sh c
+	@tools/setup/deps.sh c
 	@cmake -S . -B build >/dev/null
 
 test-c: build/CMakeCache.txt vectors ## C: unit tests, vectors, mutations, fuzz seeds
@@ -116,13 +116,13 @@ test-arithmetic: build/CMakeCache.txt vectors ## A million good and a million ba
 		echo "$$(basename $$test)" && $(SKIPPED) $$test 1000000 || [ $$? -eq 77 ] || exit 1; done
 
 bench: build/CMakeCache.txt ## Beside the bare primitives and the peers, C, Python, Node, and whole servers: BENCH="--rounds 9"
-	@tests/setup/deps.sh c python node tools
+	@tools/setup/deps.sh c python node tools
 	@cmake --build build -j $(JOBS)
 	@$(MAKE) --no-print-directory build-node/fastbearer.node
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 
 bench-c: build/CMakeCache.txt ## C alone: ratios to the bare primitives, hostile tokens, instructions
-	@tests/setup/deps.sh c tools
+	@tools/setup/deps.sh c tools
 	@cmake --build build -j $(JOBS)
 	@build/bench/bench_verify
 	@build/bench/bench_hostile
@@ -140,7 +140,7 @@ endef
 sanitize: deps-tools ## The C tests, then the Python tests, under AddressSanitizer, LeakSanitizer and UBSan
 	$(call sanitized,build-asan,$(CLANG),address$(comma)undefined)
 	@$(SKIPPED) ctest --test-dir build-asan --output-on-failure -j $(JOBS)
-	@tests/setup/sanitized_python.sh
+	@tools/check/sanitized_python.sh
 
 tsan: deps-tools ## Threads, cache and key sets under ThreadSanitizer
 	$(call sanitized,build-tsan,gcc,thread)
@@ -148,13 +148,13 @@ tsan: deps-tools ## Threads, cache and key sets under ThreadSanitizer
 
 valgrind: deps-tools build/CMakeCache.txt ## The C unit tests under memcheck
 	@cmake --build build -j $(JOBS)
-	@tests/setup/valgrind.sh build/tests
+	@tools/check/valgrind.sh build/tests
 
 analyze: deps-tools ## gcc -fanalyzer, clang --analyze, clang-tidy; hardening of the built objects; banned functions
-	@tests/setup/analyze.sh
+	@tools/check/analyze.sh
 
 coverage: deps-tools ## Line and branch coverage of core/, and what is not covered
-	@tests/setup/coverage.sh
+	@tools/check/coverage.sh
 
 fuzz: deps-tools ## Every fuzz target for MINUTES (1) each, and the library beside a second verifier
 	@$(MAKE) --no-print-directory $(VENV)/built
@@ -172,10 +172,10 @@ soak: deps-python deps-node ## Real servers for MINUTES (1): good and hostile to
 
 sbom: deps-python ## What is published, into dist/, with an SPDX document for each: wheel, source distribution, npm package
 	@$(MAKE) --no-print-directory $(VENV)/built
-	@PYTHON=$(BIN)/python tests/setup/artefacts.sh
+	@PYTHON=$(BIN)/python tools/dist/artefacts.sh
 
 deps-tools:
-	@tests/setup/deps.sh c python tools
+	@tools/setup/deps.sh c python tools
 
 comma := ,
 space := $() $()

@@ -21,7 +21,7 @@ import fastbearer
 ROOT = Path(__file__).resolve().parents[2]
 EPOCH = "1750000000"
 
-_spec = importlib.util.spec_from_file_location("sbom", ROOT / "tests/setup/sbom.py")
+_spec = importlib.util.spec_from_file_location("sbom", ROOT / "tools/dist/sbom.py")
 assert _spec is not None and _spec.loader is not None
 sbom = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(sbom)
@@ -89,7 +89,7 @@ def test_the_same_sources_make_the_same_npm_package(tmp_path: Path) -> None:
         place = tmp_path / str(number)
         place.mkdir()
         copy_of_the_sources(place, number * 86400.0)
-        subprocess.run([ROOT / "tests/setup/npm_pack.sh", place, tmp_path], check=True, capture_output=True)
+        subprocess.run([ROOT / "tools/dist/npm_pack.sh", place, tmp_path], check=True, capture_output=True)
         made.append(next(tmp_path.glob("*.tgz")).read_bytes())
     assert made[0] == made[1]
 
@@ -131,7 +131,7 @@ def test_the_document_of_a_wheel(tmp_path: Path) -> None:
 
 
 def test_what_the_tests_install_is_pinned_by_hash() -> None:
-    text = (ROOT / "tests/setup/requirements.txt").read_text().replace("\\\n", " ")
+    text = (ROOT / "tools/setup/requirements.txt").read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert len(lines) > 15
     for line in lines:

@@ -8,7 +8,7 @@ venv=.cache/sanitized
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git ls-files -z | xargs -0 cp --parents -t "$copy"
-$venv/bin/python -m pip install --quiet --require-hashes --requirement tests/setup/requirements.txt
+$venv/bin/python -m pip install --quiet --require-hashes --requirement tools/setup/requirements.txt
 CC=gcc CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1" LDFLAGS="-fsanitize=address,undefined" \
     $venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall "$copy"
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 LINES, BRANCHES = 95.0, 85.0
-CORE = pathlib.Path(__file__).parents[2] / "core/src"
+CORE = pathlib.Path(__file__).resolve().parents[2] / "core/src"
 
 
 def measure(folder):
@@ -22,8 +22,8 @@ def measure(folder):
         done = subprocess.run(["gcov", "--json-format", "--branch-probabilities", "--stdout", data], capture_output=True, check=True)
         text = gzip.decompress(done.stdout) if done.stdout[:2] == b"\x1f\x8b" else done.stdout
         for report in json.loads(text.splitlines()[0])["files"]:
-            path = pathlib.Path(report["file"])
-            if path.parent.name != "src" or path.parent.parent.name != "core" or path.name in left_out():
+            path = pathlib.Path(report["file"]).resolve()
+            if not path.is_relative_to(CORE) or path.name in left_out():
                 continue
             lines, branches = files.setdefault(path, ({}, {}))
             for line in report["lines"]:

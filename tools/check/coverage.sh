@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=build-coverage
 mkdir -p $build
-gcc -O1 -c tests/setup/coverage_exit.c -o $build/coverage_exit.o
+gcc -O1 -c tools/check/coverage_exit.c -o $build/coverage_exit.o
 cmake -S . -B $build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DFB_BENCH=OFF -DFB_INSTALL=OFF \
     -DCMAKE_C_FLAGS="--coverage -fprofile-update=atomic -O0 -fno-inline" \
     -DCMAKE_EXE_LINKER_FLAGS="-Wl,--wrap=_exit $PWD/$build/coverage_exit.o" >/dev/null
@@ -15,5 +15,5 @@ find $build -name '*.gcda' -delete
 failed=0
 ctest --test-dir $build --output-on-failure -j "$(nproc)" -E '^exports$' >$build/ctest.log 2>&1 || failed=1
 [ $failed -eq 0 ] || { tail -n 30 $build/ctest.log; echo "some tests failed; the figures are of what they reached"; }
-python3 tests/setup/coverage.py $build tests/setup/uncovered.txt || failed=1
+python3 tools/check/coverage.py $build tools/check/uncovered.txt || failed=1
 exit $failed

@@ -15,7 +15,7 @@ for program in "$1"/test_*; do
     [ "$name" != test_alloc ] || arguments=own
     # shellcheck disable=SC2086
     status=0
-    valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=tests/setup/valgrind.supp \
+    valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=tools/check/valgrind.supp \
         "$program" $arguments >/tmp/valgrind.$$ 2>&1 || status=$?
     case $status in
     0) echo "clean: $name" ;;

@@ -13,6 +13,6 @@ mkdir -p dist
 "$python" -m pip wheel --quiet --no-deps --wheel-dir dist "$copy"
 (cd "$copy" && "$OLDPWD/$python" -c 'import sys; from setuptools.build_meta import build_sdist; build_sdist(sys.argv[1])' "$OLDPWD/dist" >/dev/null)
 if [ -f package.json ] && command -v npm >/dev/null; then
-    tests/setup/npm_pack.sh "$copy" "$PWD/dist"
+    tools/dist/npm_pack.sh "$copy" "$PWD/dist"
 fi
-python3 tests/setup/sbom.py dist/*
+python3 tools/dist/sbom.py dist/*
