@@ -1,5 +1,6 @@
 /*
- * What everything else stands on: outcomes and error texts, memory, and what a child of a fork must not inherit.
+ * What everything else stands on: outcomes and error texts, memory, what a child of a fork must not inherit, and the
+ * gate before OpenSSL.
  */
 #ifndef FB_BASE_H
 #define FB_BASE_H
@@ -116,5 +117,21 @@ void fb__free(const fb_mem *mem, void *memory);
 /* Changes in every child of a fork. Objects that hold locks or handles remember it and start those afresh when it
  * differs. */
 unsigned fb__fork_generation(void);
+
+/* ---- gate.c: nobody is inside OpenSSL while the process forks or ends */
+
+/* Around every stretch of code that works with OpenSSL. Stretches may be nested. Waits while the process forks. */
+void fb__gate_enter(void);
+void fb__gate_leave(void);
+
+static inline void fb__gate_leave_block(const bool *unused)
+{
+    (void)unused;
+    fb__gate_leave();
+}
+
+/* A declaration: inside the gate from here to the end of the block, whichever way the block is left. */
+#define FB__INSIDE_GATE \
+    __attribute__((cleanup(fb__gate_leave_block), unused)) const bool inside_gate = (fb__gate_enter(), true)
 
 #endif

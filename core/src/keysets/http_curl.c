@@ -25,6 +25,7 @@ struct fb__fetcher {
     fb_mem mem;
     fb__fetch_options options;
     CURL *handle;
+    CURLM *transfers; /* holds handle, and the connection */
     unsigned fork_seen;
     char *body;
     size_t body_size, body_capacity, body_max, header_bytes;
@@ -44,6 +45,7 @@ static bool curl_ready;
 /* Counted inside libcurl, so a host that uses it too does not notice; never undone, since that could not be known. */
 static void init_curl(void)
 {
+    FB__INSIDE_GATE;
     curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
@@ -272,6 +274,7 @@ fb_status fb__fetcher_new(fb__fetcher **out, const fb_mem *mem, const fb__fetch_
  */
 static void close_handle(fb__fetcher *fetcher)
 {
+    FB__INSIDE_GATE;
     curl_socket_t descriptor = CURL_SOCKET_BAD;
     if (fetcher->handle == NULL) {
         return;
@@ -281,14 +284,18 @@ static void close_handle(fb__fetcher *fetcher)
         descriptor != CURL_SOCKET_BAD) {
         int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
         if (nowhere == -1 || dup3(nowhere, descriptor, O_CLOEXEC) == -1) {
-            fetcher->handle = NULL; /* rather lose its memory */
+            fetcher->handle = fetcher->transfers = NULL; /* rather lose its memory */
         }
         if (nowhere != -1) {
             (void)close(nowhere);
         }
     }
+    if (fetcher->transfers != NULL) {
+        (void)curl_multi_remove_handle(fetcher->transfers, fetcher->handle);
+    }
     curl_easy_cleanup(fetcher->handle);
-    fetcher->handle = NULL;
+    (void)curl_multi_cleanup(fetcher->transfers);
+    fetcher->handle = fetcher->transfers = NULL;
 }
 
 void fb__fetcher_free(fb__fetcher *fetcher)
@@ -313,19 +320,45 @@ static bool prepare(fb__fetcher *fetcher, const fb_fetch *fetch, struct curl_sli
         close_handle(fetcher);
         fetcher->fork_seen = fb__fork_generation();
     }
+    FB__INSIDE_GATE;
     if (fetcher->handle == NULL && curl_ready) {
         fetcher->handle = curl_easy_init();
+        fetcher->transfers = curl_multi_init();
     }
-    if (fetcher->handle == NULL || headers == NULL) {
+    if (fetcher->handle == NULL || fetcher->transfers == NULL || headers == NULL) {
         return false;
     }
-    curl_easy_reset(fetcher->handle); /* keeps the connection */
+    (void)curl_multi_remove_handle(fetcher->transfers, fetcher->handle); /* of the fetch before, if there was one */
+    curl_easy_reset(fetcher->handle);                                    /* keeps the connection */
     fetcher->problem = NULL;
     fetcher->curl_text[0] = '\0';
     fetcher->body_size = fetcher->header_bytes = 0;
     fetcher->body_max = fetch->max_bytes;
     forget_headers(fetcher);
     return set_transfer(fetcher, headers) && set_limits(fetcher, fetch) && set_network(fetcher, fetch->url, https);
+}
+
+/* What curl_easy_perform does, but the gate is left while this thread waits for the network. */
+static CURLcode perform(fb__fetcher *fetcher)
+{
+    CURLcode code = CURLE_FAILED_INIT;
+    int running = 1;
+    CURLMcode status = curl_multi_add_handle(fetcher->transfers, fetcher->handle);
+    while (status == CURLM_OK && running > 0) {
+        fb__gate_enter();
+        status = curl_multi_perform(fetcher->transfers, &running);
+        fb__gate_leave();
+        if (status == CURLM_OK && running > 0) {
+            status = curl_multi_poll(fetcher->transfers, NULL, 0, 1000, NULL);
+        }
+    }
+    for (int left = 1; status == CURLM_OK && left > 0;) {
+        const CURLMsg *message = curl_multi_info_read(fetcher->transfers, &left);
+        if (message != NULL && message->msg == CURLMSG_DONE) {
+            code = message->data.result;
+        }
+    }
+    return code;
 }
 
 static void fail(fb__fetcher *fetcher, CURLcode code, fb_fetched *fetched)
@@ -353,7 +386,7 @@ void fb__fetcher_get(fb__fetcher *fetcher, const fb_fetch *fetch, fb_fetched *fe
     fb__openssl_begin(&errors);
     bool done = prepare(fetcher, fetch, headers);
     if (done) {
-        code = curl_easy_perform(fetcher->handle);
+        code = perform(fetcher);
         done = code == CURLE_OK && fetcher->problem == NULL &&
                curl_easy_getinfo(fetcher->handle, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK;
         (void)curl_easy_setopt(fetcher->handle, CURLOPT_HTTPHEADER, NULL);

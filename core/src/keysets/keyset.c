@@ -28,6 +28,7 @@ void fb__keyset_release(fb__keyset *set)
     if (set == NULL || atomic_fetch_sub_explicit(&set->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
+    FB__INSIDE_GATE;
     fb_mem mem = set->mem;
     for (size_t i = 0; i < set->count; i++) {
         fb__key_clear(&set->keys[i], &mem);

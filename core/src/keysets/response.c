@@ -231,7 +231,9 @@ fb_status fb__key_source_complete(fb__key_source *source, uint64_t ticket, doubl
     memcpy(held.digest, source->digest, FB__DIGEST);
     fb__key_source_unlock(source);
 
+    fb__gate_enter();
     judge(&answer, source, &held, fetched);
+    fb__gate_leave();
     bool mine = enter_with(source, ticket);
     if (mine) {
         apply(source, &answer, now, fetched->http_status == 304, &withdrawn);

@@ -121,6 +121,7 @@ static fb_status check_text(const fb_mem *mem, const char *name, fb_slice value,
 
 void fb_keypair_free(fb_keypair *keypair)
 {
+    FB__INSIDE_GATE;
     if (keypair == NULL) {
         return;
     }
@@ -250,6 +251,7 @@ static fb_status publish(fb_keypair **out, fb_keypair *pair, fb_status status, f
 
 fb_status fb_keypair_generate(fb_keypair **out, fb_slice algorithm, unsigned bits, const fb_mem *mem, fb_error *error)
 {
+    FB__INSIDE_GATE;
     fb_status status = keypair_new(out, algorithm, mem, error);
     if (status != FB_OK) {
         return status;
@@ -296,6 +298,7 @@ static fb_status load_pem(fb_keypair *pair, fb_slice pem, fb_error *error)
 fb_status fb_keypair_load(fb_keypair **out, fb_slice algorithm, fb_slice private_key, const fb_mem *mem,
                           fb_error *error)
 {
+    FB__INSIDE_GATE;
     fb_status status = keypair_new(out, algorithm, mem, error);
     if (status != FB_OK) {
         return status;
@@ -399,6 +402,7 @@ static bool add_public_key(fb_string *string, const fb_keypair *pair)
 
 fb_status fb_keypair_jwks(const fb_keypair *keypair, fb_slice kid, fb_string **out, fb_error *error)
 {
+    FB__INSIDE_GATE;
     *out = NULL;
     if (keypair->key.kty == FB__KTY_OCT) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "an HMAC secret has no public half that a key set could hold");
@@ -478,6 +482,7 @@ static bool sign_pkey(const fb_keypair *pair, const char *input, size_t size, un
 fb_status fb_keypair_sign(const fb_keypair *keypair, fb_slice header, fb_slice payload, fb_string **out,
                           fb_error *error)
 {
+    FB__INSIDE_GATE;
     *out = NULL;
     if (header.size > INT32_MAX / 4 || payload.size > INT32_MAX / 4) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "the token would be too large");

@@ -66,6 +66,7 @@ static fb_status check_keys_fit(const fb_verifier *verifier, fb_error *error)
 
 fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *error)
 {
+    FB__INSIDE_GATE;
     *out = NULL;
     fb_options options = FB_OPTIONS_INIT;
     if (given->size == 0 || given->size > sizeof(options)) {
@@ -107,6 +108,7 @@ fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *
 
 void fb_verifier_free(fb_verifier *verifier)
 {
+    FB__INSIDE_GATE;
     if (verifier == NULL) {
         return;
     }
@@ -187,8 +189,10 @@ static fb_status check_signature(struct work *work)
     if (around != NULL) {
         around(work->verifier->around_signature_context, true);
     }
+    fb__gate_enter();
     fb_status status = fb__signature_verify(work->key, work->header.alg, work->parts.signing_input,
                                             work->parts.signature, work->verifier->policy.fast);
+    fb__gate_leave();
     if (around != NULL) {
         around(work->verifier->around_signature_context, false);
     }

@@ -1,0 +1,108 @@
+/* Threads that work with OpenSSL while the process forks, or ends. */
+#include "base/base.h"
+#include "child.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { THREADS = 4, FORKS = 200, EXITS = 10 };
+
+static atomic_bool stop;
+
+static fb_status construct(void)
+{
+    fb_keypair *pair = NULL;
+    fb_verifier *verifier = NULL;
+    fb_error error;
+    fb_status status = fb_keypair_generate(&pair, fb_text("ES256"), 0, NULL, &error);
+    if (status == FB_OK) {
+        fb_options options = FB_OPTIONS_INIT;
+        options.public_key = fb_keypair_public_pem(pair);
+        options.algorithms = FB_LIST(fb_text("ES256"));
+        status = fb_verifier_new(&verifier, &options, &error);
+    }
+    fb_verifier_free(verifier);
+    fb_keypair_free(pair);
+    return status;
+}
+
+static void *construct_on(void *unused)
+{
+    while (!atomic_load(&stop)) {
+        CHECK(construct() == FB_OK);
+    }
+    return unused;
+}
+
+static void start(pthread_t threads[THREADS])
+{
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_create(&threads[i], NULL, construct_on, NULL) == 0);
+    }
+}
+
+/* Without the gate one child in a hundred waits for ever for a lock of OpenSSL's. */
+TEST(child_constructs)
+{
+    pthread_t threads[THREADS];
+    start(threads);
+    for (int i = 0; i < FORKS; i++) {
+        pid_t child = child_start();
+        if (child == 0) {
+            child_end(construct() == FB_OK ? 0 : 1);
+        }
+        CHECK(child_wait(child) == 0);
+    }
+    atomic_store(&stop, true);
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+}
+
+/* Whoever is inside must not wait for itself, and is inside once more in the child. */
+TEST(fork_inside)
+{
+    {
+        FB__INSIDE_GATE;
+        fb__gate_enter();
+        pid_t child = child_start();
+        if (child == 0) {
+            fb__gate_leave();
+            fb__gate_leave();
+            fb__gate_enter();
+            fb__gate_leave();
+            child_end(0);
+        }
+        CHECK(child_wait(child) == 0);
+        fb__gate_leave();
+    }
+    CHECK(construct() == FB_OK);
+}
+
+/* Without the guard most of these end in a segmentation fault. */
+TEST(exit_while_threads_work)
+{
+    for (int i = 0; i < EXITS; i++) {
+        (void)fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            pthread_t threads[THREADS];
+            (void)alarm(30);
+            fb_guard_exit();
+            fb_guard_exit();
+            start(threads);
+            (void)usleep(20000);
+            exit(construct() == FB_OK ? 0 : 1);
+        }
+        int status = -1;
+        CHECK(waitpid(child, &status, 0) == child && status == 0);
+    }
+}
+
+int main(void)
+{
+    RUN(exit_while_threads_work); /* first: a sanitizer wants forks of one thread */
+    RUN(fork_inside);
+    RUN(child_constructs);
+    return TEST_RESULT();
+}
