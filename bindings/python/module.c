@@ -61,6 +61,7 @@ static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec)
 static int execute(PyObject *module)
 {
     fbpy_state *state = PyModule_GetState(module);
+    fb_guard_exit(); /* daemon threads run on while the process ends */
     state->verifier_type = add_type(module, &fbpy_verifier_spec);
     state->keypair_type = state->verifier_type == NULL ? NULL : add_type(module, &fbpy_keypair_spec);
     state->access_token_type = state->keypair_type == NULL ? NULL : add_type(module, &fbpy_access_token_spec);

@@ -4,11 +4,15 @@ here each gets the type that it must have, or a TypeError that names it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from . import _native
 from .errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 NAMES = (
     "public_key", "jwks", "jwks_uri", "secret", "algorithms", "issuer", "audience", "required_scopes", "leeway",

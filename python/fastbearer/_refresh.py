@@ -8,23 +8,26 @@ any loop share it, and one of them giving up does not stop it. After a fork the 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Union
 
 from . import _native
 from .errors import FastBearerError, KeysUnavailableError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from typing import Any, Union
 
-Headers = Union[Mapping[str, str], Iterable[tuple[str, str]]]
-Answer = tuple[int, Headers, Union[bytes, str]]
-Fetch = Callable[[str, Mapping[str, str]], Union[Answer, Awaitable[Answer]]]
+    Headers = Union[Mapping[str, str], Iterable[tuple[str, str]]]
+    Answer = tuple[int, Headers, Union[bytes, str]]
+    Fetch = Callable[[str, Mapping[str, str]], Union[Answer, Awaitable[Answer]]]
 
 _GRACE = 1.0
+_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE, whose module takes longer to import than this package
 _ACCEPT = "application/jwk-set+json, application/json"
 _WANTED = ("cache-control", "age", "etag", "content-encoding")
 
@@ -95,10 +98,11 @@ class _Flight:
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """The asyncio loop that this coroutine runs on; None under another library (trio)."""
-    import asyncio
-
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return None
     try:
-        return asyncio.get_running_loop()
+        return asyncio.get_running_loop()  # type: ignore[no-any-return]
     except RuntimeError:
         return None
 
@@ -264,10 +268,15 @@ class KeySource:
         )
 
 
-def _is_async(fetch: Fetch | None) -> bool:
-    import inspect
-
-    return inspect.iscoroutinefunction(fetch) or inspect.iscoroutinefunction(getattr(fetch, "__call__", None))
+def _is_async(function: Any) -> bool:
+    """Whether function, what a partial or method stands for, or an object's __call__, is declared with async def."""
+    for candidate in (function, getattr(function, "__call__", None)):
+        while hasattr(candidate, "func") or hasattr(candidate, "__func__"):
+            candidate = getattr(candidate, "func", None) or candidate.__func__
+        code = getattr(candidate, "__code__", None)
+        if code is not None and code.co_flags & _CO_COROUTINE:
+            return True
+    return False
 
 
 async def _limited(awaitable: Awaitable[Any], timeout: float) -> Any:

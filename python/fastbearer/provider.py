@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from . import _native
+from . import _native, _options
 from ._native import AccessToken
 from ._records import KeyInfo, Rejection, Unverified
+from ._refresh import KeySource, running_loop
 from .errors import ConfigurationError, FastBearerError, InvalidKeyError, KeysUnavailableError, _KeysNeeded
 
 TYPE_CHECKING = False
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, NoReturn
 
-    from ._refresh import Fetch, KeySource
+    from ._refresh import Fetch
 
 __all__ = ["AccessToken", "KeyInfo", "Rejection", "Unverified", "Verifier", "decode_unverified"]
 
@@ -113,8 +114,6 @@ class Verifier:
         **unknown: NoReturn,
     ) -> None:
         given = locals()
-        from . import _options
-
         if unknown:
             raise TypeError(_options.unknown_option(next(iter(unknown)), Verifier.__init__))
         self._options = {name: given[name] for name in _options.NAMES}
@@ -130,8 +129,6 @@ class Verifier:
             )
         self._check = self._native.verify
         if jwks_uri is not None and _keys_of is None:
-            from ._refresh import KeySource
-
             self._source = KeySource(self._native, jwks_uri, fetch, fetch_timeout)
 
     def _derive(self, **policy: Any) -> Verifier:
@@ -194,7 +191,7 @@ class Verifier:
             raise
         else:
             if self._source is not None and self._native.refresh_due():
-                self._source.start(_native.REFRESH_AHEAD, 0, _running_loop())
+                self._source.start(_native.REFRESH_AHEAD, 0, running_loop())
             return access
         return await self._fetch_and_verify_async(token, now, needed)
 
@@ -202,7 +199,7 @@ class Verifier:
         assert self._source is not None
         for _ in range(_ATTEMPTS):
             request = needed.key_request
-            flight = self._source.start(_native.REFRESH_TOKEN, request, _running_loop())
+            flight = self._source.start(_native.REFRESH_TOKEN, request, running_loop())
             await flight.wait_async()
             try:
                 return self._check(token, now)
@@ -258,7 +255,7 @@ class Verifier:
 
     async def refresh_async(self) -> None:
         """The same for a coroutine."""
-        flight = self._key_source().start(_native.REFRESH_EXPLICIT, 0, _running_loop())
+        flight = self._key_source().start(_native.REFRESH_EXPLICIT, 0, running_loop())
         await flight.wait_async()
         self._raise_failure(flight)
 
@@ -304,8 +301,6 @@ class Verifier:
     @property
     def required_scopes(self) -> tuple[str, ...]:
         """The scopes that a token must grant."""
-        from . import _options
-
         return _options.scopes(self._options["required_scopes"]) or ()
 
     @property
@@ -338,12 +333,6 @@ class Verifier:
 
     def __reduce__(self) -> str:
         raise TypeError("a Verifier cannot be pickled: make one in each process")
-
-
-def _running_loop() -> Any:
-    from ._refresh import running_loop
-
-    return running_loop()
 
 
 def decode_unverified(token: str | bytes | bytearray | memoryview) -> Unverified:

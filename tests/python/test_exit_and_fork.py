@@ -1,0 +1,130 @@
+"""What other threads may be doing when the process ends or forks. OpenSSL has locks and an exit handler of its own, which
+know nothing of our threads.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from helpers import run_python
+
+from fastbearer.testing import JWKSServer
+
+BUSY_DAEMONS = """
+import sys, threading, time
+first, work, delay, url, ca = sys.argv[1:]
+if first == "ssl":
+    import ssl, hashlib
+    ssl.create_default_context(); hashlib.sha256(b"")  # OpenSSL is in use, its exit handler is registered
+from fastbearer import KeyPair, KeysUnavailableError, Verifier, _native
+pair = KeyPair.generate("ES256")
+
+def generate():
+    KeyPair.generate("RS256")
+
+def construct():
+    with Verifier(public_key=pair.public_key, algorithms="ES256") as verifier:
+        verifier.verify(pair.create_token())
+
+verifiers = [(Verifier(public_key=p.public_key, algorithms=a, cache_size=0), p.create_token())
+             for a in ("ES384", "EdDSA", "RS256") for p in [KeyPair.generate(a)]] if work == "verify" else []
+
+def verify():
+    for verifier, token in verifiers:
+        verifier.verify(token)
+
+if work.startswith("fetch"):
+    fetching = Verifier(jwks_uri=url, ca_file=ca or None, algorithms="ES256")
+
+def fetch():
+    fetching.refresh()
+
+def loop(function):
+    while True:
+        function()
+
+if work == "fetch ahead":  # a thread of the library alone
+    fetching._source.start(_native.REFRESH_EXPLICIT, 0)
+else:
+    for _ in range(3):
+        threading.Thread(target=loop, args=(globals()[work],), daemon=True).start()
+time.sleep(float(delay))
+"""
+
+
+def exits_cleanly(first: str, work: str, rounds: int, url: str = "", ca: str = "", delay: float = 0.05) -> None:
+    for _ in range(rounds):
+        done = run_python(BUSY_DAEMONS, first, work, str(random.random() * delay), url, ca)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("first", ["fastbearer", "ssl"])
+@pytest.mark.parametrize(("work", "rounds"), [("generate", 12), ("construct", 12), ("verify", 4)])
+def test_exit_while_daemon_threads_work(first: str, work: str, rounds: int) -> None:
+    """Whatever daemon threads are doing, the process ends with its exit code and not in a segmentation fault."""
+    exits_cleanly(first, work, rounds)
+
+
+@pytest.mark.parametrize("work", ["fetch", "fetch ahead"])
+def test_exit_while_keys_are_fetched(work: str) -> None:
+    pytest.importorskip("cryptography")
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from tests.idp import IdentityProvider
+
+    with IdentityProvider(tls=True, algorithms=("ES256",) * 20) as idp:
+        for first in ("fastbearer", "ssl"):
+            exits_cleanly(first, work, 15, idp.jwks_uri, idp.ca_file, delay=0.025)
+
+
+@pytest.mark.parametrize("work", ["fetch", "fetch ahead"])
+def test_exit_does_not_wait_for_a_provider_that_hangs(jwks_server: JWKSServer, work: str) -> None:
+    jwks_server.hang()
+    start = time.monotonic()
+    exits_cleanly("ssl", work, 3, jwks_server.jwks_uri, delay=0.5)
+    assert time.monotonic() - start < 9  # the fetches alone would take ten seconds each
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_may_construct_while_threads_of_its_parent_did() -> None:
+    """A lock of OpenSSL that another thread holds at the fork would stay locked in the child for ever."""
+    code = """
+import os, sys, threading, time
+from fastbearer import KeyPair, Verifier
+pairs = [KeyPair.generate(a) for a in ("ES256", "EdDSA", "ES384", "RS256")]
+tokens = [pair.create_token() for pair in pairs]
+
+def construct():
+    for pair, token in zip(pairs, tokens):
+        with Verifier(public_key=pair.public_key, algorithms=pair.algorithm, cache_size=0) as verifier:
+            verifier.verify(token)
+
+def loop():
+    while True:
+        construct()
+
+for _ in range(4):
+    threading.Thread(target=loop, daemon=True).start()
+deadline = time.monotonic() + 30
+for _ in range(300):
+    child = os.fork()
+    if child == 0:
+        construct()
+        os._exit(0)
+    pid = status = 0
+    while pid == 0 and time.monotonic() < deadline:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        time.sleep(0.001)
+    if pid == 0:
+        os.kill(child, 9)
+        sys.exit("a child hangs")
+    assert status == 0, status
+print("done")
+"""
+    done = run_python(code, timeout=120)
+    assert done.stdout == "done\n", done.stderr
