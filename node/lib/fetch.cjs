@@ -6,6 +6,7 @@
 'use strict';
 
 const native = require('./native.cjs');
+const { warnOfUnusedProxy } = require('./proxy.cjs');
 
 const ACCEPT = 'application/json, application/jwk-set+json';
 const USER_AGENT = `fastbearer/${native.versions.fastbearer}`;
@@ -29,6 +30,7 @@ function transportOf({ fetch, ssrfSafe }, url) {
   if (fetch !== undefined) {
     return fetch;
   }
+  warnOfUnusedProxy(url, ssrfSafe);
   if (ssrfSafe) {
     return require('./fetch_public.cjs').fetchPublic;
   }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -10,6 +11,7 @@ import { INDEX, PAIR, good, nodeAsync, rejected } from './support/case.mjs';
 import { oneFault, quiet } from './support/one_fault.mjs';
 import { PLAIN } from './support/faults.mjs';
 import { IdentityProvider, ROOT } from './support/idp.mjs';
+import { noteSkip } from './support/skips.mjs';
 
 const URL = 'https://issuer.example/jwks';
 const BODY = JSON.stringify(PAIR.jwks('k'));
@@ -135,6 +137,54 @@ test('what is not read is given up, at the cap and at the deadline', async () =>
   }
 });
 
+// ---- where a response ends (RFC 9112 section 6.3)
+
+const SIZE = BODY.length;
+const CONFLICTS = [
+  { 'content-length': [SIZE, SIZE + 1] }, { 'content-length': [SIZE + 1, SIZE] }, { 'content-length': [`${SIZE}, ${SIZE - 1}`] },
+  { 'content-length': [SIZE], 'transfer-encoding': ['chunked'] }, { 'transfer-encoding': ['chunked'], 'content-length': [SIZE] },
+  { 'content-length': [`+${SIZE}`] }, { 'content-length': [-1] }, { 'transfer-encoding': ['gzip, chunked'] }, { 'transfer-encoding': ['identity'] },
+];
+const linesOf = (fields) => Object.entries(fields).flatMap(([name, values]) => values.map((value) => [name, String(value)]));
+
+/* A server that writes just this. */
+async function withRawServer(lines, work) {
+  const chunked = lines.some(([name, value]) => name === 'transfer-encoding' && /chunked/iu.test(value));
+  const body = chunked ? `${SIZE.toString(16)}\r\n${BODY}\r\n0\r\n\r\n` : BODY;
+  const head = ['HTTP/1.1 200 OK', 'Connection: close', ...lines.map(([name, value]) => `${name}: ${value}`)].join('\r\n');
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {}).once('data', () => socket.end(`${head}\r\n\r\n${body}`));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  try {
+    await work(`http://127.0.0.1:${server.address().port}/jwks`);
+  } finally {
+    server.close();
+  }
+}
+
+for (const fields of CONFLICTS) {
+  const lines = linesOf(fields);
+  test(`a response that ends nowhere in particular is a failed fetch: ${lines.join(' ')}`, async () => {
+    await withRawServer(lines, async (jwksUri) => {
+      const error = await rejected(new Verifier({ jwksUri }).refresh());
+      assert.deepEqual([error.code, error.status], ['keys_unavailable', 503]);
+    });
+    for (const headers of [new Headers(lines), new Map(Object.entries(fields).map(([name, values]) => [name, values.join(', ')]))]) {
+      const error = await rejected(new Verifier({ jwksUri: URL, fetch: async () => ({ ...RESPONSE, headers }) }).refresh());
+      assert.deepEqual([error.code, error.status], ['keys_unavailable', 503]);
+    }
+  });
+}
+
+test('one length, or one transfer coding, is how responses are', async () => {
+  for (const fields of [{ 'content-length': [SIZE] }, { 'transfer-encoding': ['chunked'] }, { 'transfer-encoding': ['Chunked'] }]) {
+    const lines = linesOf(fields);
+    await withRawServer(lines, (jwksUri) => new Verifier({ jwksUri }).refresh());
+    await new Verifier({ jwksUri: URL, fetch: async () => ({ ...RESPONSE, headers: new Headers(lines) }) }).refresh();
+  }
+});
+
 // ---- a real provider
 
 for (const [fault, words] of Object.entries(PLAIN)) {
@@ -212,6 +262,39 @@ test('TLS: certificates are checked, whatever the environment says', async () =>
   }
 });
 
+// ---- proxies
+
+test('variables of proxies that are not used are said once', async () => {
+  const program = (options = '') => `
+    const { Verifier } = require(${INDEX});
+    const names = [];
+    process.on('warning', (warning) => names.push(warning.code + ' ' + warning.message));
+    globalThis.fetch = async () => { throw new Error('down'); };
+    (async () => {
+      for (let i = 0; i < 3; i++) {
+        const verifier = new Verifier({ jwksUri: 'https://issuer.example/jwks', ${options} });
+        await verifier.refresh().catch(() => {});
+        await verifier.refresh().catch(() => {});
+      }
+      await new Promise(setImmediate);
+      console.log(names.filter((name) => name.startsWith('FASTBEARER_PROXY')).join());
+    })();`;
+  const none = Object.fromEntries(['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY', 'no_proxy', 'NO_PROXY', 'NODE_USE_ENV_PROXY'].map((name) => [name, undefined]));
+  const said = async (env, options, flags = []) => (await nodeAsync(program(options), { env: { ...none, ...env }, flags: ['--no-warnings', ...flags] })).stdout.trim();
+  const proxy = 'http://user:secret@proxy.example:3128';
+  for (const name of ['HTTPS_PROXY', 'https_proxy']) {
+    assert.match(await said({ [name]: proxy }), new RegExp(`^FASTBEARER_PROXY ${name} is set, but [^,]* does not use it: [^,]*$`, 'u'));
+  }
+  assert.match(await said({ HTTPS_PROXY: proxy }, 'ssrfSafe: true, fetchTimeout: 0.1'), /^FASTBEARER_PROXY HTTPS_PROXY is set, but ssrfSafe connects directly$/u);
+  assert.equal(await said({}), '');
+  assert.equal(await said({ HTTP_PROXY: proxy }), ''); // not for https
+  assert.equal(await said({ HTTPS_PROXY: proxy, NO_PROXY: 'a.example, .EXAMPLE' }), '');
+  assert.equal(await said({ HTTPS_PROXY: proxy, NO_PROXY: '*' }), '');
+  assert.equal(await said({ HTTPS_PROXY: proxy }, 'fetch: globalThis.fetch'), ''); // its own affair
+  const supported = process.allowedNodeEnvironmentFlags.has('--use-env-proxy');
+  assert.equal((await said({ HTTPS_PROXY: proxy, NODE_USE_ENV_PROXY: '1' })) === '', supported);
+});
+
 // ---- ssrfSafe
 
 test('ssrfSafe opens no connection to loopback, by name or by address', async () => {
@@ -227,6 +310,10 @@ test('ssrfSafe opens no connection to loopback, by name or by address', async ()
 /* A network of its own, in which a public address is this machine's. */
 const NAMESPACE = 'ip link set lo up && ip addr add 8.8.4.4/32 dev lo && exec "$0" --no-warnings -e "$1"';
 const canIsolate = spawnSync('unshare', ['-rn', 'sh', '-c', 'ip link set lo up && ip addr add 8.8.4.4/32 dev lo']).status === 0;
+
+if (!canIsolate) {
+  noteSkip('fetch.test.mjs: ssrfSafe connects to public addresses: needs unshare -rn and ip');
+}
 
 test('ssrfSafe connects to public addresses, each of them resolved once', { skip: !canIsolate && 'needs unshare -rn and ip' }, () => {
   const program = `
