@@ -41,6 +41,18 @@ test('nothing that a run writes is tracked', () => {
   assert.deepEqual(files.filter((name) => /\.(log|tgz|node|cpuprofile|heapsnapshot)$/u.test(name)), []);
 });
 
+test('versions of Node that cannot be had are named and counted', () => {
+  const noted = path.join(scratch, 'skipped');
+  const nowhere = { npm_config_registry: 'http://127.0.0.1:9', npm_config_cache: path.join(scratch, 'no-cache'), npm_config_fetch_retries: '0' };
+  const versions = (env, ...majors) =>
+    run(process.execPath, [path.join(ROOT, 'tests/node/versions.mjs'), ...majors], { env: { ...process.env, CI: '', FB_SKIPPED: noted, ...nowhere, ...env } });
+  const done = versions({}, '998', '999');
+  assert.deepEqual([done.status, done.stdout.split('\n').at(-2)], [0, '0 of 2 versions of Node tested, 2 SKIPPED'], done.stderr);
+  assert.match(done.stdout, /^SKIPPED node 998: .*\nSKIPPED node 999: /u);
+  assert.match(readFileSync(noted, 'utf8'), /^tests under Node 998: .*\ntests under Node 999: .*\n$/u);
+  assert.equal(versions({ CI: 'true' }, '999').status, 0); // there is no network
+});
+
 test('without the addon, loading it says how to build', () => {
   for (const program of ["require('fastbearer')", "require('fastbearer/testing')"]) {
     const done = run(process.execPath, ['-e', program]);
@@ -141,7 +153,7 @@ test('npm run build in the installed package makes it work, as CommonJS and as a
     }`;
   assert.equal(
     run(process.execPath, ['--input-type=module', '-e', module]).stdout,
-    'fastmcp-user BearerAuthProvider,BearerError,ConfigurationError,KeyPair,RSAKeyPair,Verifier,decodeUnverified,getAccessToken,versions\n',
+    'fastmcp-user BearerAuthProvider,BearerError,ConfigurationError,KeyPair,RSAKeyPair,Verifier,decodeUnverified,getAccessToken,requireAccessToken,versions\n',
   );
 });
 
