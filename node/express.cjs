@@ -4,7 +4,7 @@
  */
 'use strict';
 
-const { getAccessToken, withAccessToken } = require('./lib/context.cjs');
+const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
 const { Guard, sendToNode, viewOfNode } = require('./lib/hosts.cjs');
 
 function bearerAuth(options) {
@@ -24,4 +24,4 @@ function bearerAuth(options) {
   return middleware;
 }
 
-module.exports = { bearerAuth, getAccessToken };
+module.exports = { bearerAuth, getAccessToken, requireAccessToken };

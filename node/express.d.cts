@@ -1,12 +1,21 @@
 /// <reference types="node" />
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import type { Verifier } from './index.cjs';
+import type { AccessToken, Verifier } from './index.cjs';
 import type { BearerAuthOptions } from './lib/hosts.cjs';
 
 export type { AccessToken } from './index.cjs';
-export { getAccessToken } from './index.cjs';
+export { getAccessToken, requireAccessToken } from './index.cjs';
 export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/hosts.cjs';
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The verified token; undefined on excluded paths. Where the MCP SDK declares it too, its type is the SDK's. */
+      auth?: AccessToken;
+    }
+  }
+}
 
 /** A middleware of Express 4 and 5, and of whatever else calls (request, response, next). */
 export interface BearerAuth {

@@ -1,1 +1,1 @@
-export { bearerAuth, getAccessToken } from './express.cjs';
+export { bearerAuth, getAccessToken, requireAccessToken } from './express.cjs';

@@ -4,7 +4,7 @@
  */
 'use strict';
 
-const { getAccessToken, withAccessToken } = require('./lib/context.cjs');
+const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
 const { Guard, isAnswered, viewOfNode } = require('./lib/hosts.cjs');
 
 function send(reply, { status, headers, body }) {
@@ -43,3 +43,4 @@ module.exports = bearerAuth;
 module.exports.default = bearerAuth;
 module.exports.bearerAuth = bearerAuth;
 module.exports.getAccessToken = getAccessToken;
+module.exports.requireAccessToken = requireAccessToken;

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 
-import type { AccessToken as Token, getAccessToken as current } from './index.cjs';
+import type { AccessToken as Token, getAccessToken as current, requireAccessToken as required } from './index.cjs';
 import type { BearerAuthOptions as Options } from './lib/hosts.cjs';
 
 declare module 'fastify' {
@@ -14,6 +14,7 @@ declare namespace bearerAuth {
   export type AccessToken = Token;
   export type BearerAuthOptions = Options;
   export const getAccessToken: typeof current;
+  export const requireAccessToken: typeof required;
   export { bearerAuth, bearerAuth as default };
 }
 

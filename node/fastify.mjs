@@ -1,4 +1,4 @@
 import bearerAuth from './fastify.cjs';
 
-export const { getAccessToken } = bearerAuth;
+export const { getAccessToken, requireAccessToken } = bearerAuth;
 export { bearerAuth, bearerAuth as default };

@@ -5,7 +5,7 @@
  */
 'use strict';
 
-const { getAccessToken } = require('./lib/context.cjs');
+const { getAccessToken, requireAccessToken } = require('./lib/context.cjs');
 const { ConfigurationError } = require('./lib/errors.cjs');
 const { Guard, authenticatorOf } = require('./lib/hosts.cjs');
 
@@ -19,4 +19,4 @@ function authenticate(options) {
   return check;
 }
 
-module.exports = { authenticate, getAccessToken };
+module.exports = { authenticate, getAccessToken, requireAccessToken };

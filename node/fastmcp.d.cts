@@ -5,7 +5,7 @@ import type { AccessToken, Verifier } from './index.cjs';
 import type { GuardOptions, VerifierOrOptions } from './lib/hosts.cjs';
 
 export type { AccessToken } from './index.cjs';
-export { getAccessToken } from './index.cjs';
+export { getAccessToken, requireAccessToken } from './index.cjs';
 
 /** `exclude` is not for fastmcp; `resourceMetadata` is named in challenges and served by fastmcp's own `oauth` option. */
 export type AuthenticateOptions = Omit<GuardOptions, 'exclude'> & VerifierOrOptions;

@@ -1,1 +1,1 @@
-export { authenticate, getAccessToken } from './fastmcp.cjs';
+export { authenticate, getAccessToken, requireAccessToken } from './fastmcp.cjs';

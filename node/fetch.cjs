@@ -5,7 +5,7 @@
  */
 'use strict';
 
-const { getAccessToken, withAccessToken } = require('./lib/context.cjs');
+const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
 const { ConfigurationError } = require('./lib/errors.cjs');
 const { Guard, toResponse, viewOfFetch } = require('./lib/hosts.cjs');
 
@@ -26,4 +26,4 @@ function bearerAuth(options, handler) {
   return guarded;
 }
 
-module.exports = { bearerAuth, getAccessToken };
+module.exports = { bearerAuth, getAccessToken, requireAccessToken };

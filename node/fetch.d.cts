@@ -3,7 +3,7 @@ import type { Verifier } from './index.cjs';
 import type { BearerAuthOptions } from './lib/hosts.cjs';
 
 export type { AccessToken } from './index.cjs';
-export { getAccessToken } from './index.cjs';
+export { getAccessToken, requireAccessToken } from './index.cjs';
 export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/hosts.cjs';
 
 /** A handler that lets only requests with one good bearer token through to the one it was made of. */

@@ -1,1 +1,1 @@
-export { bearerAuth, getAccessToken } from './fetch.cjs';
+export { bearerAuth, getAccessToken, requireAccessToken } from './fetch.cjs';

@@ -3,7 +3,7 @@
  */
 'use strict';
 
-const { getAccessToken, withAccessToken } = require('./lib/context.cjs');
+const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
 const { Guard, toResponse, viewOfFetch } = require('./lib/hosts.cjs');
 
 function bearerAuth(options) {
@@ -20,4 +20,4 @@ function bearerAuth(options) {
   return middleware;
 }
 
-module.exports = { bearerAuth, getAccessToken };
+module.exports = { bearerAuth, getAccessToken, requireAccessToken };

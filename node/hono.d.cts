@@ -4,7 +4,7 @@ import type { AccessToken, Verifier } from './index.cjs';
 import type { BearerAuthOptions } from './lib/hosts.cjs';
 
 export type { AccessToken } from './index.cjs';
-export { getAccessToken } from './index.cjs';
+export { getAccessToken, requireAccessToken } from './index.cjs';
 export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/hosts.cjs';
 
 export interface BearerAuth extends MiddlewareHandler<{ Variables: { auth: AccessToken } }> {

@@ -1,1 +1,1 @@
-export { bearerAuth, getAccessToken } from './hono.cjs';
+export { bearerAuth, getAccessToken, requireAccessToken } from './hono.cjs';

@@ -4,7 +4,7 @@
  */
 'use strict';
 
-const { getAccessToken } = require('./lib/context.cjs');
+const { getAccessToken, requireAccessToken } = require('./lib/context.cjs');
 const { BearerError, ConfigurationError } = require('./lib/errors.cjs');
 const { KeyPair, RSAKeyPair, decodeUnverified } = require('./lib/keypair.cjs');
 const native = require('./lib/native.cjs');
@@ -21,5 +21,6 @@ module.exports = {
   Verifier,
   decodeUnverified,
   getAccessToken,
+  requireAccessToken,
   versions,
 };

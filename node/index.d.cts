@@ -7,7 +7,7 @@ export interface JWKSet {
   [member: string]: unknown;
 }
 
-/** Why a token was refused. Holds nothing of the token but the key id that it asked for. */
+/** Why a token was refused. Holds nothing of the token but the key id that it named and, once verified, `actual`. */
 export interface Rejection {
   /** The stable name of the reason, "token_expired". */
   readonly code: string;
@@ -17,6 +17,10 @@ export interface Rejection {
   readonly claim: string | undefined;
   /** The key id of the token's header, made printable. It comes from the network: log it, do not trust it. */
   readonly kid: string | undefined;
+  /** What was required, where a claim of a verified token was refused: printable, at most 120 characters. */
+  readonly expected: string | undefined;
+  /** What the token held instead. People's data: for logs, never for a response. */
+  readonly actual: string | undefined;
 }
 
 /** Where the keys come from: exactly one of the four. */
@@ -64,8 +68,11 @@ export interface PolicyOptions {
    * by OpenSSL alone.
    */
   arithmetic?: 'auto' | 'openssl' | null;
-  /** Called for every refused token. What it throws is reported once, by a process warning, and otherwise ignored. */
-  onReject?: ((rejection: Rejection) => void) | null;
+  /**
+   * Called for every refused token. What it throws or rejects with is reported once, by a process warning, and otherwise
+   * ignored; nobody waits for it.
+   */
+  onReject?: ((rejection: Rejection) => unknown) | null;
 }
 
 /** What `fetch` must give back. Every fetch function's Response is one. */
@@ -84,7 +91,10 @@ export interface FetchInit {
 
 /** How a key set is fetched. */
 export interface FetchOptions {
-  /** In place of the global fetch. It must not follow redirects. */
+  /**
+   * In place of the global fetch. It must not follow redirects. Proxies are the fetch function's affair: the global one
+   * goes by HTTPS_PROXY only where NODE_USE_ENV_PROXY=1 tells it to (Node 24 and 22.21).
+   */
   fetch?: ((url: string, init: FetchInit) => Promise<FetchResponse>) | null;
   /** Seconds, for all of it. Default 10. */
   fetchTimeout?: number | null;
@@ -103,7 +113,7 @@ export interface FetchOptions {
 export interface VerifierOptions extends KeyOptions, PolicyOptions, FetchOptions {}
 
 /** What a verified token says. Also a session for npm fastmcp, and what its requireScopes reads. */
-export interface AccessToken {
+export interface AccessToken<Claims extends object = Record<string, unknown>> {
   token: string;
   /** By the rule of `clientIdClaims`. */
   clientId: string;
@@ -113,9 +123,9 @@ export interface AccessToken {
   subject: string | undefined;
   /** The audience that matched, when it is a URL. */
   resource: URL | undefined;
-  /** The payload. */
-  claims: Record<string, unknown>;
-  extra: { claims: Record<string, unknown> };
+  /** The payload. What its members are is up to the issuer: Claims is what you expect of it, and nothing checks that. */
+  claims: Claims;
+  extra: { claims: Claims };
   [member: string]: unknown;
 }
 
@@ -183,12 +193,18 @@ export declare class Verifier {
    *
    * `now` (seconds since the epoch, in place of the clock) is for tests and replays and concerns the claims only.
    */
-  verify(token: string, options?: { now?: number }): Promise<AccessToken>;
+  verify<Claims extends object = Record<string, unknown>>(
+    token: string,
+    options?: { now?: number },
+  ): Promise<AccessToken<Claims>>;
   /**
    * The same at once. Where keys would have to be fetched first it starts that fetch and throws `keys_unavailable`: call
    * `refresh` at start-up.
    */
-  verifySync(token: string, options?: { now?: number }): AccessToken;
+  verifySync<Claims extends object = Record<string, unknown>>(
+    token: string,
+    options?: { now?: number },
+  ): AccessToken<Claims>;
   /**
    * For the MCP TypeScript SDK, v1 and v2. What it rejects with is an OAuthError to v2: `code` is the OAuth error code,
    * `reason` is ours. For v1 see `fastbearer/mcp`.
@@ -280,6 +296,8 @@ export declare class BearerError extends Error {
       missing?: string[];
       retryAfter?: number;
       kid?: string;
+      expected?: string;
+      actual?: string;
       cause?: unknown;
     },
   );
@@ -292,12 +310,19 @@ export declare class BearerError extends Error {
   claim?: string;
   /** With insufficient_scope: the required scopes that the token does not grant. */
   missing?: string[];
-  /** With keys_unavailable: seconds until keys may be had again. */
+  /**
+   * With keys_unavailable: seconds until keys may be had again. With key_not_found: seconds until the next fetch for an
+   * unknown key id is allowed, when one is held back.
+   */
   retryAfter?: number;
   /** What verifyAccessToken rejects with: our own code; `code` is the OAuth error then. */
   reason?: string;
   /** The key id that the token asked for, made printable. It comes from the network. */
   kid: string | undefined;
+  /** What was required, where a claim of a verified token was refused; printable, at most 120 characters. */
+  readonly expected: string | undefined;
+  /** What the token held instead. Not printed with the error: for logs that ask for it, never for a response. */
+  readonly actual: string | undefined;
   /** Only what verifyAccessToken rejects with. */
   toResponseObject?(): { error: string; error_description: string };
 }
@@ -306,6 +331,8 @@ export declare class BearerError extends Error {
 export declare class ConfigurationError extends TypeError {
   constructor(message?: string);
   code: 'ERR_CONFIGURATION';
+  /** The server's own trouble, should it come to a request. */
+  status: 500;
 }
 
 /** What stands in a token that nobody has verified. For people and tools, never for a decision. */
@@ -315,7 +342,12 @@ export declare function decodeUnverified(token: string): {
 };
 
 /** The access token of the request that is being served, inside of a handler behind one of the adapters. */
-export declare function getAccessToken(): AccessToken | undefined;
+export declare function getAccessToken<Claims extends object = Record<string, unknown>>():
+  | AccessToken<Claims>
+  | undefined;
+
+/** The same where there must be one: throws an Error with the code ERR_NO_ACCESS_TOKEN where nothing guards the place. */
+export declare function requireAccessToken<Claims extends object = Record<string, unknown>>(): AccessToken<Claims>;
 
 /** The versions that are running. */
 export declare const versions: { readonly fastbearer: string; readonly openssl: string; readonly jansson: string };

@@ -7,5 +7,6 @@ export {
   Verifier,
   decodeUnverified,
   getAccessToken,
+  requireAccessToken,
   versions,
 } from './index.cjs';

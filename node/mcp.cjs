@@ -3,7 +3,7 @@
  */
 'use strict';
 
-const { getAccessToken } = require('./lib/context.cjs');
+const { getAccessToken, requireAccessToken } = require('./lib/context.cjs');
 const { jwtVerifier: withErrors } = require('./lib/hosts-mcp.cjs');
 
 /* SDK v2 needs none of it, and v1 may be where only the application can find it (option errors). */
@@ -20,4 +20,4 @@ function sdkErrors() {
 
 const jwtVerifier = (options) => withErrors(options, sdkErrors());
 
-module.exports = { getAccessToken, jwtVerifier };
+module.exports = { getAccessToken, jwtVerifier, requireAccessToken };

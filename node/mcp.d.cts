@@ -2,7 +2,7 @@ import type { AuthInfo, Verifier } from './index.cjs';
 import type { VerifierOrOptions } from './lib/hosts.cjs';
 
 export type { AccessToken, AuthInfo } from './index.cjs';
-export { getAccessToken } from './index.cjs';
+export { getAccessToken, requireAccessToken } from './index.cjs';
 
 /** The error classes of SDK v1. */
 export interface SdkErrors {

@@ -11,5 +11,5 @@ const sdkErrors = await import('@modelcontextprotocol/sdk/server/auth/errors.js'
   throw error;
 });
 
-export const { getAccessToken } = context;
+export const { getAccessToken, requireAccessToken } = context;
 export const jwtVerifier = (options) => hosts.jwtVerifier(options, sdkErrors);

@@ -15,6 +15,16 @@ function getAccessToken() {
   return storage.getStore()?.token;
 }
 
+/** The same where there must be one: in a handler that an adapter guards, on a path that is not excluded. */
+function requireAccessToken() {
+  const token = getAccessToken();
+  if (token === undefined) {
+    const sentence = 'there is no access token here: nothing guards this place, or its path is excluded';
+    throw Object.assign(new Error(sentence), { code: 'ERR_NO_ACCESS_TOKEN', status: 500 });
+  }
+  return token;
+}
+
 /** Calls back with token as the current one; undefined hides one that is. */
 function withAccessToken(token, callback) {
   return storage.run({ token }, callback);
@@ -50,4 +60,4 @@ function noteAccessToken(token) {
   }
 }
 
-module.exports = { enterRequest, followRequests, getAccessToken, noteAccessToken, withAccessToken };
+module.exports = { enterRequest, followRequests, getAccessToken, noteAccessToken, requireAccessToken, withAccessToken };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import util from 'node:util';
 
-import { BearerError, ConfigurationError, KeyPair, RSAKeyPair, Verifier, decodeUnverified } from '../../node/index.mjs';
+import { BearerError, ConfigurationError, KeyPair, RSAKeyPair, Verifier, decodeUnverified, getAccessToken, requireAccessToken } from '../../node/index.mjs';
 import { AUDIENCE, INDEX, ISSUER, PAIR, good, node, rejected, thrown } from './support/case.mjs';
 
 const KEY = { publicKey: PAIR.publicKey, issuer: ISSUER, audience: AUDIENCE };
@@ -257,6 +257,11 @@ test('closing', async () => {
   other[Symbol.dispose]();
   assert.equal((await rejected(other.refresh())).code, 'ERR_VERIFIER_CLOSED');
   assert.ok((await rejected(new Verifier(KEY).refresh())) instanceof ConfigurationError);
+});
+
+test('requireAccessToken throws where there is none', () => {
+  const error = thrown(requireAccessToken);
+  assert.deepEqual([error.code, error.status, getAccessToken()], ['ERR_NO_ACCESS_TOKEN', 500, undefined]);
 });
 
 test('decodeUnverified', () => {

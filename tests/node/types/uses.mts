@@ -8,6 +8,7 @@ import {
   Verifier,
   decodeUnverified,
   getAccessToken,
+  requireAccessToken,
   versions,
   type AccessToken,
   type AuthInfo,
@@ -16,6 +17,7 @@ import {
   type Stats,
   type VerifierOptions,
 } from 'fastbearer';
+import { bearerAuth } from 'fastbearer/express';
 import { JWKSServer } from 'fastbearer/testing';
 
 const options: VerifierOptions = { jwksUri: 'https://issuer.example/jwks', issuer: ['a', 'b'], audience: 'c' };
@@ -46,6 +48,23 @@ const maybe: string | undefined = other.publicKey;
 const token: string = other.createToken({ subject: null, audience: ['a'], expiresInSeconds: -5, additionalClaims: { exp: new Date() } });
 const document: Record<string, unknown>[] = other.jwks('kid').keys;
 const { header, claims } = decodeUnverified(token);
+interface MyClaims {
+  email: string;
+  roles?: string[];
+}
+const mine: AccessToken<MyClaims> = await verifier.verify<MyClaims>('token');
+const email: string = mine.claims.email + verifier.verifySync<MyClaims>('token').extra.claims.email;
+const roles: string[] | undefined = getAccessToken<MyClaims>()?.claims.roles;
+const caller: string = requireAccessToken().clientId + requireAccessToken<MyClaims>().claims.email;
+new Verifier({ ...options, cacheBytes: 1 << 20, onReject: async ({ expected, actual }) => console.log(expected, actual) });
+const guarded: string | undefined = ({} as Express.Request).auth?.clientId;
+// @ts-expect-error: it may be absent
+getAccessToken().clientId;
+// @ts-expect-error: no such claim
+mine.claims.phone;
+
+bearerAuth({ verifier });
+
 const current: AccessToken | undefined = getAccessToken();
 const openssl: string = versions.openssl;
 
@@ -81,4 +100,4 @@ new JWKSServer();
 // @ts-expect-error: read-only
 verifier.issuer = ['x'];
 
-export { claim, claims, current, disposed, document, expiry, header, info, keys, kid, maybe, openssl, pem, same, session, stats, text, wrong };
+export { caller, email, guarded, roles, claim, claims, current, disposed, document, expiry, header, info, keys, kid, maybe, openssl, pem, same, session, stats, text, wrong };

@@ -11,7 +11,7 @@ import express4 from 'express4';
 import fastify from 'fastify';
 import fastify4 from 'fastify4';
 import { Hono } from 'hono';
-import { BearerError, Verifier, getAccessToken } from 'fastbearer';
+import { BearerError, Verifier, getAccessToken, requireAccessToken } from 'fastbearer';
 import { bearerAuth as guardExpress } from 'fastbearer/express';
 import { bearerAuth as guardFastify } from 'fastbearer/fastify';
 import { bearerAuth as guardFetch } from 'fastbearer/fetch';
@@ -198,6 +198,12 @@ describe('places', () => {
     assert.equal((await whole.inject('/nowhere')).statusCode, 401);
     assert.equal((await whole.inject({ url: '/nowhere', headers })).statusCode, 404);
     await Promise.all([app.close(), whole.close()]);
+  });
+
+  it('demands a token only where one is', async () => {
+    const handler = guardFetch({ ...POLICY, exclude: ['/open'] }, () => new Response(requireAccessToken().clientId));
+    assert.equal(await (await asked(handler, mint())).text(), 'alice');
+    await assert.rejects(asked(handler, mint(), '/open'), { code: 'ERR_NO_ACCESS_TOKEN', status: 500 });
   });
 
   it('has no body for HEAD, where no server takes it away', async () => {

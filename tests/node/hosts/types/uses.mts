@@ -30,6 +30,7 @@ const guard = {
 
 const app = express();
 app.use(expressAuth(guard));
+app.get('/', (request, response) => void response.send(request.auth?.clientId));
 app.use('/mcp', requireV1({ verifier: jwtVerifier({ verifier }), expectedResource: new URL('https://mcp.example.com/mcp') }));
 createMcpExpressApp().use(requireExpressV2({ verifier }), requireExpressV2({ verifier: jwtVerifier({ verifier }) }));
 
