@@ -575,7 +575,8 @@ FB_API bool fb_result_is_cached(const fb_result *result);
 
 /*
  * Writes the value of a JSON string's text (between the quotes) to out, which must have room for size bytes, and
- * returns how many were written. text must come from a scanned document: it is not validated again.
+ * returns how many were written. out may be text itself. Safe on any text: what is no escape of JSON is copied as it
+ * stands.
  */
 FB_API size_t fb_unescape(const char *text, size_t size, char *out);
 

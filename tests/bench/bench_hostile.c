@@ -1,12 +1,14 @@
-/* What garbage costs: tokens of 64 KiB in the shapes that make a verifier work hardest before it can refuse them. */
+/* What garbage costs: tokens of 64 KiB in the shapes that make a verifier work hardest before it can refuse them. Their
+ * headers are as large as one of a token of 16 KiB can be, which is the default limit. */
 #include "bench.h"
 #include "verify/verify.h"
 
 static fb_verifier *verifier;
-static char shapes[8][FB__MAX_TOKEN];
-static const char *const names[] = {"dots",          "letters",         "three long segments",
-                                    "nested header", "header of names", "escaped names",
-                                    "zero bytes",    "long signature"};
+enum { SHAPES = 10 };
+static char shapes[SHAPES][FB__MAX_TOKEN];
+static const char *const names[SHAPES] = {
+    "dots",          "letters",    "three long segments", "nested header",      "header of names",
+    "escaped names", "zero bytes", "long signature",      "long escaped names", "names of escapes"};
 
 static void run_shape(void *context, unsigned iteration)
 {
@@ -24,6 +26,21 @@ static void fill(char *token, const char *header, size_t size)
     memset(token, 'A', FB__MAX_TOKEN);
     size_t used = fb__base64url_encode(header, size, token);
     token[used] = token[FB__MAX_TOKEN - 345] = '.';
+}
+
+/* 24 members: as many as are compared each with each. Their names differ in the last character. */
+static void fill_names(char *token, char *header, bool escapes)
+{
+    int at = snprintf(header, FB__MAX_HEADER, "{");
+    for (int i = 0; i < 24; i++) {
+        at += snprintf(header + at, (size_t)(FB__MAX_HEADER - at), "%s\"", i == 0 ? "" : ",");
+        for (int piece = 0; piece < 80; piece++) {
+            at += snprintf(header + at, (size_t)(FB__MAX_HEADER - at), escapes || piece == 0 ? "\\u0061" : "aaaaaa");
+        }
+        at += snprintf(header + at, (size_t)(FB__MAX_HEADER - at), "%c\":0", 'a' + i);
+    }
+    at += snprintf(header + at, (size_t)(FB__MAX_HEADER - at), "}");
+    fill(token, header, (size_t)at);
 }
 
 int main(void)
@@ -62,15 +79,18 @@ int main(void)
     shapes[7][FB__MAX_TOKEN - 345] = 'A';
     shapes[7][100] = '.';
 
-    bench_case cases[8];
+    fill_names(shapes[8], header, false);
+    fill_names(shapes[9], header, true);
+
+    bench_case cases[SHAPES];
     memset(cases, 0, sizeof(cases));
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < SHAPES; i++) {
         cases[i].name = names[i];
         cases[i].run = run_shape;
         cases[i].context = shapes[i];
     }
-    bench_run(cases, 8);
-    for (size_t i = 0; i < 8; i++) {
+    bench_run(cases, SHAPES);
+    for (size_t i = 0; i < SHAPES; i++) {
         printf("64 KiB of %-22s refused in %6.1f us\n", cases[i].name, cases[i].median / 1000);
     }
     fb_verifier_free(verifier);

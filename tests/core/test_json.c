@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <locale.h>
 #include <math.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NODES = 70000 };
@@ -158,6 +159,64 @@ TEST(duplicate_names)
     }
 }
 
+/* Objects of names that are long, alike and escaped; where the twin is an equal name in another spelling. */
+TEST(escaped_names)
+{
+    static char text[70000];
+    static const struct {
+        int names, length;
+    } sizes[] = {{2, 1}, {2, 30000}, {24, 490}, {25, 490}, {24, 700}, {256, 40}, {257, 40}, {1000, 50}};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (int twin = 0; twin < 3; twin++) {
+            int at = snprintf(text, sizeof(text), "{");
+            for (int n = 0; n < sizes[i].names; n++) {
+                const bool last = n == sizes[i].names - 1;
+                at += snprintf(text + at, sizeof(text) - (size_t)at, "%s\"%s%0*d%s\":0", n == 0 ? "" : ",",
+                               last && twin == 2 ? "\\u0061" : "a", sizes[i].length, last && twin != 0 ? 0 : n,
+                               n % 2 == 0 ? "\\u0062" : "\\n");
+                if (last && twin != 0) { /* its end as that of the first */
+                    at -= n % 2 == 0 ? 0 : 5;
+                    at += n % 2 == 0 ? 0 : snprintf(text + at, sizeof(text) - (size_t)at, "b\":0");
+                }
+            }
+            at += snprintf(text + at, sizeof(text) - (size_t)at, "}");
+            CHECK(accepts(text, (size_t)at) == (twin == 0));
+        }
+    }
+}
+
+static double seconds_for(const char *text, size_t size)
+{
+    double best = 1e9;
+    for (int run = 0; run < 20; run++) {
+        const clock_t start = clock();
+        for (int i = 0; i < 50; i++) {
+            CHECK(accepts(text, size));
+        }
+        const double spent = (double)(clock() - start) / CLOCKS_PER_SEC;
+        best = spent < best ? spent : best;
+    }
+    return best;
+}
+
+/* Names that differ in their last character only, with an escape each, cost about what they cost without. Compared one
+ * with another, escapes and all, they would cost a hundred times as much. */
+TEST(escaped_names_cost_what_plain_ones_cost)
+{
+    static char text[2][16384];
+    int at[2];
+    for (int escaped = 0; escaped < 2; escaped++) {
+        at[escaped] = snprintf(text[escaped], sizeof(text[escaped]), "{");
+        for (int n = 0; n < 24; n++) {
+            at[escaped] += snprintf(text[escaped] + at[escaped], sizeof(text[escaped]) - (size_t)at[escaped],
+                                    "%s\"%0480d%s%c\":0", n == 0 ? "" : ",", 0, escaped != 0 ? "\\n" : "00", 'a' + n);
+        }
+        at[escaped] += snprintf(text[escaped] + at[escaped], sizeof(text[escaped]) - (size_t)at[escaped], "}");
+    }
+    CHECK(at[0] == at[1]);
+    CHECK(seconds_for(text[1], (size_t)at[1]) < 12 * seconds_for(text[0], (size_t)at[0]) + 0.0005);
+}
+
 TEST(node_limit)
 {
     static const char text[] = "{\"a\":[1,2,3],\"b\":{}}";
@@ -215,6 +274,60 @@ TEST(unescaping)
     CHECK(fb_unescape(place, sizeof(text) - 1, place) == sizeof(value) - 1 &&
           memcmp(place, value, sizeof(value) - 1) == 0);
     CHECK(fb_unescape("", 0, out) == 0);
+}
+
+/* In blocks of the very size, so that a sanitizer sees a byte too many. */
+static size_t unescape_exactly(const char *text, size_t size, char *value)
+{
+    char *from = malloc(size + 1), *to = malloc(size + 1);
+    memcpy(from + 1, text, size);
+    const size_t length = fb_unescape(from + 1, size, to + 1);
+    CHECK(length <= size);
+    CHECK(fb_unescape(from + 1, size, from + 1) == length && memcmp(from + 1, to + 1, length) == 0);
+    memcpy(value, to + 1, length);
+    free(from);
+    free(to);
+    return length;
+}
+
+/* Text that no scan has seen: what is no escape stays as it is. */
+TEST(unescaping_any_text)
+{
+    static const char *const texts[][2] = {
+        {"\\", "\\"},
+        {"\\x", "\\x"},
+        {"\\u123", "\\u123"},
+        {"\\u123g", "\\u123g"},
+        {"\\ud800", "\\ud800"},
+        {"\\udc00", "\\udc00"},
+        {"\\ud800\\u", "\\ud800\\u"},
+        {"\\ud800\\n", "\\ud800\n"},
+        {"\\ud800\\u0041", "\\ud800A"},
+        {"\\ud83d\\ud83d\\ude00", "\\ud83d\xf0\x9f\x98\x80"},
+        {"\\u0000", ""},
+    };
+    char value[64];
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const size_t length = unescape_exactly(texts[i][0], strlen(texts[i][0]), value);
+        CHECK(length == (texts[i][1][0] == '\0' ? 1 : strlen(texts[i][1])));
+        CHECK(memcmp(value, texts[i][1], length) == 0);
+    }
+    /* Every text of up to seven pieces. */
+    static const char *const pieces[] = {"\\", "u", "d8", "dc", "00", "n", "\xff", "\""};
+    enum { LENGTH = 7 };
+    for (size_t length = 0; length <= LENGTH; length++) {
+        for (size_t number = 0; number < (size_t)1 << 3 * length; number++) {
+            char text[2 * LENGTH];
+            size_t size = 0;
+            for (size_t i = 0; i < length; i++) {
+                const char *piece = pieces[number >> 3 * i & 7];
+                memcpy(text + size, piece, strlen(piece));
+                size += strlen(piece);
+            }
+            const size_t got = unescape_exactly(text, size, value);
+            CHECK(memchr(text, '\\', size) != NULL || (got == size && memcmp(value, text, size) == 0));
+        }
+    }
 }
 
 static bool seconds(const char *number, fb__seconds *out)
@@ -535,9 +648,12 @@ int main(void)
     RUN(numbers);
     RUN(depth);
     RUN(duplicate_names);
+    RUN(escaped_names);
+    RUN(escaped_names_cost_what_plain_ones_cost);
     RUN(node_limit);
     RUN(tape);
     RUN(unescaping);
+    RUN(unescaping_any_text);
     RUN(numeric_dates);
     RUN(a_decimal_comma_of_the_locale);
     RUN(lenient_reading);

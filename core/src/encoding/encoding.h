@@ -7,10 +7,7 @@
 
 #include "base/base.h"
 
-enum {
-    FB__MAX_DEPTH = 32,
-    FB__MAX_NUMBER = 256
-};
+enum { FB__MAX_DEPTH = 32, FB__MAX_NUMBER = 256 };
 
 /* ---- base64url.c: RFC 4648 section 5, unpadded, canonical */
 
@@ -26,7 +23,7 @@ bool fb__base64url_decode(const char *text, size_t size, unsigned char *out);
 /* Writes (size * 4 + 2) / 3 characters, no NUL; returns how many. */
 size_t fb__base64url_encode(const void *data, size_t size, char *out);
 
-/* ---- json.c: the strict reader */
+/* ---- json_scan.c, json_object.c, json_string.c, json_number.c: the strict reader */
 
 enum {
     FB__JSON_STRICT = 0,
