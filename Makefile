@@ -2,30 +2,49 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS := $(shell nproc)
+JOBS := $(shell getconf _NPROCESSORS_ONLN)
 MINUTES ?= 1
 CLANG ?= clang
+SKIPPED := tools/check/skipped.sh
+export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-c test-python test-matrix test-arithmetic test-portable sanitize tsan valgrind analyze coverage bench format check-format clean test-pythons types fuzz timing soak sbom bench-c where test-node
+.PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile)
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-deps: ## Install what the C, Python and Node parts need from the system (or print the line to run)
+# ---- what the system lacks -------------------------------------------------------------------------------------------
+deps: ## Install what all of it needs from the system, or print the line to run; deps-c, deps-python, deps-node: less
 	@tools/setup/deps.sh c python node
 
-# ---- Python -----------------------------------------------------------------------------------------------------------
-# The environment is remade when what goes into the extension changes.
-PYTHON_INPUTS := setup.py pyproject.toml core/sources.txt $(wildcard core/src/*/* core/src/*/*/* core/include/* bindings/python/*)
+deps-c:
+	@tools/setup/deps.sh c
 
-.PHONY: deps-python deps-tools
 deps-python:
 	@tools/setup/deps.sh python
+
+deps-node:
+	@tools/setup/deps.sh node
+
+deps-clang:
+	@tools/setup/deps.sh c python clang
+
+vectors: ## Fetch published test vectors, with cargo
+	@tools/setup/vectors.sh
+
+# ---- Python ----------------------------------------------------------------------------------------------------------
+# The environment is remade when what goes into the extension changes.
+CORE := core/sources.txt $(wildcard core/include/* core/src/*/*.[ch] core/src/*/*/*.[ch])
+PYTHON_INPUTS := setup.py pyproject.toml $(CORE) $(wildcard bindings/python/*)
 
 $(BIN)/python:
 	@tools/setup/deps.sh python
 	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/lint: $(BIN)/python tools/setup/lint.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement tools/setup/lint.txt
+	@touch $@
 
 $(VENV)/built: $(BIN)/python $(PYTHON_INPUTS) tools/setup/requirements.txt
 	@echo "building the Python extension"
@@ -38,12 +57,8 @@ demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and
 	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
 	@$(BIN)/python tests/python/hosts/demo.py
 
-# ---- Node -------------------------------------------------------------------------------------------------------------
-NODE_INPUTS := package.json CMakeLists.txt core/sources.txt $(wildcard core/src/*/* core/src/*/*/* core/include/* bindings/node/*)
-
-.PHONY: deps-node demo-node
-deps-node:
-	@tools/setup/deps.sh node
+# ---- Node ------------------------------------------------------------------------------------------------------------
+NODE_INPUTS := package.json CMakeLists.txt $(CORE) $(wildcard bindings/node/*)
 
 node_modules/.package-lock.json: package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
@@ -58,29 +73,31 @@ demo-node: deps-node ## The same for Node: an MCP server of the official SDK, gu
 	@node tests/node/hosts/setup.mjs
 	@node tests/node/hosts/demo.mjs
 
-# ---- tests ---------------------------------------------------------------------------------------------------------------
-SKIPPED := tools/check/skipped.sh
-
+# ---- tests -----------------------------------------------------------------------------------------------------------
 test: deps vectors ## Every test there is
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(SKIPPED) $(MAKE) --no-print-directory test-c test-portable test-python test-node
 
-.PHONY: vectors
-vectors: ## Fetch published test vectors that are too large for this repository, with cargo
-	@tools/setup/vectors.sh
+check: $(VENV)/lint ## Offline, in a minute: format, lint, includes, unit tests and vectors of what is built
+	@$(SKIPPED) tools/check/check.sh
 
-build/CMakeCache.txt:
-	@tools/setup/deps.sh c
-	@cmake -S . -B build >/dev/null
+lint: $(VENV)/lint ## Format and lint of all sources
+	@$(SKIPPED) tools/check/lint.sh
 
-test-c: build/CMakeCache.txt vectors ## C: unit tests, vectors, mutations, fuzz seeds
+format: $(VENV)/lint ## Format all sources, or those below PATHS=, and mend what the linters can mend
+	@tools/check/lint.sh --fix $(PATHS)
+
+configure: deps-c
+	@cmake -S . -B build -DFB_TESTS=ON -DFB_BENCH=ON >/dev/null
+
+test-c: configure vectors ## C: unit tests, vectors, mutations, fuzz seeds
 	@cmake --build build -j $(JOBS)
 	@$(SKIPPED) ctest --test-dir build --output-on-failure -j $(JOBS)
 
 PORTABLE := test_selection test_p256 test_ed25519 test_rsa test_signature test_rfc test_wycheproof
 
-test-portable: build/CMakeCache.txt vectors ## The arithmetic without code for particular processors
-	@cmake -S . -B build-portable -DFB_PORTABLE=ON -DFB_BENCH=OFF >/dev/null
+test-portable: configure vectors ## The arithmetic without code for particular processors
+	@cmake -S . -B build-portable -DFB_PORTABLE=ON -DFB_TESTS=ON >/dev/null
 	@cmake --build build-portable -j $(JOBS) --target $(PORTABLE)
 	@$(SKIPPED) ctest --test-dir build-portable --output-on-failure -j $(JOBS) -R '^($(subst $(space),|,$(PORTABLE)))$$'
 
@@ -88,7 +105,7 @@ test-python: deps-python ## Python: binding, package, vectors, and the hosts in 
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(SKIPPED) $(BIN)/python -m pytest
 
-test-node: deps-node deps-python build/CMakeCache.txt ## Node: addon, package, vectors and types, under Node 22 and 24 too; then the hosts
+test-node: deps-node deps-python configure ## Node: addon, package, vectors, types; under Node 22 and 24 too; hosts
 	@$(MAKE) --no-print-directory $(VENV)/built build-node/fastbearer.node
 	@cmake --build build -j $(JOBS) --target fb_vectors
 	@node --test tests/node/*.test.mjs
@@ -110,19 +127,19 @@ test-pythons: deps-python ## Build and test with every CPython on PATH and in py
 types: deps-python ## mypy --strict, pyright --verifytypes and the stub against the extension, with every host at hand
 	@$(PYTHON) tests/python/hosts/matrix.py types
 
-test-arithmetic: build/CMakeCache.txt vectors ## A million good and a million bad signatures for each fast path, beside OpenSSL
+test-arithmetic: configure vectors ## A million good and a million bad signatures for each fast path, beside OpenSSL
 	@cmake --build build -j $(JOBS)
 	@for test in build/tests/test_rsa build/tests/test_p256 build/tests/test_ed25519; do \
 		echo "$$(basename $$test)" && $(SKIPPED) $$test 1000000 || [ $$? -eq 77 ] || exit 1; done
 
-bench: build/CMakeCache.txt ## Beside the bare primitives and the peers, C, Python, Node, and whole servers: BENCH="--rounds 9"
-	@tools/setup/deps.sh c python node tools
+bench: configure ## Beside the bare primitives and the peers, C, Python, Node, and whole servers: BENCH="--rounds 9"
+	@tools/setup/deps.sh c python node valgrind
 	@cmake --build build -j $(JOBS)
 	@$(MAKE) --no-print-directory build-node/fastbearer.node
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 
-bench-c: build/CMakeCache.txt ## C alone: ratios to the bare primitives, hostile tokens, instructions
-	@tools/setup/deps.sh c tools
+bench-c: configure ## C alone: ratios to the bare primitives, hostile tokens, instructions
+	@tools/setup/deps.sh c valgrind
 	@cmake --build build -j $(JOBS)
 	@build/bench/bench_verify
 	@build/bench/bench_hostile
@@ -131,60 +148,53 @@ bench-c: build/CMakeCache.txt ## C alone: ratios to the bare primitives, hostile
 where: ## Where the time of one verification goes, a table a language; after make bench, with perf
 	@$(PYTHON) tests/bench/where.py
 
-# ---- proof ----------------------------------------------------------------------------------------------------------------
+# ---- proof -----------------------------------------------------------------------------------------------------------
 define sanitized # build folder, compiler, sanitizers
-	@cmake -S . -B $(1) -DCMAKE_C_COMPILER=$(2) -DCMAKE_BUILD_TYPE=Debug -DFB_SANITIZE=$(3) -DFB_BENCH=OFF >/dev/null
+	@cmake -S . -B $(1) -DCMAKE_C_COMPILER=$(2) -DCMAKE_BUILD_TYPE=Debug -DFB_SANITIZE=$(3) -DFB_TESTS=ON >/dev/null
 	@cmake --build $(1) -j $(JOBS)
 endef
 
-sanitize: deps-tools ## The C tests, then the Python tests, under AddressSanitizer, LeakSanitizer and UBSan
+sanitize: deps-clang ## The C tests, then the Python tests, under AddressSanitizer, LeakSanitizer and UBSan
 	$(call sanitized,build-asan,$(CLANG),address$(comma)undefined)
 	@$(SKIPPED) ctest --test-dir build-asan --output-on-failure -j $(JOBS)
 	@tools/check/sanitized_python.sh
 
-tsan: deps-tools ## Threads, cache and key sets under ThreadSanitizer
+tsan: deps-clang ## Threads, cache and key sets under ThreadSanitizer
 	$(call sanitized,build-tsan,gcc,thread)
-	@ctest --test-dir build-tsan --output-on-failure -R 'threads|cache|key_source|signature|http_curl|outage|test_selection$$'
+	@$(SKIPPED) ctest --test-dir build-tsan --output-on-failure \
+		-R 'threads|cache|key_source|signature|http_curl|outage|test_selection$$'
 
-valgrind: deps-tools build/CMakeCache.txt ## The C unit tests under memcheck
+valgrind: configure ## The C unit tests under memcheck
+	@tools/setup/deps.sh valgrind
 	@cmake --build build -j $(JOBS)
 	@tools/check/valgrind.sh build/tests
 
-analyze: deps-tools ## gcc -fanalyzer, clang --analyze, clang-tidy; hardening of the built objects; banned functions
+analyze: deps-clang $(VENV)/lint ## gcc -fanalyzer, clang --analyze, clang-tidy; hardening of the built objects
 	@tools/check/analyze.sh
 
-coverage: deps-tools ## Line and branch coverage of core/, and what is not covered
+coverage: deps-c deps-python ## Line and branch coverage of core/, and what is not covered
 	@tools/check/coverage.sh
 
-fuzz: deps-tools ## Every fuzz target for MINUTES (1) each, and the library beside a second verifier
+fuzz: deps-clang ## Every fuzz target for MINUTES (1) each, and the library beside a second verifier
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@CLANG=$(CLANG) PYTHON=$(BIN)/python tests/fuzz/run.sh $(MINUTES)
 
-timing: build/CMakeCache.txt ## Whether the time of an HMAC verification tells anything about tag or secret (after dudect)
+timing: configure ## Whether the time of an HMAC verification tells anything about tag or secret (after dudect)
 	@cmake --build build -j $(JOBS) --target timing
 	@build/timing/timing
 
-soak: deps-python deps-node ## Real servers for MINUTES (1): good and hostile tokens, rotating keys, a provider that misbehaves
+soak: deps-python deps-node ## Real servers for MINUTES (1): hostile tokens, rotating keys, a provider that misbehaves
 	@$(MAKE) --no-print-directory $(VENV)/built build-node/fastbearer.node
 	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
 	@node tests/node/hosts/setup.mjs
 	@$(BIN)/python -m tests.soak $(MINUTES)
 
-sbom: deps-python ## What is published, into dist/, with an SPDX document for each: wheel, source distribution, npm package
+sbom: deps-python ## What is published, into dist/, with an SPDX document for each: wheel, sdist, npm package
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@PYTHON=$(BIN)/python tools/dist/artefacts.sh
 
-deps-tools:
-	@tools/setup/deps.sh c python tools
-
 comma := ,
 space := $() $()
-
-format: ## Format the C sources
-	@clang-format -i $$(git ls-files '*.c' '*.h' '*.cc')
-
-check-format:
-	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h' '*.cc')
 
 clean: ## Remove everything that was built or installed here
 	rm -rf build build-* dist $(VENV) .cache node_modules tests/node/hosts/node_modules *.egg-info python/*.egg-info

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs into a folder of its own and uses the library from there, by pkg-config and by find_package, from C11 and C++17:
-# check_install.sh BUILD SOURCE
+# Installs into a folder of its own and uses the library from there, by pkg-config and by find_package, from C11 and
+# C++17: check_install.sh BUILD SOURCE
 set -euo pipefail
 build=$1 source=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/usr" >/dev/null
-export PKG_CONFIG_PATH=$(dirname "$(find "$work/usr" -name fastbearer.pc)")
+PKG_CONFIG_PATH=$(dirname "$(find "$work/usr" -name fastbearer.pc)")
+export PKG_CONFIG_PATH
 library=$(dirname "$(find "$work/usr" -name libfastbearer.so)")
 
 echo '#include <fastbearer.h>' >"$work/header.c"
@@ -20,6 +21,7 @@ else
     echo "no C++ compiler: the header was not compiled as C++"
 fi
 
+# shellcheck disable=SC2046 # words
 ${CC:-cc} "$source/tests/core/examples/mint.c" $(pkg-config --cflags --libs fastbearer) -o "$work/mint"
 LD_LIBRARY_PATH=$library "$work/mint" "$work" >/dev/null
 echo "pkg-config: $(pkg-config --modversion fastbearer)"

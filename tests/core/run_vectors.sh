@@ -20,8 +20,10 @@ must_fail() {
 }
 secret='"secret":"0123456789abcdef0123456789abcdef"'
 must_fail "accept expected" "{\"id\":\"a\",\"token\":\"x\",\"config\":{$secret},\"now\":1,\"expect\":\"accept\"}" reject
-must_fail "another code" "{\"id\":\"a\",\"token\":\"x\",\"config\":{$secret},\"now\":1,\"expect\":\"reject\",\"code\":\"exp_missing\"}" reject
-must_fail "unknown option" "{\"id\":\"a\",\"token\":\"x\",\"config\":{$secret,\"isuer\":\"x\"},\"now\":1,\"expect\":\"reject\"}" error
+code='"expect":"reject","code":"exp_missing"'
+must_fail "another code" "{\"id\":\"a\",\"token\":\"x\",\"config\":{$secret},\"now\":1,$code}" reject
+must_fail "unknown option" \
+    "{\"id\":\"a\",\"token\":\"x\",\"config\":{$secret,\"isuer\":\"x\"},\"now\":1,\"expect\":\"reject\"}" error
 must_fail "no token" "{\"id\":\"a\",\"config\":{$secret},\"now\":1,\"expect\":\"reject\"}" error
 must_fail "no JSON" "{\"id\":" error
 if "$runner" "$scratch/missing.json" >/dev/null 2>&1; then

@@ -1,5 +1,6 @@
-"""Dependencies point one way. A folder of core/src is a floor: it includes its own headers, and of the floors below it the one
-header that bears the folder's name. The core knows nothing of the bindings; a binding knows only the public header."""
+"""Dependencies point one way. A folder of core/src is a floor: it includes its own headers, and of the floors below it
+the one header that bears the folder's name. The core knows nothing of the bindings; a binding knows only the public
+header."""
 
 from __future__ import annotations
 
@@ -96,7 +97,9 @@ def test_bindings_include_the_public_header_and_their_own() -> None:
 
 def test_every_source_of_the_core_is_built() -> None:
     """Variants of a build, which are not in the list, are named where they are chosen."""
-    listed = {line for line in (ROOT / "core/sources.txt").read_text().splitlines() if line and not line.startswith("#")}
+    listed = {
+        line for line in (ROOT / "core/sources.txt").read_text().splitlines() if line and not line.startswith("#")
+    }
     there = {str(path.relative_to(ROOT)) for path in sources() if path.suffix == ".c"}
     variants = re.findall(r"core/src/\S+\.c", (ROOT / "CMakeLists.txt").read_text())
     assert listed <= there and there - listed <= set(variants)

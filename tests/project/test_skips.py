@@ -35,14 +35,31 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copy(ROOT / LIST, copy / LIST)
     tools(
         tmp_path / "bin",
-        *("bash", "cat", "cp", "dirname", "grep", "mkdir", "mktemp", "rm", "sed", "sha256sum", "sort", "touch", "tr", "wc"),
+        *(
+            "bash",
+            "cat",
+            "cp",
+            "dirname",
+            "grep",
+            "mkdir",
+            "mktemp",
+            "rm",
+            "sed",
+            "sha256sum",
+            "sort",
+            "touch",
+            "tr",
+            "wc",
+        ),
     )
     return copy
 
 
 def fetch(checkout: Path, **more: str) -> str:
     environment = {"PATH": str(checkout.parent / "bin"), **more}
-    done = subprocess.run([checkout / "tools/setup/vectors.sh"], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [checkout / "tools/setup/vectors.sh"], env=environment, capture_output=True, text=True, check=True
+    )
     return done.stderr
 
 

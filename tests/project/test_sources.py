@@ -7,10 +7,14 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+FILES = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+    "\0"
+)[:-1]
 
 #: Functions without a bound, with a hidden state, or that read the process's locale.
-BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|strtok|gmtime|localtime|atoi|atol|gets|alloca|tolower|toupper|strcasecmp)\s*\(")
+BANNED = re.compile(
+    r"\b(strcpy|strcat|sprintf|vsprintf|strtok|gmtime|localtime|atoi|atol|gets|alloca|tolower|toupper|strcasecmp)\s*\("
+)
 
 
 def text(name: str) -> str:

@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 mapfile -t sources < <(grep '^core/' core/sources.txt)
-flags=(-std=c11 -D_GNU_SOURCE -DFB_CURL -Icore/include -Icore/src $(pkg-config --cflags libcrypto jansson libcurl))
+read -ra libraries < <(pkg-config --cflags libcrypto jansson libcurl)
+flags=(-std=c11 -D_GNU_SOURCE -DFB_CURL -Icore/include -Icore/src "${libraries[@]}")
 
 echo "gcc -fanalyzer"
 for source in "${sources[@]}"; do
@@ -13,9 +14,10 @@ for source in "${sources[@]}"; do
 done
 echo "clang --analyze"
 # core.NullDereference looks at one file at a time and does not see that fb__reject returns the status it is given.
-clang --analyze --analyzer-output text -Xclang -analyzer-werror -Xclang -analyzer-disable-checker=core.NullDereference "${flags[@]}" "${sources[@]}"
+clang --analyze --analyzer-output text -Xclang -analyzer-werror \
+    -Xclang -analyzer-disable-checker=core.NullDereference "${flags[@]}" "${sources[@]}"
 echo "clang-tidy"
-clang-tidy --quiet "${sources[@]}" -- "${flags[@]}"
+tools/check/tidy.sh
 
 echo "hardening"
 cmake -S . -B build -DCMAKE_BUILD_TYPE=Release >/dev/null

@@ -1,8 +1,9 @@
-"""Sums up gcov's JSON for the objects in a folder: coverage per file, then the lines that were not reached, each with its reason.
+"""Sums up gcov's JSON for the objects in a folder: coverage per file, then the lines that were not reached, each with
+its reason.
 
-coverage.py FOLDER REASONS. The file of reasons holds paragraphs: a line that begins with "# " says why, the lines below it say
-for which lines, as "file function: text". A line that was not reached and has no reason fails, and so does an entry whose line
-is not in the source any more.
+coverage.py FOLDER REASONS. The file of reasons holds paragraphs: a line that begins with "# " says why, the lines below
+it say for which lines, as "file function: text". A line that was not reached and has no reason fails, and so does an
+entry whose line is not in the source any more.
 """
 
 import gzip
@@ -19,7 +20,9 @@ def measure(folder):
     """{path: ({(function, line): count}, {branch: count})} of all sources and headers of the core."""
     files = {}
     for data in sorted(folder.rglob("*.gcda")):  # some tests hold a source of the core themselves
-        done = subprocess.run(["gcov", "--json-format", "--branch-probabilities", "--stdout", data], capture_output=True, check=True)
+        done = subprocess.run(
+            ["gcov", "--json-format", "--branch-probabilities", "--stdout", data], capture_output=True, check=True
+        )
         text = gzip.decompress(done.stdout) if done.stdout[:2] == b"\x1f\x8b" else done.stdout
         for report in json.loads(text.splitlines()[0])["files"]:
             path = pathlib.Path(report["file"]).resolve()
@@ -84,13 +87,16 @@ def main(folder, reasons_file):
         hit, taken = sum(count > 0 for count in lines.values()), sum(count > 0 for count in branches.values())
         for place, value in enumerate((hit, len(lines), taken, len(branches))):
             total[place] += value
-        print(f"{path.name:24} lines {percent(hit, len(lines)):6.1f} %   branches {percent(taken, len(branches)):6.1f} %")
+        print(
+            f"{path.name:24} lines {percent(hit, len(lines)):6.1f} %   branches {percent(taken, len(branches)):6.1f} %"
+        )
         text = path.read_text().splitlines()
         for (function, number), count in sorted(lines.items(), key=lambda item: item[0][1]):
             if not count:
                 missed.append((path.name, function, number, text[number - 1].strip()))
     lines, branches = percent(total[0], total[1]), percent(total[2], total[3])
-    print(f"{'core':24} lines {lines:6.1f} %   branches {branches:6.1f} %   ({total[0]} of {total[1]}, {total[2]} of {total[3]})")
+    counts = f"({total[0]} of {total[1]}, {total[2]} of {total[3]})"
+    print(f"{'core':24} lines {lines:6.1f} %   branches {branches:6.1f} %   {counts}")
     for name in sorted(left_out()):
         print(f"{name}: not counted, this processor has no AVX-512 IFMA")
     reasons = read_reasons(pathlib.Path(reasons_file))

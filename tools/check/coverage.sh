@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Line and branch coverage of core/src by the C tests, per file, then every line that no test reaches, with the reason that
-# uncovered.txt gives for it. Exit 1 below 95 % of the lines or 85 % of the branches, and when a line has no reason.
+# Line and branch coverage of core/src by the C tests, per file, then every line that no test reaches, with the reason
+# that uncovered.txt gives for it. Exit 1 below 95 % of the lines or 85 % of the branches, and when a line has no
+# reason.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-build=build-coverage
+build="build-coverage"
 mkdir -p $build
 gcc -O1 -c tools/check/coverage_exit.c -o $build/coverage_exit.o
-cmake -S . -B $build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DFB_BENCH=OFF -DFB_INSTALL=OFF \
+cmake -S . -B $build -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DFB_TESTS=ON -DFB_INSTALL=OFF \
     -DCMAKE_C_FLAGS="--coverage -fprofile-update=atomic -O0 -fno-inline" \
     -DCMAKE_EXE_LINKER_FLAGS="-Wl,--wrap=_exit $PWD/$build/coverage_exit.o" >/dev/null
 cmake --build $build -j "$(nproc)" >/dev/null

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Inspects built shared objects (OpenSSF compiler guide): RELRO, BIND_NOW, no executable stack, no writable and executable segment, no
-# text relocations, PIC, stack protector, fortified calls, control-flow protection, no run path, and that nothing but what is meant to
-# be is exported: hardening.sh FILE...
+# Inspects built shared objects (OpenSSF compiler guide): RELRO, BIND_NOW, no executable stack, no writable and
+# executable segment, no text relocations, PIC, stack protector, fortified calls, control-flow protection, no run
+# path, and that nothing but what is meant to be is exported: hardening.sh FILE...
 set -euo pipefail
 failed=0
 check() { # check FILE WHAT TEST...
@@ -25,16 +25,19 @@ for file in "$@"; do
     check "$file" RELRO grep -q GNU_RELRO <<<"$program"
     check "$file" "BIND_NOW" grep -qE 'BIND_NOW|FLAGS.*NOW' <<<"$dynamic"
     check "$file" "a stack that is not executable" grep -qE 'GNU_STACK.*RW ' <<<"$program"
-    check "$file" "the absence of segments to write and execute" test -z "$(grep -E 'LOAD.* RWE ' <<<"$program" || true)"
+    check "$file" "the absence of segments to write and execute" \
+        test -z "$(grep -E 'LOAD.* RWE ' <<<"$program" || true)"
     check "$file" "the absence of text relocations" test -z "$(grep TEXTREL <<<"$dynamic" || true)"
     check "$file" "position independence" grep -q 'DYN' <<<"$(readelf -hW "$file")"
     check "$file" "the stack protector" grep -q __stack_chk_fail <<<"$symbols"
     check "$file" "_FORTIFY_SOURCE" grep -qE '__[a-z]+_chk' <<<"$(grep -v stack_chk <<<"$symbols")"
-    check "$file" "the absence of a run path" test -z "$(grep -E 'RPATH|RUNPATH' <<<"$dynamic" | grep -v ORIGIN || true)"
+    check "$file" "the absence of a run path" \
+        test -z "$(grep -E 'RPATH|RUNPATH' <<<"$dynamic" | grep -v ORIGIN || true)"
     check "$file" "an export" test -n "$exported"
     check "$file" "the absence of other exports" test -z "$(grep -vxE "$expected" <<<"$exported" || true)"
     if [ "$(uname -m)" = x86_64 ]; then
-        check "$file" "control-flow protection" test "$(objdump -d "$file" | grep -c endbr64)" -gt 50 # the C runtime has a few
+        # The C runtime has a few.
+        check "$file" "control-flow protection" test "$(objdump -d "$file" | grep -c endbr64)" -gt 50
     fi
 done
 [ $failed -eq 0 ] && echo "hardened: $*"

@@ -6,7 +6,11 @@ cd "$(dirname "$0")/../.."
 tidy=${CLANG_TIDY:-.venv/bin/clang-tidy}
 flags=$(pkg-config --cflags libcrypto jansson libcurl)
 mkdir -p .cache/tidy
-common=$({ "$tidy" --version && cat .clang-tidy && find core -name '*.h' -print0 | sort -z | xargs -0 cat; } | sha256sum)
+common=$({
+    "$tidy" --version
+    cat .clang-tidy
+    find core -name '*.h' -print0 | sort -z | xargs -0 cat
+} | sha256sum)
 
 check() { # check SOURCE STATE-OF-THE-REST
     local key said

