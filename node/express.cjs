@@ -4,21 +4,23 @@
  */
 'use strict';
 
+const { guardOf } = require('./lib/adapter.cjs');
 const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
-const { Guard, sendToNode, viewOfNode } = require('./lib/hosts.cjs');
+const { infoOfIncoming } = require('./lib/request-info.cjs');
+const { sendToNode } = require('./lib/send.cjs');
 
 function bearerAuth(options) {
-  const guard = new Guard(options);
+  const guard = guardOf(options);
   const middleware = (request, response, next) => {
-    const proceed = ({ answer, token }) => {
-      if (answer !== undefined) {
-        sendToNode(response, answer);
+    const proceed = (decision) => {
+      if (decision.response !== undefined) {
+        sendToNode(response, decision.response);
         return;
       }
-      request.auth = token;
-      withAccessToken(token, next);
+      request.auth = decision.token;
+      withAccessToken(decision.token, next);
     };
-    guard.decide(viewOfNode(request)).then(proceed, next);
+    guard.decide(infoOfIncoming(request)).then(proceed, next);
   };
   middleware.verifier = guard.verifier;
   return middleware;

@@ -2,11 +2,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { AccessToken, Verifier } from './index.cjs';
-import type { BearerAuthOptions } from './lib/hosts.cjs';
+import type { BearerAuthOptions } from './lib/guard.cjs';
 
 export type { AccessToken } from './index.cjs';
 export { getAccessToken, requireAccessToken } from './index.cjs';
-export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/hosts.cjs';
+export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/guard.cjs';
 
 declare global {
   namespace Express {

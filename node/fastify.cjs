@@ -4,33 +4,35 @@
  */
 'use strict';
 
+const { guardOf } = require('./lib/adapter.cjs');
 const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
-const { Guard, isAnswered, viewOfNode } = require('./lib/hosts.cjs');
+const { infoOfIncoming } = require('./lib/request-info.cjs');
+const { isBegun } = require('./lib/send.cjs');
 
 function send(reply, { status, headers, body }) {
-  if (reply.sent || isAnswered(reply.raw)) {
-    return undefined;
+  if (reply.sent || isBegun(reply.raw)) {
+    return;
   }
   reply.code(status).headers(headers);
-  return body === '' ? reply.send() : reply.send(body);
+  reply.send(...(body === '' ? [] : [body]));
 }
 
 /* async, so that a wrong option makes ready() reject: what a callback plugin throws ends the process. */
 async function bearerAuth(fastify, options) {
-  const guard = new Guard(options);
+  const guard = guardOf(options);
   if (!fastify.hasRequestDecorator('auth')) {
     fastify.decorateRequest('auth', null);
   }
   fastify.addHook('onRequest', (request, reply, done) => {
-    const proceed = ({ answer, token }) => {
-      if (answer !== undefined) {
-        send(reply, answer);
+    const proceed = ({ response, token }) => {
+      if (response !== undefined) {
+        send(reply, response);
         return;
       }
       request.auth = token;
       withAccessToken(token, done);
     };
-    guard.decide(viewOfNode(request.raw)).then(proceed, done);
+    guard.decide(infoOfIncoming(request.raw)).then(proceed, done);
   });
 }
 

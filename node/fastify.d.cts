@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 
 import type { AccessToken as Token, getAccessToken as current, requireAccessToken as required } from './index.cjs';
-import type { BearerAuthOptions as Options } from './lib/hosts.cjs';
+import type { BearerAuthOptions as Options } from './lib/guard.cjs';
 
 declare module 'fastify' {
   interface FastifyRequest {

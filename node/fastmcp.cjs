@@ -1,22 +1,23 @@
 /*
  * npm fastmcp: new FastMCP({ authenticate: authenticate(options) }). Tools find the token at context.session, and
  * requireScopes of fastmcp reads its scopes. A request is refused with a Response of our own, which fastmcp sends as it
- * is; anything else that is thrown it prints whole and calls 401.
+ * is.
  */
 'use strict';
 
+const { guardOf } = require('./lib/adapter.cjs');
+const { authenticatorOf } = require('./lib/authenticator.cjs');
 const { getAccessToken, requireAccessToken } = require('./lib/context.cjs');
 const { ConfigurationError } = require('./lib/errors.cjs');
-const { Guard, authenticatorOf } = require('./lib/hosts.cjs');
 
 function authenticate(options) {
   if (options?.exclude !== undefined) {
     throw new ConfigurationError('exclude is not for fastmcp, which asks only about its own endpoint');
   }
-  const guard = new Guard(options);
-  const check = authenticatorOf(guard);
-  check.verifier = guard.verifier;
-  return check;
+  const guard = guardOf(options);
+  const authenticator = authenticatorOf(guard);
+  authenticator.verifier = guard.verifier;
+  return authenticator;
 }
 
 module.exports = { authenticate, getAccessToken, requireAccessToken };

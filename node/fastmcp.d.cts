@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 
 import type { AccessToken, Verifier } from './index.cjs';
-import type { GuardOptions, VerifierOrOptions } from './lib/hosts.cjs';
+import type { GuardOptions, VerifierOrOptions } from './lib/guard.cjs';
 
 export type { AccessToken } from './index.cjs';
 export { getAccessToken, requireAccessToken } from './index.cjs';

@@ -3,15 +3,17 @@
  */
 'use strict';
 
+const { guardOf } = require('./lib/adapter.cjs');
 const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
-const { Guard, toResponse, viewOfFetch } = require('./lib/hosts.cjs');
+const { infoOfFetch } = require('./lib/request-info.cjs');
+const { toFetchResponse } = require('./lib/send.cjs');
 
 function bearerAuth(options) {
-  const guard = new Guard(options);
+  const guard = guardOf(options);
   const middleware = async (context, next) => {
-    const { answer, token } = await guard.decide(viewOfFetch(context.req.raw));
-    if (answer !== undefined) {
-      return toResponse(answer, context.req.raw.method);
+    const { response, token } = await guard.decide(infoOfFetch(context.req.raw));
+    if (response !== undefined) {
+      return toFetchResponse(response, context.req.raw.method);
     }
     context.set('auth', token);
     return withAccessToken(token, next);

@@ -1,11 +1,11 @@
 import type { MiddlewareHandler } from 'hono';
 
 import type { AccessToken, Verifier } from './index.cjs';
-import type { BearerAuthOptions } from './lib/hosts.cjs';
+import type { BearerAuthOptions } from './lib/guard.cjs';
 
 export type { AccessToken } from './index.cjs';
 export { getAccessToken, requireAccessToken } from './index.cjs';
-export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/hosts.cjs';
+export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/guard.cjs';
 
 export interface BearerAuth extends MiddlewareHandler<{ Variables: { auth: AccessToken } }> {
   /** What it verifies with. */

@@ -1,12 +1,12 @@
 /*
- * fastbearer for Node: bearer-token authentication for servers that speak HTTP, made for MCP servers first. This module
- * holds the classes; index.mjs re-exports them, so that there is one of each however it is loaded.
+ * fastbearer for Node: bearer-token authentication for servers that speak HTTP, made for MCP servers first. One module,
+ * for import and for require, so that there is one of each class however it is loaded.
  */
 'use strict';
 
 const { getAccessToken, requireAccessToken } = require('./lib/context.cjs');
 const { BearerError, ConfigurationError } = require('./lib/errors.cjs');
-const { KeyPair, RSAKeyPair, decodeUnverified } = require('./lib/keypair.cjs');
+const { KeyPair, RSAKeyPair, decodeUnverified } = require('./lib/key-pair.cjs');
 const native = require('./lib/native.cjs');
 const { BearerAuthProvider, Verifier } = require('./lib/verifier.cjs');
 

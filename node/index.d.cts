@@ -37,9 +37,9 @@ export interface KeyOptions {
 
 /** What a token must be like. */
 export interface PolicyOptions {
-  /** Accepted algorithms; default "RS256", with `secret` "HS256". */
+  /** Accepted algorithms. Default "RS256", with `secret` "HS256". */
   algorithms?: string | readonly string[] | null;
-  /** Accepted issuers; not given: `iss` is not checked. */
+  /** Accepted issuers. Not given: `iss` is not checked. */
   issuer?: string | readonly string[] | null;
   /** Accepted audiences. Without it a token that was issued for another service is accepted here (RFC 8725 3.9). */
   audience?: string | readonly string[] | null;
@@ -51,7 +51,7 @@ export interface PolicyOptions {
   requireExp?: boolean | null;
   /** Claims that must be present. */
   requiredClaims?: string | readonly string[] | null;
-  /** "at+jwt" accepts RFC 9068 tokens only, "any" does not look at `typ`; not given: none, JWT, at+jwt. */
+  /** "at+jwt" accepts RFC 9068 tokens only, "any" does not look at `typ`. Not given: none, JWT, at+jwt. */
   tokenType?: 'at+jwt' | 'any' | null;
   /** The first that is present holds the scopes. Default scope, scp. */
   scopeClaims?: string | readonly string[] | null;
@@ -59,9 +59,9 @@ export interface PolicyOptions {
   clientIdClaims?: string | readonly string[] | null;
   /** Longer tokens are refused unread; 1 to 65536. Default 16384. */
   maxTokenBytes?: number | null;
-  /** Verified tokens that are remembered; 0 for none. Default 1024. */
+  /** Verified tokens that are cached; 0 for none. Default 1024. */
   cacheSize?: number | null;
-  /** What remembered tokens may occupy together, their parsed claims included. Default 16777216 (16 MiB). */
+  /** Bytes that all cached tokens may occupy together, their parsed claims included. Default 16777216. */
   cacheBytes?: number | null;
   /**
    * "auto", the default: signatures are verified with precomputed tables where that is faster than OpenSSL. "openssl":
@@ -69,8 +69,8 @@ export interface PolicyOptions {
    */
   arithmetic?: 'auto' | 'openssl' | null;
   /**
-   * Called for every refused token. What it throws or rejects with is reported once, by a process warning, and otherwise
-   * ignored; nobody waits for it.
+   * Called for every refused token. What it throws or rejects with is reported once, by a process warning, and
+   * otherwise ignored; nobody waits for it.
    */
   onReject?: ((rejection: Rejection) => unknown) | null;
 }
@@ -92,11 +92,11 @@ export interface FetchInit {
 /** How a key set is fetched. */
 export interface FetchOptions {
   /**
-   * In place of the global fetch. It must not follow redirects. Proxies are the fetch function's affair: the global one
-   * goes by HTTPS_PROXY only where NODE_USE_ENV_PROXY=1 tells it to (Node 24 and 22.21).
+   * In place of the global fetch. It must not follow redirects. Proxies are its own affair: the global one goes by
+   * HTTPS_PROXY only where NODE_USE_ENV_PROXY=1 tells it to (Node 24 and 22.21).
    */
   fetch?: ((url: string, init: FetchInit) => Promise<FetchResponse>) | null;
-  /** Seconds, for all of it. Default 10. */
+  /** Seconds, for the whole fetch. Default 10. */
   fetchTimeout?: number | null;
   /** Seconds between two fetches for unknown key ids. Default 30. */
   refreshInterval?: number | null;
@@ -106,7 +106,9 @@ export interface FetchOptions {
   maxJwksBytes?: number | null;
   /** Accept http:// for other hosts than loopback. Default false. */
   allowHttp?: boolean | null;
-  /** Connect to public addresses only, checked on the socket that is opened. Not together with `fetch`. Default false. */
+  /**
+   * Connect to public addresses only, checked on the socket that is opened. Not together with `fetch`. Default false.
+   */
   ssrfSafe?: boolean | null;
 }
 

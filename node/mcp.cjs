@@ -4,7 +4,7 @@
 'use strict';
 
 const { getAccessToken, requireAccessToken } = require('./lib/context.cjs');
-const { jwtVerifier: withErrors } = require('./lib/hosts-mcp.cjs');
+const { sdkVerifier } = require('./lib/sdk-verifier.cjs');
 
 /* SDK v2 needs none of it, and v1 may be where only the application can find it (option errors). */
 function sdkErrors() {
@@ -18,6 +18,6 @@ function sdkErrors() {
   }
 }
 
-const jwtVerifier = (options) => withErrors(options, sdkErrors());
+const jwtVerifier = (options) => sdkVerifier(options, sdkErrors());
 
 module.exports = { getAccessToken, jwtVerifier, requireAccessToken };

@@ -1,5 +1,5 @@
 import type { AuthInfo, Verifier } from './index.cjs';
-import type { VerifierOrOptions } from './lib/hosts.cjs';
+import type { VerifierOrOptions } from './lib/guard.cjs';
 
 export type { AccessToken, AuthInfo } from './index.cjs';
 export { getAccessToken, requireAccessToken } from './index.cjs';

@@ -2,7 +2,7 @@
  * fastbearer/mcp for import: the same as mcp.cjs, with the SDK's other copy of its error classes.
  */
 import context from './lib/context.cjs';
-import hosts from './lib/hosts-mcp.cjs';
+import { sdkVerifier } from './lib/sdk-verifier.cjs';
 
 const sdkErrors = await import('@modelcontextprotocol/sdk/server/auth/errors.js').catch((error) => {
   if (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED') {
@@ -12,4 +12,4 @@ const sdkErrors = await import('@modelcontextprotocol/sdk/server/auth/errors.js'
 });
 
 export const { getAccessToken, requireAccessToken } = context;
-export const jwtVerifier = (options) => hosts.jwtVerifier(options, sdkErrors);
+export const jwtVerifier = (options) => sdkVerifier(options, sdkErrors);

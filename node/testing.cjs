@@ -14,16 +14,16 @@ const { createHash } = require('node:crypto');
 const { once } = require('node:events');
 const http = require('node:http');
 
-const { KeyPair, RSAKeyPair } = require('./lib/keypair.cjs');
-const { members } = require('./lib/options.cjs');
+const { assertKnownKeys } = require('./lib/checks.cjs');
+const { KeyPair, RSAKeyPair } = require('./lib/key-pair.cjs');
 
 const PATH = '/.well-known/jwks.json';
 
 class JWKSServer {
   #server;
   #maxAge;
-  #answer;
-  #held; // { promise, release } while it hangs
+  #response;
+  #hanging; // { promise, release } while it hangs
   #rotations = 1;
 
   constructor(server, key, kid, maxAge) {
@@ -35,7 +35,7 @@ class JWKSServer {
   }
 
   static async start(options = {}) {
-    members('options', options, ['key', 'kid', 'maxAge']);
+    assertKnownKeys('options', options, ['key', 'kid', 'maxAge']);
     const { key = await RSAKeyPair.generate(), kid = 'key-1', maxAge } = options;
     const server = http.createServer();
     await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -52,7 +52,7 @@ class JWKSServer {
     return this.issuer + PATH;
   }
 
-  /* The key set that is published now. */
+  /* The key set that is served now. */
   get document() {
     return { keys: [...this.keys].flatMap(([kid, pair]) => pair.jwks(kid).keys) };
   }
@@ -64,9 +64,9 @@ class JWKSServer {
 
   // ---- what it does to a client
 
-  /* Publishes a new key and signs with it from now on; the old ones are withdrawn unless they are to be kept. */
+  /* Serves a new key and signs with it from now on; the old ones are withdrawn unless they are to be kept. */
   async rotate(options = {}) {
-    members('options', options, ['keep', 'key']);
+    assertKnownKeys('options', options, ['keep', 'key']);
     const { keep = false, key = await KeyPair.generate(this.keys.get(this.kid).algorithm) } = options;
     this.#rotations += 1;
     this.kid = `key-${this.#rotations}`;
@@ -74,33 +74,33 @@ class JWKSServer {
     return this.kid;
   }
 
-  /* Answers every request with this status until recover(). */
+  /* Responds to every request with this status until recover(). */
   fail(status = 503) {
     this.respond({ status });
   }
 
-  /* Answers every request with exactly this until recover(). */
+  /* Responds to every request with exactly this until recover(). */
   respond(options = {}) {
-    members('options', options, ['status', 'headers', 'body']);
-    this.#answer = { status: 200, headers: {}, body: '', ...options };
+    assertKnownKeys('options', options, ['status', 'headers', 'body']);
+    this.#response = { status: 200, headers: {}, body: '', ...options };
   }
 
-  /* Accepts requests and answers none of them until recover(). */
+  /* Accepts requests and responds to none of them until recover(). */
   hang() {
-    if (this.#held === undefined) {
+    if (this.#hanging === undefined) {
       let release;
       const promise = new Promise((resolve) => {
         release = resolve;
       });
-      this.#held = { promise, release };
+      this.#hanging = { promise, release };
     }
   }
 
   /* Behaves again. */
   recover() {
-    this.#answer = undefined;
-    this.#held?.release();
-    this.#held = undefined;
+    this.#response = undefined;
+    this.#hanging?.release();
+    this.#hanging = undefined;
   }
 
   async close() {
@@ -121,9 +121,9 @@ class JWKSServer {
       return;
     }
     this.hits += 1;
-    await this.#held?.promise;
-    if (this.#answer !== undefined) {
-      response.writeHead(this.#answer.status, this.#answer.headers).end(this.#answer.body);
+    await this.#hanging?.promise;
+    if (this.#response !== undefined) {
+      response.writeHead(this.#response.status, this.#response.headers).end(this.#response.body);
       return;
     }
     const body = JSON.stringify(this.document);

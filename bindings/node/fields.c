@@ -80,21 +80,24 @@ void fbnode_fields_write(fbnode_object *to, const fbnode_field *fields, size_t c
 {
     for (size_t i = 0; i < count; i++) {
         const void *member = (const char *)from + fields[i].offset;
-        napi_value flag = NULL;
+        napi_value simple = NULL;
         switch (fields[i].type) {
         case FBNODE_SLICE:
             fbnode_set(to, fields[i].name, fbnode_text(to->env, *(const fb_slice *)member));
             break;
         case FBNODE_LIST:
-            fbnode_set(to, fields[i].name, fbnode_texts(to->env, *(const fb_list *)member));
+            (void)napi_get_undefined(to->env, &simple);
+            fbnode_set(to, fields[i].name,
+                       ((const fb_list *)member)->items == NULL ? simple
+                                                                : fbnode_texts(to->env, *(const fb_list *)member));
             break;
         case FBNODE_CHARS:
             fbnode_set(to, fields[i].name,
                        fbnode_text(to->env, *(const char *)member == '\0' ? fb_text(NULL) : fb_text(member)));
             break;
         case FBNODE_BOOL:
-            (void)napi_get_boolean(to->env, *(const bool *)member, &flag);
-            fbnode_set(to, fields[i].name, flag);
+            (void)napi_get_boolean(to->env, *(const bool *)member, &simple);
+            fbnode_set(to, fields[i].name, simple);
             break;
         default:
             fbnode_set_number(to, fields[i].name, number_of(fields[i].type, member));

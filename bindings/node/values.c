@@ -63,7 +63,7 @@ napi_value fbnode_outcome(const fbnode_call *call, fb_status status, const fb_er
     }
     fbnode_object object = fbnode_object_new(call->env);
     fbnode_set_text(&object, "code", fb_text(fb_status_name(status)));
-    fbnode_set_text(&object, "message", fb_text(error->text));
+    fbnode_set_text(&object, "message", fb_text(error->text[0] == '\0' ? fb_status_text(status) : error->text));
     fbnode_set_number(&object, "status", fb_status_http(status));
     fbnode_set_text(&object, "oauthError", fb_text(fb_status_oauth(status)));
     fbnode_set_text(&object, "claim", error->claim);

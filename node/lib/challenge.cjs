@@ -1,6 +1,6 @@
 /*
  * The HTTP side of RFC 6750: finding the one token in a request, and saying why there is no access. Nothing that a
- * client sent ever goes into an answer: descriptions are fixed, parameters come from the configuration and are quoted
+ * client sent ever goes into a response: descriptions are fixed, parameters come from the configuration and are quoted
  * (RFC 9110 section 5.6.4). Text that could break a header line is refused when it is configured.
  */
 'use strict';
@@ -21,17 +21,17 @@ function isTokenParameter(part) {
 
 /*
  * The bearer token of a request, undefined when it carries none; throws MalformedRequest when it is sent in a wrong
- * way. values are those of all Authorization headers, query is what follows the "?" of the target.
+ * way. authorization has the values of all Authorization headers, query is what follows the "?" of the target.
  */
-function findToken(values, query) {
-  if (values.length > 1) {
+function findToken(authorization, query) {
+  if (authorization.length > 1) {
     throw new MalformedRequest('more than one Authorization header');
   }
   // RFC 6750 section 2.3 and MCP: never in the URL, where logs and referrers keep it.
   if (query !== '' && query.split(/[&;]/u).some(isTokenParameter)) {
     throw new MalformedRequest('a token in the query');
   }
-  const value = values[0] ?? '';
+  const value = authorization[0] ?? '';
   const space = value.indexOf(' ');
   const scheme = space < 0 ? value : value.slice(0, space);
   if (scheme.toLowerCase() !== 'bearer') {
@@ -52,7 +52,7 @@ function quoted(value, option) {
   return `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
-/* Builds the answers for one protected resource. */
+/* Builds the responses for one protected resource. */
 class Challenger {
   #realm;
   #scopes;
@@ -62,8 +62,8 @@ class Challenger {
     this.#realm = realm === undefined ? '' : `realm=${quoted(realm, 'realm')}`;
     scopes.forEach((scope) => quoted(scope, 'requiredScopes'));
     this.#scopes = scopes;
-    this.#metadata =
-      resourceMetadataUrl === undefined ? '' : `resource_metadata=${quoted(resourceMetadataUrl, 'resourceMetadataUrl')}`;
+    const url = resourceMetadataUrl;
+    this.#metadata = url === undefined ? '' : `resource_metadata=${quoted(url, 'resourceMetadataUrl')}`;
   }
 
   /* For trouble that is not the client's, and says nothing of it. */
@@ -71,7 +71,7 @@ class Challenger {
     return new Challenger({}).refuse(500, 'server_error');
   }
 
-  /* The answer for an OAuth error, or for a request without credentials, which gets no error code (section 3.1). */
+  /* The response for an OAuth error, or for a request without credentials, which gets no error code (section 3.1). */
   refuse(status, error, { scopes = [], retryAfter = 0 } = {}) {
     const headers = { 'cache-control': 'no-store' };
     let body = '';

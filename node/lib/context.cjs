@@ -1,7 +1,7 @@
 /*
- * Which access token the running code works for. The middlewares run what follows them inside of it; where a host
- * leaves no room for that (it calls a function and goes on by itself), the token is entered for the rest of the
- * request's own chain of calls. Nothing here is shared between two requests.
+ * The access token of the request that is being served. The middlewares run what follows them inside of its context;
+ * where a framework leaves no room for that (it calls a function and goes on by itself), the token is entered for the
+ * rest of the request's own chain of calls. Nothing here is shared between two requests.
  */
 'use strict';
 
@@ -19,44 +19,45 @@ function getAccessToken() {
 function requireAccessToken() {
   const token = getAccessToken();
   if (token === undefined) {
-    const sentence = 'there is no access token here: nothing guards this place, or its path is excluded';
+    const sentence = 'there is no access token here: no adapter guards this handler, or its path is excluded';
     throw Object.assign(new Error(sentence), { code: 'ERR_NO_ACCESS_TOKEN', status: 500 });
   }
   return token;
 }
 
-/** Calls back with token as the current one; undefined hides one that is. */
+/** Calls callback with token as the current one; undefined hides one that is. */
 function withAccessToken(token, callback) {
   return storage.run({ token }, callback);
 }
 
 /*
  * For a function that is given the request and awaited in the chain of calls which later runs the handler. To be called
- * before the first await: what a continuation enters does not reach the caller. Hence a place now, the token later.
+ * before the first await: what a continuation enters does not reach the caller. Hence a store now, its token later.
  */
 function enterRequest() {
-  const place = { token: undefined };
-  storage.enterWith(place);
-  return place;
+  const store = { token: undefined };
+  storage.enterWith(store);
+  return store;
 }
 
 /*
- * For a function that a host calls with a token alone. Whether there is a request, only Node's server knows; entering
- * without one would leave the token behind in whatever the caller starts next, a server that listens for example.
+ * For a function that a framework calls with a token alone. Whether there is a request, only Node's server knows;
+ * entering without one would leave the token behind in whatever the caller starts next, a server that listens for
+ * example.
  */
-let following = false;
+let isFollowing = false;
 function followRequests() {
-  if (!following) {
-    following = true;
+  if (!isFollowing) {
+    isFollowing = true;
     diagnostics.subscribe('http.server.request.start', enterRequest);
   }
 }
 
 /* The first token of a request is that of its caller; one that a handler verifies later does not replace it. */
 function noteAccessToken(token) {
-  const place = storage.getStore();
-  if (place !== undefined) {
-    place.token ??= token;
+  const store = storage.getStore();
+  if (store !== undefined) {
+    store.token ??= token;
   }
 }
 

@@ -1,12 +1,16 @@
 /*
  * What can go wrong, as errors. No message and no enumerable property holds the token, key material or anything of a
- * token that nobody has verified: hosts print errors whole.
+ * token that nobody has verified: frameworks print errors whole.
  */
 'use strict';
 
 const native = require('./native.cjs');
+const { inOurNames } = require('./option-table.cjs');
 
-/* What clients are told: fixed texts; the precise reason is for logs. */
+const { signals } = native;
+const { STATUS, OK, CLOSED, INSUFFICIENT_SCOPE, KEYS_UNAVAILABLE, OUT_OF_MEMORY } = native.constants;
+
+/* What clients read: fixed texts; the precise reason is for logs. */
 const DESCRIPTIONS = Object.freeze({
   invalid_request: 'Send exactly one bearer token, in one Authorization header.',
   invalid_token: 'The access token is invalid or has expired.',
@@ -23,7 +27,7 @@ function hide(object, name, value) {
 }
 
 class BearerError extends Error {
-  #expected; // of a verified claim, and so people's data: for logs that ask, not for whoever prints the error
+  #expected; // of a verified claim, and so personal data: for logs that ask, not for whoever prints the error
   #actual;
 
   constructor(message, details = {}) {
@@ -74,55 +78,43 @@ function textOf(thrown) {
   }
 }
 
-/* What the MCP SDKs make an answer of: `code` is the OAuth error, ours is `reason`. They can say only 400, 401, 403 and
- * 500, and so keys that cannot be had are invalid_token to them. */
+/*
+ * The same for the MCP SDKs: `code` is the OAuth error then, and our own is `reason`. They can respond with 400, 401,
+ * 403 and 500 only, and so keys that cannot be had are invalid_token to them.
+ */
 function toOAuthError(error) {
   const code = error.oauthError === 'temporarily_unavailable' ? 'invalid_token' : error.oauthError;
   const { kid, expected, actual } = error;
-  const face = new BearerError(DESCRIPTIONS[error.oauthError], { ...error, kid, expected, actual, cause: error, code });
-  face.reason = error.code;
-  hide(face, 'toResponseObject', () => ({ error: code, error_description: face.message }));
-  hide(face, BRANDS, new Set(['mcp.OAuthError']));
-  return face;
+  const description = DESCRIPTIONS[error.oauthError];
+  const oauthError = new BearerError(description, { ...error, kid, expected, actual, cause: error, code });
+  oauthError.reason = error.code;
+  hide(oauthError, 'toResponseObject', () => ({ error: code, error_description: description }));
+  hide(oauthError, BRANDS, new Set(['mcp.OAuthError']));
+  return oauthError;
 }
 
-const { signals } = native;
-const { STATUS, OK, CLOSED, INSUFFICIENT_SCOPE, KEYS_UNAVAILABLE, OUT_OF_MEMORY } = native.constants;
+/* ---- of calls into the addon */
 
-/* Options whose names the core writes its own way. */
-const RENAMED = new Map(
-  [
-    'publicKey', 'jwksUri', 'requiredScopes', 'requireExp', 'requiredClaims', 'tokenType', 'scopeClaims', 'clientIdClaims',
-    'maxTokenBytes', 'cacheSize', 'cacheBytes', 'fetchTimeout', 'refreshInterval', 'staleIfError', 'maxJwksBytes', 'allowHttp',
-    'privateKey', 'additionalClaims',
-  ].map((name) => [name.replace(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`), name]),
-);
-RENAMED.set('expires_in', 'expiresInSeconds');
-
-function renamed(text) {
-  return text.replace(/[a-z]+(?:_[a-z]+)+/gu, (name) => RENAMED.get(name) ?? name);
-}
-
-/* The error for what a native call has returned instead of its result: nothing at all where there was no memory for it. */
+/* The error for what a call has returned in place of its result: nothing at all where there was no memory for it. */
 function errorOf(failure, requiredScopes = []) {
-  const { code, message, missing, ...details } = failure ?? native.statusOf(OUT_OF_MEMORY);
-  if (code === 'configuration_invalid') {
-    return new ConfigurationError(renamed(message));
+  const { message, missing, ...details } = failure ?? native.statusOf(OUT_OF_MEMORY);
+  if (details.code === 'configuration_invalid') {
+    return new ConfigurationError(inOurNames(message));
   }
-  return new BearerError(renamed(message), { code, missing: missing?.map((index) => requiredScopes[index]), ...details });
+  return new BearerError(inOurNames(message), { ...details, missing: missing?.map((index) => requiredScopes[index]) });
 }
 
-function closed() {
+function closedError() {
   return Object.assign(new Error('the verifier is closed'), { code: 'ERR_VERIFIER_CLOSED' });
 }
 
-/* The result of a native call, or its failure thrown. */
+/* The result of a call; its failure is thrown. */
 function unwrap(result) {
   const status = signals[STATUS];
   if (status === OK) {
     return result;
   }
-  throw status === CLOSED ? closed() : errorOf(result);
+  throw status === CLOSED ? closedError() : errorOf(result);
 }
 
 function keysUnavailable(message, retryAfter) {
@@ -138,11 +130,10 @@ module.exports = {
   BearerError,
   ConfigurationError,
   DESCRIPTIONS,
-  closed,
+  closedError,
   errorOf,
   insufficientScope,
   keysUnavailable,
-  renamed,
   textOf,
   toOAuthError,
   unwrap,

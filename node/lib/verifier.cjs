@@ -1,28 +1,31 @@
 /*
- * The verifier. Everything about tokens is the core's; this file gives it names, promises and errors that Node's hosts
- * expect.
+ * The verifier. Everything about tokens is the core's; this file gives it names, promises and errors that Node's
+ * frameworks expect.
  */
 'use strict';
 
 const util = require('node:util');
 
-const { accessTokenOf } = require('./access_token.cjs');
-const { BearerError, ConfigurationError, closed, errorOf, renamed, textOf, toOAuthError, unwrap } =
-  require('./errors.cjs');
-const { Guard, REFUSED, authenticatorOf } = require('./hosts.cjs');
+const { accessTokenOf } = require('./access-token.cjs');
+const { authenticatorOf } = require('./authenticator.cjs');
+const { assertKnownKeys, typeError } = require('./checks.cjs');
+const { BearerError, ConfigurationError, closedError, errorOf, textOf, toOAuthError, unwrap } = require('./errors.cjs');
+const { Guard, REFUSE } = require('./guard.cjs');
+const { KeySource } = require('./key-source.cjs');
 const native = require('./native.cjs');
-const { forNative, members, read, wrong } = require('./options.cjs');
-const { KeySource } = require('./refresh.cjs');
+const { KEY_OPTIONS, inOurNames } = require('./option-table.cjs');
+const { readOptions, toCoreOptions } = require('./options.cjs');
 
 const { signals } = native;
-const { STATUS, DUE, WARNING, OK, CLOSED, INSUFFICIENT_SCOPE, KEYS_NEEDED, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = native.constants;
+const { STATUS, DUE, WARNING, OK, CLOSED, INSUFFICIENT_SCOPE, KEYS_NEEDED } = native.constants;
+const { REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = native.constants;
 
 /* Seconds since the epoch; NaN: the system's clock. */
-function moment(given) {
+function unixTimeOf(given) {
   if (given === undefined) {
     return NaN;
   }
-  members('verify options', given, ['now']);
+  assertKnownKeys('verify options', given, ['now']);
   if (given.now === undefined) {
     return NaN;
   }
@@ -32,11 +35,11 @@ function moment(given) {
   return given.now;
 }
 
-/* Said once in an environment; tokens are verified all the same. */
-let told = false;
-function tellProblem() {
-  if (!told) {
-    told = true;
+/* Once in an environment; tokens are verified all the same. */
+let hasWarnedOfArithmetic = false;
+function warnOfArithmetic() {
+  if (!hasWarnedOfArithmetic) {
+    hasWarnedOfArithmetic = true;
     process.emitWarning(native.arithmeticProblem(), { type: 'FastBearerWarning', code: 'FASTBEARER_ARITHMETIC' });
   }
 }
@@ -54,11 +57,11 @@ class Verifier {
   #options;
   #source;
   #authenticate;
-  #hookFailed = false;
+  #hasWarnedOfHook = false;
 
   constructor(options = {}) {
-    this.#options = read(options);
-    this.#handle = unwrap(native.create(forNative(this.#options)));
+    this.#options = readOptions(options);
+    this.#handle = unwrap(native.create(toCoreOptions(this.#options)));
     if (this.#options.jwksUri !== undefined) {
       this.#source = new KeySource(this.#handle, this.#options);
     }
@@ -68,16 +71,17 @@ class Verifier {
 
   /* Stays on this thread and in this turn of the event loop unless keys must be fetched first. */
   async verify(token, options) {
-    const now = moment(options);
+    const now = unixTimeOf(options);
     const outcome = this.#attempt(token, now);
     return outcome instanceof KeysNeeded ? this.#fetchAndVerify(token, now, outcome) : outcome;
   }
 
   verifySync(token, options) {
-    const outcome = this.#attempt(token, moment(options));
+    const now = unixTimeOf(options);
+    const outcome = this.#attempt(token, now);
     if (outcome instanceof KeysNeeded) {
       this.#source.start(REFRESH_TOKEN, outcome.keyRequest);
-      return this.#attempt(token, moment(options), outcome.keyRequest); // refused: its fetch has only begun
+      return this.#attempt(token, now, outcome.keyRequest); // keys_unavailable: its fetch has only begun
     }
     return outcome;
   }
@@ -96,7 +100,7 @@ class Verifier {
   }
 
   authenticate(request) {
-    this.#authenticate ??= authenticatorOf(new Guard({ verifier: this }));
+    this.#authenticate ??= authenticatorOf(new Guard(this, [], {}));
     return this.#authenticate(request);
   }
 
@@ -106,7 +110,7 @@ class Verifier {
    */
   #attempt(token, now, keyRequest) {
     if (typeof token !== 'string') {
-      throw wrong('token', 'a string', token);
+      throw typeError('token', 'a string', token);
     }
     const answer =
       keyRequest === undefined
@@ -118,7 +122,7 @@ class Verifier {
     const isWarning = signals[WARNING] === 1;
     const outcome = status === OK ? accessTokenOf(this.#handle, token, answer) : this.#failed(status, answer);
     if (isWarning) {
-      tellProblem();
+      warnOfArithmetic();
     }
     if (isDue) {
       this.#source.start(REFRESH_AHEAD);
@@ -133,7 +137,7 @@ class Verifier {
     if (status === KEYS_NEEDED) {
       return new KeysNeeded(failure);
     }
-    return status === CLOSED ? closed() : errorOf(failure, this.#options.requiredScopes);
+    return status === CLOSED ? closedError() : errorOf(failure, this.#options.requiredScopes);
   }
 
   async #fetchAndVerify(token, now, { keyRequest, wait }) {
@@ -141,34 +145,34 @@ class Verifier {
     return this.#attempt(token, now, keyRequest);
   }
 
-  /* Tells the hook; returns the error to throw. */
+  /* Calls onReject; returns the error to throw. */
   #refused(error) {
-    const hook = this.#options.onReject;
-    if (hook === undefined || !(error instanceof BearerError)) {
+    const { onReject } = this.#options;
+    if (onReject === undefined || !(error instanceof BearerError)) {
       return error;
     }
     const { code, message, claim, kid, expected, actual } = error;
     try {
-      const outcome = hook(Object.freeze({ code, message, claim, kid, expected, actual }));
+      const outcome = onReject(Object.freeze({ code, message, claim, kid, expected, actual }));
       if (typeof outcome === 'object' && outcome !== null) {
-        Promise.resolve(outcome).then(undefined, (thrown) => this.#noteHookFailure(thrown));
+        Promise.resolve(outcome).then(undefined, (thrown) => this.#warnOfHook(thrown));
       }
     } catch (thrown) {
-      this.#noteHookFailure(thrown);
+      this.#warnOfHook(thrown);
     }
     return error;
   }
 
-  #noteHookFailure(thrown) {
-    if (this.#hookFailed) {
+  #warnOfHook(thrown) {
+    if (this.#hasWarnedOfHook) {
       return;
     }
-    this.#hookFailed = true;
+    this.#hasWarnedOfHook = true;
     process.emitWarning(`onReject failed; this is said once: ${textOf(thrown)}`, { code: 'FASTBEARER_HOOK' });
   }
 
   /* For the adapters, which can require more scopes in one place than the verifier does. */
-  [REFUSED](error) {
+  [REFUSE](error) {
     native.countRefusal(this.#handle, INSUFFICIENT_SCOPE);
     return this.#refused(error);
   }
@@ -192,11 +196,11 @@ class Verifier {
 
   stats() {
     const stats = unwrap(native.stats(this.#handle));
-    stats.lastError = stats.lastError === undefined ? undefined : renamed(stats.lastError);
+    stats.lastError = stats.lastError === undefined ? undefined : inOurNames(stats.lastError);
     return stats;
   }
 
-  // ---- what it was made with
+  // ---- what it was constructed with
 
   get issuer() {
     return this.#options.issuer;
@@ -223,12 +227,13 @@ class Verifier {
 
   [util.inspect.custom]() {
     const { issuer, audience } = this;
-    const source = ['publicKey', 'jwks', 'secret'].find((name) => this.#options[name] !== undefined) ?? 'jwksUri';
+    const source = KEY_OPTIONS.map(({ name }) => name).find((name) => this.#options[name] !== undefined);
     return `${this.constructor.name} { ${source}, issuer: ${util.inspect(issuer)}, audience: ${util.inspect(audience)} }`;
   }
 }
 if (Symbol.dispose !== undefined) {
-  Object.defineProperty(Verifier.prototype, Symbol.dispose, { value: Verifier.prototype.close, writable: true, configurable: true });
+  const dispose = { value: Verifier.prototype.close, writable: true, configurable: true };
+  Object.defineProperty(Verifier.prototype, Symbol.dispose, dispose);
 }
 
 /* FastMCP's name for it, and FastMCP's name for its one algorithm. */

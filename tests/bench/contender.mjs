@@ -23,7 +23,7 @@ const held = (alg, key) => (alg.startsWith('HS') ? createSecretKey(Buffer.from(k
 const cacheFor = (sight) => (sight === 'first' ? 1 : 1024);
 
 async function fastbearer(alg, { key }, sight) {
-  const { Verifier } = await import('../../node/index.mjs');
+  const { Verifier } = await import('../../node/index.cjs');
   const source = alg.startsWith('HS') ? { secret: key } : { publicKey: key };
   const verifier = new Verifier({ ...source, algorithms: alg, issuer, audience, cacheSize: cacheFor(sight) });
   return (token) => verifier.verifySync(token).claims;

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 
-import { KeyPair, Verifier, versions } from '../../node/index.mjs';
+import { KeyPair, Verifier, versions } from '../../node/index.cjs';
 import { INDEX, PAIR, good, node, thrown } from './support/case.mjs';
 import { ROOT } from './support/idp.mjs';
 

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 
-import { KeyPair, Verifier } from '../../node/index.mjs';
+import { KeyPair, Verifier } from '../../node/index.cjs';
 import { ROOT } from './support/idp.mjs';
 
 const ENOUGH = 200; // more tokens than any table waits for

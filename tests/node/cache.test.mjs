@@ -13,7 +13,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const COLLIDING = process.env.FASTBEARER_COLLIDING; // where that addon lies
-const { KeyPair, Verifier } = await import(pathToFileURL(path.join(COLLIDING ?? ROOT, 'node/index.mjs')).href);
+const { KeyPair, Verifier } = await import(pathToFileURL(path.join(COLLIDING ?? ROOT, 'node/index.cjs')).href);
 
 const NOW = 1_800_000_000;
 const ISSUER = 'https://issuer.example';

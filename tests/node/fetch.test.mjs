@@ -6,7 +6,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { Verifier } from '../../node/index.mjs';
+import { Verifier } from '../../node/index.cjs';
 import { INDEX, PAIR, good, nodeAsync, rejected } from './support/case.mjs';
 import { oneFault, quiet } from './support/one_fault.mjs';
 import { PLAIN } from './support/faults.mjs';

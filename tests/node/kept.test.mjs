@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { KeyPair, Verifier } from '../../node/index.mjs';
+import { KeyPair, Verifier } from '../../node/index.cjs';
 import { INDEX, node } from './support/case.mjs';
 
 const MIB = 1 << 20;

@@ -5,7 +5,7 @@ import crypto from 'node:crypto';
 import { test } from 'node:test';
 import util from 'node:util';
 
-import { ConfigurationError, KeyPair, RSAKeyPair, Verifier, decodeUnverified } from '../../node/index.mjs';
+import { ConfigurationError, KeyPair, RSAKeyPair, Verifier, decodeUnverified } from '../../node/index.cjs';
 import { PAIR, rejected, thrown } from './support/case.mjs';
 import { ROOT, pythonPath } from './support/idp.mjs';
 

@@ -1,10 +1,13 @@
 /* What a Verifier is made with: every wrong option is refused by name. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import util from 'node:util';
 
-import { BearerAuthProvider, ConfigurationError, Verifier } from '../../node/index.mjs';
+import { BearerAuthProvider, ConfigurationError, Verifier } from '../../node/index.cjs';
 import { AUDIENCE, ISSUER, PAIR, good, thrown } from './support/case.mjs';
+import { ROOT } from './support/idp.mjs';
 
 const KEY = { publicKey: PAIR.publicKey };
 
@@ -74,6 +77,44 @@ for (const [options, message] of WRONG) {
     typeof message === 'string' ? assert.equal(error.message, message) : assert.match(error.message, message);
   });
 }
+
+// ---- the table of options
+
+const { default: table } = await import('../../node/lib/option-table.cjs');
+const { default: native } = await import('../../node/lib/native.cjs');
+const INTERFACES = { KeyOptions: table.KEY_OPTIONS, PolicyOptions: table.POLICY_OPTIONS, FetchOptions: table.FETCH_OPTIONS };
+const TYPES = {
+  callable: /=>/u, data: /^string \| Uint8Array$/u, document: /^string \| Uint8Array \| object$/u, flag: /^boolean$/u, required: /^string \| readonly string\[\]$/u,
+  scopes: /^string \| readonly string\[\]$/u, seconds: /^number$/u, size: /^number$/u, text: /^string$|^'/u, texts: /^string \| readonly string\[\]$/u,
+};
+
+/* The members of an interface of index.d.cts: [name, type, comment in one line]. */
+function declared(name) {
+  const [, body] = new RegExp(`^export interface ${name} \\{\\n(.*?)^\\}`, 'msu').exec(readFileSync(path.join(ROOT, 'node/index.d.cts'), 'utf8'));
+  const members = body.matchAll(/^ {2}\/\*\*(.*?)\*\/\n {2}(\w+)\?: (.*?);$/gmsu);
+  return [...members].map(([, comment, member, type]) => [member, type.replace(/^\((.*)\) \| null$/u, '$1').replace(/ \| null$/u, ''), comment.replaceAll(/\s*\n\s*\* ?/gu, ' ').trim()]);
+}
+
+for (const [name, options] of Object.entries(INTERFACES)) {
+  test(`the types and comments of ${name} are those of the table`, () => {
+    const members = declared(name);
+    assert.deepEqual(members.map(([member]) => member), options.map((option) => option.name));
+    for (const [i, [member, type, comment]] of members.entries()) {
+      const { kind, doc, default: value } = options[i];
+      assert.match(type, TYPES[kind], member);
+      assert.equal(comment, value === undefined ? doc : `${doc} Default ${value}.`);
+    }
+  });
+}
+
+test('the table knows what the addon knows, and defaults are the core\'s', () => {
+  const ours = table.OPTIONS.filter(({ core }) => core !== undefined);
+  assert.deepEqual(ours.map(({ core }) => core).sort(), [...native.optionNames].sort());
+  for (const { core, default: value } of ours) {
+    assert.equal(value, native.optionDefaults[core]);
+  }
+  assert.ok(ours.filter(({ default: value }) => value !== undefined).length >= 10);
+});
 
 test('forms that an option may have', () => {
   const token = good({ scopes: ['a', 'b'] });

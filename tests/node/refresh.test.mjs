@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 
-import { BearerError, KeyPair, Verifier } from '../../node/index.mjs';
-import { JWKSServer } from '../../node/testing.mjs';
+import { BearerError, KeyPair, Verifier } from '../../node/index.cjs';
+import { JWKSServer } from '../../node/testing.cjs';
 import { INDEX, PAIR, nodeAsync, rejected, thrown } from './support/case.mjs';
 
 const native = createRequire(import.meta.url)('../../node/lib/native.cjs');

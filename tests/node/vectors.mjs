@@ -11,7 +11,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 
-import { BearerError, ConfigurationError, Verifier } from '../../node/index.mjs';
+import { BearerError, ConfigurationError, Verifier } from '../../node/index.cjs';
 
 const CASE_SECONDS = 10;
 const OPTIONS = new Set(

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import util from 'node:util';
 
-import { BearerError, ConfigurationError, KeyPair, RSAKeyPair, Verifier, decodeUnverified, getAccessToken, requireAccessToken } from '../../node/index.mjs';
+import { BearerError, ConfigurationError, KeyPair, RSAKeyPair, Verifier, decodeUnverified, getAccessToken, requireAccessToken } from '../../node/index.cjs';
 import { AUDIENCE, INDEX, ISSUER, PAIR, good, node, rejected, thrown } from './support/case.mjs';
 
 const KEY = { publicKey: PAIR.publicKey, issuer: ISSUER, audience: AUDIENCE };

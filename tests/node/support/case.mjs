@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import path from 'node:path';
 
-import { RSAKeyPair } from '../../../node/index.mjs';
+import { RSAKeyPair } from '../../../node/index.cjs';
 import { ROOT } from './idp.mjs';
 
 export const ISSUER = 'https://issuer.example';

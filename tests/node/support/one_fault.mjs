@@ -1,7 +1,7 @@
 /* One fault of a real provider: what it comes to, with keys held and without, and that it leaves nothing behind. */
 import assert from 'node:assert/strict';
 
-import { Verifier } from '../../../node/index.mjs';
+import { Verifier } from '../../../node/index.cjs';
 import { rejected } from './case.mjs';
 
 /* Failing fetches are said as process warnings, of which these tests make hundreds. */

@@ -1,54 +1,46 @@
 /*
- * Key pairs for tests and tools: generating them, minting tokens, publishing the public half. A server that verifies
+ * Key pairs for tests and tools: generating them, minting tokens, the public half as a key set. A server that verifies
  * tokens needs none of this. The private key is parsed once per object, and nothing that prints shows it.
  */
 'use strict';
 
 const util = require('node:util');
 
+const { assertKnownKeys, data, json, optional, text, texts, typeError } = require('./checks.cjs');
 const { ConfigurationError, errorOf, unwrap } = require('./errors.cjs');
 const native = require('./native.cjs');
-const { data, members, text, texts, wrong } = require('./options.cjs');
 
-const ADOPT = Symbol('adopt');
-const TOKEN = [
-  'subject', 'issuer', 'audience', 'scopes', 'expiresInSeconds', 'additionalClaims', 'kid', 'now', 'typ',
-];
+const HANDLE = Symbol('handle'); // for one that the addon has already
+const TOKEN_OPTION_NAMES = Object.freeze(
+  'subject issuer audience scopes expiresInSeconds additionalClaims kid now typ'.split(' '),
+);
 
-function bits(given) {
-  const value = given ?? 0;
-  if (!Number.isInteger(value) || value < 0 || value > 0xffff) {
+function bitsOf({ bits = 0 }) {
+  if (!Number.isInteger(bits) || bits < 0 || bits > 0xffff) {
     throw new ConfigurationError('bits must be a whole number from 2048 to 8192');
   }
-  return value;
+  return bits;
 }
 
 function number(name, value) {
   if (typeof value !== 'number') {
-    throw wrong(name, 'a number of seconds', value);
+    throw typeError(name, 'a number of seconds', value);
   }
   return value;
 }
 
-function claims(value) {
-  if (value === undefined || value === null) {
-    return undefined;
-  }
+function claims(name, value) {
   if (typeof value !== 'object' || Array.isArray(value)) {
-    throw wrong('additionalClaims', 'an object', value);
+    throw typeError(name, 'an object', value);
   }
-  try {
-    return JSON.stringify(value, function (name, member) {
-      return this[name] instanceof Date ? Math.floor(this[name].getTime() / 1000) : member;
-    });
-  } catch (error) {
-    throw new ConfigurationError(`additionalClaims cannot be written as JSON: ${error.message}`);
-  }
+  return json(name, value, function (key, member) {
+    return this[key] instanceof Date ? Math.floor(this[key].getTime() / 1000) : member;
+  });
 }
 
 /* Other calls may come between a promise and its continuation: so this one carries its failure itself. */
-async function generate(algorithm, modulus) {
-  const started = native.generate(algorithm, modulus);
+async function generate(algorithm, bits) {
+  const started = native.generate(algorithm, bits);
   if (started === undefined) {
     throw errorOf(undefined);
   }
@@ -62,28 +54,28 @@ class KeyPair {
   #publicKey;
 
   constructor(options = {}) {
-    if (options?.[ADOPT] !== undefined) {
-      this.#handle = options[ADOPT];
+    if (options?.[HANDLE] !== undefined) {
+      this.#handle = options[HANDLE];
     } else {
-      members('options', options, ['privateKey', 'publicKey', 'algorithm']);
+      assertKnownKeys('options', options, ['privateKey', 'publicKey', 'algorithm']);
       const { privateKey, algorithm = 'RS256' } = options;
       if (privateKey === undefined || privateKey === null) {
         throw new ConfigurationError('privateKey must be given');
       }
       this.#handle = unwrap(native.load(text('algorithm', algorithm), data('privateKey', privateKey)));
     }
-    this.#publicKey = text('publicKey', options.publicKey) ?? native.publicKey(this.#handle);
+    this.#publicKey = optional(text, 'publicKey', options.publicKey) ?? native.publicKey(this.#handle);
   }
 
-  /* The algorithm's name, RS256 when it is not given, and { bits } for RSA. On the thread pool. */
+  /* algorithm: RS256 when it is not given; options: { bits } for RSA. On the thread pool. */
   static async generate(algorithm = 'RS256', options = {}) {
-    members('options', options, ['bits']);
-    return new this({ [ADOPT]: await generate(text('algorithm', algorithm), bits(options.bits)) });
+    assertKnownKeys('options', options, ['bits']);
+    return new this({ [HANDLE]: await generate(text('algorithm', algorithm), bitsOf(options)) });
   }
 
   static generateSync(algorithm = 'RS256', options = {}) {
-    members('options', options, ['bits']);
-    return new this({ [ADOPT]: unwrap(native.generateSync(text('algorithm', algorithm), bits(options.bits))) });
+    assertKnownKeys('options', options, ['bits']);
+    return new this({ [HANDLE]: unwrap(native.generateSync(text('algorithm', algorithm), bitsOf(options))) });
   }
 
   get algorithm() {
@@ -106,22 +98,23 @@ class KeyPair {
   }
 
   jwks(kid) {
-    return JSON.parse(unwrap(native.jwks(this.#handle, text('kid', kid ?? undefined))));
+    return JSON.parse(unwrap(native.jwks(this.#handle, optional(text, 'kid', kid))));
   }
 
   createToken(options = {}) {
-    members('options', options, TOKEN);
+    assertKnownKeys('options', options, TOKEN_OPTION_NAMES);
     const { subject = 'fastmcp-user', issuer = 'https://fastmcp.example.com', audience, typ = 'JWT' } = options;
+    const audiences = optional(texts, 'audience', audience);
     return unwrap(
       native.createToken(this.#handle, {
-        subject: text('subject', subject ?? undefined),
-        issuer: text('issuer', issuer ?? undefined),
-        audiences: texts('audience', audience ?? undefined)?.filter((item) => Array.isArray(audience) || item !== ''),
+        subject: optional(text, 'subject', subject),
+        issuer: optional(text, 'issuer', issuer),
+        audiences: audiences?.filter((item) => Array.isArray(audience) || item !== ''),
         audienceIsList: Array.isArray(audience),
-        scopes: texts('scopes', options.scopes ?? undefined),
+        scopes: optional(texts, 'scopes', options.scopes),
         expiresIn: number('expiresInSeconds', options.expiresInSeconds ?? 3600),
-        claims: claims(options.additionalClaims),
-        kid: text('kid', options.kid ?? undefined),
+        claims: optional(claims, 'additionalClaims', options.additionalClaims),
+        kid: optional(text, 'kid', options.kid),
         now: number('now', options.now ?? Date.now() / 1000),
         type: text('typ', typ ?? ''),
       }),
@@ -129,7 +122,8 @@ class KeyPair {
   }
 
   sign(header, payload) {
-    return unwrap(native.sign(this.#handle, data('header', header) ?? '', data('payload', payload) ?? ''));
+    const [head, body] = [optional(data, 'header', header) ?? '', optional(data, 'payload', payload) ?? ''];
+    return unwrap(native.sign(this.#handle, head, body));
   }
 
   [util.inspect.custom]() {
@@ -139,8 +133,8 @@ class KeyPair {
 
 class RSAKeyPair extends KeyPair {
   constructor(options = {}) {
-    if (options?.[ADOPT] === undefined) {
-      members('options', options, ['privateKey', 'publicKey']);
+    if (options?.[HANDLE] === undefined) {
+      assertKnownKeys('options', options, ['privateKey', 'publicKey']);
     }
     super(options);
   }
@@ -154,10 +148,10 @@ class RSAKeyPair extends KeyPair {
   }
 }
 
-/* For people and tools, never for a decision: anybody can write what stands there. */
+/* For people and tools, never for a decision: anybody can write what is in there. */
 function decodeUnverified(token) {
   if (typeof token !== 'string') {
-    throw wrong('token', 'a string', token);
+    throw typeError('token', 'a string', token);
   }
   const [header, payload] = unwrap(native.decodeUnverified(token));
   return { header: JSON.parse(header), claims: JSON.parse(payload) };

@@ -1,5 +1,5 @@
 /*
- * The protected resource metadata of RFC 9728: the document, its place (section 3.1), and the answer to a request for
+ * The protected resource metadata of RFC 9728: the document, its place (section 3.1), and the response to a request for
  * it. The document is public: any web page may read it (MCP clients run in browsers too), any cache may keep it.
  */
 'use strict';
@@ -10,13 +10,13 @@ const WELL_KNOWN = '/.well-known/oauth-protected-resource';
 const METHODS = 'GET, HEAD, OPTIONS';
 
 function parseResource(resource) {
-  const wrong = 'resourceMetadata.resource must be an absolute http(s) URL without a fragment';
+  const sentence = 'resourceMetadata.resource must be an absolute http(s) URL without a fragment';
   if (typeof resource !== 'string' || resource.includes('#') || !URL.canParse(resource)) {
-    throw new ConfigurationError(wrong);
+    throw new ConfigurationError(sentence);
   }
   const url = new URL(resource);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new ConfigurationError(wrong);
+    throw new ConfigurationError(sentence);
   }
   return url;
 }
@@ -24,7 +24,7 @@ function parseResource(resource) {
 class ResourceMetadata {
   /*
    * resource is the URL that clients use for what is protected; authorizationServers are the issuers that it trusts;
-   * scopesSupported is optional. What else is given goes into the document under its own name.
+   * scopesSupported is optional. Other members go into the document under their own names.
    */
   constructor({ resource, authorizationServers, scopesSupported, ...more }) {
     const url = parseResource(resource);
@@ -43,8 +43,8 @@ class ResourceMetadata {
     this.url = url.origin + this.path;
   }
 
-  /* { status, headers, body } for one method. */
-  answer(method) {
+  /* { status, headers, body } */
+  responseTo(method) {
     const headers = { 'access-control-allow-origin': '*' };
     if (method === 'OPTIONS') {
       headers['access-control-allow-methods'] = METHODS;

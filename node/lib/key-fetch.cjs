@@ -1,28 +1,31 @@
 /*
- * One limited GET of a key set. Given what the core allows (URL, ETag, seconds, bytes); gives back what the core judges:
+ * One limited GET of a key set. Given what the core allows (URL, ETag, seconds, bytes); returns what the core evaluates:
  * status, body and headers, or a sentence that says what failed. Follows no redirect, decodes nothing, reads no byte
  * beyond the cap, and never waits beyond the deadline, whatever the fetch function does. Never rejects.
  */
 'use strict';
 
 const native = require('./native.cjs');
-const { warnOfUnusedProxy } = require('./proxy.cjs');
+const { warnOfUnusedProxy } = require('./proxy-warning.cjs');
 
 const ACCEPT = 'application/json, application/jwk-set+json';
 const USER_AGENT = `fastbearer/${native.versions.fastbearer}`;
 
-class Refused extends Error {}
+/* Our own reason not to fetch, or not to take what came. */
+class FetchRefused extends Error {}
 
-/* TLS that does not check who answers would let anybody on the way choose the keys. */
+/* TLS that does not check the server's identity would let anybody on the way choose the keys. */
 function refuseWeakTls(url) {
   if (!url.startsWith('https:')) {
     return;
   }
   if (process.env.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
-    throw new Refused('NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off; name your authority in NODE_EXTRA_CA_CERTS');
+    throw new FetchRefused(
+      'NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off; name your authority in NODE_EXTRA_CA_CERTS',
+    );
   }
   if (['TLSv1', 'TLSv1.1'].includes(require('node:tls').DEFAULT_MIN_VERSION)) {
-    throw new Refused('TLS below 1.2 is switched on (--tls-min-v1.0 or --tls-min-v1.1)');
+    throw new FetchRefused('TLS below 1.2 is switched on (--tls-min-v1.0 or --tls-min-v1.1)');
   }
 }
 
@@ -32,13 +35,13 @@ function transportOf({ fetch, ssrfSafe }, url) {
   }
   warnOfUnusedProxy(url, ssrfSafe);
   if (ssrfSafe) {
-    return require('./fetch_public.cjs').fetchPublic;
+    return require('./public-fetch.cjs').fetchPublic;
   }
   refuseWeakTls(url);
   return globalThis.fetch;
 }
 
-/* A connection each: fetches are minutes apart, and one that brought a wrong answer must not be used again. */
+/* A connection each: fetches are minutes apart, and one that brought a bad response must not be used again. */
 function headersFor(etag) {
   const headers = { accept: ACCEPT, 'accept-encoding': 'identity', connection: 'close', 'user-agent': USER_AGENT };
   if (etag !== undefined && etag !== '') {
@@ -62,22 +65,22 @@ async function readBody(body, maxBytes) {
   return Buffer.concat(chunks, Math.min(size, maxBytes + 1));
 }
 
-async function exchange(begun, options, signal) {
-  const transport = transportOf(options, begun.url);
-  const init = { method: 'GET', headers: headersFor(begun.etag), redirect: 'manual', signal };
-  const response = await transport(begun.url, init);
+async function exchange(limits, options, signal) {
+  const transport = transportOf(options, limits.url);
+  const init = { method: 'GET', headers: headersFor(limits.etag), redirect: 'manual', signal };
+  const response = await transport(limits.url, init);
   if (!(response?.status >= 0 && response.status <= 999) || typeof response.headers?.get !== 'function') {
-    throw new Refused('fetch must return a Response');
+    throw new FetchRefused('fetch must return a Response');
   }
   if (response.redirected === true || response.type === 'opaqueredirect') {
-    throw new Refused('a redirect, and redirects are not followed');
+    throw new FetchRefused('a redirect, and redirects are not followed');
   }
   const header = (name) => response.headers.get(name) ?? undefined;
   const encoding = header('content-encoding');
-  const wanted = response.status === 200 && (encoding === undefined || encoding.toLowerCase() === 'identity');
+  const isWanted = response.status === 200 && (encoding === undefined || encoding.toLowerCase() === 'identity');
   return {
     status: response.status,
-    body: wanted ? await readBody(response.body ?? [], begun.maxBytes) : undefined,
+    body: isWanted ? await readBody(response.body ?? [], limits.maxBytes) : undefined,
     cacheControl: header('cache-control'),
     age: header('age'),
     etag: header('etag'),
@@ -101,20 +104,20 @@ function reasonOf(error) {
 }
 
 /* Even to ask a revoked Proxy for its class throws. */
-function sentence(error, begun) {
+function sentenceOf(error, limits) {
   try {
-    if (error instanceof Refused) {
+    if (error instanceof FetchRefused) {
       return error.message;
     }
-    const said = reasonOf(error).replaceAll(begun.url, begun.url.split('?', 1)[0]);
-    return said.replaceAll(/[^ -~]+/gu, ' ').trim();
+    const text = reasonOf(error).replaceAll(limits.url, limits.url.split('?', 1)[0]);
+    return text.replaceAll(/[^ -~]+/gu, ' ').trim();
   } catch {
     return 'fetch failed with something that is not an error';
   }
 }
 
 /* flight.controller ends it early; flight.timer is its deadline. */
-async function get(begun, options, flight) {
+async function fetchKeySet(limits, options, flight) {
   const { controller } = flight;
   let giveUp;
   const givenUp = new Promise((_, reject) => {
@@ -122,17 +125,17 @@ async function get(begun, options, flight) {
   });
   controller.signal.addEventListener('abort', giveUp);
   flight.timer = setTimeout(
-    () => controller.abort(new Refused(`no complete answer within ${begun.timeout} s`)),
-    begun.timeout * 1000,
+    () => controller.abort(new FetchRefused(`no complete answer within ${limits.timeout} s`)),
+    limits.timeout * 1000,
   ).unref();
   try {
-    return await Promise.race([exchange(begun, options, controller.signal), givenUp]);
+    return await Promise.race([exchange(limits, options, controller.signal), givenUp]);
   } catch (error) {
-    return { failure: sentence(error, begun) };
+    return { failure: sentenceOf(error, limits) };
   } finally {
     clearTimeout(flight.timer);
     controller.abort(); // what was not read is not wanted: the connection is given up, or was finished
   }
 }
 
-module.exports = { Refused, get };
+module.exports = { fetchKeySet };

@@ -1,1 +1,0 @@
-export { authenticate, getAccessToken, requireAccessToken } from './fastmcp.cjs';

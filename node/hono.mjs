@@ -1,1 +1,0 @@
-export { bearerAuth, getAccessToken, requireAccessToken } from './hono.cjs';

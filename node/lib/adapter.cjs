@@ -1,0 +1,41 @@
+/*
+ * The options of an adapter: those of a Verifier, flat, or { verifier } and scopes that this place requires in addition;
+ * and what a guard adds.
+ */
+'use strict';
+
+const { assertKnownKeys, optional, scopes } = require('./checks.cjs');
+const { ConfigurationError } = require('./errors.cjs');
+const { GUARD_OPTION_NAMES, Guard, REFUSE } = require('./guard.cjs');
+const { OPTION_NAMES } = require('./options.cjs');
+const { Verifier } = require('./verifier.cjs');
+
+/* { verifier, requiredScopes } */
+function verifierOf({ verifier, ...options }) {
+  if (verifier === undefined) {
+    return { verifier: new Verifier(options), requiredScopes: [] };
+  }
+  if (typeof verifier?.[REFUSE] !== 'function') {
+    throw new ConfigurationError('verifier must be a Verifier of this package');
+  }
+  const { requiredScopes, ...others } = options;
+  if (Object.keys(others).length > 0) {
+    const names = Object.keys(others).join(', ');
+    throw new ConfigurationError(`give either verifier or the options of one, not both: ${names}`);
+  }
+  return { verifier, requiredScopes: optional(scopes, 'requiredScopes', requiredScopes) ?? [] };
+}
+
+/* null stands for "not given", like undefined. */
+function withoutNull(given) {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined));
+}
+
+function guardOf(given = {}) {
+  assertKnownKeys('options', given, ['verifier', ...GUARD_OPTION_NAMES, ...OPTION_NAMES]);
+  const { realm, resourceMetadata, resourceMetadataUrl, exclude, ...options } = withoutNull(given);
+  const { verifier, requiredScopes } = verifierOf(options);
+  return new Guard(verifier, requiredScopes, { realm, resourceMetadata, resourceMetadataUrl, exclude });
+}
+
+module.exports = { guardOf, verifierOf };

@@ -1,0 +1,41 @@
+/*
+ * A guard as npm fastmcp calls it: awaited with the request, and with undefined for standard input. A Response that is
+ * thrown is sent; whatever else is thrown fastmcp prints whole and calls 401.
+ */
+'use strict';
+
+const { Challenger } = require('./challenge.cjs');
+const { enterRequest } = require('./context.cjs');
+const { textOf } = require('./errors.cjs');
+const { infoOfFetch, infoOfIncoming } = require('./request-info.cjs');
+const { toFetchResponse } = require('./send.cjs');
+
+function authenticatorOf(guard) {
+  let hasWarned = false;
+
+  /* A closed verifier, for example, is the server's own trouble and not the client's. */
+  function serverError(error) {
+    if (!hasWarned) {
+      hasWarned = true;
+      const sentence = `requests cannot be authenticated; this is said once: ${textOf(error)}`;
+      process.emitWarning(sentence, { type: 'FastBearerWarning', code: 'FASTBEARER_SERVER_ERROR' });
+    }
+    return { response: Challenger.serverError() };
+  }
+
+  return async (request) => {
+    if (request === undefined) {
+      return undefined;
+    }
+    const store = enterRequest();
+    const info = typeof request.headers?.get === 'function' ? infoOfFetch(request) : infoOfIncoming(request);
+    const { response, token } = await guard.decide(info).catch(serverError);
+    if (response !== undefined) {
+      throw toFetchResponse(response, info.method);
+    }
+    store.token = token;
+    return token;
+  };
+}
+
+module.exports = { authenticatorOf };

@@ -1,0 +1,128 @@
+/*
+ * The fetches of one key set: one at a time, shared by everybody who waits. The core decides whether to fetch and what a
+ * response is worth; key-fetch.cjs carries the bytes.
+ */
+'use strict';
+
+const { BearerError, keysUnavailable, unwrap } = require('./errors.cjs');
+const { fetchKeySet } = require('./key-fetch.cjs');
+const native = require('./native.cjs');
+const { inOurNames } = require('./option-table.cjs');
+
+const { FETCH_NOW } = native.constants;
+
+class KeySource {
+  #handle;
+  #options;
+  #flight; // { ended: Promise<error | undefined>, controller, timer, waiting } of the fetch that is under way
+  #failures = 0;
+
+  constructor(handle, options) {
+    this.#handle = handle;
+    this.#options = options;
+  }
+
+  /*
+   * The fetch that is under way, or a new one. Nobody need wait for it, and it keeps no process alive. A fetch function
+   * runs before this returns and may ask for the same flight: it is complete before that.
+   */
+  start(reason, request = 0n) {
+    if (this.#flight !== undefined) {
+      return this.#flight;
+    }
+    let settle;
+    const ended = new Promise((resolve) => {
+      settle = resolve;
+    });
+    const flight = { ended, controller: new AbortController(), timer: undefined, waiting: 0 };
+    this.#flight = flight;
+    void this.#run(flight, reason, request).then((error) => {
+      this.#flight = undefined;
+      settle(error);
+    });
+    return flight;
+  }
+
+  /*
+   * Resolves when the fetch has ended, or when the caller has waited for long enough (seconds): to undefined, or to the
+   * error that says why there are no new keys.
+   */
+  async fetched(reason, request, wait = Infinity) {
+    const flight = this.start(reason, request);
+    flight.waiting += 1;
+    flight.timer?.ref(); // somebody waits now: the deadline must come even when nothing else is left to happen
+    let timer;
+    const enough = new Promise((resolve) => {
+      timer = wait < this.#options.fetchTimeout ? setTimeout(resolve, wait * 1000) : undefined;
+    });
+    try {
+      return await Promise.race([flight.ended, enough]);
+    } finally {
+      clearTimeout(timer);
+      flight.waiting -= 1;
+      if (flight.waiting === 0) {
+        flight.timer?.unref();
+      }
+    }
+  }
+
+  close() {
+    this.#flight?.controller.abort();
+  }
+
+  /* Resolves to the error that says why there are no new keys. Never rejects. */
+  async #run(flight, reason, request) {
+    let error;
+    try {
+      const begun = unwrap(native.refreshBegin(this.#handle, reason, request));
+      if (begun.decision !== FETCH_NOW) {
+        return undefined; // the keys are there, or not to be had yet: verifying again says which
+      }
+      const fetched = await fetchKeySet(begun, this.#options, flight);
+      unwrap(native.refreshComplete(this.#handle, begun.ticket, fetched));
+    } catch (thrown) {
+      error = asUnavailable(thrown);
+    }
+    this.#noteOutcome(error);
+    return error;
+  }
+
+  /* Warns once when fetching begins to fail, and once when it works again. */
+  #noteOutcome(error) {
+    const before = this.#failures;
+    this.#failures = error === undefined ? 0 : before + 1;
+    if ((before === 0) === (this.#failures === 0)) {
+      return;
+    }
+    const stats = native.stats(this.#handle);
+    if (stats === undefined) {
+      return; // closed
+    }
+    const sentence = error === undefined ? this.#recovered(before) : failed(stats, error.retryAfter ?? 0);
+    process.emitWarning(sentence, { type: 'FastBearerWarning', code: 'FASTBEARER_KEYS' });
+  }
+
+  #recovered(failures) {
+    return `key set ${loggable(this.#options.jwksUri)}: fetched again after ${failures} failed attempts`;
+  }
+}
+
+function failed({ keysHeld, lastError }, retryAfter) {
+  const held = keysHeld ? 'the keys that are held stay in use' : 'no keys are held, tokens cannot be verified';
+  return `key set: fetch failed: ${inOurNames(lastError)}; ${held}; next attempt in ${Math.ceil(retryAfter)} s`;
+}
+
+/* For whoever waits, a verifier that was closed and a ticket that timed out mean that there are no keys. */
+function asUnavailable(error) {
+  if (error.code === 'ERR_VERIFIER_CLOSED') {
+    return keysUnavailable('the verifier was closed', 0);
+  }
+  return error instanceof BearerError ? error : keysUnavailable(error.message, 0);
+}
+
+/* The URL without its query, which may hold a secret. */
+function loggable(url) {
+  return url.split(/[?#]/u, 1)[0];
+}
+
+module.exports = { KeySource };

@@ -1,0 +1,116 @@
+/*
+ * The options of a Verifier, once: checks, copying, the slots of the addon, names in messages and the comments of
+ * index.d.cts follow from these rows (a test compares the last). Nothing is decided here, and no default is written
+ * down that the core has.
+ */
+'use strict';
+
+const native = require('./native.cjs');
+
+const { optionDefaults } = native;
+
+/* core: the name in the core's messages and in the addon, undefined for what this package does by itself. */
+function option(name, core, kind, doc, ownDefault) {
+  return Object.freeze({ name, core, kind, default: core === undefined ? ownDefault : optionDefaults[core], doc });
+}
+
+const KEY_OPTIONS = Object.freeze([
+  option('publicKey', 'public_key', 'data', 'One PEM block: SPKI, PKCS#1 public key or X.509 certificate.'),
+  option('jwks', 'jwks', 'document', 'A key-set document (RFC 7517), held as given.'),
+  option('jwksUri', 'jwks_uri', 'text', 'The https URL of a key set; fetched when needed, kept fresh in the background.'),
+  option('secret', 'secret', 'data', 'The HMAC key, at least as long as the hash.'),
+]);
+
+const POLICY_OPTIONS = Object.freeze([
+  option('algorithms', 'algorithms', 'texts', 'Accepted algorithms. Default "RS256", with `secret` "HS256".'),
+  option('issuer', 'issuer', 'texts', 'Accepted issuers. Not given: `iss` is not checked.'),
+  option(
+    'audience',
+    'audience',
+    'texts',
+    'Accepted audiences. Without it a token that was issued for another service is accepted here (RFC 8725 3.9).',
+  ),
+  option('requiredScopes', 'required_scopes', 'scopes', 'All of these must be granted; a string is split at spaces.'),
+  option('leeway', 'leeway', 'seconds', 'Seconds of clock skew that are forgiven.'),
+  option('requireExp', 'require_exp', 'flag', 'Whether a token must have `exp`.'),
+  option('requiredClaims', 'required_claims', 'required', 'Claims that must be present.'),
+  option(
+    'tokenType',
+    'token_type',
+    'text',
+    '"at+jwt" accepts RFC 9068 tokens only, "any" does not look at `typ`. Not given: none, JWT, at+jwt.',
+  ),
+  option('scopeClaims', 'scope_claims', 'texts', 'The first that is present holds the scopes. Default scope, scp.'),
+  option(
+    'clientIdClaims',
+    'client_id_claims',
+    'texts',
+    'The first that is present is the client id, else "unknown". Default client_id, azp, sub.',
+  ),
+  option('maxTokenBytes', 'max_token_bytes', 'size', 'Longer tokens are refused unread; 1 to 65536.'),
+  option('cacheSize', 'cache_size', 'size', 'Verified tokens that are cached; 0 for none.'),
+  option(
+    'cacheBytes',
+    'cache_bytes',
+    'size',
+    'Bytes that all cached tokens may occupy together, their parsed claims included.',
+  ),
+  option(
+    'arithmetic',
+    'arithmetic',
+    'text',
+    '"auto", the default: signatures are verified with precomputed tables where that is faster than OpenSSL. ' +
+      '"openssl": by OpenSSL alone.',
+  ),
+  option(
+    'onReject',
+    undefined,
+    'callable',
+    'Called for every refused token. What it throws or rejects with is reported once, by a process warning, and ' +
+      'otherwise ignored; nobody waits for it.',
+  ),
+]);
+
+const FETCH_OPTIONS = Object.freeze([
+  option(
+    'fetch',
+    undefined,
+    'callable',
+    'In place of the global fetch. It must not follow redirects. Proxies are its own affair: the global one goes by ' +
+      'HTTPS_PROXY only where NODE_USE_ENV_PROXY=1 tells it to (Node 24 and 22.21).',
+  ),
+  option('fetchTimeout', 'fetch_timeout', 'seconds', 'Seconds, for the whole fetch.'),
+  option('refreshInterval', 'refresh_interval', 'seconds', 'Seconds between two fetches for unknown key ids.'),
+  option(
+    'staleIfError',
+    'stale_if_error',
+    'seconds',
+    'Seconds that held keys stay in use past their freshness while fetches fail.',
+  ),
+  option('maxJwksBytes', 'max_jwks_bytes', 'size', 'The largest document, in bytes.'),
+  option('allowHttp', 'allow_http', 'flag', 'Accept http:// for other hosts than loopback.'),
+  option(
+    'ssrfSafe',
+    undefined,
+    'flag',
+    'Connect to public addresses only, checked on the socket that is opened. Not together with `fetch`.',
+    false,
+  ),
+]);
+
+const OPTIONS = Object.freeze([...KEY_OPTIONS, ...POLICY_OPTIONS, ...FETCH_OPTIONS]);
+
+/* Other names that the core's messages spell its own way. */
+const OTHER_NAMES = [
+  ['private_key', 'privateKey'],
+  ['additional_claims', 'additionalClaims'],
+  ['expires_in', 'expiresInSeconds'],
+];
+const NAMES_BY_CORE = new Map([...OPTIONS.map(({ name, core }) => [core, name]), ...OTHER_NAMES]);
+
+/* A message of the core with the names that options have here. */
+function inOurNames(text) {
+  return text.replace(/[a-z]+(?:_[a-z]+)+/gu, (name) => NAMES_BY_CORE.get(name) ?? name);
+}
+
+module.exports = { FETCH_OPTIONS, KEY_OPTIONS, OPTIONS, POLICY_OPTIONS, inOurNames };

@@ -1,1 +1,0 @@
-export { JWKSServer } from './testing.cjs';
