@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 
-import type { AccessToken as Token, getAccessToken as current, requireAccessToken as required } from './index.cjs';
+import type { getAccessToken as current, requireAccessToken as required, AccessToken as Token } from './index.cjs';
 import type { BearerAuthOptions as Options } from './lib/guard.cjs';
 
 declare module 'fastify' {

@@ -62,7 +62,19 @@ function run(...parameters) {
 }
 
 requireTools();
-run('-S', '.', '-B', folder, '-DFB_NODE=ON', '-DFB_CURL=OFF', '-DFB_TESTS=OFF', '-DFB_BENCH=OFF', '-DFB_INSTALL=OFF', ...headers(), ...process.argv.slice(2));
+run(
+  '-S',
+  '.',
+  '-B',
+  folder,
+  '-DFB_NODE=ON',
+  '-DFB_CURL=OFF',
+  '-DFB_TESTS=OFF',
+  '-DFB_BENCH=OFF',
+  '-DFB_INSTALL=OFF',
+  ...headers(),
+  ...process.argv.slice(2),
+);
 run('--build', folder, '--target', 'fastbearer_node', '-j', String(os.availableParallelism()));
 const built = path.join(folder, 'fastbearer.node');
 if (!existsSync(built)) {

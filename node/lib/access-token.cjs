@@ -79,7 +79,11 @@ function parse(answer) {
     lengths[4 + i] = signals[FIRST_SCOPE + i];
   }
   let used = 0;
-  const next = (length) => (length < 0 ? undefined : answer.slice(used, (used += length)));
+  const next = (length) => {
+    const start = used;
+    used += Math.max(length, 0);
+    return length < 0 ? undefined : answer.slice(start, used);
+  };
   const clientId = next(lengths[0]);
   const subject = next(lengths[1]);
   const resource = next(lengths[2]);

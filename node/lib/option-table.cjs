@@ -17,7 +17,12 @@ function option(name, core, kind, doc, ownDefault) {
 const KEY_OPTIONS = Object.freeze([
   option('publicKey', 'public_key', 'data', 'One PEM block: SPKI, PKCS#1 public key or X.509 certificate.'),
   option('jwks', 'jwks', 'document', 'A key-set document (RFC 7517), held as given.'),
-  option('jwksUri', 'jwks_uri', 'text', 'The https URL of a key set; fetched when needed, kept fresh in the background.'),
+  option(
+    'jwksUri',
+    'jwks_uri',
+    'text',
+    'The https URL of a key set; fetched when needed, kept fresh in the background.',
+  ),
   option('secret', 'secret', 'data', 'The HMAC key, at least as long as the hash.'),
 ]);
 

@@ -17,7 +17,9 @@ function readOptions(given) {
     options[name] = optional(CHECKS[kind], name, given[name]) ?? fallback;
   }
   if (options.ssrfSafe && options.fetch !== undefined) {
-    throw new ConfigurationError('ssrfSafe watches the sockets that fastbearer opens itself; it cannot be combined with fetch');
+    throw new ConfigurationError(
+      'ssrfSafe watches the sockets that fastbearer opens itself; it cannot be combined with fetch',
+    );
   }
   return options;
 }

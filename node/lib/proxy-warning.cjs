@@ -11,7 +11,9 @@ function proxyVariable({ protocol, hostname }) {
   const { env } = process;
   const names = protocol === 'https:' ? ['https_proxy', 'HTTPS_PROXY'] : ['http_proxy', 'HTTP_PROXY'];
   const excluded = (env.no_proxy || env.NO_PROXY || '').toLowerCase().split(/[\s,]+/u);
-  const isExcluded = excluded.some((entry) => entry === '*' || (entry !== '' && `.${hostname}`.endsWith(`.${entry.replace(/^\*?\./u, '')}`)));
+  const isExcluded = excluded.some(
+    (entry) => entry === '*' || (entry !== '' && `.${hostname}`.endsWith(`.${entry.replace(/^\*?\./u, '')}`)),
+  );
   return isExcluded || isLoopback(hostname) ? undefined : names.find((name) => env[name]);
 }
 

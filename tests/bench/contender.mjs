@@ -6,11 +6,12 @@
  * PEERS is the folder with the peers' node_modules. All give the claims as an object. With ALG it says what one
  * verification costs, then goes on and on, for perf.
  */
+
+import { createPublicKey, createSecretKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createPublicKey, createSecretKey } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
-import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
 const issuer = 'https://issuer.example';
 const audience = 'https://api.example/mcp';
@@ -32,7 +33,8 @@ async function fastbearer(alg, { key }, sight) {
 async function jose(alg, { key }) {
   const { jwtVerify, importSPKI } = await load('jose');
   const imported = alg.startsWith('HS') ? Buffer.from(key) : await importSPKI(key, alg);
-  return async (token) => (await jwtVerify(token, imported, { algorithms: [alg], issuer, audience, requiredClaims: ['exp'] })).payload;
+  return async (token) =>
+    (await jwtVerify(token, imported, { algorithms: [alg], issuer, audience, requiredClaims: ['exp'] })).payload;
 }
 
 async function jsonwebtoken(alg, { key }) {
@@ -41,15 +43,29 @@ async function jsonwebtoken(alg, { key }) {
   return (token) => jwt.verify(token, imported, { algorithms: [alg], issuer, audience });
 }
 
-const fastJwt = (cached) => async (alg, { key }, sight) => {
-  const { createVerifier } = await load('fast-jwt');
-  const options = { algorithms: [alg], allowedIss: issuer, allowedAud: audience, requiredClaims: ['exp', 'iss', 'aud'] };
-  return createVerifier({ ...options, key, cache: cached ? cacheFor(sight) : false });
-};
+const fastJwt =
+  (cached) =>
+  async (alg, { key }, sight) => {
+    const { createVerifier } = await load('fast-jwt');
+    const options = {
+      algorithms: [alg],
+      allowedIss: issuer,
+      allowedAud: audience,
+      requiredClaims: ['exp', 'iss', 'aud'],
+    };
+    return createVerifier({ ...options, key, cache: cached ? cacheFor(sight) : false });
+  };
 
 async function nodeRs(alg, { key }) {
   const { verifySync, Algorithm } = await load('@node-rs/jsonwebtoken');
-  const options = { algorithms: [Algorithm[alg]], iss: [issuer], aud: [audience], requiredSpecClaims: ['exp', 'iss', 'aud'], leeway: 0, validateNbf: true };
+  const options = {
+    algorithms: [Algorithm[alg]],
+    iss: [issuer],
+    aud: [audience],
+    requiredSpecClaims: ['exp', 'iss', 'aud'],
+    leeway: 0,
+    validateNbf: true,
+  };
   return (token) => verifySync(token, key, options);
 }
 
@@ -106,7 +122,10 @@ async function warm(verify, tokens) {
 /* Verifications per second of wall time, of as many workers together. */
 async function throughput(alg, workers) {
   const gate = new SharedArrayBuffer(4);
-  const started = Array.from({ length: workers }, () => new Worker(new URL(import.meta.url), { workerData: { argv: process.argv.slice(2), alg, gate } }));
+  const started = Array.from(
+    { length: workers },
+    () => new Worker(new URL(import.meta.url), { workerData: { argv: process.argv.slice(2), alg, gate } }),
+  );
   const next = (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   await Promise.all(started.map(next));
   const rates = started.map(next);
@@ -146,7 +165,10 @@ async function accepted(verify, probes) {
 async function measureAll(make, alg, given) {
   const cells = {};
   let verify;
-  for (const [sight, tokens] of [['first', given.tokens], ['repeat', Array(64).fill(given.tokens[0])]]) {
+  for (const [sight, tokens] of [
+    ['first', given.tokens],
+    ['repeat', Array(64).fill(given.tokens[0])],
+  ]) {
     verify = await make(alg, given, sight);
     for (const token of tokens) {
       if ((await verify(token)).sub !== 'auth0|5f7c8ec7c33c6c004bbafe82') {
@@ -176,7 +198,8 @@ async function main() {
   if (loopAlg !== undefined) {
     await loop(make, tokens[loopAlg]);
   }
-  const manifest = peer === undefined ? new URL('../../package.json', import.meta.url) : `${peers}/node_modules/${peer}/package.json`;
+  const manifest =
+    peer === undefined ? new URL('../../package.json', import.meta.url) : `${peers}/node_modules/${peer}/package.json`;
   const out = { version: JSON.parse(readFileSync(manifest)).version, accepts: [], cells: {}, absent: {} };
   for (const alg of ['RS256', 'ES256', 'EdDSA', 'HS256']) {
     try {

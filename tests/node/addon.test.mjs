@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 
 import { KeyPair, Verifier, versions } from '../../node/index.cjs';
-import { INDEX, PAIR, good, node, thrown } from './support/case.mjs';
+import { good, INDEX, node, PAIR, thrown } from './support/case.mjs';
 import { ROOT } from './support/idp.mjs';
 
 const ADDON = path.join(ROOT, 'build-node', 'fastbearer.node');
@@ -16,7 +16,10 @@ const native = createRequire(import.meta.url)(ADDON);
 
 function symbols(...flags) {
   const text = execFileSync('nm', ['-D', ...flags, ADDON], { encoding: 'utf8' });
-  return text.trim().split('\n').map((line) => line.trim().split(/\s+/u).at(-1).split('@')[0]);
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/u).at(-1).split('@')[0]);
 }
 
 test('only the two N-API symbols are exported', () => {
@@ -24,11 +27,16 @@ test('only the two N-API symbols are exported', () => {
 });
 
 test('nothing of OpenSSL or libcurl comes from outside, and there is no C++ whose exceptions could leave a callback', () => {
-  const outside = symbols('--undefined-only').filter((name) => /^(EVP|SSL|ERR|OPENSSL|CRYPTO|BN|RSA|EC|curl|_Z|__cxa_throw|_Unwind)_?/u.test(name));
+  const outside = symbols('--undefined-only').filter((name) =>
+    /^(EVP|SSL|ERR|OPENSSL|CRYPTO|BN|RSA|EC|curl|_Z|__cxa_throw|_Unwind)_?/u.test(name),
+  );
   assert.deepEqual(outside, []);
   const needed = execFileSync('readelf', ['-d', ADDON], { encoding: 'utf8' });
   const libraries = [...needed.matchAll(/\(NEEDED\).*\[(.+)\]/gu)].map(([, name]) => name);
-  assert.deepEqual(libraries.filter((name) => /crypto|ssl|curl|stdc|gcc_s/u.test(name)), []);
+  assert.deepEqual(
+    libraries.filter((name) => /crypto|ssl|curl|stdc|gcc_s/u.test(name)),
+    [],
+  );
   assert.ok(libraries.includes('libjansson.so.4'));
   assert.match(needed, /NODELETE/u);
   assert.match(needed, /BIND_NOW|Flags: NOW/u);
@@ -44,7 +52,8 @@ test('the OpenSSL that runs is the one whose headers it was compiled with', () =
 
 /* An error left behind would be what node's crypto reports next: research and node-libcurl#164 have the story. */
 test("node's own error queue is untouched after a thousand failures", () => {
-  const reason = () => thrown(() => crypto.createPublicKey('-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----')).code;
+  const reason = () =>
+    thrown(() => crypto.createPublicKey('-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----')).code;
   const before = reason();
   const verifiers = [
     new Verifier({ publicKey: PAIR.publicKey }),
@@ -137,12 +146,15 @@ test('workers are terminated in the middle of work, and the next one works', () 
 
 test('process.exit with work in flight', () => {
   for (let i = 0; i < 4; i++) {
-    const done = node(`
+    const done = node(
+      `
       const { RSAKeyPair, Verifier } = require(${INDEX});
       for (let j = 0; j < 2; j++) RSAKeyPair.generate();
       new Verifier({ jwksUri: 'http://127.0.0.1:9/jwks' }).verify('x').catch(() => {});
       new Verifier({ jwksUri: 'http://127.0.0.1:9/jwks' }).refresh().catch(() => {});
-      setTimeout(() => process.exit(7), ${i * 10});`, { flags: ['--no-warnings'] });
+      setTimeout(() => process.exit(7), ${i * 10});`,
+      { flags: ['--no-warnings'] },
+    );
     assert.deepEqual([done.status, done.signal, done.stderr], [7, null, '']);
   }
 });

@@ -47,13 +47,23 @@ function run(program, context) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'fastbearer-memory-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const library = path.join(folder, 'failing_malloc.so');
-  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, path.join(ROOT, 'tests/node/support/failing_malloc.c')]);
+  execFileSync('cc', [
+    '-shared',
+    '-fPIC',
+    '-O1',
+    '-o',
+    library,
+    path.join(ROOT, 'tests/node/support/failing_malloc.c'),
+  ]);
   const counter = path.join(folder, 'left');
   writeFileSync(counter, new BigInt64Array([-1n]));
   const done = node(program, { env: { LD_PRELOAD: library, FB_FAILING: counter } });
   assert.equal(done.status, 0, done.stdout + done.stderr);
   context.diagnostic(done.stdout.trim().replaceAll('\n', ' '));
-  return done.stdout.trim().split('\n').map((line) => JSON.parse(line));
+  return done.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 }
 
 /* The rest of what the addon does. Afterwards the same objects do it again. */
@@ -107,7 +117,9 @@ test('each allocation of everything else fails in turn', (context) => {
   const lines = run(OTHERS, context);
   assert.equal(lines.length, 13);
   for (const { name, codes } of lines) {
-    const others = Object.keys(codes).filter((code) => !['done', 'out_of_memory', 'internal_error', 'signature_invalid', 'keys_unavailable'].includes(code));
+    const others = Object.keys(codes).filter(
+      (code) => !['done', 'out_of_memory', 'internal_error', 'signature_invalid', 'keys_unavailable'].includes(code),
+    );
     assert.deepEqual(others, [], name);
     assert.ok(codes.done >= 1, name);
   }
@@ -119,7 +131,9 @@ test('each allocation of a verification fails in turn', (context) => {
   for (const { algorithm, codes } of lines) {
     assert.ok(codes.out_of_memory >= 3 && codes.accepted >= 1, `${algorithm}: ${JSON.stringify(codes)}`);
     // OpenSSL 3.0 does not always say that it was memory that failed: then the token is refused all the same.
-    const others = Object.keys(codes).filter((code) => !['accepted', 'out_of_memory', 'signature_invalid', 'internal_error'].includes(code));
+    const others = Object.keys(codes).filter(
+      (code) => !['accepted', 'out_of_memory', 'signature_invalid', 'internal_error'].includes(code),
+    );
     assert.deepEqual(others, [], algorithm);
   }
 });

@@ -17,7 +17,10 @@ function verifyMany(verifier, token) {
   }
 }
 
-for (const [algorithm, name] of [['ES256', 'p256-tables'], ['EdDSA', 'ed25519-tables']]) {
+for (const [algorithm, name] of [
+  ['ES256', 'p256-tables'],
+  ['EdDSA', 'ed25519-tables'],
+]) {
   test(`a key that is used gets a table: ${algorithm}`, () => {
     const pair = KeyPair.generateSync(algorithm);
     const verifier = new Verifier({ publicKey: pair.publicKey, algorithms: algorithm, cacheSize: 0 });
@@ -34,7 +37,12 @@ for (const [algorithm, name] of [['ES256', 'p256-tables'], ['EdDSA', 'ed25519-ta
 
 test('OpenSSL alone', () => {
   const pair = KeyPair.generateSync('ES256');
-  const verifier = new Verifier({ publicKey: pair.publicKey, algorithms: 'ES256', cacheSize: 0, arithmetic: 'openssl' });
+  const verifier = new Verifier({
+    publicKey: pair.publicKey,
+    algorithms: 'ES256',
+    cacheSize: 0,
+    arithmetic: 'openssl',
+  });
   verifyMany(verifier, pair.createToken());
   assert.equal(verifier.keys()[0].arithmetic, 'openssl');
   assert.equal(verifier.stats().tableBytes, 0);

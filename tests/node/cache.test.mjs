@@ -17,9 +17,15 @@ const { KeyPair, Verifier } = await import(pathToFileURL(path.join(COLLIDING ?? 
 
 const NOW = 1_800_000_000;
 const ISSUER = 'https://issuer.example';
-const pairs = Object.fromEntries(['RS256', 'ES256', 'EdDSA', 'HS256'].map((name) => [name, KeyPair.generateSync(name)]));
-const sourceOf = (name) => (name === 'HS256' ? { secret: pairs[name].secret, algorithms: name } : { publicKey: pairs[name].publicKey, algorithms: name });
-const mint = (name, options = {}) => pairs[name].createToken({ subject: 'alice', issuer: ISSUER, now: NOW, ...options });
+const pairs = Object.fromEntries(
+  ['RS256', 'ES256', 'EdDSA', 'HS256'].map((name) => [name, KeyPair.generateSync(name)]),
+);
+const sourceOf = (name) =>
+  name === 'HS256'
+    ? { secret: pairs[name].secret, algorithms: name }
+    : { publicKey: pairs[name].publicKey, algorithms: name };
+const mint = (name, options = {}) =>
+  pairs[name].createToken({ subject: 'alice', issuer: ISSUER, now: NOW, ...options });
 const split = (token) => [token.slice(0, token.lastIndexOf('.')), token.slice(token.lastIndexOf('.') + 1)];
 
 /* Two verifiers of one policy, with a cache and without, whose answers must be one. */
@@ -53,7 +59,12 @@ class Both {
 
 /* Of equal length, with an equal start, and what the token is a start of. */
 function forgeries(token, step = 5) {
-  const forged = [token.slice(0, -1), token.slice(0, token.length / 2), '', ...['A', 'AAAA', '=', '.', ' '].map((tail) => token + tail)];
+  const forged = [
+    token.slice(0, -1),
+    token.slice(0, token.length / 2),
+    '',
+    ...['A', 'AAAA', '=', '.', ' '].map((tail) => token + tail),
+  ];
   for (let at = 0; at < token.length; at += step) {
     forged.push(token.slice(0, at) + (token[at] === 'Q' ? 'R' : 'Q') + token.slice(at + 1));
   }
@@ -66,7 +77,10 @@ for (const name of Object.keys(pairs)) {
     const [one, two] = ['1', '2'].map((jti) => mint(name, { additionalClaims: { jti } }));
     const [[first, signature], [second, another]] = [split(one), split(two)];
     assert.deepEqual([both.judge(one), both.judge(two)], ['ok', 'ok']);
-    assert.deepEqual([both.judge(`${first}.${another}`), both.judge(`${second}.${signature}`)], ['signature_invalid', 'signature_invalid']);
+    assert.deepEqual(
+      [both.judge(`${first}.${another}`), both.judge(`${second}.${signature}`)],
+      ['signature_invalid', 'signature_invalid'],
+    );
     for (const forged of forgeries(one)) {
       assert.notEqual(both.judge(forged), 'ok');
     }
@@ -78,9 +92,11 @@ for (const name of Object.keys(pairs)) {
 test('the clock goes on and back', () => {
   for (const leeway of [0, 2.5]) {
     const both = new Both({ ...sourceOf('HS256'), leeway, cacheSize: 2 });
-    const tokens = [{ exp: NOW + 10, nbf: NOW - 10, iat: NOW - 20 }, { exp: NOW + 10.5, nbf: NOW + 0.5 }, { exp: NOW + 20 }].map((additionalClaims) =>
-      mint('HS256', { additionalClaims, kid: 'k' }),
-    );
+    const tokens = [
+      { exp: NOW + 10, nbf: NOW - 10, iat: NOW - 20 },
+      { exp: NOW + 10.5, nbf: NOW + 0.5 },
+      { exp: NOW + 20 },
+    ].map((additionalClaims) => mint('HS256', { additionalClaims, kid: 'k' }));
     const seen = new Set();
     let state = 12345;
     for (let i = 0; i < 3000; i++) {
@@ -95,7 +111,10 @@ test('the clock goes on and back', () => {
 test('expiry ends an entry', () => {
   const both = new Both(sourceOf('HS256'));
   const token = mint('HS256', { expiresInSeconds: 10 });
-  assert.deepEqual([both.judge(token, NOW + 9.9), both.judge(token, NOW + 9.9), both.entries, both.hits], ['ok', 'ok', 1, 1]);
+  assert.deepEqual(
+    [both.judge(token, NOW + 9.9), both.judge(token, NOW + 9.9), both.entries, both.hits],
+    ['ok', 'ok', 1, 1],
+  );
   assert.deepEqual([both.judge(token, NOW + 10), both.entries], ['token_expired', 0]);
   assert.deepEqual([both.judge(token, NOW + 9.9), both.entries, both.hits], ['ok', 1, 1]);
 });
@@ -119,7 +138,11 @@ test('one token and many policies', () => {
 
 test('a result that was changed changes no other', () => {
   const verifier = new Verifier(sourceOf('HS256'));
-  const token = mint('HS256', { scopes: ['read'], audience: 'https://api.example/mcp', additionalClaims: { deep: { list: [1, { a: 2 }] } } });
+  const token = mint('HS256', {
+    scopes: ['read'],
+    audience: 'https://api.example/mcp',
+    additionalClaims: { deep: { list: [1, { a: 2 }] } },
+  });
   const verify = () => verifier.verifySync(token, { now: NOW });
   const untouched = verify();
   const expected = structuredClone(untouched.claims);
@@ -134,13 +157,18 @@ test('a result that was changed changes no other', () => {
     access.resource.pathname = '/other';
     access.extra.more = 1;
   }
-  assert.deepEqual([untouched.claims, untouched.scopes, untouched.resource.href], [expected, ['read'], 'https://api.example/mcp']);
+  assert.deepEqual(
+    [untouched.claims, untouched.scopes, untouched.resource.href],
+    [expected, ['read'], 'https://api.example/mcp'],
+  );
   assert.deepEqual([verify().claims, verifier.stats().cacheHits], [expected, 5]);
 });
 
 test('tokens of 64 KiB', () => {
   const both = new Both({ ...sourceOf('HS256'), maxTokenBytes: 65536 });
-  const [one, two] = ['a', 'b'].map((c) => mint('HS256', { additionalClaims: { fill: 'x'.repeat(24000) + c + 'x'.repeat(24000) } }));
+  const [one, two] = ['a', 'b'].map((c) =>
+    mint('HS256', { additionalClaims: { fill: 'x'.repeat(24000) + c + 'x'.repeat(24000) } }),
+  );
   assert.ok(one.length > 64000 && one.length <= 65536);
   for (let i = 0; i < 2; i++) {
     assert.deepEqual([both.judge(one), both.judge(two)], ['ok', 'ok']);
@@ -172,13 +200,20 @@ test('keys change between calls', async () => {
     fetch: async () => new Response(JSON.stringify(served.jwks('k'))),
   });
   const token = old.createToken({ kid: 'k' });
-  const verify = () => verifier.verify(token).then(() => 'ok', ({ code }) => code);
+  const verify = () =>
+    verifier.verify(token).then(
+      () => 'ok',
+      ({ code }) => code,
+    );
   assert.deepEqual([await verify(), await verify(), verifier.stats().cacheHits], ['ok', 'ok', 1]);
   await verifier.refresh(); // the same keys
   assert.deepEqual([await verify(), verifier.stats().cacheHits], ['ok', 2]);
   served = next;
   await verifier.refresh();
-  assert.deepEqual([await verify(), await verify(), verifier.stats().cacheEntries], ['signature_invalid', 'signature_invalid', 0]);
+  assert.deepEqual(
+    [await verify(), await verify(), verifier.stats().cacheEntries],
+    ['signature_invalid', 'signature_invalid', 0],
+  );
   served = old;
   const many = [verify(), verifier.refresh().then(verify), verify()]; // some before, some after
   assert.deepEqual(await Promise.all(many), ['signature_invalid', 'ok', 'signature_invalid']);
@@ -203,8 +238,14 @@ test('all of this with an addon in which all hashes collide', { skip: COLLIDING 
     cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true });
   }
   symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
-  execFileSync(process.execPath, ['bindings/node/build.cjs', '-DCMAKE_C_FLAGS=-DFB_CACHE_COLLIDE'], { cwd: copy, stdio: 'ignore' });
+  execFileSync(process.execPath, ['bindings/node/build.cjs', '-DCMAKE_C_FLAGS=-DFB_CACHE_COLLIDE'], {
+    cwd: copy,
+    stdio: 'ignore',
+  });
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const done = spawnSync(process.execPath, ['--test', fileURLToPath(import.meta.url)], { env: { ...env, FASTBEARER_COLLIDING: copy }, encoding: 'utf8' });
+  const done = spawnSync(process.execPath, ['--test', fileURLToPath(import.meta.url)], {
+    env: { ...env, FASTBEARER_COLLIDING: copy },
+    encoding: 'utf8',
+  });
   assert.equal(done.status, 0, done.stdout);
 });

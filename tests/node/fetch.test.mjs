@@ -7,10 +7,10 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { Verifier } from '../../node/index.cjs';
-import { INDEX, PAIR, good, nodeAsync, rejected } from './support/case.mjs';
-import { oneFault, quiet } from './support/one_fault.mjs';
+import { good, INDEX, nodeAsync, PAIR, rejected } from './support/case.mjs';
 import { PLAIN } from './support/faults.mjs';
 import { IdentityProvider, ROOT } from './support/idp.mjs';
+import { oneFault, quiet } from './support/one_fault.mjs';
 import { noteSkip } from './support/skips.mjs';
 
 const URL = 'https://issuer.example/jwks';
@@ -29,7 +29,10 @@ test('a fetch function gets what it needs, and the global one is not asked', asy
   const calls = [];
   const fetch = async (url, init) => {
     calls.push([url, init]);
-    return new Response(calls.length === 1 ? BODY : null, { status: calls.length === 1 ? 200 : 304, headers: { etag: '"1"' } });
+    return new Response(calls.length === 1 ? BODY : null, {
+      status: calls.length === 1 ? 200 : 304,
+      headers: { etag: '"1"' },
+    });
   };
   const verifier = new Verifier({ jwksUri: URL, fetch });
   assert.ok((await verifier.verify(good())) && (await verifier.verify(good())));
@@ -62,21 +65,79 @@ async function* forever() {
 
 const RESPONSE = { status: 200, headers: new Headers(), body: [Buffer.from(BODY)] };
 const FAILED = [
-  ['throws', () => { throw new Error(`no route to ${URL}?key=hidden`); }, /no route to https:\/\/issuer\.example\/jwks$/u],
-  ['rejects', async () => { throw Object.assign(new TypeError('fetch failed'), { cause: new Error('inner reason') }); }, /inner reason/u],
-  ['many addresses failed', async () => { throw new TypeError('x', { cause: new AggregateError([Object.assign(new Error(''), { code: 'ECONNREFUSED' })]) }); }, /ECONNREFUSED/u],
+  [
+    'throws',
+    () => {
+      throw new Error(`no route to ${URL}?key=hidden`);
+    },
+    /no route to https:\/\/issuer\.example\/jwks$/u,
+  ],
+  [
+    'rejects',
+    async () => {
+      throw Object.assign(new TypeError('fetch failed'), { cause: new Error('inner reason') });
+    },
+    /inner reason/u,
+  ],
+  [
+    'many addresses failed',
+    async () => {
+      throw new TypeError('x', { cause: new AggregateError([Object.assign(new Error(''), { code: 'ECONNREFUSED' })]) });
+    },
+    /ECONNREFUSED/u,
+  ],
   ['rejects with nothing', () => Promise.reject(undefined), /undefined/u],
   ['rejects with something odd', () => Promise.reject(Object.create(null)), /not an error/u],
-  ['throws a revoked Proxy', () => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); throw proxy; }, /not an error/u],
-  ['rejects with a Proxy that throws', () => Promise.reject(new Proxy({}, { getPrototypeOf() { throw new Error('trap'); } })), /not an error/u],
-  ['a cause of itself', async () => { const error = new Error('round'); error.cause = error; throw error; }, /round/u],
+  [
+    'throws a revoked Proxy',
+    () => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      throw proxy;
+    },
+    /not an error/u,
+  ],
+  [
+    'rejects with a Proxy that throws',
+    () =>
+      Promise.reject(
+        new Proxy(
+          {},
+          {
+            getPrototypeOf() {
+              throw new Error('trap');
+            },
+          },
+        ),
+      ),
+    /not an error/u,
+  ],
+  [
+    'a cause of itself',
+    async () => {
+      const error = new Error('round');
+      error.cause = error;
+      throw error;
+    },
+    /round/u,
+  ],
   ['a status beyond', async () => ({ ...RESPONSE, status: 2 ** 32 + 200 }), /fetch must return a Response/u],
-  ['control characters', async () => { throw new Error('a\r\nb\u0000c'); }, /a b c/u],
+  [
+    'control characters',
+    async () => {
+      throw new Error('a\r\nb\u0000c');
+    },
+    /a b c/u,
+  ],
   ['no Response', async () => 'x', /fetch must return a Response/u],
   ['nothing', () => undefined, /fetch must return a Response/u],
   ['no headers', async () => ({ status: 200 }), /fetch must return a Response/u],
   ['status', async () => new Response('', { status: 500 }), /status 500/u],
-  ['redirect', async () => new Response('', { status: 302, headers: { location: 'https://e.example' } }), /status 302/u],
+  [
+    'redirect',
+    async () => new Response('', { status: 302, headers: { location: 'https://e.example' } }),
+    /status 302/u,
+  ],
   ['followed redirect', async () => ({ ...RESPONSE, redirected: true }), /redirects are not followed/u],
   ['hidden redirect', async () => ({ ...RESPONSE, status: 0, type: 'opaqueredirect' }), /redirects are not followed/u],
   ['no JSON', async () => new Response('not json'), /jwks/u],
@@ -86,17 +147,41 @@ const FAILED = [
   ['endless', async () => ({ ...RESPONSE, body: forever() }), /larger than maxJwksBytes/u],
   ['encoded', async () => new Response(BODY, { headers: { 'content-encoding': 'gzip' } }), /content-encoded/u],
   ['304 to nothing', async () => new Response(null, { status: 304 }), /304/u],
-  ['body fails', async () => ({ ...RESPONSE, body: (async function* () { yield Buffer.from('{'); throw new Error('cut off'); })() }), /cut off/u],
+  [
+    'body fails',
+    async () => ({
+      ...RESPONSE,
+      body: (async function* () {
+        yield Buffer.from('{');
+        throw new Error('cut off');
+      })(),
+    }),
+    /cut off/u,
+  ],
   ['body of numbers', async () => ({ ...RESPONSE, body: [1, 2] }), /./u],
   ['no body to read', async () => ({ ...RESPONSE, body: 7 }), /./u],
   ['never answers', () => new Promise(() => {}), /no complete answer within 0\.2 s/u],
-  ['never ends', async () => ({ ...RESPONSE, body: (async function* () { yield Buffer.from('{'); await new Promise(() => {}); })() }), /within 0\.2 s/u],
+  [
+    'never ends',
+    async () => ({
+      ...RESPONSE,
+      body: (async function* () {
+        yield Buffer.from('{');
+        await new Promise(() => {});
+      })(),
+    }),
+    /within 0\.2 s/u,
+  ],
 ];
 
 for (const [name, fetch, words] of FAILED) {
   test(`a failed fetch: ${name}`, async () => {
     let current = fetch;
-    const verifier = new Verifier({ jwksUri: `${URL}?key=hidden`, fetchTimeout: 0.2, fetch: (...given) => current(...given) });
+    const verifier = new Verifier({
+      jwksUri: `${URL}?key=hidden`,
+      fetchTimeout: 0.2,
+      fetch: (...given) => current(...given),
+    });
     const error = await rejected(verifier.refresh());
     assert.deepEqual([error.code, error.status], ['keys_unavailable', 503]);
     assert.match(error.message, words);
@@ -125,7 +210,16 @@ test('forms of a good answer', async () => {
 });
 
 test('what is not read is given up, at the cap and at the deadline', async () => {
-  for (const [body, timeout] of [[forever, 10], [async function* () { yield Buffer.from('{'); await new Promise(() => {}); }, 0.1]]) {
+  for (const [body, timeout] of [
+    [forever, 10],
+    [
+      async function* () {
+        yield Buffer.from('{');
+        await new Promise(() => {});
+      },
+      0.1,
+    ],
+  ]) {
     let aborted;
     const fetch = async (_, { signal }) => {
       aborted = once(signal, 'abort');
@@ -141,17 +235,26 @@ test('what is not read is given up, at the cap and at the deadline', async () =>
 
 const SIZE = BODY.length;
 const CONFLICTS = [
-  { 'content-length': [SIZE, SIZE + 1] }, { 'content-length': [SIZE + 1, SIZE] }, { 'content-length': [`${SIZE}, ${SIZE - 1}`] },
-  { 'content-length': [SIZE], 'transfer-encoding': ['chunked'] }, { 'transfer-encoding': ['chunked'], 'content-length': [SIZE] },
-  { 'content-length': [`+${SIZE}`] }, { 'content-length': [-1] }, { 'transfer-encoding': ['gzip, chunked'] }, { 'transfer-encoding': ['identity'] },
+  { 'content-length': [SIZE, SIZE + 1] },
+  { 'content-length': [SIZE + 1, SIZE] },
+  { 'content-length': [`${SIZE}, ${SIZE - 1}`] },
+  { 'content-length': [SIZE], 'transfer-encoding': ['chunked'] },
+  { 'transfer-encoding': ['chunked'], 'content-length': [SIZE] },
+  { 'content-length': [`+${SIZE}`] },
+  { 'content-length': [-1] },
+  { 'transfer-encoding': ['gzip, chunked'] },
+  { 'transfer-encoding': ['identity'] },
 ];
-const linesOf = (fields) => Object.entries(fields).flatMap(([name, values]) => values.map((value) => [name, String(value)]));
+const linesOf = (fields) =>
+  Object.entries(fields).flatMap(([name, values]) => values.map((value) => [name, String(value)]));
 
 /* A server that writes just this. */
 async function withRawServer(lines, work) {
   const chunked = lines.some(([name, value]) => name === 'transfer-encoding' && /chunked/iu.test(value));
   const body = chunked ? `${SIZE.toString(16)}\r\n${BODY}\r\n0\r\n\r\n` : BODY;
-  const head = ['HTTP/1.1 200 OK', 'Connection: close', ...lines.map(([name, value]) => `${name}: ${value}`)].join('\r\n');
+  const head = ['HTTP/1.1 200 OK', 'Connection: close', ...lines.map(([name, value]) => `${name}: ${value}`)].join(
+    '\r\n',
+  );
   const server = net.createServer((socket) => {
     socket.on('error', () => {}).once('data', () => socket.end(`${head}\r\n\r\n${body}`));
   });
@@ -170,15 +273,24 @@ for (const fields of CONFLICTS) {
       const error = await rejected(new Verifier({ jwksUri }).refresh());
       assert.deepEqual([error.code, error.status], ['keys_unavailable', 503]);
     });
-    for (const headers of [new Headers(lines), new Map(Object.entries(fields).map(([name, values]) => [name, values.join(', ')]))]) {
-      const error = await rejected(new Verifier({ jwksUri: URL, fetch: async () => ({ ...RESPONSE, headers }) }).refresh());
+    for (const headers of [
+      new Headers(lines),
+      new Map(Object.entries(fields).map(([name, values]) => [name, values.join(', ')])),
+    ]) {
+      const error = await rejected(
+        new Verifier({ jwksUri: URL, fetch: async () => ({ ...RESPONSE, headers }) }).refresh(),
+      );
       assert.deepEqual([error.code, error.status], ['keys_unavailable', 503]);
     }
   });
 }
 
 test('one length, or one transfer coding, is how responses are', async () => {
-  for (const fields of [{ 'content-length': [SIZE] }, { 'transfer-encoding': ['chunked'] }, { 'transfer-encoding': ['Chunked'] }]) {
+  for (const fields of [
+    { 'content-length': [SIZE] },
+    { 'transfer-encoding': ['chunked'] },
+    { 'transfer-encoding': ['Chunked'] },
+  ]) {
     const lines = linesOf(fields);
     await withRawServer(lines, (jwksUri) => new Verifier({ jwksUri }).refresh());
     await new Verifier({ jwksUri: URL, fetch: async () => ({ ...RESPONSE, headers: new Headers(lines) }) }).refresh();
@@ -230,7 +342,12 @@ test('TLS: every fault, with the authority from NODE_EXTRA_CA_CERTS', async () =
   try {
     const child = spawn(process.execPath, ['--test', path.join(ROOT, 'tests/node/support/tls_faults.mjs')], {
       cwd: ROOT,
-      env: { ...process.env, NODE_TEST_CONTEXT: undefined, NODE_EXTRA_CA_CERTS: secure.caFile, IDP_CONTROL: secure.control },
+      env: {
+        ...process.env,
+        NODE_TEST_CONTEXT: undefined,
+        NODE_EXTRA_CA_CERTS: secure.caFile,
+        IDP_CONTROL: secure.control,
+      },
     });
     const output = [];
     child.stdout.on('data', (chunk) => output.push(chunk));
@@ -250,10 +367,14 @@ test('TLS: certificates are checked, whatever the environment says', async () =>
     const { Verifier } = require(${INDEX});
     new Verifier({ jwksUri: '${secure.jwksUri}', algorithms: 'ES256' }).refresh().then(() => console.log('fetched'), (error) => console.log(error.message));`;
   try {
-    const run = async (env, flags = []) => (await nodeAsync(program, { env, flags: ['--no-warnings', ...flags] })).stdout;
+    const run = async (env, flags = []) =>
+      (await nodeAsync(program, { env, flags: ['--no-warnings', ...flags] })).stdout;
     assert.equal(await run({ NODE_EXTRA_CA_CERTS: secure.caFile }), 'fetched\n');
     assert.match(await run({ NODE_EXTRA_CA_CERTS: '' }), /certificate/u);
-    assert.match(await run({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }), /NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off/u);
+    assert.match(
+      await run({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }),
+      /NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off/u,
+    );
     assert.match(await run({ NODE_EXTRA_CA_CERTS: secure.caFile }, ['--tls-min-v1.0']), /TLS below 1\.2/u);
     await secure.do('behave', { tls_version: '1.1' });
     assert.doesNotMatch(await run({ NODE_EXTRA_CA_CERTS: secure.caFile }), /fetched/u);
@@ -279,13 +400,24 @@ test('variables of proxies that are not used are said once', async () => {
       await new Promise(setImmediate);
       console.log(names.filter((name) => name.startsWith('FASTBEARER_PROXY')).join());
     })();`;
-  const none = Object.fromEntries(['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY', 'no_proxy', 'NO_PROXY', 'NODE_USE_ENV_PROXY'].map((name) => [name, undefined]));
-  const said = async (env, options, flags = []) => (await nodeAsync(program(options), { env: { ...none, ...env }, flags: ['--no-warnings', ...flags] })).stdout.trim();
+  const none = Object.fromEntries(
+    ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY', 'no_proxy', 'NO_PROXY', 'NODE_USE_ENV_PROXY'].map(
+      (name) => [name, undefined],
+    ),
+  );
+  const said = async (env, options, flags = []) =>
+    (await nodeAsync(program(options), { env: { ...none, ...env }, flags: ['--no-warnings', ...flags] })).stdout.trim();
   const proxy = 'http://user:secret@proxy.example:3128';
   for (const name of ['HTTPS_PROXY', 'https_proxy']) {
-    assert.match(await said({ [name]: proxy }), new RegExp(`^FASTBEARER_PROXY ${name} is set, but [^,]* does not use it: [^,]*$`, 'u'));
+    assert.match(
+      await said({ [name]: proxy }),
+      new RegExp(`^FASTBEARER_PROXY ${name} is set, but [^,]* does not use it: [^,]*$`, 'u'),
+    );
   }
-  assert.match(await said({ HTTPS_PROXY: proxy }, 'ssrfSafe: true, fetchTimeout: 0.1'), /^FASTBEARER_PROXY HTTPS_PROXY is set, but ssrfSafe connects directly$/u);
+  assert.match(
+    await said({ HTTPS_PROXY: proxy }, 'ssrfSafe: true, fetchTimeout: 0.1'),
+    /^FASTBEARER_PROXY HTTPS_PROXY is set, but ssrfSafe connects directly$/u,
+  );
   assert.equal(await said({}), '');
   assert.equal(await said({ HTTP_PROXY: proxy }), ''); // not for https
   assert.equal(await said({ HTTPS_PROXY: proxy, NO_PROXY: 'a.example, .EXAMPLE' }), '');
@@ -309,13 +441,16 @@ test('ssrfSafe opens no connection to loopback, by name or by address', async ()
 
 /* A network of its own, in which a public address is this machine's. */
 const NAMESPACE = 'ip link set lo up && ip addr add 8.8.4.4/32 dev lo && exec "$0" --no-warnings -e "$1"';
-const canIsolate = spawnSync('unshare', ['-rn', 'sh', '-c', 'ip link set lo up && ip addr add 8.8.4.4/32 dev lo']).status === 0;
+const canIsolate =
+  spawnSync('unshare', ['-rn', 'sh', '-c', 'ip link set lo up && ip addr add 8.8.4.4/32 dev lo']).status === 0;
 
 if (!canIsolate) {
   noteSkip('fetch.test.mjs: ssrfSafe connects to public addresses: needs unshare -rn and ip');
 }
 
-test('ssrfSafe connects to public addresses, each of them resolved once', { skip: !canIsolate && 'needs unshare -rn and ip' }, () => {
+test('ssrfSafe connects to public addresses, each of them resolved once', {
+  skip: !canIsolate && 'needs unshare -rn and ip',
+}, () => {
   const program = `
     const dns = require('node:dns');
     const http = require('node:http');
@@ -342,10 +477,24 @@ test('ssrfSafe connects to public addresses, each of them resolved once', { skip
       console.log(looked.length);
       server.close();
     });`;
-  const done = spawnSync('unshare', ['-rn', 'sh', '-c', NAMESPACE, process.execPath, program], { encoding: 'utf8', cwd: ROOT });
+  const done = spawnSync('unshare', ['-rn', 'sh', '-c', NAMESPACE, process.execPath, program], {
+    encoding: 'utf8',
+    cwd: ROOT,
+  });
   const refused = 'ssrfSafe: the host has an address that is not public';
-  assert.deepEqual(done.stdout.split('\n'), [
-    '8.8.4.4 1', 'good.example 1', 'good.example answered with status 302', `mixed.example ${refused}`, `meta.example ${refused}`,
-    `six.example ${refused}`, `none.example ${refused}`, '7', '',
-  ], done.stderr);
+  assert.deepEqual(
+    done.stdout.split('\n'),
+    [
+      '8.8.4.4 1',
+      'good.example 1',
+      'good.example answered with status 302',
+      `mixed.example ${refused}`,
+      `meta.example ${refused}`,
+      `six.example ${refused}`,
+      `none.example ${refused}`,
+      '7',
+      '',
+    ],
+    done.stderr,
+  );
 });

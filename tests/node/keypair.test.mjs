@@ -5,13 +5,27 @@ import crypto from 'node:crypto';
 import { test } from 'node:test';
 import util from 'node:util';
 
-import { ConfigurationError, KeyPair, RSAKeyPair, Verifier, decodeUnverified } from '../../node/index.cjs';
+import { ConfigurationError, decodeUnverified, KeyPair, RSAKeyPair, Verifier } from '../../node/index.cjs';
 import { PAIR, rejected, thrown } from './support/case.mjs';
-import { ROOT, pythonPath } from './support/idp.mjs';
+import { pythonPath, ROOT } from './support/idp.mjs';
 
 const ALGORITHMS = [
-  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'ES256K', 'EdDSA', 'Ed25519', 'Ed448',
-  'HS256', 'HS384', 'HS512',
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'ES256K',
+  'EdDSA',
+  'Ed25519',
+  'Ed448',
+  'HS256',
+  'HS384',
+  'HS512',
 ];
 
 function keyOf(pair) {
@@ -41,8 +55,8 @@ test('RSAKeyPair', async () => {
   const pair = await RSAKeyPair.generate({ bits: 2048 });
   assert.ok(pair instanceof RSAKeyPair && pair instanceof KeyPair);
   assert.equal(pair.algorithm, 'RS256');
-  assert.match(pair.publicKey, /^-----BEGIN PUBLIC KEY-----\n[^]*\n$/u);
-  assert.match(pair.privateKey, /^-----BEGIN PRIVATE KEY-----\n[^]*\n$/u);
+  assert.match(pair.publicKey, /^-----BEGIN PUBLIC KEY-----\n.*\n$/su);
+  assert.match(pair.privateKey, /^-----BEGIN PRIVATE KEY-----\n.*\n$/su);
   assert.equal(crypto.createPublicKey(pair.publicKey).asymmetricKeyDetails.modulusLength, 2048);
   assert.equal(new RSAKeyPair({ privateKey: pair.privateKey }).publicKey, pair.publicKey);
   assert.equal(new RSAKeyPair({ privateKey: pair.privateKey, publicKey: 'mine' }).publicKey, 'mine');
@@ -140,21 +154,38 @@ for line in sys.stdin:
 
 test('tokens minted in Node are accepted in Python, and the other way round, claims equal', () => {
   const claims = {
-    text: 'Zoë 日本 🙂 \u2028 " \\ / \u0001', list: [1, -0.5, 1e21, null, true, {}], deep: { a: { b: [] } }, scope: 'a b', client_id: 'c',
+    text: 'Zoë 日本 🙂 \u2028 " \\ / \u0001',
+    list: [1, -0.5, 1e21, null, true, {}],
+    deep: { a: { b: [] } },
+    scope: 'a b',
+    client_id: 'c',
   };
   const cases = ALGORITHMS.map((algorithm) => {
     const pair = KeyPair.generateSync(algorithm);
-    const token = pair.createToken({ issuer: 'https://issuer.example', audience: 'aud', kid: 'k', additionalClaims: claims });
+    const token = pair.createToken({
+      issuer: 'https://issuer.example',
+      audience: 'aud',
+      kid: 'k',
+      additionalClaims: claims,
+    });
     const key = algorithm.startsWith('HS') ? { secret: pair.secret.toString('hex') } : { private: pair.privateKey };
     return { pair, sent: { algorithm, token, claims, ...key } };
   });
   const input = cases.map(({ sent }) => JSON.stringify(sent)).join('\n');
   const done = spawnSync(pythonPath(), ['-c', PYTHON], { input, cwd: ROOT, encoding: 'utf8' });
   assert.equal(done.status, 0, done.stderr);
-  const answers = done.stdout.trim().split('\n').map((line) => JSON.parse(line));
+  const answers = done.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   assert.equal(answers.length, ALGORITHMS.length);
   for (const [i, { pair, sent }] of cases.entries()) {
-    const verifier = new Verifier({ ...keyOf(pair), algorithms: pair.algorithm, issuer: 'https://issuer.example', audience: 'aud' });
+    const verifier = new Verifier({
+      ...keyOf(pair),
+      algorithms: pair.algorithm,
+      issuer: 'https://issuer.example',
+      audience: 'aud',
+    });
     const mine = verifier.verifySync(sent.token);
     assert.deepEqual(answers[i].claims, mine.claims);
     assert.deepEqual([answers[i].scopes, answers[i].client_id], [mine.scopes, mine.clientId]);

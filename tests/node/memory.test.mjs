@@ -40,7 +40,9 @@ function growth(kind, count) {
   const sizes = JSON.parse(done.stdout).slice(10);
   const middle = (sizes.length - 1) / 2;
   const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
-  const slope = sizes.reduce((sum, size, i) => sum + (i - middle) * (size - mean), 0) / sizes.reduce((sum, _, i) => sum + (i - middle) ** 2, 0);
+  const slope =
+    sizes.reduce((sum, size, i) => sum + (i - middle) * (size - mean), 0) /
+    sizes.reduce((sum, _, i) => sum + (i - middle) ** 2, 0);
   return slope * sizes.length;
 }
 
@@ -55,7 +57,12 @@ function leastGrowth(kind, count) {
   return least;
 }
 
-for (const [kind, count] of [['good', 1_000_000], ['bad', 100_000], ['async', 100_000], ['mint', 50_000]]) {
+for (const [kind, count] of [
+  ['good', 1_000_000],
+  ['bad', 100_000],
+  ['async', 100_000],
+  ['mint', 50_000],
+]) {
   test(`memory is flat: ${count} times ${kind}`, () => {
     const grew = leastGrowth(kind, count);
     assert.ok(grew < LIMIT, `the second half grew by ${grew.toFixed(1)} MiB`);

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import util from 'node:util';
 
 import { BearerAuthProvider, ConfigurationError, Verifier } from '../../node/index.cjs';
-import { AUDIENCE, ISSUER, PAIR, good, thrown } from './support/case.mjs';
+import { AUDIENCE, good, ISSUER, PAIR, thrown } from './support/case.mjs';
 import { ROOT } from './support/idp.mjs';
 
 const KEY = { publicKey: PAIR.publicKey };
@@ -32,10 +32,16 @@ const WRONG = [
   [{ jwks: { keys: [1n] } }, /^jwks cannot be written as JSON: /u],
   [{ jwksUri: 7 }, 'jwksUri must be a string, not number'],
   [{ jwksUri: 'ftp://x' }, 'jwksUri must begin with https://'],
-  [{ jwksUri: 'http://x.example/' }, 'jwksUri must begin with https://; http:// is for loopback hosts, or with allowHttp'],
+  [
+    { jwksUri: 'http://x.example/' },
+    'jwksUri must begin with https://; http:// is for loopback hosts, or with allowHttp',
+  ],
   [{ jwksUri: 'https://u:p@x.example/' }, 'jwksUri must not hold a user name or password'],
   [{ secret: 'short' }, /^secret/u],
-  [{ secret: PAIR.publicKey }, 'secret: holds a PEM or SSH key; such keys verify public-key algorithms and go into publicKey'],
+  [
+    { secret: PAIR.publicKey },
+    'secret: holds a PEM or SSH key; such keys verify public-key algorithms and go into publicKey',
+  ],
   [{ ...KEY, algorithms: [] }, /^algorithms is an empty list/u],
   [{ ...KEY, algorithms: ['none'] }, /^algorithms/u],
   [{ ...KEY, algorithms: ['RS256', 'HS256'] }, 'algorithms must not mix HMAC (HS*) and public-key algorithms'],
@@ -82,23 +88,44 @@ for (const [options, message] of WRONG) {
 
 const { default: table } = await import('../../node/lib/option-table.cjs');
 const { default: native } = await import('../../node/lib/native.cjs');
-const INTERFACES = { KeyOptions: table.KEY_OPTIONS, PolicyOptions: table.POLICY_OPTIONS, FetchOptions: table.FETCH_OPTIONS };
+const INTERFACES = {
+  KeyOptions: table.KEY_OPTIONS,
+  PolicyOptions: table.POLICY_OPTIONS,
+  FetchOptions: table.FETCH_OPTIONS,
+};
 const TYPES = {
-  callable: /=>/u, data: /^string \| Uint8Array$/u, document: /^string \| Uint8Array \| object$/u, flag: /^boolean$/u, required: /^string \| readonly string\[\]$/u,
-  scopes: /^string \| readonly string\[\]$/u, seconds: /^number$/u, size: /^number$/u, text: /^string$|^'/u, texts: /^string \| readonly string\[\]$/u,
+  callable: /=>/u,
+  data: /^string \| Uint8Array$/u,
+  document: /^string \| Uint8Array \| object$/u,
+  flag: /^boolean$/u,
+  required: /^string \| readonly string\[\]$/u,
+  scopes: /^string \| readonly string\[\]$/u,
+  seconds: /^number$/u,
+  size: /^number$/u,
+  text: /^string$|^'/u,
+  texts: /^string \| readonly string\[\]$/u,
 };
 
 /* The members of an interface of index.d.cts: [name, type, comment in one line]. */
 function declared(name) {
-  const [, body] = new RegExp(`^export interface ${name} \\{\\n(.*?)^\\}`, 'msu').exec(readFileSync(path.join(ROOT, 'node/index.d.cts'), 'utf8'));
+  const [, body] = new RegExp(`^export interface ${name} \\{\\n(.*?)^\\}`, 'msu').exec(
+    readFileSync(path.join(ROOT, 'node/index.d.cts'), 'utf8'),
+  );
   const members = body.matchAll(/^ {2}\/\*\*(.*?)\*\/\n {2}(\w+)\?: (.*?);$/gmsu);
-  return [...members].map(([, comment, member, type]) => [member, type.replace(/^\((.*)\) \| null$/u, '$1').replace(/ \| null$/u, ''), comment.replaceAll(/\s*\n\s*\* ?/gu, ' ').trim()]);
+  return [...members].map(([, comment, member, type]) => [
+    member,
+    type.replace(/^\((.*)\) \| null$/u, '$1').replace(/ \| null$/u, ''),
+    comment.replaceAll(/\s*\n\s*\* ?/gu, ' ').trim(),
+  ]);
 }
 
 for (const [name, options] of Object.entries(INTERFACES)) {
   test(`the types and comments of ${name} are those of the table`, () => {
     const members = declared(name);
-    assert.deepEqual(members.map(([member]) => member), options.map((option) => option.name));
+    assert.deepEqual(
+      members.map(([member]) => member),
+      options.map((option) => option.name),
+    );
     for (const [i, [member, type, comment]] of members.entries()) {
       const { kind, doc, default: value } = options[i];
       assert.match(type, TYPES[kind], member);
@@ -107,7 +134,7 @@ for (const [name, options] of Object.entries(INTERFACES)) {
   });
 }
 
-test('the table knows what the addon knows, and defaults are the core\'s', () => {
+test("the table knows what the addon knows, and defaults are the core's", () => {
   const ours = table.OPTIONS.filter(({ core }) => core !== undefined);
   assert.deepEqual(ours.map(({ core }) => core).sort(), [...native.optionNames].sort());
   for (const { core, default: value } of ours) {
@@ -148,7 +175,10 @@ test('BearerAuthProvider takes algorithm beside algorithms', () => {
   assert.ok(provider instanceof Verifier);
   assert.equal(provider.verifySync(good()).subject, 'fastmcp-user');
   assert.equal(new BearerAuthProvider(KEY).verifySync(good()).subject, 'fastmcp-user');
-  assert.match(thrown(() => new BearerAuthProvider({ ...KEY, algorithm: 'a', algorithms: 'b' })).message, /same option/u);
+  assert.match(
+    thrown(() => new BearerAuthProvider({ ...KEY, algorithm: 'a', algorithms: 'b' })).message,
+    /same option/u,
+  );
   assert.match(thrown(() => new BearerAuthProvider({ ...KEY, algorithm: 'RS257' })).message, /^algorithms/u);
   assert.match(thrown(() => new BearerAuthProvider(null)).message, /options must be an object/u);
   assert.match(util.inspect(provider), /^BearerAuthProvider/u);

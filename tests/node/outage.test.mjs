@@ -46,7 +46,10 @@ async function scene(body) {
   assert.deepEqual([done.status, done.stdout], [0, 'done\n'], done.stderr);
 }
 
-for (const [name, failures] of [['once', 1], ['three times', 3]]) {
+for (const [name, failures] of [
+  ['once', 1],
+  ['three times', 3],
+]) {
   test(`the provider fails ${name} after a rotation`, () =>
     scene(`
       assert.equal((await ask(oldToken)).code, 'ok');

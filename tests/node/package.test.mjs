@@ -1,7 +1,17 @@
 /* The package as somebody else gets it: packed, installed, loaded in every way, built from the tarball. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -18,7 +28,9 @@ function run(command, parameters, options = {}) {
 }
 
 before(() => {
-  const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', scratch], { cwd: ROOT, encoding: 'utf8' }));
+  const [{ filename }] = JSON.parse(
+    execFileSync('npm', ['pack', '--json', '--pack-destination', scratch], { cwd: ROOT, encoding: 'utf8' }),
+  );
   mkdirSync(app);
   writeFileSync(path.join(app, 'package.json'), '{"name":"app","private":true}');
   const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
@@ -27,10 +39,22 @@ before(() => {
 
 test('the tarball holds what is needed to run and to build, and nothing that was built', () => {
   const files = readdirSync(installed, { recursive: true }).filter((name) => !name.startsWith('node_modules'));
-  for (const name of ['node/index.cjs', 'node/index.d.cts', 'bindings/node/module.c', 'core/include/fastbearer.h', 'core/sources.txt', 'CMakeLists.txt', 'LICENSE', 'README.md']) {
+  for (const name of [
+    'node/index.cjs',
+    'node/index.d.cts',
+    'bindings/node/module.c',
+    'core/include/fastbearer.h',
+    'core/sources.txt',
+    'CMakeLists.txt',
+    'LICENSE',
+    'README.md',
+  ]) {
     assert.ok(files.includes(name), `${name} is missing`);
   }
-  assert.deepEqual(files.filter((name) => /\.(node|so|o|tgz)$|^build|^tests|^python|\.py$/u.test(name)), []);
+  assert.deepEqual(
+    files.filter((name) => /\.(node|so|o|tgz)$|^build|^tests|^python|\.py$/u.test(name)),
+    [],
+  );
   const scripts = JSON.parse(readFileSync(path.join(installed, 'package.json'), 'utf8')).scripts;
   const onInstall = ['preinstall', 'install', 'postinstall', 'prepare'].filter((name) => name in scripts);
   assert.deepEqual(onInstall, []);
@@ -38,16 +62,29 @@ test('the tarball holds what is needed to run and to build, and nothing that was
 
 test('nothing that a run writes is tracked', () => {
   const files = execFileSync('git', ['ls-files'], { cwd: ROOT, encoding: 'utf8' }).split('\n');
-  assert.deepEqual(files.filter((name) => /\.(log|tgz|node|cpuprofile|heapsnapshot)$/u.test(name)), []);
+  assert.deepEqual(
+    files.filter((name) => /\.(log|tgz|node|cpuprofile|heapsnapshot)$/u.test(name)),
+    [],
+  );
 });
 
 test('versions of Node that cannot be had are named and counted', () => {
   const noted = path.join(scratch, 'skipped');
-  const nowhere = { npm_config_registry: 'http://127.0.0.1:9', npm_config_cache: path.join(scratch, 'no-cache'), npm_config_fetch_retries: '0' };
+  const nowhere = {
+    npm_config_registry: 'http://127.0.0.1:9',
+    npm_config_cache: path.join(scratch, 'no-cache'),
+    npm_config_fetch_retries: '0',
+  };
   const versions = (env, ...majors) =>
-    run(process.execPath, [path.join(ROOT, 'tests/node/versions.mjs'), ...majors], { env: { ...process.env, CI: '', FB_SKIPPED: noted, ...nowhere, ...env } });
+    run(process.execPath, [path.join(ROOT, 'tests/node/versions.mjs'), ...majors], {
+      env: { ...process.env, CI: '', FB_SKIPPED: noted, ...nowhere, ...env },
+    });
   const done = versions({}, '998', '999');
-  assert.deepEqual([done.status, done.stdout.split('\n').at(-2)], [0, '0 of 2 versions of Node tested, 2 SKIPPED'], done.stderr);
+  assert.deepEqual(
+    [done.status, done.stdout.split('\n').at(-2)],
+    [0, '0 of 2 versions of Node tested, 2 SKIPPED'],
+    done.stderr,
+  );
   assert.match(done.stdout, /^SKIPPED node 998: .*\nSKIPPED node 999: /u);
   assert.match(readFileSync(noted, 'utf8'), /^tests under Node 998: .*\ntests under Node 999: .*\n$/u);
   assert.equal(versions({ CI: 'true' }, '999').status, 0); // there is no network
@@ -57,7 +94,10 @@ test('without the addon, loading it says how to build', () => {
   for (const program of ["require('fastbearer')", "require('fastbearer/testing')"]) {
     const done = run(process.execPath, ['-e', program]);
     assert.equal(done.status, 1);
-    assert.match(done.stderr, /fastbearer: its native part is not built for this system \(linux-x64, Node \d+[^)]*\): run `npm run build` in \S*app\/node_modules\/fastbearer/u);
+    assert.match(
+      done.stderr,
+      /fastbearer: its native part is not built for this system \(linux-x64, Node \d+[^)]*\): run `npm run build` in \S*app\/node_modules\/fastbearer/u,
+    );
   }
 });
 
@@ -65,9 +105,15 @@ test('an addon that cannot be loaded says why', () => {
   const folder = path.join(installed, 'build-node');
   mkdirSync(folder);
   writeFileSync(path.join(folder, 'fastbearer.node'), 'no shared object');
-  const done = run(process.execPath, ['-e', "try { require('fastbearer') } catch (error) { console.log(error.code, error.message) }"]);
+  const done = run(process.execPath, [
+    '-e',
+    "try { require('fastbearer') } catch (error) { console.log(error.code, error.message) }",
+  ]);
   rmSync(folder, { recursive: true });
-  assert.match(done.stdout, /^ERR_ADDON_MISSING fastbearer: its native part cannot be loaded .*(file too short|invalid ELF header)/u);
+  assert.match(
+    done.stdout,
+    /^ERR_ADDON_MISSING fastbearer: its native part cannot be loaded .*(file too short|invalid ELF header)/u,
+  );
 });
 
 // ---- what is missing for a build is named
@@ -75,7 +121,21 @@ test('an addon that cannot be loaded says why', () => {
 /* A PATH with everything but some. */
 function pathWithout(...names) {
   const folder = mkdtempSync(path.join(scratch, 'bin-'));
-  for (const name of ['node', 'sh', 'env', 'cc', 'c++', 'cmake', 'make', 'pkg-config', 'gcc', 'g++', 'as', 'ld', 'uname']) {
+  for (const name of [
+    'node',
+    'sh',
+    'env',
+    'cc',
+    'c++',
+    'cmake',
+    'make',
+    'pkg-config',
+    'gcc',
+    'g++',
+    'as',
+    'ld',
+    'uname',
+  ]) {
     const found = spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim();
     if (found !== '' && !names.includes(name)) {
       symlinkSync(found, path.join(folder, name));
@@ -114,7 +174,10 @@ for (const [what, makePath, name] of [
     const done = build(makePath());
     assert.equal(done.status, 1);
     assert.equal(done.stderr.trim().split('\n').length, 1, done.stderr);
-    assert.match(done.stderr, new RegExp(`^fastbearer: the addon cannot be built without .*: install ${name.replaceAll('+', '\\+')} \\(`, 'u'));
+    assert.match(
+      done.stderr,
+      new RegExp(`^fastbearer: the addon cannot be built without .*: install ${name.replaceAll('+', '\\+')} \\(`, 'u'),
+    );
   });
 }
 
@@ -160,23 +223,42 @@ test('npm run build in the installed package makes it work, as CommonJS and as a
 test('every sub-path exports the same to import and to require', () => {
   const manifest = JSON.parse(readFileSync(path.join(installed, 'package.json'), 'utf8'));
   const namesOf = (program) => {
-    const done = run(process.execPath, ['--input-type=module', '-e', `${program}\nconsole.log(Object.keys(exported).sort().join());`]);
-    return done.stdout.trim().split(',').filter((name) => name !== 'default' && name !== 'module.exports');
+    const done = run(process.execPath, [
+      '--input-type=module',
+      '-e',
+      `${program}\nconsole.log(Object.keys(exported).sort().join());`,
+    ]);
+    return done.stdout
+      .trim()
+      .split(',')
+      .filter((name) => name !== 'default' && name !== 'module.exports');
   };
   for (const [name, target] of Object.entries(manifest.exports).filter(([, value]) => typeof value !== 'string')) {
     for (const { types, default: file } of target.default === undefined ? Object.values(target) : [target]) {
-      assert.ok(existsSync(path.join(installed, types)) && existsSync(path.join(installed, file)), `${name}: ${file} or ${types} is missing`);
+      assert.ok(
+        existsSync(path.join(installed, types)) && existsSync(path.join(installed, file)),
+        `${name}: ${file} or ${types} is missing`,
+      );
     }
     const specifier = JSON.stringify(`fastbearer${name.slice(1)}`);
     const imported = namesOf(`import * as exported from ${specifier};`);
-    const required = namesOf(`import { createRequire } from 'node:module'; const exported = createRequire(import.meta.url)(${specifier});`);
+    const required = namesOf(
+      `import { createRequire } from 'node:module'; const exported = createRequire(import.meta.url)(${specifier});`,
+    );
     assert.ok(imported.length > 0, name);
-    assert.deepEqual(imported, required.filter((one) => one !== 'prototype'), name);
+    assert.deepEqual(
+      imported,
+      required.filter((one) => one !== 'prototype'),
+      name,
+    );
   }
 });
 
 test('what is inside is nobody else’s business', () => {
-  const done = run(process.execPath, ['-e', "try { require('fastbearer/node/lib/native.cjs') } catch (error) { console.log(error.code) }"]);
+  const done = run(process.execPath, [
+    '-e',
+    "try { require('fastbearer/node/lib/native.cjs') } catch (error) { console.log(error.code) }",
+  ]);
   assert.equal(done.stdout, 'ERR_PACKAGE_PATH_NOT_EXPORTED\n');
   assert.equal(run(process.execPath, ['-p', "require('fastbearer/package.json').name"]).stdout, 'fastbearer\n');
 });

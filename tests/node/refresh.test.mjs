@@ -1,12 +1,12 @@
 /* Key sets behind a URL: when they are fetched, who waits, and what happens when they cannot be had. */
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BearerError, KeyPair, Verifier } from '../../node/index.cjs';
 import { JWKSServer } from '../../node/testing.cjs';
-import { INDEX, PAIR, nodeAsync, rejected, thrown } from './support/case.mjs';
+import { INDEX, nodeAsync, PAIR, rejected, thrown } from './support/case.mjs';
 
 const native = createRequire(import.meta.url)('../../node/lib/native.cjs');
 
@@ -45,7 +45,10 @@ scene('the first use fetches, once', async (server) => {
     assert.equal((await verifier.verify(server.mint())).claims.iss, server.issuer);
   }
   assert.equal(server.hits, 1);
-  assert.deepEqual(verifier.keys().map((key) => key.kid), ['key-1']);
+  assert.deepEqual(
+    verifier.keys().map((key) => key.kid),
+    ['key-1'],
+  );
   const { fetches, keysFresh, generation } = verifier.stats();
   assert.deepEqual({ fetches, keysFresh, generation }, { fetches: 1, keysFresh: true, generation: 1 });
 });
@@ -71,12 +74,17 @@ scene('verifySync does not wait, but starts the fetch', async (server) => {
 scene('refresh', async (server) => {
   const verifier = new Verifier({ jwksUri: server.jwksUri });
   await verifier.refresh();
-  assert.deepEqual(verifier.keys().map((key) => key.kid), ['key-1']);
+  assert.deepEqual(
+    verifier.keys().map((key) => key.kid),
+    ['key-1'],
+  );
   await verifier.refresh();
   assert.equal(server.hits, 2);
   server.fail(500);
   const error = await rejected(verifier.refresh());
-  assert.ok(error instanceof BearerError && error.code === 'keys_unavailable' && error.status === 503 && error.retryAfter >= 0);
+  assert.ok(
+    error instanceof BearerError && error.code === 'keys_unavailable' && error.status === 503 && error.retryAfter >= 0,
+  );
   assert.match(error.message, /status 500/u);
   assert.ok(await verifier.verify(server.mint()));
 });
@@ -100,20 +108,29 @@ scene('ten thousand random key ids cost one fetch', async (server) => {
     const header = Buffer.from(JSON.stringify({ alg: 'RS256', kid: `made up ${i}` })).toString('base64url');
     return `${header}.${body}.${signature}`;
   });
-  const codes = new Set((await Promise.all(tokens.map((token) => rejected(verifier.verify(token))))).map((error) => error.code));
+  const codes = new Set(
+    (await Promise.all(tokens.map((token) => rejected(verifier.verify(token))))).map((error) => error.code),
+  );
   assert.deepEqual([[...codes], server.hits], [['key_not_found'], 2]);
 });
 
 scene('an interval of nothing: one fetch for each token with an unknown kid, and a verdict', async (server) => {
   const seen = [];
-  const verifier = new Verifier({ jwksUri: server.jwksUri, refreshInterval: 0, onReject: ({ code, kid }) => seen.push([code, kid]) });
+  const verifier = new Verifier({
+    jwksUri: server.jwksUri,
+    refreshInterval: 0,
+    onReject: ({ code, kid }) => seen.push([code, kid]),
+  });
   await verifier.verify(server.mint());
   for (let i = 1; i <= 3; i++) {
     const error = await rejected(verifier.verify(server.mint({ kid: `stranger-${i}` })));
     assert.deepEqual([error.code, error.status, error.kid], ['key_not_found', 401, `stranger-${i}`]);
     assert.equal(server.hits, 1 + i);
   }
-  assert.deepEqual(seen, [1, 2, 3].map((i) => ['key_not_found', `stranger-${i}`]));
+  assert.deepEqual(
+    seen,
+    [1, 2, 3].map((i) => ['key_not_found', `stranger-${i}`]),
+  );
 });
 
 scene('callers share the first fetch, and the event loop goes on', async (server) => {
@@ -172,7 +189,10 @@ scene('a provider that is down and comes back', async (server) => {
   });
   await sleep(1); // warnings are emitted in the next tick
   stop();
-  assert.deepEqual(seen.map((warning) => warning.code), ['FASTBEARER_KEYS', 'FASTBEARER_KEYS']);
+  assert.deepEqual(
+    seen.map((warning) => warning.code),
+    ['FASTBEARER_KEYS', 'FASTBEARER_KEYS'],
+  );
   const [first, second] = seen.map((warning) => warning.message);
   assert.match(first, /503.*no keys are held/u);
   assert.ok(first.includes(server.jwksUri) && second.includes(server.jwksUri));
@@ -257,7 +277,10 @@ test('a fetch function that asks for the same keys waits for its own flight, up 
   let inner;
   const token = PAIR.createToken({ kid: 'k' });
   const fetch = async () => {
-    inner ??= verifier.verify(token).then(() => 'verified', ({ code }) => code);
+    inner ??= verifier.verify(token).then(
+      () => 'verified',
+      ({ code }) => code,
+    );
     await sleep(5);
     return new Response(JSON.stringify(PAIR.jwks('k')));
   };

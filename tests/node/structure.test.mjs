@@ -1,6 +1,6 @@
 /* The sources of the package: who imports whom, how files are called, how long they are. */
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -45,10 +45,19 @@ test('one addon, reached through one file', () => {
 
 test('one naming style, no name twice but for the two entries of mcp, no file over 400 lines', () => {
   const names = FILES.map((name) => path.basename(name));
-  assert.deepEqual(names.filter((name) => !/^[a-z]+(?:-[a-z]+)*\.[cm]js$/u.test(name)), []);
+  assert.deepEqual(
+    names.filter((name) => !/^[a-z]+(?:-[a-z]+)*\.[cm]js$/u.test(name)),
+    [],
+  );
   const stems = names.map((name) => name.replace(/\.[cm]js$/u, '')).filter((stem) => stem !== 'mcp');
-  assert.deepEqual(stems.filter((stem, i) => stems.indexOf(stem) !== i), []);
-  assert.deepEqual(FILES.filter((name) => sourceOf(name).split('\n').length > 400), []);
+  assert.deepEqual(
+    stems.filter((stem, i) => stems.indexOf(stem) !== i),
+    [],
+  );
+  assert.deepEqual(
+    FILES.filter((name) => sourceOf(name).split('\n').length > 400),
+    [],
+  );
 });
 
 test('numbers and reasons of the addon are used by name', () => {

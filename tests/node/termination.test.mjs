@@ -49,7 +49,24 @@ const WORKER = `
   if (workerData.exit) process.exit(0);`;
 
 const KINDS = [
-  'ascii', 'utf8', 'scopes', 'both', 'url', 'nested', 'reject', 'lacking', 'stats', 'keys', 'create', 'wrong', 'mint', 'jwks', 'load', 'turn', 'generate', 'fetch',
+  'ascii',
+  'utf8',
+  'scopes',
+  'both',
+  'url',
+  'nested',
+  'reject',
+  'lacking',
+  'stats',
+  'keys',
+  'create',
+  'wrong',
+  'mint',
+  'jwks',
+  'load',
+  'turn',
+  'generate',
+  'fetch',
 ];
 
 const PARENT = `

@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync, statSync, writeSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
@@ -37,7 +37,10 @@ function files(given) {
 function load(file) {
   const text = readFileSync(file, 'utf8');
   if (file.endsWith('.jsonl')) {
-    return text.split('\n').filter((line) => line.trim() !== '').map((line) => JSON.parse(line));
+    return text
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .map((line) => JSON.parse(line));
   }
   const cases = JSON.parse(text);
   if (!Array.isArray(cases)) {
@@ -64,7 +67,11 @@ const isObject = (value) => typeof value === 'object' && value !== null && !Arra
 /* Why no runner could run it; undefined: it can be run. */
 function unusable(one) {
   const good = isObject(one) && typeof one.id === 'string' && typeof one.token === 'string' && isObject(one.config);
-  if (!good || !['accept', 'reject'].includes(one.expect) || !['number', 'undefined'].includes(typeof (one.now ?? undefined))) {
+  if (
+    !good ||
+    !['accept', 'reject'].includes(one.expect) ||
+    !['number', 'undefined'].includes(typeof (one.now ?? undefined))
+  ) {
     return 'id, token, config, now or expect is missing or of the wrong type';
   }
   const unknown = Object.keys(one.config).find((name) => !OPTIONS.has(name));
@@ -96,7 +103,11 @@ function run(one) {
       return { id: one.id, verdict: 'reject', code: 'configuration_invalid' };
     }
     const known = error instanceof BearerError;
-    return { id: one.id, verdict: known ? 'reject' : 'error', code: known ? error.code : `${error.name}: ${error.message}` };
+    return {
+      id: one.id,
+      verdict: known ? 'reject' : 'error',
+      code: known ? error.code : `${error.name}: ${error.message}`,
+    };
   }
 }
 
@@ -105,7 +116,11 @@ function canonical(value) {
   if (Array.isArray(value)) {
     return value.map(canonical);
   }
-  return isObject(value) ? new Map(Object.entries(value).map(([name, member]) => [name, canonical(member)])) : value === 0 ? 0 : value;
+  return isObject(value)
+    ? new Map(Object.entries(value).map(([name, member]) => [name, canonical(member)]))
+    : value === 0
+      ? 0
+      : value;
 }
 
 function asExpected(one, outcome) {
@@ -115,7 +130,9 @@ function asExpected(one, outcome) {
   if (outcome.verdict === 'reject') {
     return [one.code ?? outcome.code].flat().includes(outcome.code);
   }
-  return ['claims', 'scopes'].every((name) => !(name in one) || isDeepStrictEqual(canonical(outcome[name]), canonical(one[name])));
+  return ['claims', 'scopes'].every(
+    (name) => !(name in one) || isDeepStrictEqual(canonical(outcome[name]), canonical(one[name])),
+  );
 }
 
 function child(skip, given) {

@@ -32,7 +32,10 @@ test('every case of every suite: the verdict, code, claims and scopes that C has
   const [c, node] = [run(C_RUNNER, ['tests/vectors']), run(process.execPath, [NODE_RUNNER, 'tests/vectors'])];
   assert.equal(node.status, 0, node.stderr);
   assert.ok(node.outcomes.length >= 3500, `${node.outcomes.length} cases`);
-  assert.deepEqual(node.outcomes.map(({ id }) => id), c.outcomes.map(({ id }) => id));
+  assert.deepEqual(
+    node.outcomes.map(({ id }) => id),
+    c.outcomes.map(({ id }) => id),
+  );
   for (const [i, outcome] of node.outcomes.entries()) {
     assert.deepEqual(comparable(outcome), comparable(c.outcomes[i]));
   }
@@ -56,7 +59,10 @@ for (const [name, one, verdict] of NOTICED) {
     writeFileSync(file, `${JSON.stringify(one)}\n\n${JSON.stringify(fine)}\n`);
     const done = run(process.execPath, [NODE_RUNNER, file]);
     assert.equal(done.status, 1);
-    assert.deepEqual(done.outcomes.map((outcome) => outcome.verdict), [verdict, 'reject']);
+    assert.deepEqual(
+      done.outcomes.map((outcome) => outcome.verdict),
+      [verdict, 'reject'],
+    );
     assert.match(done.stderr, /2 cases, 1 different\n$/u);
   });
 }
@@ -86,8 +92,22 @@ test('the runner notices: a process that dies and one that hangs', () => {
        return verifySync.apply(this, given);
      };`,
   );
-  const done = spawnSync(process.execPath, [NODE_RUNNER, file], { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: `--require ${preload}` } });
-  const outcomes = done.stdout.trim().split('\n').map((line) => JSON.parse(line));
-  assert.deepEqual(outcomes.map(({ id, verdict }) => [id, verdict]), [['1', 'reject'], ['2', 'crash'], ['3', 'hang']], done.stderr);
+  const done = spawnSync(process.execPath, [NODE_RUNNER, file], {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_OPTIONS: `--require ${preload}` },
+  });
+  const outcomes = done.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    outcomes.map(({ id, verdict }) => [id, verdict]),
+    [
+      ['1', 'reject'],
+      ['2', 'crash'],
+      ['3', 'hang'],
+    ],
+    done.stderr,
+  );
   assert.equal(done.status, 1);
 });

@@ -3,27 +3,54 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import util from 'node:util';
 
-import { BearerError, ConfigurationError, KeyPair, RSAKeyPair, Verifier, decodeUnverified, getAccessToken, requireAccessToken } from '../../node/index.cjs';
-import { AUDIENCE, INDEX, ISSUER, PAIR, good, node, rejected, thrown } from './support/case.mjs';
+import {
+  BearerError,
+  ConfigurationError,
+  decodeUnverified,
+  getAccessToken,
+  KeyPair,
+  RSAKeyPair,
+  requireAccessToken,
+  Verifier,
+} from '../../node/index.cjs';
+import { AUDIENCE, good, INDEX, ISSUER, node, PAIR, rejected, thrown } from './support/case.mjs';
 
 const KEY = { publicKey: PAIR.publicKey, issuer: ISSUER, audience: AUDIENCE };
 const SECRET = 'MARK3R-in-every-claim-of-a-bad-token';
 
 test('an access token', async () => {
   const verifier = new Verifier({ ...KEY, audience: ['other', AUDIENCE] });
-  const token = good({ subject: 's', scopes: ['a', 'b'], now: 1000, expiresInSeconds: 50.5, additionalClaims: { deep: { list: [1, null] } } });
-  const access = verifier.verifySync(token, { now: 1001 });
-  assert.deepEqual(Object.keys(access), ['token', 'clientId', 'scopes', 'expiresAt', 'subject', 'resource', 'claims', 'extra']);
-  assert.deepEqual({ ...access }, {
-    token,
-    clientId: 's',
-    scopes: ['a', 'b'],
-    expiresAt: 1050,
+  const token = good({
     subject: 's',
-    resource: new URL(AUDIENCE),
-    claims: { sub: 's', iss: ISSUER, iat: 1000, exp: 1050.5, aud: AUDIENCE, scope: 'a b', deep: { list: [1, null] } },
-    extra: { claims: access.claims },
+    scopes: ['a', 'b'],
+    now: 1000,
+    expiresInSeconds: 50.5,
+    additionalClaims: { deep: { list: [1, null] } },
   });
+  const access = verifier.verifySync(token, { now: 1001 });
+  assert.deepEqual(Object.keys(access), [
+    'token',
+    'clientId',
+    'scopes',
+    'expiresAt',
+    'subject',
+    'resource',
+    'claims',
+    'extra',
+  ]);
+  assert.deepEqual(
+    { ...access },
+    {
+      token,
+      clientId: 's',
+      scopes: ['a', 'b'],
+      expiresAt: 1050,
+      subject: 's',
+      resource: new URL(AUDIENCE),
+      claims: { sub: 's', iss: ISSUER, iat: 1000, exp: 1050.5, aud: AUDIENCE, scope: 'a b', deep: { list: [1, null] } },
+      extra: { claims: access.claims },
+    },
+  );
   assert.deepEqual(await verifier.verify(token, { now: 1001 }), access);
   assert.deepEqual(await verifier.verifyAccessToken(good()), verifier.verifySync(good()));
 });
@@ -31,14 +58,20 @@ test('an access token', async () => {
 test('what a token does not say', () => {
   const verifier = new Verifier({ publicKey: PAIR.publicKey, requireExp: false });
   const access = verifier.verifySync(PAIR.sign('{"alg":"RS256"}', '{}'));
-  assert.deepEqual([access.clientId, access.scopes, access.expiresAt, access.subject, access.resource], ['unknown', [], undefined, undefined, undefined]);
+  assert.deepEqual(
+    [access.clientId, access.scopes, access.expiresAt, access.subject, access.resource],
+    ['unknown', [], undefined, undefined, undefined],
+  );
 });
 
 test('text beyond ASCII, long lists and odd audiences', () => {
   const verifier = new Verifier({ publicKey: PAIR.publicKey });
   for (const subject of ['Zoë', '日本', '🙂', 'a\u0000b'.replace('\u0000', '\u0001'), '\u2028', '"\\/']) {
     const access = verifier.verifySync(good({ subject, scopes: ['é', 'x'] }));
-    assert.deepEqual([access.subject, access.clientId, access.scopes, access.claims.sub], [subject, subject, ['é', 'x'], subject]);
+    assert.deepEqual(
+      [access.subject, access.clientId, access.scopes, access.claims.sub],
+      [subject, subject, ['é', 'x'], subject],
+    );
   }
   const scopes = Array.from({ length: 300 }, (_, i) => `scope-${i}`);
   assert.deepEqual(verifier.verifySync(good({ scopes })).scopes, scopes);
@@ -49,11 +82,17 @@ test('text beyond ASCII, long lists and odd audiences', () => {
 
 test('results of one token are independent, however often it comes', () => {
   const verifier = new Verifier(KEY);
-  const token = good({ scopes: ['a'], additionalClaims: { list: [1, { deep: [2] }], object: { inner: {} }, nothing: null } });
+  const token = good({
+    scopes: ['a'],
+    additionalClaims: { list: [1, { deep: [2] }], object: { inner: {} }, nothing: null },
+  });
   const expected = structuredClone(verifier.verifySync(token).claims);
   for (let i = 0; i < 5; i++) {
     const access = verifier.verifySync(token);
-    assert.deepEqual([access.scopes, access.claims, access.extra.claims, access.resource.href, access.clientId], [['a'], expected, expected, AUDIENCE, 'fastmcp-user']);
+    assert.deepEqual(
+      [access.scopes, access.claims, access.extra.claims, access.resource.href, access.clientId],
+      [['a'], expected, expected, AUDIENCE, 'fastmcp-user'],
+    );
     access.scopes.push('admin');
     access.claims.list.push(2);
     access.claims.list[1].deep.push(3);
@@ -70,11 +109,19 @@ test('many tokens in turn, more than are kept, each with its own result', () => 
   for (const cacheSize of [0, 1, 3, 1024]) {
     const pair = KeyPair.generateSync('HS256');
     const verifier = new Verifier({ secret: pair.secret, cacheSize });
-    const tokens = Array.from({ length: 1500 }, (_, i) => [`s${i % 700}`, pair.createToken({ subject: `s${i % 700}`, scopes: [`x${i}`] })]);
+    const tokens = Array.from({ length: 1500 }, (_, i) => [
+      `s${i % 700}`,
+      pair.createToken({ subject: `s${i % 700}`, scopes: [`x${i}`] }),
+    ]);
     for (let round = 0; round < 4; round++) {
       for (const [i, [subject, token]] of tokens.entries()) {
         const access = verifier.verifySync(token);
-        assert.ok(access.subject === subject && access.claims.sub === subject && access.scopes[0] === `x${i}` && access.token === token);
+        assert.ok(
+          access.subject === subject &&
+            access.claims.sub === subject &&
+            access.scopes[0] === `x${i}` &&
+            access.token === token,
+        );
       }
     }
   }
@@ -112,7 +159,14 @@ const REFUSED = [
   ['issuer_mismatch', 401, 'invalid_token', good({ issuer: SECRET }), {}, { claim: 'iss' }],
   ['audience_mismatch', 401, 'invalid_token', good({ audience: SECRET }), {}, { claim: 'aud' }],
   ['claim_missing', 401, 'invalid_token', good(), { requiredClaims: ['jti'] }, { claim: 'jti' }],
-  ['insufficient_scope', 403, 'insufficient_scope', good({ scopes: ['b', SECRET] }), { requiredScopes: ['a', 'b', 'c'] }, { missing: ['a', 'c'] }],
+  [
+    'insufficient_scope',
+    403,
+    'insufficient_scope',
+    good({ scopes: ['b', SECRET] }),
+    { requiredScopes: ['a', 'b', 'c'] },
+    { missing: ['a', 'c'] },
+  ],
 ];
 
 for (const [code, status, oauthError, token, options, details = {}] of REFUSED) {
@@ -122,14 +176,22 @@ for (const [code, status, oauthError, token, options, details = {}] of REFUSED) 
     const error = thrown(() => verifier.verifySync(token));
     assert.ok(error instanceof BearerError && error instanceof Error);
     const { claim, missing } = error;
-    assert.deepEqual({ code: error.code, status: error.status, oauthError: error.oauthError }, { code, status, oauthError });
-    assert.deepEqual({ claim, missing }, { claim: undefined, missing: undefined, ...details, claim: details.claim ?? claim });
+    assert.deepEqual(
+      { code: error.code, status: error.status, oauthError: error.oauthError },
+      { code, status, oauthError },
+    );
+    assert.deepEqual({ claim, missing }, { missing: undefined, ...details, claim: details.claim ?? claim });
     assert.equal((await rejected(verifier.verify(token))).code, code);
     assert.equal(verifier.stats().reasons[code], 2);
     const { message, claim: named, kid, expected, actual } = error;
     assert.deepEqual(seen, Array(2).fill({ code, message, claim: named, kid, expected, actual }));
     const withoutValues = seen.map((rejection) => ({ ...rejection, actual: undefined })); // that one is for logs
-    for (const text of [util.inspect(error, { showHidden: true }), JSON.stringify(error), String(error.stack), JSON.stringify(withoutValues)]) {
+    for (const text of [
+      util.inspect(error, { showHidden: true }),
+      JSON.stringify(error),
+      String(error.stack),
+      JSON.stringify(withoutValues),
+    ]) {
       assert.ok(!text.includes(SECRET) && (token.length < 100 || !text.includes(token.slice(10, 60))), text);
     }
   });
@@ -138,7 +200,11 @@ for (const [code, status, oauthError, token, options, details = {}] of REFUSED) 
 test('what was expected and found, of verified claims only', async () => {
   const seen = [];
   const verifier = new Verifier({ ...KEY, onReject: (rejection) => seen.push(rejection) });
-  const other = new Verifier({ ...KEY, publicKey: RSAKeyPair.generateSync().publicKey, onReject: (rejection) => seen.push(rejection) });
+  const other = new Verifier({
+    ...KEY,
+    publicKey: RSAKeyPair.generateSync().publicKey,
+    onReject: (rejection) => seen.push(rejection),
+  });
   const cases = [
     [good({ audience: ['https://other.example', 'é\n'] }), AUDIENCE, 'https://other.example'],
     [good({ issuer: 'https://elsewhere.example' }), ISSUER, 'https://elsewhere.example'],
@@ -154,7 +220,10 @@ test('what was expected and found, of verified claims only', async () => {
     const face = await rejected(verifier.verifyAccessToken(token));
     assert.deepEqual([face.expected, face.actual], [error.expected, error.actual]);
     const forged = await rejected(other.verify(token)); // nothing of it is verified
-    assert.deepEqual([forged.code, forged.expected, forged.actual, seen.at(-1).actual], ['signature_invalid', undefined, undefined, undefined]);
+    assert.deepEqual(
+      [forged.code, forged.expected, forged.actual, seen.at(-1).actual],
+      ['signature_invalid', undefined, undefined, undefined],
+    );
   }
 });
 
@@ -162,11 +231,22 @@ test('the MCP SDKs get an OAuth error', async () => {
   const verifier = new Verifier({ ...KEY, requiredScopes: ['a'] });
   const invalid = await rejected(verifier.verifyAccessToken('x'));
   assert.deepEqual([invalid.code, invalid.reason, invalid.status], ['invalid_token', 'token_malformed', 401]);
-  assert.deepEqual(invalid.toResponseObject(), { error: 'invalid_token', error_description: 'The access token is invalid or has expired.' });
+  assert.deepEqual(invalid.toResponseObject(), {
+    error: 'invalid_token',
+    error_description: 'The access token is invalid or has expired.',
+  });
   assert.ok(invalid[Symbol.for('mcp.sdk.errorBrands')].has('mcp.OAuthError'));
   const scope = await rejected(verifier.verifyAccessToken(good()));
-  assert.deepEqual([scope.code, scope.reason, scope.status, scope.missing], ['insufficient_scope', 'insufficient_scope', 403, ['a']]);
-  const unavailable = new Verifier({ jwksUri: 'https://x/', fetch: async () => { throw new Error('down'); } });
+  assert.deepEqual(
+    [scope.code, scope.reason, scope.status, scope.missing],
+    ['insufficient_scope', 'insufficient_scope', 403, ['a']],
+  );
+  const unavailable = new Verifier({
+    jwksUri: 'https://x/',
+    fetch: async () => {
+      throw new Error('down');
+    },
+  });
   const error = await rejected(unavailable.verifyAccessToken(good()));
   assert.deepEqual([error.code, error.reason, error.status], ['invalid_token', 'keys_unavailable', 503]);
 });
@@ -202,9 +282,14 @@ test('a hook that throws is reported once and changes nothing', () => {
 
 test('a hook that fails in any way, at once or later, ends no process', () => {
   const hooks = [
-    'async () => { throw new Error("later"); }', '() => ({ then(_, reject) { reject("thenable"); } })', '() => { throw undefined; }',
-    '() => ({ get then() { throw new Error("getter"); } })', '() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; }',
-    '() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); throw proxy; }', '() => { throw Object.create(null); }', 'async () => { throw Symbol("x"); }',
+    'async () => { throw new Error("later"); }',
+    '() => ({ then(_, reject) { reject("thenable"); } })',
+    '() => { throw undefined; }',
+    '() => ({ get then() { throw new Error("getter"); } })',
+    '() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; }',
+    '() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); throw proxy; }',
+    '() => { throw Object.create(null); }',
+    'async () => { throw Symbol("x"); }',
   ];
   for (const hook of hooks) {
     const done = node(`
@@ -212,7 +297,7 @@ test('a hook that fails in any way, at once or later, ends no process', () => {
       const verifier = new Verifier({ secret: 'x'.repeat(32), onReject: ${hook} });
       for (let i = 0; i < 3; i++) verifier.verify('x').catch((error) => console.log(error.code));
       setTimeout(() => console.log('alive'), 20);`);
-    assert.deepEqual([done.status, done.stdout], [0, 'token_malformed\n'.repeat(3) + 'alive\n'], hook + done.stderr);
+    assert.deepEqual([done.status, done.stdout], [0, `${'token_malformed\n'.repeat(3)}alive\n`], hook + done.stderr);
     assert.equal(done.stderr.match(/onReject failed; this is said once/gu)?.length, 1, hook + done.stderr);
   }
 });
@@ -236,13 +321,19 @@ test('verify answers in the same turn of the event loop', async () => {
 test('keys and stats', () => {
   const verifier = new Verifier({ jwks: { keys: [...PAIR.jwks('k').keys, { kty: 'new', kid: 'n' }] } });
   const [first, second] = verifier.keys();
-  assert.deepEqual([first.kid, first.kty, first.alg, first.bits, first.usable, first.problem], ['k', 'RSA', 'RS256', 2048, true, undefined]);
+  assert.deepEqual(
+    [first.kid, first.kty, first.alg, first.bits, first.usable, first.problem],
+    ['k', 'RSA', 'RS256', 2048, true, undefined],
+  );
   assert.deepEqual([second.kid, second.usable, typeof second.problem], ['n', false, 'string']);
   verifier.verifySync(good());
   verifier.verifySync(good());
   thrown(() => verifier.verifySync('x'));
   const stats = verifier.stats();
-  assert.deepEqual([stats.verified, stats.rejected, stats.reasons, stats.keysHeld, stats.lastError], [2, 1, { token_malformed: 1 }, true, undefined]);
+  assert.deepEqual(
+    [stats.verified, stats.rejected, stats.reasons, stats.keysHeld, stats.lastError],
+    [2, 1, { token_malformed: 1 }, true, undefined],
+  );
 });
 
 test('closing', async () => {

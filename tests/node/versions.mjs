@@ -46,7 +46,9 @@ function main(majors) {
     failed = under(major, ['--test', '--test-reporter=dot', ...FILES], 'inherit').status !== 0 || failed;
   }
   skipped.forEach((line) => console.log(`SKIPPED ${line}`));
-  console.log(`${majors.length - skipped.length} of ${majors.length} versions of Node tested, ${skipped.length} SKIPPED`);
+  console.log(
+    `${majors.length - skipped.length} of ${majors.length} versions of Node tested, ${skipped.length} SKIPPED`,
+  );
   return failed ? 1 : 0;
 }
 

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { toNodeHandler } from '@modelcontextprotocol/node';
-import { McpServer, createMcpHandler, requireBearerAuth } from '@modelcontextprotocol/server';
+import { createMcpHandler, McpServer, requireBearerAuth } from '@modelcontextprotocol/server';
 import { RSAKeyPair, Verifier, versions } from 'fastbearer';
 
 const ISSUER = 'https://issuer.example.com';

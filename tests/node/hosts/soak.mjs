@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 
 import { toNodeHandler } from '@modelcontextprotocol/node';
-import { McpServer, createMcpHandler, requireBearerAuth } from '@modelcontextprotocol/server';
+import { createMcpHandler, McpServer, requireBearerAuth } from '@modelcontextprotocol/server';
 import { Verifier } from 'fastbearer';
 
 const [jwksUri, issuer, audience] = process.argv.slice(2);
@@ -18,7 +18,14 @@ const mcp = createMcpHandler(() => {
   }));
   return server;
 });
-const verifier = new Verifier({ jwksUri, issuer, audience, algorithms: ['ES256'], refreshInterval: 5, fetchTimeout: 2 });
+const verifier = new Verifier({
+  jwksUri,
+  issuer,
+  audience,
+  algorithms: ['ES256'],
+  refreshInterval: 5,
+  fetchTimeout: 2,
+});
 const gate = requireBearerAuth({ verifier, requiredScopes: ['read'], expectedResource: new URL(audience) });
 
 async function handle(request) {

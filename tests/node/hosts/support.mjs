@@ -70,7 +70,10 @@ function note(origin, text) {
 }
 
 /* One plain request; authorization is a list of header values, sent as as many lines. A late body comes in two pieces. */
-export function request(url, { method = 'GET', authorization, query = '', headers = {}, body, late = false, agent } = {}) {
+export function request(
+  url,
+  { method = 'GET', authorization, query = '', headers = {}, body, late = false, agent } = {},
+) {
   return new Promise((resolve, reject) => {
     const sent = http.request(url + query, {
       method,

@@ -50,7 +50,12 @@ export function node(program, { parameters = [], env = {}, flags = [], cwd = ROO
 /* The same without holding up this process, whose servers it may need. */
 export function nodeAsync(program, { env = {}, flags = [] } = {}) {
   return new Promise((resolve) => {
-    const settings = { cwd: ROOT, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '', ...env }, timeout: 60_000 };
+    const settings = {
+      cwd: ROOT,
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '', ...env },
+      timeout: 60_000,
+    };
     execFile(process.execPath, [...flags, '-e', program], settings, (error, stdout, stderr) =>
       resolve({ status: error === null ? 0 : error.code, signal: error?.signal ?? null, stdout, stderr }),
     );

@@ -29,11 +29,15 @@ export function pythonPath() {
 /* Not through fetch, whose agents tests replace. */
 function ask(url, body) {
   return new Promise((resolve, reject) => {
-    const request = http.request(url, { method: body === undefined ? 'GET' : 'POST', agent: false }, async (response) => {
-      const chunks = await response.toArray();
-      const answer = JSON.parse(Buffer.concat(chunks).toString());
-      response.statusCode === 200 ? resolve(answer) : reject(new Error(`${url}: ${answer.error}`));
-    });
+    const request = http.request(
+      url,
+      { method: body === undefined ? 'GET' : 'POST', agent: false },
+      async (response) => {
+        const chunks = await response.toArray();
+        const answer = JSON.parse(Buffer.concat(chunks).toString());
+        response.statusCode === 200 ? resolve(answer) : reject(new Error(`${url}: ${answer.error}`));
+      },
+    );
     request.on('error', reject).end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
@@ -51,7 +55,10 @@ export class IdentityProvider {
   }
 
   static async start(...parameters) {
-    const child = spawn(pythonPath(), ['-m', 'tests.idp', ...parameters], { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(pythonPath(), ['-m', 'tests.idp', ...parameters], {
+      cwd: ROOT,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     const lines = readline.createInterface({ input: child.stdout });
     const [line] = await once(lines, 'line');
     return new IdentityProvider(JSON.parse(line), child);

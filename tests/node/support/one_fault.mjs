@@ -14,7 +14,11 @@ export async function oneFault(idp, fault, words) {
   for (const warm of [true, false]) {
     await idp.fault();
     const token = await idp.mint();
-    const verifier = new Verifier({ jwksUri: idp.jwksUri, algorithms: 'ES256', fetchTimeout: fault === 'bomb' ? 60 : 1 });
+    const verifier = new Verifier({
+      jwksUri: idp.jwksUri,
+      algorithms: 'ES256',
+      fetchTimeout: fault === 'bomb' ? 60 : 1,
+    });
     if (warm) {
       await verifier.verify(token);
     }

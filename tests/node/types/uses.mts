@@ -1,35 +1,45 @@
 /* What users write, checked by the compiler against the package's own types; never run. */
 import {
+  type AccessToken,
+  type AuthInfo,
   BearerAuthProvider,
   BearerError,
   ConfigurationError,
-  KeyPair,
-  RSAKeyPair,
-  Verifier,
   decodeUnverified,
   getAccessToken,
-  requireAccessToken,
-  versions,
-  type AccessToken,
-  type AuthInfo,
   type KeyInfo,
+  KeyPair,
   type Rejection,
+  RSAKeyPair,
+  requireAccessToken,
   type Stats,
+  Verifier,
   type VerifierOptions,
+  versions,
 } from 'fastbearer';
 import { bearerAuth } from 'fastbearer/express';
 import { JWKSServer } from 'fastbearer/testing';
 
 const options: VerifierOptions = { jwksUri: 'https://issuer.example/jwks', issuer: ['a', 'b'], audience: 'c' };
-const verifier = new Verifier({ ...options, onReject: ({ code, message, claim, kid }: Rejection) => console.log(code, message, claim, kid) });
-new Verifier({ publicKey: Buffer.from(''), algorithms: ['ES256'], requiredScopes: 'a b', leeway: 5, tokenType: 'at+jwt' });
+const verifier = new Verifier({
+  ...options,
+  onReject: ({ code, message, claim, kid }: Rejection) => console.log(code, message, claim, kid),
+});
+new Verifier({
+  publicKey: Buffer.from(''),
+  algorithms: ['ES256'],
+  requiredScopes: 'a b',
+  leeway: 5,
+  tokenType: 'at+jwt',
+});
 new Verifier({ jwks: { keys: [] }, cacheSize: 0 });
 new Verifier({ jwksUri: 'https://x', fetch: globalThis.fetch, fetchTimeout: 1 });
 new Verifier({ jwksUri: 'https://x', fetch: async (url: string, init) => new Response(url + init.headers['accept']) });
 new BearerAuthProvider({ secret: new Uint8Array(32), algorithm: 'HS256' });
 
 const access: AccessToken = await verifier.verify('token', { now: 5 });
-const text: string = access.token + access.clientId + access.scopes.join() + (access.subject ?? '') + (access.resource?.href ?? '');
+const text: string =
+  access.token + access.clientId + access.scopes.join() + (access.subject ?? '') + (access.resource?.href ?? '');
 const expiry: number | undefined = access.expiresAt;
 const claim: unknown = access.claims['email'] ?? access.extra.claims['email'];
 const info: AuthInfo = await verifier.verifyAccessToken('token');
@@ -45,7 +55,12 @@ const pair: RSAKeyPair = await RSAKeyPair.generate({ bits: 3072 });
 const pem: string = pair.publicKey + pair.privateKey;
 const other: KeyPair = KeyPair.generateSync('ES256');
 const maybe: string | undefined = other.publicKey;
-const token: string = other.createToken({ subject: null, audience: ['a'], expiresInSeconds: -5, additionalClaims: { exp: new Date() } });
+const token: string = other.createToken({
+  subject: null,
+  audience: ['a'],
+  expiresInSeconds: -5,
+  additionalClaims: { exp: new Date() },
+});
 const document: Record<string, unknown>[] = other.jwks('kid').keys;
 const { header, claims } = decodeUnverified(token);
 interface MyClaims {
@@ -56,7 +71,11 @@ const mine: AccessToken<MyClaims> = await verifier.verify<MyClaims>('token');
 const email: string = mine.claims.email + verifier.verifySync<MyClaims>('token').extra.claims.email;
 const roles: string[] | undefined = getAccessToken<MyClaims>()?.claims.roles;
 const caller: string = requireAccessToken().clientId + requireAccessToken<MyClaims>().claims.email;
-new Verifier({ ...options, cacheBytes: 1 << 20, onReject: async ({ expected, actual }) => console.log(expected, actual) });
+new Verifier({
+  ...options,
+  cacheBytes: 1 << 20,
+  onReject: async ({ expected, actual }) => console.log(expected, actual),
+});
 const guarded: string | undefined = ({} as Express.Request).auth?.clientId;
 // @ts-expect-error: it may be absent
 getAccessToken().clientId;
@@ -73,7 +92,14 @@ try {
 } catch (error) {
   if (error instanceof BearerError) {
     const status: 400 | 401 | 403 | 500 | 503 = error.status;
-    console.log(error.code, status, error.oauthError, error.missing?.length, error.retryAfter, error.toResponseObject?.().error);
+    console.log(
+      error.code,
+      status,
+      error.oauthError,
+      error.missing?.length,
+      error.retryAfter,
+      error.toResponseObject?.().error,
+    );
   } else if (error instanceof ConfigurationError) {
     const code: 'ERR_CONFIGURATION' = error.code;
     console.log(code);
@@ -100,4 +126,27 @@ new JWKSServer();
 // @ts-expect-error: read-only
 verifier.issuer = ['x'];
 
-export { caller, email, guarded, roles, claim, claims, current, disposed, document, expiry, header, info, keys, kid, maybe, openssl, pem, same, session, stats, text, wrong };
+export {
+  caller,
+  claim,
+  claims,
+  current,
+  disposed,
+  document,
+  email,
+  expiry,
+  guarded,
+  header,
+  info,
+  keys,
+  kid,
+  maybe,
+  openssl,
+  pem,
+  roles,
+  same,
+  session,
+  stats,
+  text,
+  wrong,
+};

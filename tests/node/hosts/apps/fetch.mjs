@@ -25,7 +25,10 @@ export async function fetch(load, options, guard) {
 export async function mcpHandlerGuarded(load, options, guard) {
   const { bearerAuth, getAccessToken } = await load('fastbearer/fetch');
   const { createMcpHandler } = await load('mcp-handler');
-  const handler = site(getAccessToken, createMcpHandler((server) => toolsV2(server, getAccessToken)));
+  const handler = site(
+    getAccessToken,
+    createMcpHandler((server) => toolsV2(server, getAccessToken)),
+  );
   return listenFetch(load, bearerAuth({ ...options, ...guard }, handler));
 }
 

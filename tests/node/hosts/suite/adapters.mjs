@@ -4,7 +4,7 @@ import http from 'node:http';
 import { after, before, describe, it } from 'node:test';
 
 import { FORMATS, HOSTS } from '../hosts.mjs';
-import { AUDIENCE, ISSUER, METADATA_URL, SCOPES, bearer, json, mint, request, serve } from '../support.mjs';
+import { AUDIENCE, bearer, ISSUER, json, METADATA_URL, mint, request, SCOPES, serve } from '../support.mjs';
 
 const REALM = String.raw`realm="the \"mcp\""`;
 const METADATA = `resource_metadata="${METADATA_URL}"`;
@@ -12,13 +12,24 @@ const INVALID = 'error_description="The access token is invalid or has expired."
 const TWICE = 'error_description="Send exactly one bearer token, in one Authorization header."';
 const LACKING = 'error_description="The access token does not grant what this resource requires."';
 
-const MALFORMED = ['Bearer', 'Bearer  TOKEN', 'Bearer TOKEN, Bearer TOKEN', 'bearer TOKENx y', 'Bearer a\tb', 'Bearer \xe9'];
+const MALFORMED = [
+  'Bearer',
+  'Bearer  TOKEN',
+  'Bearer TOKEN, Bearer TOKEN',
+  'bearer TOKENx y',
+  'Bearer a\tb',
+  'Bearer \xe9',
+];
 
 function challenges(origin) {
   it('has challenges of RFC 6750, word for word', async () => {
-    const challenge = async (credentials) => (await request(`${origin()}/who`, credentials)).headers['www-authenticate'];
+    const challenge = async (credentials) =>
+      (await request(`${origin()}/who`, credentials)).headers['www-authenticate'];
     assert.equal(await challenge({}), `Bearer ${REALM}, scope="tools:call", ${METADATA}`);
-    assert.equal(await challenge({ authorization: ['Basic YTpi'] }), `Bearer ${REALM}, scope="tools:call", ${METADATA}`);
+    assert.equal(
+      await challenge({ authorization: ['Basic YTpi'] }),
+      `Bearer ${REALM}, scope="tools:call", ${METADATA}`,
+    );
     assert.equal(
       await challenge(bearer('garbage')),
       `Bearer ${REALM}, error="invalid_token", ${INVALID}, scope="tools:call", ${METADATA}`,
@@ -98,7 +109,8 @@ function paths(origin) {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     try {
       for (let i = 0; i < 3; i++) {
-        const ask = async (path, token) => JSON.parse((await request(origin() + path, { agent, ...bearer(token) })).body);
+        const ask = async (path, token) =>
+          JSON.parse((await request(origin() + path, { agent, ...bearer(token) })).body);
         assert.equal((await ask('/who', mint({ subject: `s${i}` }))).clientId, `s${i}`);
         assert.equal((await ask('/open', mint())).clientId, null);
       }

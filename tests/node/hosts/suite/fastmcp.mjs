@@ -9,7 +9,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
 import { FORMATS } from '../hosts.mjs';
-import { METADATA_URL, SCOPES, bearer, knock, mint, request, serve } from '../support.mjs';
+import { bearer, knock, METADATA_URL, mint, request, SCOPES, serve } from '../support.mjs';
 
 const STDIO = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'apps', 'fastmcp_stdio.mjs');
 
@@ -67,7 +67,11 @@ for (const format of FORMATS) {
     });
 
     it('is a session without a token over standard input', async () => {
-      const transport = new StdioClientTransport({ command: process.execPath, args: [STDIO, format], stderr: 'ignore' });
+      const transport = new StdioClientTransport({
+        command: process.execPath,
+        args: [STDIO, format],
+        stderr: 'ignore',
+      });
       await connected(transport, async (client) => {
         const { content } = await client.callTool({ name: 'whoami', arguments: {} });
         assert.equal(JSON.parse(content[0].text).clientId, null);

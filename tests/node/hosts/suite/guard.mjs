@@ -8,18 +8,18 @@ import { requireBearerAuth as gateV1 } from '@modelcontextprotocol/sdk/server/au
 import { requireBearerAuth as gateV2 } from '@modelcontextprotocol/server';
 import express from 'express';
 import express4 from 'express4';
+import { BearerError, getAccessToken, requireAccessToken, Verifier } from 'fastbearer';
+import { bearerAuth as guardExpress } from 'fastbearer/express';
+import { bearerAuth as guardFastify } from 'fastbearer/fastify';
+import { authenticate } from 'fastbearer/fastmcp';
+import { bearerAuth as guardFetch } from 'fastbearer/fetch';
+import { bearerAuth as guardHono } from 'fastbearer/hono';
+import { jwtVerifier } from 'fastbearer/mcp';
 import fastify from 'fastify';
 import fastify4 from 'fastify4';
 import { Hono } from 'hono';
-import { BearerError, Verifier, getAccessToken, requireAccessToken } from 'fastbearer';
-import { bearerAuth as guardExpress } from 'fastbearer/express';
-import { bearerAuth as guardFastify } from 'fastbearer/fastify';
-import { bearerAuth as guardFetch } from 'fastbearer/fetch';
-import { authenticate } from 'fastbearer/fastmcp';
-import { bearerAuth as guardHono } from 'fastbearer/hono';
-import { jwtVerifier } from 'fastbearer/mcp';
 
-import { AUDIENCE, ISSUER, KEYS, METADATA_URL, bearer, mint, request } from '../support.mjs';
+import { AUDIENCE, bearer, ISSUER, KEYS, METADATA_URL, mint, request } from '../support.mjs';
 
 const POLICY = { publicKey: KEYS.publicKey, issuer: ISSUER, audience: AUDIENCE };
 const METADATA = { resource: AUDIENCE, authorizationServers: [ISSUER] };
@@ -84,7 +84,7 @@ describe('options', () => {
 });
 
 describe('scopes', () => {
-  it('asks for the verifier\'s and its own, and names all that are missing', async () => {
+  it("asks for the verifier's and its own, and names all that are missing", async () => {
     const rejections = [];
     const onReject = (rejection) => rejections.push(rejection);
     const verifier = new Verifier({ ...POLICY, requiredScopes: ['read'], onReject });
@@ -96,7 +96,10 @@ describe('scopes', () => {
     const both = await asked(handler, mint({ scopes: ['read'] }));
     assert.match(both.headers.get('www-authenticate'), /scope="write admin"/u);
     assert.equal((await asked(handler, mint({ scopes: ['admin', 'write', 'read'] }))).status, 200);
-    assert.deepEqual(rejections.map(({ code }) => code), ['insufficient_scope', 'insufficient_scope']);
+    assert.deepEqual(
+      rejections.map(({ code }) => code),
+      ['insufficient_scope', 'insufficient_scope'],
+    );
   });
 
   it('counts what it refuses, and names the key id', async () => {
@@ -104,12 +107,16 @@ describe('scopes', () => {
     const verifier = new Verifier({ ...POLICY, onReject: (rejection) => rejections.push(rejection) });
     const handler = guardFetch({ verifier, requiredScopes: ['admin'] }, () => new Response('in'));
     const token = mint({ kid: 'one' });
-    for (let i = 1; i <= 3; i++) { // uncached, from the cache, and from what is kept
+    for (let i = 1; i <= 3; i++) {
+      // uncached, from the cache, and from what is kept
       assert.equal((await asked(handler, token)).status, 403);
       const { verified, rejected, reasons } = verifier.stats();
       assert.deepEqual([verified, rejected, reasons], [i, i, { insufficient_scope: i }]);
     }
-    assert.deepEqual(rejections.map(({ code, kid }) => [code, kid]), Array(3).fill(['insufficient_scope', 'one']));
+    assert.deepEqual(
+      rejections.map(({ code, kid }) => [code, kid]),
+      Array(3).fill(['insufficient_scope', 'one']),
+    );
     assert.equal((await asked(handler, mint())).status, 403);
     assert.equal(rejections.at(-1).kid, undefined);
   });
@@ -118,16 +125,28 @@ describe('scopes', () => {
 describe('what the application learns', () => {
   it('has the reason, and the client has not', async () => {
     const rejections = [];
-    const handler = guardFetch({ ...POLICY, onReject: (rejection) => rejections.push(rejection) }, () => new Response());
+    const handler = guardFetch(
+      { ...POLICY, onReject: (rejection) => rejections.push(rejection) },
+      () => new Response(),
+    );
     const answer = await asked(handler, mint({ expiresInSeconds: -60 }));
-    assert.deepEqual(rejections.map(({ code, claim }) => [code, claim]), [['token_expired', 'exp']]);
+    assert.deepEqual(
+      rejections.map(({ code, claim }) => [code, claim]),
+      [['token_expired', 'exp']],
+    );
     assert.doesNotMatch([...answer.headers].join() + (await answer.text()), /token_expired/u);
   });
 
   it('gets what is no refusal: a closed verifier', async () => {
     const verifier = new Verifier(POLICY);
     verifier.close();
-    await assert.rejects(asked(guardFetch({ verifier }, () => new Response()), mint()), { code: 'ERR_VERIFIER_CLOSED' });
+    await assert.rejects(
+      asked(
+        guardFetch({ verifier }, () => new Response()),
+        mint(),
+      ),
+      { code: 'ERR_VERIFIER_CLOSED' },
+    );
     const app = express().use(guardExpress({ verifier }));
     app.use((error, _request, response, _next) => response.status(500).json({ code: error.code }));
     await serving(app, async (origin) => {
@@ -151,9 +170,13 @@ describe('what the application learns', () => {
 
 describe('places', () => {
   it('guards one mounted router, at the paths that clients use', async () => {
-    const router = express.Router().use(guardExpress({ ...POLICY, resourceMetadata: METADATA, exclude: ['/api/health'] }));
+    const router = express
+      .Router()
+      .use(guardExpress({ ...POLICY, resourceMetadata: METADATA, exclude: ['/api/health'] }));
     router.get('/{*rest}', (_request, response) => response.send(getAccessToken()?.clientId ?? 'nobody'));
-    const app = express().use('/api', router).use((_request, response) => response.send('open'));
+    const app = express()
+      .use('/api', router)
+      .use((_request, response) => response.send('open'));
     await serving(app, async (origin) => {
       const seen = async (path, credentials) => {
         const { status, body } = await request(origin + path, credentials);
@@ -217,12 +240,16 @@ describe('places', () => {
 
   it('hands over further arguments of a fetch handler', async () => {
     const handler = guardFetch(POLICY, (_request, context, more) => Response.json([context, more]));
-    const answer = await handler(new Request(ORIGIN, { headers: { authorization: `Bearer ${mint()}` } }), { params: 1 }, 2);
+    const answer = await handler(
+      new Request(ORIGIN, { headers: { authorization: `Bearer ${mint()}` } }),
+      { params: 1 },
+      2,
+    );
     assert.deepEqual(await answer.json(), [{ params: 1 }, 2]);
     assert.equal(getAccessToken(), undefined);
   });
 
-  it('names the document beside the path of the resource, or somebody else\'s', async () => {
+  it("names the document beside the path of the resource, or somebody else's", async () => {
     const resourceMetadata = { ...METADATA, resource: 'https://api.example.com', x: 1 };
     const here = guardFetch({ ...POLICY, resourceMetadata }, () => new Response());
     const challenge = (await asked(here)).headers.get('www-authenticate');
@@ -243,7 +270,7 @@ describe('places', () => {
 describe('trouble of the server', () => {
   const broken = {
     'a clock that is no number': (verifier) => verifier.verify.bind(verifier, mint(), { now: NaN }),
-    'memory': () => async () => {
+    memory: () => async () => {
       throw new BearerError('no memory', { code: 'out_of_memory', status: 500, oauthError: 'server_error' });
     },
     'a closed verifier': (verifier) => {
@@ -256,7 +283,11 @@ describe('trouble of the server', () => {
     'express 4': (verifier, ask) => serving(express4().use(guardExpress({ verifier })), ask),
     'fastify 5': (verifier, ask) => listening(fastify().register(guardFastify, { verifier }), ask),
     'fastify 4': (verifier, ask) => listening(fastify4().register(guardFastify, { verifier }), ask),
-    hono: (verifier, ask) => serving(answering(new Hono().use(guardHono({ verifier })).onError((_, context) => context.text('', 500)).fetch), ask),
+    hono: (verifier, ask) =>
+      serving(
+        answering(new Hono().use(guardHono({ verifier })).onError((_, context) => context.text('', 500)).fetch),
+        ask,
+      ),
     fetch: (verifier, ask) => serving(answering(guardFetch({ verifier }, () => new Response())), ask),
     fastmcp: (verifier, ask) => serving(answering(asFastmcp(authenticate({ verifier }))), ask),
     'sdk v1': (verifier, ask) => serving(express().use(gateV1({ verifier: jwtVerifier({ verifier }) })), ask),
@@ -266,7 +297,8 @@ describe('trouble of the server', () => {
 
   /* What npm fastmcp does: a Response that is thrown is sent, whatever else is thrown is 401. */
   function asFastmcp(check) {
-    return (incoming) => check(incoming).catch((thrown) => (thrown instanceof Response ? thrown : new Response(null, { status: 401 })));
+    return (incoming) =>
+      check(incoming).catch((thrown) => (thrown instanceof Response ? thrown : new Response(null, { status: 401 })));
   }
 
   async function listening(app, ask) {
@@ -282,7 +314,9 @@ describe('trouble of the server', () => {
   function answering(handler) {
     return async (incoming, response) => {
       const { authorization } = incoming.headers;
-      const answer = await Promise.resolve(handler(new Request(ORIGIN, { headers: { authorization } }))).catch((thrown) => thrown);
+      const answer = await Promise.resolve(handler(new Request(ORIGIN, { headers: { authorization } }))).catch(
+        (thrown) => thrown,
+      );
       response.writeHead(answer instanceof Response ? answer.status : (answer.status ?? 500)).end();
     };
   }
@@ -304,13 +338,37 @@ describe('trouble of the server', () => {
 
 /* A timeout's middleware answers, or begins to, while keys are fetched that cannot be had. */
 describe('a response that was begun already', () => {
-  const begin = { ended: (response) => response.writeHead(504).end('late'), begun: (response) => response.writeHead(200).write('half') };
+  const begin = {
+    ended: (response) => response.writeHead(504).end('late'),
+    begun: (response) => response.writeHead(200).write('half'),
+  };
   const hosts = {
-    'express 5': (options, before, work) => serving(express().use((_, response, next) => (before(response), next())).use(guardExpress(options)), work),
-    'express 4': (options, before, work) => serving(express4().use((_, response, next) => (before(response), next())).use(guardExpress(options)), work),
+    'express 5': (options, before, work) =>
+      serving(
+        express()
+          .use((_, response, next) => {
+            before(response);
+            next();
+          })
+          .use(guardExpress(options)),
+        work,
+      ),
+    'express 4': (options, before, work) =>
+      serving(
+        express4()
+          .use((_, response, next) => {
+            before(response);
+            next();
+          })
+          .use(guardExpress(options)),
+        work,
+      ),
     'node:http': (options, before, work) => {
       const guard = guardExpress(options);
-      return serving((incoming, response) => (before(response), guard(incoming, response, () => response.end('in'))), work);
+      return serving((incoming, response) => {
+        before(response);
+        guard(incoming, response, () => response.end('in'));
+      }, work);
     },
     'fastify 5': (options, before, work) => guarded(fastify(), options, before, work),
     'fastify 4': (options, before, work) => guarded(fastify4(), options, before, work),
@@ -333,16 +391,23 @@ describe('a response that was begun already', () => {
         const note = (error) => failures.push(error);
         process.on('unhandledRejection', note).on('uncaughtException', note);
         let fail;
-        const fetch = () => new Promise((_, reject) => {
-          fail = () => reject(new Error('down'));
-        });
+        const fetch = () =>
+          new Promise((_, reject) => {
+            fail = () => reject(new Error('down'));
+          });
         const verifier = new Verifier({ jwksUri: 'https://issuer.example/jwks', fetch, issuer: ISSUER });
-        const before = (response) => setTimeout(() => (start(response), setTimeout(fail, 5)), 5);
+        const before = (response) =>
+          setTimeout(() => {
+            start(response);
+            setTimeout(fail, 5);
+          }, 5);
         try {
           await host({ verifier }, before, async (origin) => {
             const answer = await request(`${origin}/`, bearer(mint({ kid: 'k' }))).catch((error) => error);
             // Cut off, not complete: the client cannot take it for an answer.
-            how === 'ended' ? assert.deepEqual([answer.status, answer.body], [504, 'late']) : assert.equal(answer.code, 'ECONNRESET');
+            how === 'ended'
+              ? assert.deepEqual([answer.status, answer.body], [504, 'late'])
+              : assert.equal(answer.code, 'ECONNRESET');
             await new Promise((resolve) => setTimeout(resolve, 20));
           });
         } finally {
@@ -365,7 +430,8 @@ describe('Verifier.authenticate', () => {
     const listener = (incoming, response) =>
       verifier.authenticate(incoming).then(
         (token) => response.end(`${token.clientId} ${getAccessToken() === token}`),
-        async (refusal) => response.writeHead(refusal.status, Object.fromEntries(refusal.headers)).end(await refusal.text()),
+        async (refusal) =>
+          response.writeHead(refusal.status, Object.fromEntries(refusal.headers)).end(await refusal.text()),
       );
     await serving(listener, async (origin) => {
       assert.equal((await request(origin, bearer(mint()))).body, 'alice true');

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
 
 import { FORMATS } from '../hosts.mjs';
-import { AUDIENCE, ISSUER, KEYS, OPTIONS, bearer, knock, mint, serve } from '../support.mjs';
+import { AUDIENCE, bearer, ISSUER, KEYS, knock, mint, OPTIONS, serve } from '../support.mjs';
 
 const require = createRequire(import.meta.url);
 const OTHER = 'https://mcp.example.com/other';
@@ -15,7 +15,10 @@ const POLICY = { publicKey: KEYS.publicKey, issuer: ISSUER, audience: AUDIENCE }
 const loaders = { import: (specifier) => import(specifier), require: async (specifier) => require(specifier) };
 
 async function thrownBy(promise) {
-  return promise.then(() => assert.fail('nothing was thrown'), (error) => error);
+  return promise.then(
+    () => assert.fail('nothing was thrown'),
+    (error) => error,
+  );
 }
 
 function classes(load) {
@@ -63,14 +66,20 @@ function classes(load) {
     class InsufficientScopeError extends Error {}
     const verifier = jwtVerifier({ ...POLICY, errors: { InvalidTokenError, InsufficientScopeError } });
     assert.ok((await thrownBy(verifier.verifyAccessToken('x'))) instanceof InvalidTokenError);
-    assert.throws(() => jwtVerifier({ ...POLICY, errors: {} }), { code: 'ERR_CONFIGURATION', message: /^errors must be/u });
+    assert.throws(() => jwtVerifier({ ...POLICY, errors: {} }), {
+      code: 'ERR_CONFIGURATION',
+      message: /^errors must be/u,
+    });
   });
 
   it('refuses options that would do nothing', async () => {
     const { jwtVerifier } = await load('fastbearer/mcp');
     const { verifier } = jwtVerifier(POLICY);
     assert.throws(() => jwtVerifier({ verifier, requiredScopes: ['a'] }), /requiredScopes are for requireBearerAuth/u);
-    assert.throws(() => jwtVerifier({ verifier, issuer: 'me' }), /either verifier or the options of one, not both: issuer/u);
+    assert.throws(
+      () => jwtVerifier({ verifier, issuer: 'me' }),
+      /either verifier or the options of one, not both: issuer/u,
+    );
     assert.throws(() => jwtVerifier({ verifier: {} }), /verifier must be a Verifier/u);
     assert.throws(() => jwtVerifier({ ...POLICY, realm: 'x' }), /has no member 'realm'/u);
   });

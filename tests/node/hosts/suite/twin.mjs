@@ -11,27 +11,84 @@ const require = createRequire(import.meta.url);
 const { Challenger, findToken } = require(path.join(HERE, '../../../../node/lib/challenge.cjs'));
 
 const VALUES = [
-  [], [''], ['Bearer'], ['Bearer '], ['bearer'], ['Bearer a.b.c'], ['BEARER a.b.c'], ['bEaReR a.b.c'],
-  ['Bearer  a.b.c'], ['Bearer a.b.c '], [' Bearer a.b.c'], ['Bearer a b'], ['Bearer a,b'], ['Bearer a, Bearer b'],
-  ['Bearer a\tb'], ['Bearer\ta'], ['Bearer a='], ['Bearer a=='], ['Bearer a=b'], ['Bearer ='], ['Bearer a\x7f'],
-  ['Bearer \xe9'], ['Bearer a\n'], ['Bearer a\0'], ['Bearer "a"'], ['Bearer -._~+/'], ['Bearers a'], ['Bear a'],
-  ['Basic YTpi'], ['Digest a="b", c="d"'], ['Token a'], ['a.b.c'], ['Bearer a', 'Bearer a'], ['Basic a', 'Bearer b'],
-  ['', ''], ['Bearer a', ''],
+  [],
+  [''],
+  ['Bearer'],
+  ['Bearer '],
+  ['bearer'],
+  ['Bearer a.b.c'],
+  ['BEARER a.b.c'],
+  ['bEaReR a.b.c'],
+  ['Bearer  a.b.c'],
+  ['Bearer a.b.c '],
+  [' Bearer a.b.c'],
+  ['Bearer a b'],
+  ['Bearer a,b'],
+  ['Bearer a, Bearer b'],
+  ['Bearer a\tb'],
+  ['Bearer\ta'],
+  ['Bearer a='],
+  ['Bearer a=='],
+  ['Bearer a=b'],
+  ['Bearer ='],
+  ['Bearer a\x7f'],
+  ['Bearer \xe9'],
+  ['Bearer a\n'],
+  ['Bearer a\0'],
+  ['Bearer "a"'],
+  ['Bearer -._~+/'],
+  ['Bearers a'],
+  ['Bear a'],
+  ['Basic YTpi'],
+  ['Digest a="b", c="d"'],
+  ['Token a'],
+  ['a.b.c'],
+  ['Bearer a', 'Bearer a'],
+  ['Basic a', 'Bearer b'],
+  ['', ''],
+  ['Bearer a', ''],
 ];
 
 const QUERIES = [
-  '', 'a=1', 'access_token=x', 'access_token', 'access_token=', 'a=1&access_token=x', 'a=1;access_token=x',
-  'access%5Ftoken=x', 'access%5ftoken=x', '%61%63cess_token', 'ACCESS_TOKEN=x', 'xaccess_token=1',
-  'access_token_hint=1', 'token=x', 'a=access_token', '%', '%zz=1', '%e9=1', 'access_token%00=1',
-  'access%255Ftoken=1', '&&;;', '=', 'access_token[]=x', 'access+token=x', ' access_token=x', 'access_token =x',
+  '',
+  'a=1',
+  'access_token=x',
+  'access_token',
+  'access_token=',
+  'a=1&access_token=x',
+  'a=1;access_token=x',
+  'access%5Ftoken=x',
+  'access%5ftoken=x',
+  '%61%63cess_token',
+  'ACCESS_TOKEN=x',
+  'xaccess_token=1',
+  'access_token_hint=1',
+  'token=x',
+  'a=access_token',
+  '%',
+  '%zz=1',
+  '%e9=1',
+  'access_token%00=1',
+  'access%255Ftoken=1',
+  '&&;;',
+  '=',
+  'access_token[]=x',
+  'access+token=x',
+  ' access_token=x',
+  'access_token =x',
 ];
 
 const REALMS = [null, 'mcp', 'the "mcp"', 'back\\slash', ''];
 const SCOPES = [[], ['a'], ['a', 'b:c']];
 const URLS = [null, 'https://mcp.example.com/.well-known/oauth-protected-resource'];
 const REFUSALS = [
-  [401, null, []], [400, 'invalid_request', []], [401, 'invalid_token', []], [403, 'insufficient_scope', ['x', 'y']],
-  [403, 'insufficient_scope', []], [503, 'temporarily_unavailable', []], [500, 'server_error', []],
+  [401, null, []],
+  [400, 'invalid_request', []],
+  [401, 'invalid_token', []],
+  [403, 'insufficient_scope', ['x', 'y']],
+  [403, 'insufficient_scope', []],
+  [503, 'temporarily_unavailable', []],
+  [500, 'server_error', []],
 ];
 
 function every() {
@@ -69,5 +126,7 @@ it('finds the token, and words every refusal, as the ASGI middleware does', () =
   assert.equal(python.found.length, cases.requests.length);
   cases.requests.forEach((request, i) => assert.deepEqual(found(request), python.found[i], JSON.stringify(request)));
   assert.equal(python.refused.length, cases.refusals.length);
-  cases.refusals.forEach((refusal, i) => assert.deepEqual(refused(refusal), python.refused[i], JSON.stringify(refusal)));
+  cases.refusals.forEach((refusal, i) =>
+    assert.deepEqual(refused(refusal), python.refused[i], JSON.stringify(refusal)),
+  );
 });

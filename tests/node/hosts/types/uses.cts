@@ -19,4 +19,6 @@ new hono.Hono().use(honoAuth.bearerAuth({ verifier }));
 void fastify.fastify().register(fastifyAuth, { verifier }).register(fastifyAuth.bearerAuth, { verifier });
 
 export const handler = fetchAuth.bearerAuth({ verifier }, () => new Response(fetchAuth.getAccessToken()?.clientId));
-export const check: (request: undefined) => Promise<fastbearer.AccessToken | undefined> = fastmcpAuth.authenticate({ verifier });
+export const check: (request: undefined) => Promise<fastbearer.AccessToken | undefined> = fastmcpAuth.authenticate({
+  verifier,
+});

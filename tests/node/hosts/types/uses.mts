@@ -3,7 +3,7 @@ import { createMcpExpressApp, requireBearerAuth as requireExpressV2 } from '@mod
 import { requireBearerAuth as requireV1 } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
 import { createMcpHandler, McpServer, requireBearerAuth as requireV2 } from '@modelcontextprotocol/server';
 import express from 'express';
-import { Verifier, type AccessToken } from 'fastbearer';
+import { type AccessToken, Verifier } from 'fastbearer';
 import { bearerAuth as expressAuth } from 'fastbearer/express';
 import fastifyAuth, { bearerAuth as namedFastifyAuth } from 'fastbearer/fastify';
 import { authenticate } from 'fastbearer/fastmcp';
@@ -31,7 +31,10 @@ const guard = {
 const app = express();
 app.use(expressAuth(guard));
 app.get('/', (request, response) => void response.send(request.auth?.clientId));
-app.use('/mcp', requireV1({ verifier: jwtVerifier({ verifier }), expectedResource: new URL('https://mcp.example.com/mcp') }));
+app.use(
+  '/mcp',
+  requireV1({ verifier: jwtVerifier({ verifier }), expectedResource: new URL('https://mcp.example.com/mcp') }),
+);
 createMcpExpressApp().use(requireExpressV2({ verifier }), requireExpressV2({ verifier: jwtVerifier({ verifier }) }));
 
 const mcp = createMcpHandler(() => new McpServer({ name: 'x', version: '1' }));
