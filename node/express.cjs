@@ -1,6 +1,6 @@
 /*
- * Express 4 and 5, and whatever else calls (req, res, next) with Node's own request and response. The token is at
- * req.auth, where the MCP SDK's transports look for it, and what getAccessToken() returns in all that follows.
+ * Express 4 and 5, and any other framework that calls (req, res, next) with Node's own request and response. The token
+ * is at req.auth, where the MCP SDK's transports look for it, and what getAccessToken() returns in all that follows.
  */
 'use strict';
 

@@ -11,21 +11,21 @@ export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/guard.cjs
 declare global {
   namespace Express {
     interface Request {
-      /** The verified token; undefined on excluded paths. Where the MCP SDK declares it too, its type is the SDK's. */
+      /** The verified token; undefined on excluded paths. If the MCP SDK declares it too, the SDK's type applies. */
       auth?: AccessToken;
     }
   }
 }
 
-/** A middleware of Express 4 and 5, and of whatever else calls (request, response, next). */
+/** A middleware for Express 4 and 5, and for any other framework that calls (request, response, next). */
 export interface BearerAuth {
   (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void;
-  /** What it verifies with. */
+  /** The verifier that checks the tokens. */
   readonly verifier: Verifier;
 }
 
 /**
  * Lets requests through that carry one good bearer token. It is at `request.auth` then, and what `getAccessToken()`
- * returns; others are answered with 400, 401, 403 or 503. Websocket upgrades do not come by here.
+ * returns; the response to others is 400, 401, 403 or 503. WebSocket upgrades do not pass through middleware.
  */
 export declare function bearerAuth(options: BearerAuthOptions): BearerAuth;

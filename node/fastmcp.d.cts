@@ -7,12 +7,14 @@ import type { GuardOptions, VerifierOrOptions } from './lib/guard.cjs';
 export type { AccessToken } from './index.cjs';
 export { getAccessToken, requireAccessToken } from './index.cjs';
 
-/** `exclude` is not for fastmcp; `resourceMetadata` is named in challenges and served by fastmcp's own `oauth` option. */
+/**
+ * `exclude` is not for fastmcp; `resourceMetadata` is named in challenges and served by fastmcp's own `oauth` option.
+ */
 export type AuthenticateOptions = Omit<GuardOptions, 'exclude'> & VerifierOrOptions;
 
 export interface Authenticate {
   (request: IncomingMessage | Request | undefined): Promise<AccessToken | undefined>;
-  /** What it verifies with. */
+  /** The verifier that checks the tokens. */
   readonly verifier: Verifier;
 }
 

@@ -9,7 +9,7 @@ export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/guard.cjs
 /** A handler that lets only requests with one good bearer token through to the one it was made of. */
 export interface Guarded<More extends unknown[]> {
   (request: Request, ...more: More): Promise<Response>;
-  /** What it verifies with. */
+  /** The verifier that checks the tokens. */
   readonly verifier: Verifier;
 }
 

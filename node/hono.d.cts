@@ -8,12 +8,12 @@ export { getAccessToken, requireAccessToken } from './index.cjs';
 export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/guard.cjs';
 
 export interface BearerAuth extends MiddlewareHandler<{ Variables: { auth: AccessToken } }> {
-  /** What it verifies with. */
+  /** The verifier that checks the tokens. */
   readonly verifier: Verifier;
 }
 
 /**
  * Lets requests through that carry one good bearer token. It is at `c.get('auth')` then, and what `getAccessToken()`
- * returns; others are answered with 400, 401, 403 or 503.
+ * returns; the response to others is 400, 401, 403 or 503.
  */
 export declare function bearerAuth(options: BearerAuthOptions): BearerAuth;

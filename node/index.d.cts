@@ -75,7 +75,7 @@ export interface PolicyOptions {
   onReject?: ((rejection: Rejection) => unknown) | null;
 }
 
-/** What `fetch` must give back. Every fetch function's Response is one. */
+/** What `fetch` must return. Every fetch function's Response is one. */
 export interface FetchResponse {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
@@ -114,10 +114,10 @@ export interface FetchOptions {
 
 export interface VerifierOptions extends KeyOptions, PolicyOptions, FetchOptions {}
 
-/** What a verified token says. Also a session for npm fastmcp, and what its requireScopes reads. */
+/** The content of a verified token. Also a session for npm fastmcp, whose requireScopes reads it. */
 export interface AccessToken<Claims extends object = Record<string, unknown>> {
   token: string;
-  /** By the rule of `clientIdClaims`. */
+  /** Found by the rule of `clientIdClaims`. */
   clientId: string;
   scopes: string[];
   /** `exp` in whole seconds since the epoch; undefined when the token has none. */
@@ -125,13 +125,13 @@ export interface AccessToken<Claims extends object = Record<string, unknown>> {
   subject: string | undefined;
   /** The audience that matched, when it is a URL. */
   resource: URL | undefined;
-  /** The payload. What its members are is up to the issuer: Claims is what you expect of it, and nothing checks that. */
+  /** The payload. Claims is the type that you expect of your issuer's tokens; nothing checks it. */
   claims: Claims;
   extra: { claims: Claims };
   [member: string]: unknown;
 }
 
-/** An AccessToken as the MCP TypeScript SDKs call it. */
+/** What the MCP TypeScript SDKs call an AccessToken. */
 export interface AuthInfo {
   token: string;
   clientId: string;
@@ -147,93 +147,96 @@ export interface KeyInfo {
   kty: string | undefined;
   alg: string | undefined;
   crv: string | undefined;
-  /** RSA modulus, EC or OKP field, HMAC secret; 0 when not known. */
+  /** The size of the RSA modulus, the EC or OKP field, or the HMAC secret; 0 when it is not known. */
   bits: number;
   usable: boolean;
-  /** Why it is not usable, or what was ignored in it. */
+  /** Why the key is not usable, or what was ignored in it. */
   problem: string | undefined;
-  /** What verifies with it now: "openssl", or precomputed tables ("rsa-ifma", "p256-tables", "ed25519-tables"). */
+  /** What verifies with the key now: "openssl", or tables ("rsa-ifma", "p256-tables", "ed25519-tables"). */
   arithmetic: string | undefined;
-  /** What its table occupies; 0: it has none. */
+  /** Bytes of the key's table; 0 when it has none. */
   tableBytes: number;
 }
 
-/** Counters since the verifier was made, and the state of its key set. */
+/** Counters since the verifier was constructed, and the state of its key set. */
 export interface Stats {
   verified: number;
+  /** Refusals by adapters included. */
   rejected: number;
-  /** By code. */
+  /** How often each code was the reason of a refusal. */
   reasons: Record<string, number>;
   cacheHits: number;
   cacheMisses: number;
   cacheEvictions: number;
   cacheEntries: number;
-  /** What all entries of the cache occupy, parsed claims that are kept for the next time included. */
+  /** Bytes of all entries of the cache, with the parsed claims that are kept for the next verification. */
   cacheBytes: number;
   fetches: number;
   fetchFailures: number;
-  /** Key sets that have been held so far. */
+  /** How many different key sets have been held so far. */
   generation: number;
-  /** Precomputed tables of all keys that are held. */
+  /** Bytes of the precomputed tables of all keys. */
   tableBytes: number;
-  /** Verifications of the whole process that were done both ways, and how often the two differed. */
+  /** Verifications of the whole process that were done by both arithmetics, and how often the two differed. */
   arithmeticChecks: number;
   arithmeticDisagreements: number;
   keysHeld: boolean;
   keysFresh: boolean;
-  /** Of the last fetch; undefined when it succeeded. */
+  /** Why the last fetch failed; undefined when it succeeded. */
   lastError: string | undefined;
 }
 
 /** Verifies JWT access tokens (RFC 7519, RFC 9068), strictly. */
 export declare class Verifier {
-  /** Throws a ConfigurationError that names the option which is wrong. Nothing is fetched yet. */
+  /** Throws a ConfigurationError that names the wrong option. Nothing is fetched yet. */
   constructor(options: VerifierOptions);
   /**
-   * Resolves to the AccessToken of a good token; rejects with a BearerError that says why for any other. Happens in this
-   * turn of the event loop unless keys must be fetched first.
+   * Resolves to the AccessToken of a good token; rejects with a BearerError that says why for any other, and with an
+   * Error with code ERR_VERIFIER_CLOSED after `close`. Verifies in this turn of the event loop unless keys must be
+   * fetched first.
    *
-   * `now` (seconds since the epoch, in place of the clock) is for tests and replays and concerns the claims only.
+   * `now` is for tests and replays: seconds since the epoch, in place of the clock, for the checks of claims only.
    */
   verify<Claims extends object = Record<string, unknown>>(
     token: string,
     options?: { now?: number },
   ): Promise<AccessToken<Claims>>;
   /**
-   * The same at once. Where keys would have to be fetched first it starts that fetch and throws `keys_unavailable`: call
-   * `refresh` at start-up.
+   * Returns the AccessToken of a good token; throws a BearerError that says why for any other. Where keys must be
+   * fetched first it starts the fetch and throws `keys_unavailable`: call `refresh` at start-up.
    */
   verifySync<Claims extends object = Record<string, unknown>>(
     token: string,
     options?: { now?: number },
   ): AccessToken<Claims>;
   /**
-   * For the MCP TypeScript SDK, v1 and v2. What it rejects with is an OAuthError to v2: `code` is the OAuth error code,
-   * `reason` is ours. For v1 see `fastbearer/mcp`.
+   * Verifies for the MCP TypeScript SDK v2, to which its errors are OAuthErrors: `code` is the OAuth error code,
+   * `reason` is ours. For SDK v1 see `fastbearer/mcp`.
    */
   verifyAccessToken(token: string): Promise<AuthInfo>;
-  /** For npm fastmcp: resolves to undefined for stdio, throws a Response for a request without access. */
+  /** The `authenticate` of npm fastmcp: resolves to undefined for stdio, throws a Response for a refused request. */
   authenticate(request: IncomingMessage | Request | undefined): Promise<AccessToken | undefined>;
-  /** Loads the key set now. Rejects with a BearerError that says why it could not be had; held keys stay in use. */
+  /** Fetches the key set now. Rejects with a BearerError when that fails; the keys that are held stay in use. */
   refresh(): Promise<void>;
-  /** What is held now; empty before the first fetch. */
+  /** Describes the keys that are held now; empty before the first fetch. */
   keys(): KeyInfo[];
+  /** Counts what has happened so far. */
   stats(): Stats;
   readonly issuer: string[] | undefined;
   readonly audience: string[] | undefined;
   readonly requiredScopes: string[];
   readonly jwksUri: string | undefined;
-  /** Frees the keys and the token cache, and ends a fetch. Using the verifier afterwards is an error. */
+  /** Frees the keys and the token cache, and aborts a fetch. Using the verifier afterwards is an error. */
   close(): void;
   [Symbol.dispose](): void;
 }
 
-/** FastMCP's name for it; `algorithm` is accepted beside `algorithms`. */
+/** FastMCP's name for a Verifier; `algorithm` is accepted beside `algorithms`. */
 export declare class BearerAuthProvider extends Verifier {
   constructor(options: VerifierOptions & { algorithm?: string | readonly string[] | null });
 }
 
-/** What createToken writes; null leaves a claim out. */
+/** The content of a token that createToken mints; null leaves a claim out. */
 export interface CreateTokenOptions {
   /** Default "fastmcp-user". */
   subject?: string | null;
@@ -241,7 +244,7 @@ export interface CreateTokenOptions {
   issuer?: string | null;
   audience?: string | readonly string[] | null;
   scopes?: string | readonly string[] | null;
-  /** From now to `exp`; negative for a token that has expired. Default 3600. */
+  /** Seconds from now to `exp`; negative for a token that has expired. Default 3600. */
   expiresInSeconds?: number | null;
   /** More claims; they override the others. A Date becomes seconds since the epoch. */
   additionalClaims?: Record<string, unknown> | null;
@@ -256,8 +259,9 @@ export interface CreateTokenOptions {
 export declare class KeyPair {
   /** `privateKey`: one unencrypted PEM (PKCS#8, PKCS#1, SEC1), or the secret of an HS* algorithm. Default RS256. */
   constructor(options: { privateKey: string | Uint8Array; publicKey?: string | null; algorithm?: string });
-  /** A new one, made off the event loop. `bits` is the RSA modulus, 2048 to 8192. */
+  /** Generates a key pair on the thread pool. `bits` is the size of the RSA modulus, 2048 to 8192. */
   static generate(algorithm?: string, options?: { bits?: number }): Promise<KeyPair>;
+  /** Generates a key pair and blocks meanwhile: RSA takes tens to hundreds of milliseconds. */
   static generateSync(algorithm?: string, options?: { bits?: number }): KeyPair;
   readonly algorithm: string;
   /** SubjectPublicKeyInfo PEM; undefined for HS*. */
@@ -266,27 +270,27 @@ export declare class KeyPair {
   readonly privateKey: string;
   /** The secret of an HS* key. */
   readonly secret: Buffer;
-  /** The key set document with the public key. A ConfigurationError for HS*, which have no public half. */
+  /** The key set document with the public key. Throws a ConfigurationError for HS*, which have no public half. */
   jwks(kid?: string): JWKSet;
   /** Mints a signed token. */
   createToken(options?: CreateTokenOptions): string;
-  /** Signs any header text and payload bytes as they are: for making test cases. */
+  /** Signs any header and payload unchanged: for making test cases. */
   sign(header: string | Uint8Array, payload: string | Uint8Array): string;
 }
 
-/** An RSA key pair that signs RS256 tokens; FastMCP's class of that name. */
+/** An RSA key pair that signs RS256 tokens, like FastMCP's class of that name. */
 export interface RSAKeyPair extends KeyPair {
   readonly publicKey: string;
 }
 export declare const RSAKeyPair: {
   new (options: { privateKey: string | Uint8Array; publicKey?: string | null }): RSAKeyPair;
-  /** `bits` is the modulus, 2048 to 8192; 2048 when it is not given. */
+  /** `bits` is the size of the modulus, 2048 to 8192. Default 2048. */
   generate(options?: { bits?: number }): Promise<RSAKeyPair>;
   generateSync(options?: { bits?: number }): RSAKeyPair;
   readonly prototype: RSAKeyPair;
 };
 
-/** Why there is no access. Neither the message nor what is printed holds anything of the token. */
+/** Why access is refused. Neither the message nor the printed error holds anything of the token. */
 export declare class BearerError extends Error {
   constructor(
     message?: string,
@@ -306,26 +310,26 @@ export declare class BearerError extends Error {
   /** The stable name of the reason, "token_expired". */
   code: string;
   status: 400 | 401 | 403 | 500 | 503;
-  /** RFC 6750 section 3.1. */
+  /** The error code of RFC 6750 section 3.1. */
   oauthError: string;
   /** The claim that was missing or wrong. */
   claim?: string;
   /** With insufficient_scope: the required scopes that the token does not grant. */
   missing?: string[];
   /**
-   * With keys_unavailable: seconds until keys may be had again. With key_not_found: seconds until the next fetch for an
+   * With keys_unavailable: seconds until the next fetch. With key_not_found: seconds until the next fetch for an
    * unknown key id is allowed, when one is held back.
    */
   retryAfter?: number;
-  /** What verifyAccessToken rejects with: our own code; `code` is the OAuth error then. */
+  /** Our own code, on errors of verifyAccessToken, where `code` is the OAuth error. */
   reason?: string;
-  /** The key id that the token asked for, made printable. It comes from the network. */
+  /** The key id that the token named, made printable. It comes from the network: log it, do not trust it. */
   kid: string | undefined;
   /** What was required, where a claim of a verified token was refused; printable, at most 120 characters. */
   readonly expected: string | undefined;
   /** What the token held instead. Not printed with the error: for logs that ask for it, never for a response. */
   readonly actual: string | undefined;
-  /** Only what verifyAccessToken rejects with. */
+  /** Only on errors of verifyAccessToken. */
   toResponseObject?(): { error: string; error_description: string };
 }
 
@@ -333,23 +337,23 @@ export declare class BearerError extends Error {
 export declare class ConfigurationError extends TypeError {
   constructor(message?: string);
   code: 'ERR_CONFIGURATION';
-  /** The server's own trouble, should it come to a request. */
+  /** A wrong configuration is the server's fault, should it come to a request. */
   status: 500;
 }
 
-/** What stands in a token that nobody has verified. For people and tools, never for a decision. */
+/** Reads a token without verifying it. For people and tools, never for a decision. */
 export declare function decodeUnverified(token: string): {
   header: Record<string, unknown>;
   claims: Record<string, unknown>;
 };
 
-/** The access token of the request that is being served, inside of a handler behind one of the adapters. */
+/** The access token of the request that is being served, inside a handler that an adapter guards. */
 export declare function getAccessToken<Claims extends object = Record<string, unknown>>():
   | AccessToken<Claims>
   | undefined;
 
-/** The same where there must be one: throws an Error with the code ERR_NO_ACCESS_TOKEN where nothing guards the place. */
+/** The access token of the request that is being served. Throws an Error with code ERR_NO_ACCESS_TOKEN without one. */
 export declare function requireAccessToken<Claims extends object = Record<string, unknown>>(): AccessToken<Claims>;
 
-/** The versions that are running. */
+/** The versions of the libraries that are running. */
 export declare const versions: { readonly fastbearer: string; readonly openssl: string; readonly jansson: string };

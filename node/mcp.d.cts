@@ -21,7 +21,7 @@ export type JwtVerifierOptions = VerifierOrOptions & {
 export interface JwtVerifier {
   /** Resolves to what handlers find as their `authInfo`; `getAccessToken()` returns it too, in servers of node:http. */
   verifyAccessToken(token: string): Promise<AuthInfo>;
-  /** What it verifies with. */
+  /** The verifier that checks the tokens. */
   readonly verifier: Verifier;
 }
 

@@ -7,9 +7,9 @@
  * An allocation of our own that fails is an outcome like any other, FB_OUT_OF_MEMORY.
  *
  * THE BOUNDARY. A call hands numbers to JavaScript beside its return value, through `signals`. They are shared: the
- * next call of the environment overwrites them. So JavaScript copies them before anything runs that is not ours (a
+ * next call of the environment overwrites them. So JavaScript copies them before any code runs that is not ours (a
  * fetch function, a hook, a getter, a Proxy), all of which may verify other tokens. Everything else of a call, details
- * of a failure included, is in its return value and is nobody else's. No callback calls into JavaScript.
+ * of a failure included, is in its return value. No callback calls into JavaScript.
  *
  * There are no mutable globals: the main thread and all workers run in this image at once.
  */

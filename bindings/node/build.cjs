@@ -1,6 +1,6 @@
 /*
  * `npm run build`: compiles the addon with CMake into build-node/. Says in one sentence which package is missing when
- * a compiler, a header or a library is. Never downloads anything. What stands behind `--` goes to CMake:
+ * a compiler, a header or a library is. Never downloads anything. Arguments after `--` go to CMake:
  * npm run build -- -DOPENSSL_ROOT_DIR=/opt/openssl
  */
 'use strict';
@@ -39,7 +39,7 @@ function requireTools() {
   }
 }
 
-/* A header-only package; it may lie above this one when it is somebody's dependency. */
+/* A header-only package, perhaps in a folder above this one when fastbearer is a dependency. */
 function headers() {
   try {
     return [`-DFB_NODE_HEADERS=${require('node-api-headers').include_dir}`];

@@ -122,7 +122,7 @@ static napi_value close_verifier(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* ---- key sets behind a URL */
+/* ---- refreshing the key set */
 
 #define FETCH(name, type, member)              \
     {                                          \
@@ -189,7 +189,7 @@ static napi_value refresh_complete(napi_env env, napi_callback_info info)
     fbnode_reader reader = {.env = env};
     fb_fetched fetched = FB_FETCHED_INIT;
     fbnode_fields_read(&reader, call.arguments[2], FETCHED_FIELDS, FBNODE_COUNT_OF(FETCHED_FIELDS), &fetched);
-    if (reader.failed) { /* the ticket must be given back whatever happens */
+    if (reader.failed) { /* the ticket must be completed in any case */
         fetched = (fb_fetched)FB_FETCHED_INIT;
         fetched.failure = fb_text("no memory for what was fetched");
     }

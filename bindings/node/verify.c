@@ -92,8 +92,8 @@ static bool is_ascii(const char *text, size_t size)
 
 /*
  * Client id, subject, resource, key id, scopes and payload in one string: one crossing instead of ten. False when that
- * cannot be: there are too many scopes, no memory, or text beyond ASCII, whose lengths in bytes are no lengths in
- * JavaScript.
+ * is not possible: for too many scopes, for want of memory, and for text beyond ASCII, whose length in bytes is not its
+ * length in JavaScript.
  */
 static bool one_text(fbnode_call *call, const fb_result *result, napi_value *out)
 {

@@ -1,8 +1,8 @@
 /*
- * The result of a verification, made of what the addon returns for a good token: the texts that it holds, or what was
- * kept of it. A client sends the same token again and again, and copying what its payload said costs a tenth of parsing
- * it. So the parsed form is kept from the second time on, in the core's own cache entry: within its bounds, and gone
- * with it.
+ * The result of a verification, made of what the addon returns for a good token: the texts that it holds, or its parsed
+ * form from an earlier verification. A client sends the same token again and again, and copying parsed claims costs a
+ * tenth of parsing them. So the parsed form is kept from the second verification on, attached to the core's cache
+ * entry: within the cache's bounds, and freed with the entry.
  */
 'use strict';
 
@@ -14,7 +14,7 @@ const { signals } = native;
 const { KEEP, EXPIRES_AT, CLIENT_ID, SUBJECT, RESOURCE, KID, SCOPES, FIRST_SCOPE } = native.constants;
 
 class AccessToken {
-  #kid; // for adapters, which may refuse the token after all
+  #kid; // for adapters, which can still refuse the token
 
   constructor(token, parsed, scopes, claims) {
     this.token = token;
@@ -39,7 +39,7 @@ class AccessToken {
   }
 }
 
-/* The core asks for scheme://; what WHATWG's parser does not take even so is not a URL to Node. */
+/* The core requires scheme://; what the WHATWG parser rejects even so is not a URL to Node. */
 function parseUrl(text) {
   try {
     return new URL(text);
@@ -48,7 +48,7 @@ function parseUrl(text) {
   }
 }
 
-/* What a token says, parsed. */
+/* The content of a token, parsed. */
 class Parsed {
   constructor(clientId, subject, resource, kid, scopes, expiresAt, claims) {
     this.clientId = clientId;
@@ -63,14 +63,14 @@ class Parsed {
 }
 
 /*
- * Of an array of texts, or of one text with all pieces one after the other. The lengths are copied out of the shared
- * numbers before anything else is done, see THE BOUNDARY in bindings/node/binding.h.
+ * Parses an array of texts, or one text in which all pieces follow each other. The lengths are copied out of the shared
+ * signals before anything else is done, see THE BOUNDARY in bindings/node/binding.h.
  */
-function parse(answer) {
+function parse(texts) {
   const expires = signals[EXPIRES_AT];
   const expiresAt = Number.isNaN(expires) ? undefined : expires;
-  if (typeof answer !== 'string') {
-    const [payload, clientId, subject, resource, kid, scopes] = answer;
+  if (typeof texts !== 'string') {
+    const [payload, clientId, subject, resource, kid, scopes] = texts;
     return new Parsed(clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(payload));
   }
   const lengths = [signals[CLIENT_ID], signals[SUBJECT], signals[RESOURCE], signals[KID]];
@@ -82,7 +82,7 @@ function parse(answer) {
   const next = (length) => {
     const start = used;
     used += Math.max(length, 0);
-    return length < 0 ? undefined : answer.slice(start, used);
+    return length < 0 ? undefined : texts.slice(start, used);
   };
   const clientId = next(lengths[0]);
   const subject = next(lengths[1]);
@@ -92,7 +92,7 @@ function parse(answer) {
   for (let i = 0; i < count; i++) {
     scopes.push(next(lengths[4 + i]));
   }
-  return new Parsed(clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(answer.slice(used)));
+  return new Parsed(clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(texts.slice(used)));
 }
 
 const isNested = (value) => typeof value === 'object' && value !== null;
@@ -119,13 +119,13 @@ function copyOf(token, kept) {
   return new AccessToken(token, kept, kept.scopes.slice(), copyMembers(kept.claims, kept.nested));
 }
 
-/* To be called with the answer of native.verify before anything else runs. Each result is a copy of its own. */
-function accessTokenOf(handle, token, answer) {
-  if (answer instanceof Parsed) {
-    return copyOf(token, answer);
+/* To be called with what native.verify returned, before anything else runs. Each access token is a copy of its own. */
+function accessTokenOf(handle, token, verified) {
+  if (verified instanceof Parsed) {
+    return copyOf(token, verified);
   }
   const bytes = signals[KEEP];
-  const parsed = parse(answer);
+  const parsed = parse(verified);
   if (bytes === 0) {
     return new AccessToken(token, parsed, parsed.scopes, parsed.claims);
   }

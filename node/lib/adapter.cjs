@@ -1,6 +1,6 @@
 /*
- * The options of an adapter: those of a Verifier, flat, or { verifier } and scopes that this place requires in addition;
- * and what a guard adds.
+ * The options of an adapter: those of a Verifier, flat, or { verifier } and the scopes that a route requires in
+ * addition; and those of a guard.
  */
 'use strict';
 
@@ -26,7 +26,7 @@ function verifierOf({ verifier, ...options }) {
   return { verifier, requiredScopes: optional(scopes, 'requiredScopes', requiredScopes) ?? [] };
 }
 
-/* null stands for "not given", like undefined. */
+/* null means "not given", like undefined. */
 function withoutNull(given) {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined));
 }

@@ -1,6 +1,6 @@
 /*
- * A guard as npm fastmcp calls it: awaited with the request, and with undefined for standard input. A Response that is
- * thrown is sent; whatever else is thrown fastmcp prints whole and calls 401.
+ * A guard as npm fastmcp calls it: with the request, or with undefined for standard input, and awaited. fastmcp sends a
+ * Response that is thrown; any other error it prints whole and turns into a 401.
  */
 'use strict';
 
@@ -13,11 +13,11 @@ const { toFetchResponse } = require('./send.cjs');
 function authenticatorOf(guard) {
   let hasWarned = false;
 
-  /* A closed verifier, for example, is the server's own trouble and not the client's. */
+  /* A closed verifier, for example, is the server's fault and not the client's. */
   function serverError(error) {
     if (!hasWarned) {
       hasWarned = true;
-      const sentence = `requests cannot be authenticated; this is said once: ${textOf(error)}`;
+      const sentence = `requests cannot be authenticated (further failures are not reported): ${textOf(error)}`;
       process.emitWarning(sentence, { type: 'FastBearerWarning', code: 'FASTBEARER_SERVER_ERROR' });
     }
     return { response: Challenger.serverError() };

@@ -1,7 +1,6 @@
 /*
  * Types of what a user gives. A check takes the name and a value that is not undefined, and returns the value in the
- * form that the addon takes, or throws a ConfigurationError that names it. Whether the value makes sense is the core's
- * to say.
+ * form that the addon takes, or throws a ConfigurationError that names it. Ranges and rules are the core's to check.
  */
 'use strict';
 
@@ -112,7 +111,7 @@ function document(name, value) {
 /* By the kinds of option-table.cjs. */
 const CHECKS = Object.freeze({ callable, data, document, flag, required, scopes, seconds, size, text, texts });
 
-/* The checked value; undefined and null stand for "not given". */
+/* Checks a value that may be absent: undefined and null both mean "not given". */
 function optional(check, name, value) {
   return value === undefined || value === null ? undefined : check(name, value);
 }
@@ -135,7 +134,7 @@ function distance(a, b) {
   return rows[a.length][b.length];
 }
 
-/* The name that was probably intended: jwks_uri, jwksURI and audiences are asked for too. */
+/* The name that was probably intended, for the likes of jwks_uri, jwksURI and audiences. */
 function suggest(given, names) {
   const plain = given.toLowerCase().replaceAll(/[_-]/gu, '');
   const ranked = names.map((name) => [distance(plain, name.toLowerCase()), name]).sort(([a], [b]) => a - b);

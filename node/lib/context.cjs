@@ -15,7 +15,7 @@ function getAccessToken() {
   return storage.getStore()?.token;
 }
 
-/** The same where there must be one: in a handler that an adapter guards, on a path that is not excluded. */
+/** The access token of the request that is being served; throws where there is none. */
 function requireAccessToken() {
   const token = getAccessToken();
   if (token === undefined) {
@@ -41,9 +41,8 @@ function enterRequest() {
 }
 
 /*
- * For a function that a framework calls with a token alone. Whether there is a request, only Node's server knows;
- * entering without one would leave the token behind in whatever the caller starts next, a server that listens for
- * example.
+ * For a function that a framework calls with a token alone. Only Node's server knows whether there is a request;
+ * without one, entering would leave the token current in everything that the caller starts next.
  */
 let isFollowing = false;
 function followRequests() {

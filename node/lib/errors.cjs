@@ -19,7 +19,7 @@ const DESCRIPTIONS = Object.freeze({
   server_error: 'The access token could not be checked.',
 });
 
-/* The MCP TypeScript SDK v2 knows its OAuthError by this brand, so that copies of the SDK can live side by side. */
+/* The MCP TypeScript SDK v2 recognises its OAuthError by this brand, so that copies of the SDK can coexist. */
 const BRANDS = Symbol.for('mcp.sdk.errorBrands');
 
 function hide(object, name, value) {
@@ -27,7 +27,7 @@ function hide(object, name, value) {
 }
 
 class BearerError extends Error {
-  #expected; // of a verified claim, and so personal data: for logs that ask, not for whoever prints the error
+  #expected; // of a verified claim, and so personal data: for logs that read them, not printed with the error
   #actual;
 
   constructor(message, details = {}) {
@@ -45,7 +45,7 @@ class BearerError extends Error {
     if (retryAfter !== undefined) {
       this.retryAfter = retryAfter;
     }
-    hide(this, 'kid', kid); // from the network, so not for whoever prints the error
+    hide(this, 'kid', kid); // from the network, so not printed with the error
     this.#expected = expected;
     this.#actual = actual;
   }
@@ -69,7 +69,7 @@ class ConfigurationError extends TypeError {
 }
 hide(ConfigurationError.prototype, 'name', 'ConfigurationError');
 
-/* What was thrown, as text; anything can be thrown. */
+/* Anything can be thrown; this is its text. */
 function textOf(thrown) {
   try {
     return String(thrown?.stack ?? thrown);
@@ -79,8 +79,8 @@ function textOf(thrown) {
 }
 
 /*
- * The same for the MCP SDKs: `code` is the OAuth error then, and our own is `reason`. They can respond with 400, 401,
- * 403 and 500 only, and so keys that cannot be had are invalid_token to them.
+ * A BearerError as the MCP SDKs expect it: `code` is the OAuth error, and our own code is `reason`. The SDKs can
+ * respond with 400, 401, 403 and 500 only, so unavailable keys are invalid_token to them.
  */
 function toOAuthError(error) {
   const code = error.oauthError === 'temporarily_unavailable' ? 'invalid_token' : error.oauthError;
@@ -93,9 +93,9 @@ function toOAuthError(error) {
   return oauthError;
 }
 
-/* ---- of calls into the addon */
+/* ---- failures of calls into the addon */
 
-/* The error for what a call has returned in place of its result: nothing at all where there was no memory for it. */
+/* The error for a failure's details; undefined stands for a call that had no memory even for those. */
 function errorOf(failure, requiredScopes = []) {
   const { message, missing, ...details } = failure ?? native.statusOf(OUT_OF_MEMORY);
   if (details.code === 'configuration_invalid') {
@@ -108,7 +108,7 @@ function closedError() {
   return Object.assign(new Error('the verifier is closed'), { code: 'ERR_VERIFIER_CLOSED' });
 }
 
-/* The result of a call; its failure is thrown. */
+/* Returns the result of a call, or throws its failure. */
 function unwrap(result) {
   const status = signals[STATUS];
   if (status === OK) {
@@ -121,7 +121,7 @@ function keysUnavailable(message, retryAfter) {
   return new BearerError(message, { ...native.statusOf(KEYS_UNAVAILABLE), retryAfter });
 }
 
-/* A refusal that an adapter adds to a verified token. */
+/* The refusal of a verified token by an adapter. */
 function insufficientScope(missing, kid) {
   return new BearerError('the token lacks a required scope', { ...native.statusOf(INSUFFICIENT_SCOPE), missing, kid });
 }

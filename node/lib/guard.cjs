@@ -1,8 +1,7 @@
 /*
- * The decision about a request, which every adapter asks for in its framework's words and sends in its framework's way:
- * a verifier, a challenge, and what surrounds them. The credential is taken out of the header and given to the verifier
- * as it is; responses hold nothing of it. The precise reason of a refusal goes to onReject, and to standard error under
- * NODE_DEBUG=fastbearer.
+ * The decision about a request, which each adapter asks for and sends in its framework's way. The credential is taken
+ * out of the header and handed to the verifier unchanged; responses hold nothing of it. The precise reason of a refusal
+ * goes to onReject, and to standard error under NODE_DEBUG=fastbearer.
  */
 'use strict';
 
@@ -18,7 +17,7 @@ const debug = debuglog('fastbearer');
 
 const GUARD_OPTION_NAMES = Object.freeze(['realm', 'resourceMetadata', 'resourceMetadataUrl', 'exclude']);
 
-/* The verifier's method for a refusal that a guard adds. */
+/* The Verifier's method that counts and reports a refusal by a guard. */
 const REFUSE = Symbol('refuse');
 
 class Guard {
@@ -48,7 +47,7 @@ class Guard {
     return this.#verifier;
   }
 
-  /* Resolves to { response } for a request that ends here, else to { token }: undefined where none is needed. */
+  /* Resolves to { response } for a request that ends here, else to { token }, undefined on excluded paths. */
   async decide({ path, query, method, authorization }) {
     if (path === this.#metadata?.path) {
       return { response: this.#metadata.responseTo(method) };
@@ -85,7 +84,7 @@ class Guard {
     return token;
   }
 
-  /* What is not a refusal, a closed verifier for example, is for the application's error handling, not for clients. */
+  /* An error that is not a refusal, a closed verifier for example, is left to the application's error handling. */
   #responseFor(error) {
     if (!(error instanceof BearerError)) {
       throw error;

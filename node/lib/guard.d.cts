@@ -16,9 +16,9 @@ export interface GuardOptions {
   realm?: string | null;
   /** Served by the adapter at its place, and named in every challenge. */
   resourceMetadata?: ResourceMetadataOptions | null;
-  /** Named in every challenge, when somebody else serves the document. */
+  /** Named in every challenge, when another server serves the document. */
   resourceMetadataUrl?: string | null;
-  /** Whole paths that need no token, such as "/health", as they stand in the request. */
+  /** Whole paths that need no token, such as "/health", spelled as in the request. */
   exclude?: readonly string[] | null;
 }
 

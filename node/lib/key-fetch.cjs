@@ -1,7 +1,7 @@
 /*
- * One limited GET of a key set. Given what the core allows (URL, ETag, seconds, bytes); returns what the core evaluates:
- * status, body and headers, or a sentence that says what failed. Follows no redirect, decodes nothing, reads no byte
- * beyond the cap, and never waits beyond the deadline, whatever the fetch function does. Never rejects.
+ * One limited GET of a key set. Given what the core allows (URL, ETag, seconds, bytes); returns what the core
+ * evaluates: status, body and headers, or a sentence that says what failed. Follows no redirect, decodes nothing, reads
+ * no byte beyond the cap, and never waits beyond the deadline, whatever the fetch function does. Never rejects.
  */
 'use strict';
 
@@ -11,7 +11,7 @@ const { warnOfUnusedProxy } = require('./proxy-warning.cjs');
 const ACCEPT = 'application/json, application/jwk-set+json';
 const USER_AGENT = `fastbearer/${native.versions.fastbearer}`;
 
-/* Our own reason not to fetch, or not to take what came. */
+/* Our own reason not to fetch, or not to accept a response. */
 class FetchRefused extends Error {}
 
 /* TLS that does not check the server's identity would let anybody on the way choose the keys. */
@@ -125,7 +125,7 @@ async function fetchKeySet(limits, options, flight) {
   });
   controller.signal.addEventListener('abort', giveUp);
   flight.timer = setTimeout(
-    () => controller.abort(new FetchRefused(`no complete answer within ${limits.timeout} s`)),
+    () => controller.abort(new FetchRefused(`no complete response within ${limits.timeout} s`)),
     limits.timeout * 1000,
   ).unref();
   try {

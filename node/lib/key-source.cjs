@@ -1,6 +1,6 @@
 /*
- * The fetches of one key set: one at a time, shared by everybody who waits. The core decides whether to fetch and what a
- * response is worth; key-fetch.cjs carries the bytes.
+ * The fetches of one key set: one at a time, shared by all callers that wait. The core decides whether to fetch and
+ * evaluates the response; key-fetch.cjs transfers it.
  */
 'use strict';
 
@@ -23,8 +23,8 @@ class KeySource {
   }
 
   /*
-   * The fetch that is under way, or a new one. Nobody need wait for it, and it keeps no process alive. A fetch function
-   * runs before this returns and may ask for the same flight: it is complete before that.
+   * Returns the fetch that is under way, or starts one. It keeps no process alive unless somebody waits for it. A fetch
+   * function runs before this returns and may ask for the same flight, so the flight is complete before it is called.
    */
   start(reason, request = 0n) {
     if (this.#flight !== undefined) {
@@ -44,19 +44,19 @@ class KeySource {
   }
 
   /*
-   * Resolves when the fetch has ended, or when the caller has waited for long enough (seconds): to undefined, or to the
-   * error that says why there are no new keys.
+   * Resolves when the fetch has ended, or when `wait` seconds have passed: to undefined, or to the error that says why
+   * there are no new keys.
    */
   async fetched(reason, request, wait = Infinity) {
     const flight = this.start(reason, request);
     flight.waiting += 1;
-    flight.timer?.ref(); // somebody waits now: the deadline must come even when nothing else is left to happen
+    flight.timer?.ref(); // the deadline of a caller must come even when nothing else keeps the process alive
     let timer;
-    const enough = new Promise((resolve) => {
+    const waited = new Promise((resolve) => {
       timer = wait < this.#options.fetchTimeout ? setTimeout(resolve, wait * 1000) : undefined;
     });
     try {
-      return await Promise.race([flight.ended, enough]);
+      return await Promise.race([flight.ended, waited]);
     } finally {
       clearTimeout(timer);
       flight.waiting -= 1;
@@ -76,7 +76,7 @@ class KeySource {
     try {
       const begun = unwrap(native.refreshBegin(this.#handle, reason, request));
       if (begun.decision !== FETCH_NOW) {
-        return undefined; // the keys are there, or not to be had yet: verifying again says which
+        return undefined; // the keys have arrived, or may not be fetched yet: the next verification says which
       }
       const fetched = await fetchKeySet(begun, this.#options, flight);
       unwrap(native.refreshComplete(this.#handle, begun.ticket, fetched));
@@ -112,7 +112,7 @@ function failed({ keysHeld, lastError }, retryAfter) {
   return `key set: fetch failed: ${inOurNames(lastError)}; ${held}; next attempt in ${Math.ceil(retryAfter)} s`;
 }
 
-/* For whoever waits, a verifier that was closed and a ticket that timed out mean that there are no keys. */
+/* To callers that wait, a closed verifier and a ticket that timed out mean that there are no keys. */
 function asUnavailable(error) {
   if (error.code === 'ERR_VERIFIER_CLOSED') {
     return keysUnavailable('the verifier was closed', 0);

@@ -1,6 +1,6 @@
 /*
  * Loads the compiled addon, once per environment. Everything in it is private to this folder. A missing binary is an
- * error that says how to get one.
+ * error that says how to build it.
  */
 'use strict';
 

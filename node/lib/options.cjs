@@ -1,5 +1,5 @@
 /*
- * Reads the options of a Verifier, by the table: each gets the type that it must have, or a ConfigurationError names it.
+ * Reads the options of a Verifier by the table: each is checked for its type, or a ConfigurationError names it.
  */
 'use strict';
 

@@ -1,6 +1,6 @@
 /*
- * A server that may reach its provider through a proxy only, and has said so in its environment, gets nothing but time
- * outs: Node's fetch does not go by these variables unless it is told to. So it is said, once in an environment.
+ * A server that can reach its provider through a proxy only, and says so in its environment, would see nothing but
+ * timeouts: Node's fetch ignores the proxy variables by default. A warning, once per environment, says so.
  */
 'use strict';
 
@@ -17,7 +17,7 @@ function proxyVariable({ protocol, hostname }) {
   return isExcluded || isLoopback(hostname) ? undefined : names.find((name) => env[name]);
 }
 
-/* Node 24 and 22.21 can be told to; a dispatcher of the application's own may do anything. */
+/* Node 24 and 22.21 have a switch for it; a dispatcher that the application has set may do anything. */
 function mayUseProxy() {
   const isTold = process.env.NODE_USE_ENV_PROXY === '1' || process.execArgv.includes('--use-env-proxy');
   const dispatcher = globalThis[Symbol.for('undici.globalDispatcher.1')];

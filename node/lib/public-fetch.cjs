@@ -1,7 +1,7 @@
 /*
  * The transport of ssrfSafe: connects to public addresses only. A name is resolved once, every address that it has must
- * be public, and the socket is opened to exactly these addresses and checked again once it is connected; a second
- * look-up, which could say something else, does not happen. No proxy, no connection that somebody else opened.
+ * be public, and the socket is opened to exactly these addresses and checked again once it is connected; there is no
+ * second look-up, which could have another result. No proxy is used, and no connection from a pool.
  */
 'use strict';
 

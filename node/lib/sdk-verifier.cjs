@@ -1,7 +1,7 @@
 /*
- * A token verifier for the official MCP SDK. SDK v1 responds with 401 and 403 only to its own error classes and with 500
- * to all others, and has two copies of them, for import and for require: the entry that was loaded brings its own. SDK
- * v2 goes by a brand, which the errors bear as well.
+ * A token verifier for the official MCP SDK. SDK v1 responds with 401 and 403 to its own error classes only and with
+ * 500 to all others, and has two copies of them, for import and for require: each entry of fastbearer/mcp loads its
+ * own. SDK v2 recognises a brand, which the errors bear as well.
  */
 'use strict';
 
@@ -18,10 +18,10 @@ function checkedClasses(errors) {
   return errors;
 }
 
-/* The same error with the SDK's class for a prototype: its own properties (code, reason, brand, ...) stay. */
+/* An instance of the SDK's class with the properties of the error (code, reason, brand, ...). */
 function asSdkError(oauthError, errors) {
   if (oauthError.code === 'server_error') {
-    return oauthError; // of neither class, and so 500
+    return oauthError; // not an instance of either class, so SDK v1 responds with 500
   }
   const Class = oauthError.code === 'insufficient_scope' ? errors.InsufficientScopeError : errors.InvalidTokenError;
   const error = new Class(oauthError.message);
@@ -33,7 +33,7 @@ function asSdkError(oauthError, errors) {
   return error;
 }
 
-/* loaded are the classes of the SDK that is installed, undefined when none is. */
+/* loaded: the classes of the SDK that is installed, undefined when none is. */
 function sdkVerifier({ errors: given, ...options } = {}, loaded) {
   const errors = checkedClasses(given ?? undefined) ?? loaded;
   const { verifier, requiredScopes } = verifierOf(options);

@@ -1,5 +1,5 @@
 /*
- * The verifier. Everything about tokens is the core's; this file gives it names, promises and errors that Node's
+ * The verifier. All rules about tokens are the core's; this file adds the names, promises and errors that Node's
  * frameworks expect.
  */
 'use strict';
@@ -35,7 +35,7 @@ function unixTimeOf(given) {
   return given.now;
 }
 
-/* Once in an environment; tokens are verified all the same. */
+/* Warns once per environment; tokens are verified all the same. */
 let hasWarnedOfArithmetic = false;
 function warnOfArithmetic() {
   if (!hasWarnedOfArithmetic) {
@@ -44,7 +44,7 @@ function warnOfArithmetic() {
   }
 }
 
-/* No verdict yet: which fetch it takes, and how many seconds it is worth waiting for. */
+/* There is no verdict yet: keyRequest is for the fetch that it takes, wait how many seconds to wait for it at most. */
 class KeysNeeded {
   constructor({ keyRequest, wait }) {
     this.keyRequest = keyRequest;
@@ -69,7 +69,7 @@ class Verifier {
 
   // ---- verifying
 
-  /* Stays on this thread and in this turn of the event loop unless keys must be fetched first. */
+  /* Runs on this thread and in this turn of the event loop unless keys must be fetched first. */
   async verify(token, options) {
     const now = unixTimeOf(options);
     const outcome = this.#attempt(token, now);
@@ -105,22 +105,22 @@ class Verifier {
   }
 
   /*
-   * The AccessToken, or a KeysNeeded when keys must be fetched first; never the latter when the key request of one
-   * before is given.
+   * Returns an AccessToken, or a KeysNeeded when keys must be fetched first. With the keyRequest of an earlier
+   * KeysNeeded the verdict is final.
    */
   #attempt(token, now, keyRequest) {
     if (typeof token !== 'string') {
       throw typeError('token', 'a string', token);
     }
-    const answer =
+    const returned =
       keyRequest === undefined
         ? native.verify(this.#handle, token, now)
         : native.verifyAfterFetch(this.#handle, token, now, keyRequest);
-    // The boundary of bindings/node/binding.h: what the signals say is copied before anything of anybody else runs.
+    // THE BOUNDARY of bindings/node/binding.h: the signals are copied before any code runs that is not ours.
     const status = signals[STATUS];
     const isDue = signals[DUE] === 1;
     const isWarning = signals[WARNING] === 1;
-    const outcome = status === OK ? accessTokenOf(this.#handle, token, answer) : this.#failed(status, answer);
+    const outcome = status === OK ? accessTokenOf(this.#handle, token, returned) : this.#failed(status, returned);
     if (isWarning) {
       warnOfArithmetic();
     }
@@ -145,7 +145,7 @@ class Verifier {
     return this.#attempt(token, now, keyRequest);
   }
 
-  /* Calls onReject; returns the error to throw. */
+  /* Calls onReject and returns the error to throw. */
   #refused(error) {
     const { onReject } = this.#options;
     if (onReject === undefined || !(error instanceof BearerError)) {
@@ -168,10 +168,12 @@ class Verifier {
       return;
     }
     this.#hasWarnedOfHook = true;
-    process.emitWarning(`onReject failed; this is said once: ${textOf(thrown)}`, { code: 'FASTBEARER_HOOK' });
+    process.emitWarning(`onReject failed (further failures are not reported): ${textOf(thrown)}`, {
+      code: 'FASTBEARER_HOOK',
+    });
   }
 
-  /* For the adapters, which can require more scopes in one place than the verifier does. */
+  /* Counts and reports a refusal by an adapter, whose route can require more scopes than the verifier does. */
   [REFUSE](error) {
     native.countRefusal(this.#handle, INSUFFICIENT_SCOPE);
     return this.#refused(error);
@@ -228,7 +230,8 @@ class Verifier {
   [util.inspect.custom]() {
     const { issuer, audience } = this;
     const source = KEY_OPTIONS.map(({ name }) => name).find((name) => this.#options[name] !== undefined);
-    return `${this.constructor.name} { ${source}, issuer: ${util.inspect(issuer)}, audience: ${util.inspect(audience)} }`;
+    const values = `issuer: ${util.inspect(issuer)}, audience: ${util.inspect(audience)}`;
+    return `${this.constructor.name} { ${source}, ${values} }`;
   }
 }
 if (Symbol.dispose !== undefined) {
@@ -236,7 +239,7 @@ if (Symbol.dispose !== undefined) {
   Object.defineProperty(Verifier.prototype, Symbol.dispose, dispose);
 }
 
-/* FastMCP's name for it, and FastMCP's name for its one algorithm. */
+/* FastMCP's name for a Verifier, with FastMCP's name for its one algorithm. */
 class BearerAuthProvider extends Verifier {
   constructor(options = {}) {
     const { algorithm, ...others } = options ?? {};

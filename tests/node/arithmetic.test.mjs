@@ -78,7 +78,7 @@ setImmediate(() => {
 });
 `;
 
-test('arithmetic that lies is found out and said once', (context) => {
+test('arithmetic that lies is found out and warned of once', (context) => {
   const copy = mkdtempSync(path.join(os.tmpdir(), 'fastbearer-liar-'));
   context.after(() => rmSync(copy, { recursive: true }));
   for (const name of ['bindings', 'core', 'node', 'CMakeLists.txt', 'package.json']) {

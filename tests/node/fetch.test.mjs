@@ -160,7 +160,7 @@ const FAILED = [
   ],
   ['body of numbers', async () => ({ ...RESPONSE, body: [1, 2] }), /./u],
   ['no body to read', async () => ({ ...RESPONSE, body: 7 }), /./u],
-  ['never answers', () => new Promise(() => {}), /no complete answer within 0\.2 s/u],
+  ['never answers', () => new Promise(() => {}), /no complete response within 0\.2 s/u],
   [
     'never ends',
     async () => ({
@@ -385,7 +385,7 @@ test('TLS: certificates are checked, whatever the environment says', async () =>
 
 // ---- proxies
 
-test('variables of proxies that are not used are said once', async () => {
+test('proxy variables that are not used are warned of once', async () => {
   const program = (options = '') => `
     const { Verifier } = require(${INDEX});
     const names = [];

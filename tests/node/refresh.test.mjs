@@ -346,5 +346,5 @@ scene('who waits for one gets the deadline', async (server) => {
     { flags: ['--no-warnings'] },
   );
   assert.deepEqual([done.status, done.stderr], [0, '']);
-  assert.match(done.stdout, /^keys_unavailable .*no complete answer within 0\.2 s/u);
+  assert.match(done.stdout, /^keys_unavailable .*no complete response within 0\.2 s/u);
 });

@@ -3,11 +3,11 @@
  * between versions of Node where its own HTTP client found the fault.
  */
 export const PLAIN = {
-  slow_header: /no complete answer within 1 s/u,
-  slow_body: /no complete answer within 1 s/u,
-  trickle: /no complete answer within 1 s/u,
-  hang: /no complete answer within 1 s/u,
-  no_handshake: /no complete answer within 1 s|other side closed/u, // the provider may still be dropping what was open before
+  slow_header: /no complete response within 1 s/u,
+  slow_body: /no complete response within 1 s/u,
+  trickle: /no complete response within 1 s/u,
+  hang: /no complete response within 1 s/u,
+  no_handshake: /no complete response within 1 s|other side closed/u, // the provider may still be dropping what was open before
   reset: /ECONNRESET|other side closed/u,
   reset_body: /ECONNRESET|terminated|other side closed/u,
   close: /other side closed/u,
@@ -51,8 +51,8 @@ export const SECURE = {
   unknown_ca: /certificate/u,
   self_signed: /self-signed/u,
   old_tls: /./u,
-  no_handshake: /no complete answer within 1 s|other side closed/u, // the provider may still be dropping what was open before
-  hang: /no complete answer within 1 s/u,
+  no_handshake: /no complete response within 1 s|other side closed/u, // the provider may still be dropping what was open before
+  hang: /no complete response within 1 s/u,
   reset: /ECONNRESET|other side closed/u,
   short_body: /other side closed|terminated/u,
   endless_body: /larger than maxJwksBytes/u,
