@@ -132,7 +132,7 @@ static napi_value close_verifier(napi_env env, napi_callback_info info)
 static const fbnode_field FETCH_FIELDS[] = {
     FETCH("retryAfter", FBNODE_DOUBLE, retry_after),
     FETCH("url", FBNODE_SLICE, url),
-    FETCH("etag", FBNODE_SLICE, etag),
+    FETCH("etag", FBNODE_CHARS, etag),
     FETCH("timeout", FBNODE_DOUBLE, timeout),
     FETCH("maxBytes", FBNODE_SIZE, max_bytes),
 };

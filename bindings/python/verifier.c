@@ -264,8 +264,8 @@ static PyObject *refresh_begin(PyObject *object, PyObject *arguments)
         bool now = fetch.decision == FB_FETCH_NOW;
         fb_slice none = {NULL, 0};
         answer = Py_BuildValue("(iKdNNdn)", (int)fetch.decision, (unsigned long long)fetch.ticket, fetch.retry_after,
-                               fbpy_text(now ? fetch.url : none), fbpy_text(now ? fetch.etag : none), fetch.timeout,
-                               (Py_ssize_t)fetch.max_bytes);
+                               fbpy_text(now ? fetch.url : none), fbpy_text(now ? fb_text(fetch.etag) : none),
+                               fetch.timeout, (Py_ssize_t)fetch.max_bytes);
     }
     leave(self);
     return answer;

@@ -610,7 +610,7 @@ typedef enum fb_refresh_decision {
 /*
  * What fb_verifier_refresh_begin decided. Start it from FB_FETCH_INIT; members beyond size are not written.
  *
- * etag is sent as If-None-Match when it is not empty. url and etag are valid until the ticket is completed. timeout:
+ * url belongs to the verifier. etag is NUL-terminated, and is sent as If-None-Match when it is not empty. timeout:
  * with FB_FETCH_NOW what the whole fetch may take; with FB_FETCH_WAIT how long to wait for the ticket at most. The host
  * must keep timeout and max_bytes.
  */
@@ -620,7 +620,7 @@ typedef struct fb_fetch {
     uint64_t ticket;
     double retry_after;
     fb_slice url;
-    fb_slice etag;
+    char etag[260];
     double timeout;
     size_t max_bytes;
 } fb_fetch;
@@ -770,6 +770,8 @@ typedef struct fb_stats {
     uint64_t fetches, fetch_failures;
     uint64_t generation; /* counts the key sets that have been held; 0: none yet */
     bool keys_held, keys_fresh;
+    double retry_after;             /* seconds until a fetch is allowed after one that failed; 0: now */
+    double unknown_kid_retry_after; /* seconds until a key id that is not held is worth a fetch again; 0: now */
     char last_error[220];
     uint64_t table_bytes;                                 /* of all keys that are held */
     uint64_t arithmetic_checks, arithmetic_disagreements; /* of the whole process, see "Arithmetic" */

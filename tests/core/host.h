@@ -36,10 +36,10 @@ static inline fb_status check(const fb_verifier *verifier, const char *token, fb
     fb_result *result = NULL;
     fb_status status = fb_verify(verifier, token, strlen(token), fb_clock_now(), &result, error);
     if (status == FB_KEYS_NEEDED) {
-        status = fb_verifier_refresh(verifier, FB_REFRESH_TOKEN, error->key_request, error);
-        if (status == FB_OK) {
-            status = fb_verify(verifier, token, strlen(token), fb_clock_now(), &result, error);
-        }
+        const uint64_t request = error->key_request;
+        status = fb_verifier_refresh(verifier, FB_REFRESH_TOKEN, request, error);
+        CHECK(status == FB_OK || status == FB_KEYS_UNAVAILABLE);
+        status = fb_verify_after_fetch(verifier, token, strlen(token), fb_clock_now(), request, &result, error);
     }
     fb_result_free(result);
     return status;

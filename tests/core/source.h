@@ -39,7 +39,7 @@ static inline fb_slice document(const char *kid)
 static inline fb_fetch begin(fb__key_source *source, double now, fb_refresh_reason reason, uint64_t request)
 {
     fb_fetch fetch = FB_FETCH_INIT;
-    CHECK(fb__key_source_begin(source, now, reason, request, &fetch) == FB_OK);
+    CHECK(fb__key_source_begin(source, now, reason, request, &fetch, NULL) == FB_OK);
     return fetch;
 }
 
@@ -60,27 +60,42 @@ static inline void load(fb__key_source *source, double now, const char *kid)
     CHECK(answer(source, fetch.ticket, now, 200, document(kid), NULL) == FB_OK);
 }
 
-/* What a verification would get for a token with this key id. *request is set with FB_KEYS_NEEDED. */
-static inline fb_status look(fb__key_source *source, double now, const char *kid, uint64_t *request)
+static inline fb_status ask(fb__key_source *source, const fb__key_query *query, fb_error *error)
 {
-    double retry_after = 0.0;
     fb__keyset *set = NULL;
     fb__key *key = NULL;
-    fb_slice name = fb_text(kid);
-    *request = 0;
-    fb_status status = fb__key_source_acquire(source, now, name, &set, request, &retry_after);
-    if (status != FB_OK) {
-        CHECK(set == NULL);
-        CHECK(status == FB_KEYS_NEEDED ? *request != 0 : retry_after > 0.0 && retry_after <= 60.0);
-        return status;
-    }
-    status = fb__keyset_select(set, name, fb__alg_find(fb_text("EdDSA")), &key);
-    if (status == FB_KEY_NOT_FOUND) {
-        status = fb__key_source_missing(source, now, name, set, request);
-        CHECK((status == FB_KEYS_NEEDED) == (*request != 0));
+    fb_status status = fb__key_source_select(source, query, &set, &key, error);
+    CHECK((status == FB_OK) == (set != NULL) && (status == FB_OK) == (key != NULL));
+    CHECK(status == FB_OK || error->status == status);
+    if (status == FB_KEYS_NEEDED) {
+        CHECK(error->key_request != 0 && error->wait > 0.0 && !query->after_fetch);
+    } else if (status != FB_OK) {
+        CHECK(error->key_request == 0 && error->retry_after >= 0.0 && error->retry_after <= 60.0);
     }
     fb__keyset_release(set);
     return status;
+}
+
+/* What a verification would get for a token with this key id. *request is set with FB_KEYS_NEEDED. */
+static inline fb_status look(fb__key_source *source, double now, const char *kid, uint64_t *request)
+{
+    fb_error error = FB_ERROR_INIT;
+    const fb__key_query query = {.now = now, .kid = fb_text(kid), .alg = fb__alg_find(fb_text("EdDSA"))};
+    fb_status status = ask(source, &query, &error);
+    *request = error.key_request;
+    return status;
+}
+
+/* What it would get after the fetch that it asked for. */
+static inline fb_status look_again(fb__key_source *source, double now, const char *kid, uint64_t request,
+                                   fb_error *error)
+{
+    const fb__key_query query = {.now = now,
+                                 .kid = fb_text(kid),
+                                 .alg = fb__alg_find(fb_text("EdDSA")),
+                                 .after_fetch = true,
+                                 .key_request = request};
+    return ask(source, &query, error);
 }
 
 #endif

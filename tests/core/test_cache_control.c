@@ -1,6 +1,6 @@
 /* Cache-Control and Age as providers send them, and as nobody should. */
+#include "keysets/cache_control.h"
 #include "test.h"
-#include "verify/verify.h"
 
 static void expect(const char *cache_control, const char *age, double seconds)
 {

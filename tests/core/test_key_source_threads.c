@@ -86,7 +86,7 @@ static void *read_all_the_time(void *argument)
     while (!atomic_load(end)) {
         CHECK(look(source, 1.0, "stays", &request) == FB_OK);
         CHECK(fb__key_source_generation(source, 5000.0) == 0);
-        fb__keyset *set = fb__key_source_held(source);
+        fb__keyset *set = fb__key_source_keys(source);
         CHECK(set != NULL && set->count >= 1);
         fb__keyset_release(set);
         fb_stats stats = FB_STATS_INIT;

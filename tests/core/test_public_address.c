@@ -1,6 +1,6 @@
 /* Which addresses ssrf_safe lets a socket connect to. */
+#include "keysets/public_address.h"
 #include "test.h"
-#include "verify/verify.h"
 
 #include <arpa/inet.h>
 

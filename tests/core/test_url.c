@@ -1,6 +1,6 @@
 /* Which URLs keys may be fetched from. */
+#include "keysets/url.h"
 #include "test.h"
-#include "verify/verify.h"
 
 static fb_status check(const char *url, bool allow_http)
 {

@@ -1,8 +1,10 @@
 /*
  * Target functions: fb_verifier_refresh_complete, fb__freshness, fb__url_check. Input: lines: status, Cache-Control,
- * Age, ETag, Content-Encoding, a URL; then the body, "=" for a good one.
+ * Age, ETag, Content-Encoding, Content-Length, Transfer-Encoding, a URL; then the body, "=" for a good one.
  */
 #include "fuzz.h"
+#include "keysets/cache_control.h"
+#include "keysets/url.h"
 
 static const char good_body[] = "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"k\",\"x\":"
                                 "\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";
@@ -31,7 +33,7 @@ static void check_state(const fb_verifier *verifier, fb_status status, double li
         REQUIRE(fb_verifier_stats(verifier, lifetime * 0.999, &stats, NULL) == FB_OK);
         REQUIRE(stats.keys_fresh);
         REQUIRE(fb_verifier_stats(verifier, lifetime + 1.001, &stats, NULL) == FB_OK);
-        REQUIRE(!stats.keys_fresh && stats.keys_held);
+        REQUIRE(!stats.keys_fresh && !stats.keys_held);
     }
 }
 
@@ -50,6 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fetched.age = given(fuzz_line(&data, &size));
     fetched.etag = given(fuzz_line(&data, &size));
     fetched.content_encoding = given(fuzz_line(&data, &size));
+    fetched.content_length = given(fuzz_line(&data, &size));
+    fetched.transfer_encoding = given(fuzz_line(&data, &size));
     check_url(given(fuzz_line(&data, &size)));
     fetched.body = size == 1 && *data == '=' ? fb_text(good_body) : fuzz_slice(data, size);
     const double lifetime = fb__freshness(fetched.cache_control, fetched.age);
@@ -62,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(fetch.decision == FB_FETCH_NOW);
     const fb_status status = fb_verifier_refresh_complete(verifier, fetch.ticket, 1.0, &fetched, &error);
     REQUIRE(status == FB_OK || status == FB_KEYS_UNAVAILABLE);
+    REQUIRE(status != FB_OK || fetched.content_length.data == NULL || fetched.transfer_encoding.data == NULL);
     REQUIRE(status != FB_OK || (fetched.http_status == 200 && fetched.body.size <= 65536));
     check_state(verifier, status, lifetime);
     fb_verifier_free(verifier);

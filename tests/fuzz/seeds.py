@@ -49,7 +49,7 @@ def of_case(case: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     if isinstance(config.get("jwks_raw"), str):
         yield "jwks", b"d" + config["jwks_raw"].encode()
         yield "json", config["jwks_raw"].encode()
-        yield "http", b"200\nmax-age=600\n\n\"x\"\n\nhttps://a.example/\n" + config["jwks_raw"].encode()
+        yield "http", b"200\nmax-age=600\n\n\"x\"\n\n\n\nhttps://a.example/\n" + config["jwks_raw"].encode()
     if isinstance(config.get("jwks"), dict):
         yield "jwks", b"d" + json.dumps(config["jwks"]).encode()
         for key in config["jwks"].get("keys", [])[:2]:
@@ -72,9 +72,11 @@ def of_ed25519() -> Iterator[tuple[str, bytes]]:
 def others() -> Iterator[tuple[str, bytes]]:
     for line in ("max-age=3600", "no-store", "max-age=99999999999999999999, public", 'private, x="a,b", MAX-AGE="120"', "max-age=-1", ","):
         for status in ("200", "304", "500"):
-            yield "http", f"{status}\n{line}\n30\n\"etag\"\n\nhttps://issuer.example:8443/jwks?x=1\n=".encode()
+            yield "http", f"{status}\n{line}\n30\n\"etag\"\n\n\n\nhttps://issuer.example:8443/jwks?x=1\n=".encode()
     for url in ("http://127.0.0.1:80/", "https://user@a/", "https://[::1]/x", "http://localhost/", "https://a b/", "file:///etc/passwd"):
-        yield "http", f"200\n\n\n\ngzip\n{url}\n=".encode()
+        yield "http", f"200\n\n\n\ngzip\n\n\n{url}\n=".encode()
+    for length, coding in (("1", ""), ("1, 1", ""), ("1, 2", ""), ("1,,1", ""), ("x", ""), ("", "chunked"), ("1", "chunked"), ("", "gzip, chunked")):
+        yield "http", f"200\n\n\n\n\n{length}\n{coding}\nhttps://a.example/\n=".encode()
     for index in range(4):
         yield "mint", bytes([index]) + b"alice\n\n\n\n\n"
         yield "mint", bytes([index]) + b'al"ice\nhttps://i\xc3\xa4.example\na\nread write\nk\n{"sub":"x","exp":NaN,"a":[1,{"b":null}]}'

@@ -32,6 +32,7 @@ class Behaviour:
     # Bytes on the wire.
     reset: str = ""  # "request": RST in place of an answer; "body": in the middle of the body
     close: bool = False  # end the connection in place of an answer
+    length: str = "{length}"  # the Content-Length, {length} is the true one
     declare: int = 0  # added to Content-Length: above 0 the body ends early, below it goes on
     endless: bool = False  # a body that never ends, in chunks
     endless_header: bool = False
@@ -104,6 +105,10 @@ FAULTS: dict[str, Behaviour] = {
     "duplicate_keys": Behaviour(body=b'{"keys":[],"keys":[]}'),
     "broken_keys": Behaviour(broken_keys=True),
     "text_type": Behaviour(content_type="text/plain"),
+    "same_lengths": Behaviour(headers=(("Content-Length", "{length}"),)),
+    "two_lengths": Behaviour(headers=(("Content-Length", "20"),)),
+    "two_lengths_in_one": Behaviour(length="20, {length}"),
+    "length_and_chunks": Behaviour(chunked=True, headers=(("Content-Length", "20"),)),
     "repeated_field": Behaviour(headers=(("Cache-Control", "no-transform"),)),
     "skewed_date": Behaviour(date_skew=-86400.0 * 365),
     "http09": Behaviour(raw=b'{"keys":[]}'),

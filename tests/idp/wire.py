@@ -99,7 +99,7 @@ class Answer:
             coding = f"{behaviour.transfer_encoding}, chunked" if behaviour.transfer_encoding else "chunked"
             lines.append(f"Transfer-Encoding: {coding}")
         elif not self.not_modified:
-            lines.append(f"Content-Length: {max(0, len(self.body) + behaviour.declare)}")
+            lines.append(f"Content-Length: {behaviour.length}")
         for name, value in (
             ("Content-Encoding", behaviour.encoding or None),
             ("Cache-Control", behaviour.cache_control),
@@ -109,7 +109,8 @@ class Answer:
         ):
             if value is not None:
                 lines.append(f"{name}: {value}")
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+        length = str(max(0, len(self.body) + behaviour.declare))
+        return "\r\n".join([*lines, "", ""]).replace("{length}", length).encode("latin-1")
 
     def _wait(self, seconds: float) -> bool:
         """False when the behaviour changed meanwhile, so that the connection is to be dropped."""

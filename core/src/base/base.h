@@ -123,6 +123,8 @@ unsigned fb__fork_generation(void);
 /* Around every stretch of code that works with OpenSSL. Stretches may be nested. Waits while the process forks. */
 void fb__gate_enter(void);
 void fb__gate_leave(void);
+/* Whether the process is ending behind it: who is not inside will never be. */
+bool fb__gate_closed_for_good(void);
 
 static inline void fb__gate_leave_block(const bool *unused)
 {

@@ -170,6 +170,11 @@ void fb__gate_enter(void)
     self.counted = true;
 }
 
+bool fb__gate_closed_for_good(void)
+{
+    return atomic_load(&ending);
+}
+
 void fb__gate_leave(void)
 {
     if (--self.depth > 0 || !self.counted) {

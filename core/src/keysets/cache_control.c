@@ -3,7 +3,7 @@
  * 5.2). Both come from the network: whatever they say, the answer lies between one minute and one hour, so that a
  * provider can neither make us hammer it nor pin a withdrawn key.
  */
-#include "keysets/keysets.h"
+#include "cache_control.h"
 
 static const double shortest = 60.0, longest = 3600.0, usual = 600.0;
 

@@ -1,21 +1,27 @@
 /*
- * One limited GET. http_curl.c is left out of builds without libcurl.
+ * One limited GET. http_curl.c makes it with libcurl; http_none.c stands in its place in builds without.
  */
 #ifndef FB_HTTP_H
 #define FB_HTTP_H
 
-#include "keysets/keysets.h"
+#include "base/base.h"
 
-typedef struct fb__fetcher fb__fetcher; /* connection reuse between refreshes; one thread at a time */
+typedef struct fb__http_options {
+    fb_slice url;              /* NUL-terminated, as are the two paths; it passed fb__url_check */
+    fb_slice ca_file, ca_path; /* absent: not given */
+    double timeout;
+    size_t max_bytes;
+    bool ssrf_safe, trust_env;
+} fb__http_options;
 
-typedef struct fb__fetch_options {
-    fb_slice ca_file, ca_path;
-    bool allow_http, ssrf_safe, trust_env;
-} fb__fetch_options;
+typedef struct fb__http fb__http; /* one request, and what it brought */
 
-/* Blocks for at most fetch->timeout. *fetched points into the fetcher and is valid until the next call. */
-fb_status fb__fetcher_new(fb__fetcher **out, const fb_mem *mem, const fb__fetch_options *options);
-void fb__fetcher_free(fb__fetcher *fetcher);
-void fb__fetcher_get(fb__fetcher *fetcher, const fb_fetch *fetch, fb_fetched *fetched);
+bool fb__http_available(void);
+/* etag may be empty. Everything is copied. NULL: out of memory. */
+fb__http *fb__http_new(const fb_mem *mem, const fb__http_options *options, const char *etag);
+void fb__http_free(fb__http *http); /* NULL is fine */
+
+/* Blocks for at most the time-out, and little longer once stopped(context) says true. *fetched points into http. */
+void fb__http_get(fb__http *http, bool (*stopped)(void *context), void *context, fb_fetched *fetched);
 
 #endif

@@ -1,19 +1,26 @@
 /*
  * One limited GET with libcurl, the only file that knows it. Given a URL that fb__url_check passed and the limits of
- * the fetch; hands back a status, the header values that matter and the body, or a sentence. It never follows a
+ * the fetch; brings back a status, the header values that matter and the body, or a sentence. It never follows a
  * redirect, decodes a body, reads .netrc, keeps a cookie, or connects without verifying the certificate; there is no
- * option for any of these. Whether the answer is any good is answer.c's to say.
+ * option for any of these. Whether the response is any good is response.c's to say.
+ *
+ * Each request has a connection of its own: one that idles between two refreshes is closed by most servers before it is
+ * of use, and would have to be kept from children, from the end of the process and from whoever frees a verifier.
  */
 #include "http.h"
 
-#include <curl/curl.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "public_address.h"
+#include "url.h"
 
-enum { MAX_HEADER_BYTES = 65536, MAX_VALUE = 512, CONNECT_MS = 3000 };
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum { MAX_HEADER_BYTES = 65536, MAX_VALUE = 512, CONNECT_MS = 3000, POLL_MS = 50 };
 
 struct value {
     bool given;
@@ -21,69 +28,79 @@ struct value {
     char text[MAX_VALUE];
 };
 
-struct fb__fetcher {
+/* The header fields that matter, in the order of fields[]. */
+enum field { CACHE_CONTROL, AGE, ETAG, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, FIELDS };
+static const char *const fields[FIELDS] = {"cache-control",    "age", "etag", "content-encoding", "content-length",
+                                           "transfer-encoding"};
+
+struct fb__http {
     fb_mem mem;
-    fb__fetch_options options;
-    CURL *handle;
-    CURLM *transfers; /* holds handle, and the connection */
-    unsigned fork_seen;
+    fb__http_options options; /* its text is in text */
+    bool (*stopped)(void *context);
+    void *stopped_context;
+    struct curl_slist *request_headers;
+    CURLM *multi;
+    CURL *easy;
     char *body;
-    size_t body_size, body_capacity, body_max, header_bytes;
-    struct value cache_control, age, etag, content_encoding;
+    size_t body_size, body_capacity, header_bytes;
+    struct value values[FIELDS];
     const char *problem; /* found by a callback, which can only say "stop" */
     char curl_text[CURL_ERROR_SIZE];
     char failure[CURL_ERROR_SIZE + 64];
+    char text[];
 };
 
-/* ---- libcurl as a whole
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- libcurl as a whole ------------------------------------------------------------------------------------------ */
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static bool curl_ready;
+static bool curl_ready, curl_has_our_openssl;
 
 /* Counted inside libcurl, so a host that uses it too does not notice; never undone, since that could not be known. */
 static void init_curl(void)
 {
     FB__INSIDE_GATE;
     curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    const char *theirs = curl_ready ? curl_version_info(CURLVERSION_NOW)->ssl_version : NULL;
+    char ours[64];
+    (void)snprintf(ours, sizeof(ours), "OpenSSL/%s", OpenSSL_version(OPENSSL_VERSION_STRING));
+    curl_has_our_openssl = theirs != NULL && strcmp(theirs, ours) == 0;
 }
 
-/* ---- callbacks
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- callbacks --------------------------------------------------------------------------------------------------- */
 
-static size_t stop(fb__fetcher *fetcher, const char *problem)
+static const char given_up[] = "the fetch was given up";
+
+static size_t stop(fb__http *http, const char *problem)
 {
-    fetcher->problem = problem;
+    http->problem = problem;
     return 0;
 }
 
 static size_t on_body(char *data, size_t unit, size_t count, void *context)
 {
-    fb__fetcher *fetcher = context;
+    fb__http *http = context;
     size_t size = unit * count;
-    if (size > fetcher->body_max - fetcher->body_size) {
-        return stop(fetcher, "the answer is larger than max_jwks_bytes");
+    if (size > http->options.max_bytes - http->body_size) {
+        return stop(http, "the response is larger than max_jwks_bytes");
     }
-    if (fetcher->body_size + size > fetcher->body_capacity) {
-        size_t capacity = fetcher->body_capacity == 0 ? 8192 : fetcher->body_capacity;
-        while (capacity < fetcher->body_size + size) {
+    if (http->body_size + size > http->body_capacity) {
+        size_t capacity = http->body_capacity == 0 ? 8192 : http->body_capacity;
+        while (capacity < http->body_size + size) {
             capacity *= 2;
         }
-        char *larger = fb__alloc(&fetcher->mem, capacity);
+        char *larger = fb__alloc(&http->mem, capacity);
         if (larger == NULL) {
-            return stop(fetcher, "out of memory");
+            return stop(http, "out of memory");
         }
-        if (fetcher->body_size > 0) {
-            memcpy(larger, fetcher->body, fetcher->body_size);
+        if (http->body_size > 0) {
+            memcpy(larger, http->body, http->body_size);
         }
-        fb__free(&fetcher->mem, fetcher->body);
-        fetcher->body = larger;
-        fetcher->body_capacity = capacity;
+        fb__free(&http->mem, http->body);
+        http->body = larger;
+        http->body_capacity = capacity;
     }
-    memcpy(fetcher->body + fetcher->body_size, data, size);
-    fetcher->body_size += size;
+    memcpy(http->body + http->body_size, data, size);
+    http->body_size += size;
     return size;
 }
 
@@ -104,303 +121,303 @@ static bool is_name(fb_slice name, const char *expected)
     return name.size == strlen(expected) && strncasecmp(name.data, expected, name.size) == 0;
 }
 
-/* Repeated fields are one list (RFC 9110 section 5.3). What does not fit is cut; no good value is that long. */
-static void add_value(struct value *value, fb_slice text)
+/* Repeated fields are one list (RFC 9110 section 5.3). False: it does not fit; no good value is that long. */
+static bool add_value(struct value *value, fb_slice text)
 {
-    if (value->given && value->size + 2 <= sizeof(value->text)) {
-        memcpy(value->text + value->size, ", ", 2);
-        value->size += 2;
+    const size_t separator = value->given ? 2 : 0;
+    if (text.size + separator > sizeof(value->text) - value->size) {
+        return false;
     }
-    size_t room = sizeof(value->text) - value->size, size = text.size < room ? text.size : room;
-    if (size > 0) {
-        memcpy(value->text + value->size, text.data, size);
-    }
-    value->size += size;
+    memcpy(value->text + value->size, ", ", separator);
+    memcpy(value->text + value->size + separator, text.data, text.size);
+    value->size += separator + text.size;
     value->given = true;
+    return true;
 }
 
-static void forget_headers(fb__fetcher *fetcher)
+static void forget_response(fb__http *http)
 {
-    fetcher->cache_control.given = fetcher->age.given = fetcher->etag.given = fetcher->content_encoding.given = false;
-    fetcher->cache_control.size = fetcher->age.size = fetcher->etag.size = fetcher->content_encoding.size = 0;
+    for (size_t i = 0; i < FIELDS; i++) {
+        http->values[i].given = false;
+        http->values[i].size = 0;
+    }
 }
 
 static size_t on_header(char *data, size_t unit, size_t count, void *context)
 {
-    fb__fetcher *fetcher = context;
+    fb__http *http = context;
     size_t size = unit * count;
-    if (size > MAX_HEADER_BYTES - fetcher->header_bytes) {
-        return stop(fetcher, "the header of the answer is too large");
+    if (size > MAX_HEADER_BYTES - http->header_bytes) {
+        return stop(http, "the header of the response is too large");
     }
-    fetcher->header_bytes += size;
+    http->header_bytes += size;
     const char *colon = memchr(data, ':', size);
     if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
-        forget_headers(fetcher); /* an informational answer came before */
+        forget_response(http); /* an informational one came before */
     } else if (colon != NULL) {
-        fb_slice name = {data, (size_t)(colon - data)};
-        fb_slice text = trim((fb_slice){colon + 1, size - name.size - 1});
-        struct value *value = is_name(name, "cache-control")      ? &fetcher->cache_control
-                              : is_name(name, "age")              ? &fetcher->age
-                              : is_name(name, "etag")             ? &fetcher->etag
-                              : is_name(name, "content-encoding") ? &fetcher->content_encoding
-                                                                  : NULL;
-        if (value != NULL) {
-            add_value(value, text);
-        }
-        /* libcurl would decode other transfer codings unasked. */
-        if (is_name(name, "transfer-encoding") && !is_name(text, "chunked")) {
-            return stop(fetcher, "the answer has a transfer coding that was not asked for");
+        const fb_slice name = {data, (size_t)(colon - data)};
+        const fb_slice text = trim((fb_slice){colon + 1, size - name.size - 1});
+        for (size_t i = 0; i < FIELDS; i++) {
+            if (is_name(name, fields[i]) && !add_value(&http->values[i], text)) {
+                return stop(http, "a header field of the response is too large");
+            }
         }
     }
     return size;
 }
 
 /* The address is the one of the connection itself: between this check and its use there is no second look at a name. */
-static curl_socket_t open_public_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+static bool is_public(const struct curl_sockaddr *address)
 {
-    fb__fetcher *fetcher = context;
     const char *bytes =
         (const char *)address + offsetof(struct curl_sockaddr, addr); /* longer than its declared type */
-    bool allowed = false;
-    if (purpose == CURLSOCKTYPE_IPCXN && address->family == AF_INET && address->addrlen >= sizeof(struct sockaddr_in)) {
+    if (address->family == AF_INET && address->addrlen >= sizeof(struct sockaddr_in)) {
         struct sockaddr_in ipv4;
         memcpy(&ipv4, bytes, sizeof(ipv4));
-        allowed = fb__address_public_ipv4((const unsigned char *)&ipv4.sin_addr);
-    } else if (purpose == CURLSOCKTYPE_IPCXN && address->family == AF_INET6 &&
-               address->addrlen >= sizeof(struct sockaddr_in6)) {
+        return fb__address_public_ipv4((const unsigned char *)&ipv4.sin_addr);
+    }
+    if (address->family == AF_INET6 && address->addrlen >= sizeof(struct sockaddr_in6)) {
         struct sockaddr_in6 ipv6;
         memcpy(&ipv6, bytes, sizeof(ipv6));
-        allowed = fb__address_public_ipv6((const unsigned char *)&ipv6.sin6_addr);
+        return fb__address_public_ipv6((const unsigned char *)&ipv6.sin6_addr);
     }
-    if (!allowed) {
-        fetcher->problem = "ssrf_safe: the host has an address that is not public";
+    return false;
+}
+
+/* Also the last look before TLS begins: a resolver that hung may end when the process does. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    fb__http *http = context;
+    if (http->stopped(http->stopped_context)) {
+        http->problem = given_up;
+        return CURL_SOCKET_BAD;
+    }
+    if (http->options.ssrf_safe && (purpose != CURLSOCKTYPE_IPCXN || !is_public(address))) {
+        http->problem = "ssrf_safe: the host has an address that is not public";
         return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* ---- a handle
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* libcurl has set one that writes the keys of the connection to the file that SSLKEYLOGFILE names. */
+static CURLcode forbid_key_log(CURL *easy, void *context, void *unused)
+{
+    (void)easy;
+    (void)unused;
+    SSL_CTX_set_keylog_callback(context, NULL);
+    return CURLE_OK;
+}
+
+/* ---- a handle ---------------------------------------------------------------------------------------------------- */
 
 /* Both are always set: a path that was compiled into libcurl belongs to another machine. */
-static bool set_certificates(fb__fetcher *fetcher, bool https)
+static bool set_certificates(fb__http *http, bool https)
 {
-    const fb__fetch_options *options = &fetcher->options;
+    const fb__http_options *options = &http->options;
     bool chosen = options->ca_file.size > 0 || options->ca_path.size > 0;
     const char *file = options->ca_file.size > 0 ? options->ca_file.data : chosen ? NULL : fb_ca_bundle();
     const char *path = options->ca_path.size > 0 ? options->ca_path.data : NULL;
     if (https && file == NULL && path == NULL) {
-        fetcher->problem = "no CA certificates: neither ca_file nor ca_path is set, and of /etc/ssl/certs/"
-                           "ca-certificates.crt, /etc/pki/tls/certs/ca-bundle.crt, /etc/ssl/cert.pem and others none "
-                           "exists";
+        http->problem = "no CA certificates: neither ca_file nor ca_path is set, and of /etc/ssl/certs/"
+                        "ca-certificates.crt, /etc/pki/tls/certs/ca-bundle.crt, /etc/ssl/cert.pem and others none "
+                        "exists";
         return false;
     }
-    return curl_easy_setopt(fetcher->handle, CURLOPT_CAINFO, file) == CURLE_OK &&
-           curl_easy_setopt(fetcher->handle, CURLOPT_CAPATH, path) == CURLE_OK;
+    return curl_easy_setopt(http->easy, CURLOPT_CAINFO, file) == CURLE_OK &&
+           curl_easy_setopt(http->easy, CURLOPT_CAPATH, path) == CURLE_OK;
 }
 
-#define SET(option, value) (curl_easy_setopt(fetcher->handle, option, value) == CURLE_OK)
+#define SET(option, value) (curl_easy_setopt(http->easy, option, value) == CURLE_OK)
 
-static bool set_limits(fb__fetcher *fetcher, const fb_fetch *fetch)
+/* Another TLS library than ours cannot be told not to write keys. */
+static bool set_tls(fb__http *http)
 {
-    long total = fetch->timeout * 1000.0 < 1.0 ? 1L : (long)(fetch->timeout * 1000.0);
-    bool set = SET(CURLOPT_TIMEOUT_MS, total) && SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    set = set && SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)fetch->max_bytes);
-    set = set && SET(CURLOPT_MAXCONNECTS, 1L); /* close_handle knows of one */
-    return set && SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_NOPROGRESS, 1L);
+    bool set = SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
+               SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    if (set && curl_has_our_openssl) {
+        return SET(CURLOPT_SSL_CTX_FUNCTION, forbid_key_log);
+    }
+    if (set && getenv("SSLKEYLOGFILE") != NULL) {
+        http->problem = "SSLKEYLOGFILE is set, and libcurl's TLS library would write the keys of the connection there";
+        return false;
+    }
+    return set;
 }
 
-static bool set_network(fb__fetcher *fetcher, fb_slice url, bool https)
+/* With the last one, cleaning up does not wait for a resolver that hangs: its thread frees what is its own. */
+static bool set_limits(fb__http *http)
 {
+    const double milliseconds = http->options.timeout * 1000.0;
+    return SET(CURLOPT_TIMEOUT_MS, milliseconds < 1.0 ? 1L : (long)milliseconds) &&
+           SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) &&
+           SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)http->options.max_bytes) && SET(CURLOPT_FORBID_REUSE, 1L) &&
+           SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_NOPROGRESS, 1L) &&
+           SET(CURLOPT_QUICK_EXIT, 1L);
+}
+
+static bool set_network(fb__http *http)
+{
+    const fb_slice url = http->options.url;
+    const bool https = url.data[4] == 's' || url.data[4] == 'S';
     bool set = SET(CURLOPT_PROTOCOLS_STR, https ? "https" : "http") && SET(CURLOPT_URL, url.data) &&
                SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
-               SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_HTTP09_ALLOWED, 0L);
-    set = set && SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
-          SET(CURLOPT_SSL_VERIFYHOST, 2L);
-    if (set && (!fetcher->options.trust_env || fb__url_loopback(url))) {
+               SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_HTTP09_ALLOWED, 0L) &&
+               SET(CURLOPT_OPENSOCKETFUNCTION, open_socket) && SET(CURLOPT_OPENSOCKETDATA, http);
+    if (set && (!http->options.trust_env || fb__url_loopback(url))) {
         set = SET(CURLOPT_PROXY, "");
     }
-    if (set && fetcher->options.ssrf_safe) {
-        set = SET(CURLOPT_OPENSOCKETFUNCTION, open_public_socket) && SET(CURLOPT_OPENSOCKETDATA, fetcher);
-    }
-    return set && set_certificates(fetcher, https);
+    return set && (!https || set_tls(http)) && set_certificates(http, https);
 }
 
-static bool set_transfer(fb__fetcher *fetcher, struct curl_slist *headers)
+static bool set_transfer(fb__http *http)
 {
-    return SET(CURLOPT_HTTPHEADER, headers) && SET(CURLOPT_USERAGENT, "fastbearer/" FB_VERSION) &&
+    return SET(CURLOPT_HTTPHEADER, http->request_headers) && SET(CURLOPT_USERAGENT, "fastbearer/" FB_VERSION) &&
            SET(CURLOPT_ACCEPT_ENCODING, NULL) && SET(CURLOPT_HTTP_CONTENT_DECODING, 0L) &&
-           SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, fetcher) &&
-           SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, fetcher) &&
-           SET(CURLOPT_ERRORBUFFER, fetcher->curl_text);
+           SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, http) &&
+           SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, http) &&
+           SET(CURLOPT_ERRORBUFFER, http->curl_text);
 }
 
-static struct curl_slist *request_headers(fb_slice etag)
+/* In small steps, so that a fetch that nobody wants any more ends soon. While it waits for the network it is not inside
+ * the gate. */
+static CURLcode perform(fb__http *http)
 {
-    struct curl_slist *list = curl_slist_append(NULL, "Accept: application/json, application/jwk-set+json");
-    char line[MAX_VALUE];
-    if (list != NULL && etag.size > 0 && etag.size < sizeof(line) - 32) {
-        (void)snprintf(line, sizeof(line), "If-None-Match: %.*s", (int)etag.size, etag.data);
-        struct curl_slist *longer = curl_slist_append(list, line);
-        if (longer == NULL) {
-            curl_slist_free_all(list);
-        }
-        list = longer;
-    }
-    return list;
-}
-
-/* ---- the interface
- * --------------------------------------------------------------------------------------------------------------------
- */
-
-fb_status fb__fetcher_new(fb__fetcher **out, const fb_mem *mem, const fb__fetch_options *options)
-{
-    *out = NULL;
-    fb__fetcher *fetcher = fb__zalloc(mem, sizeof(*fetcher));
-    if (fetcher == NULL) {
-        return FB_OUT_OF_MEMORY;
-    }
-    fetcher->mem = *mem;
-    fetcher->options = *options;
-    *out = fetcher;
-    return FB_OK;
-}
-
-/*
- * Closing a connection of TLS says goodbye to the other side. In a child the connection is the parent's too, and such a
- * goodbye would end it there, so the child first puts something else in the place of its descriptor.
- */
-static void close_handle(fb__fetcher *fetcher)
-{
-    FB__INSIDE_GATE;
-    curl_socket_t descriptor = CURL_SOCKET_BAD;
-    if (fetcher->handle == NULL) {
-        return;
-    }
-    if (fetcher->fork_seen != fb__fork_generation() &&
-        curl_easy_getinfo(fetcher->handle, CURLINFO_ACTIVESOCKET, &descriptor) == CURLE_OK &&
-        descriptor != CURL_SOCKET_BAD) {
-        int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (nowhere == -1 || dup3(nowhere, descriptor, O_CLOEXEC) == -1) {
-            fetcher->handle = fetcher->transfers = NULL; /* rather lose its memory */
-        }
-        if (nowhere != -1) {
-            (void)close(nowhere);
-        }
-    }
-    if (fetcher->transfers != NULL) {
-        (void)curl_multi_remove_handle(fetcher->transfers, fetcher->handle);
-    }
-    curl_easy_cleanup(fetcher->handle);
-    (void)curl_multi_cleanup(fetcher->transfers);
-    fetcher->handle = fetcher->transfers = NULL;
-}
-
-void fb__fetcher_free(fb__fetcher *fetcher)
-{
-    fb__openssl_errors errors;
-    if (fetcher == NULL) {
-        return;
-    }
-    fb_mem mem = fetcher->mem;
-    fb__openssl_begin(&errors);
-    close_handle(fetcher);
-    fb__openssl_end(&errors);
-    fb__free(&mem, fetcher->body);
-    fb__free(&mem, fetcher);
-}
-
-static bool prepare(fb__fetcher *fetcher, const fb_fetch *fetch, struct curl_slist *headers)
-{
-    bool https = fetch->url.data[4] == 's' || fetch->url.data[4] == 'S';
-    (void)pthread_once(&curl_once, init_curl);
-    if (fetcher->fork_seen != fb__fork_generation()) {
-        close_handle(fetcher);
-        fetcher->fork_seen = fb__fork_generation();
-    }
-    FB__INSIDE_GATE;
-    if (fetcher->handle == NULL && curl_ready) {
-        fetcher->handle = curl_easy_init();
-        fetcher->transfers = curl_multi_init();
-    }
-    if (fetcher->handle == NULL || fetcher->transfers == NULL || headers == NULL) {
-        return false;
-    }
-    (void)curl_multi_remove_handle(fetcher->transfers, fetcher->handle); /* of the fetch before, if there was one */
-    curl_easy_reset(fetcher->handle);                                    /* keeps the connection */
-    fetcher->problem = NULL;
-    fetcher->curl_text[0] = '\0';
-    fetcher->body_size = fetcher->header_bytes = 0;
-    fetcher->body_max = fetch->max_bytes;
-    forget_headers(fetcher);
-    return set_transfer(fetcher, headers) && set_limits(fetcher, fetch) && set_network(fetcher, fetch->url, https);
-}
-
-/* What curl_easy_perform does, but the gate is left while this thread waits for the network. */
-static CURLcode perform(fb__fetcher *fetcher)
-{
-    CURLcode code = CURLE_FAILED_INIT;
-    int running = 1;
-    CURLMcode status = curl_multi_add_handle(fetcher->transfers, fetcher->handle);
-    while (status == CURLM_OK && running > 0) {
+    int transfers = 1, messages = 0;
+    CURLMcode code = curl_multi_add_handle(http->multi, http->easy);
+    while (code == CURLM_OK && transfers > 0) {
         fb__gate_enter();
-        status = curl_multi_perform(fetcher->transfers, &running);
+        code = curl_multi_perform(http->multi, &transfers);
         fb__gate_leave();
-        if (status == CURLM_OK && running > 0) {
-            status = curl_multi_poll(fetcher->transfers, NULL, 0, 1000, NULL);
+        if (code == CURLM_OK && transfers > 0) {
+            if (http->stopped(http->stopped_context)) {
+                http->problem = given_up;
+                return CURLE_ABORTED_BY_CALLBACK;
+            }
+            code = curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL);
         }
     }
-    for (int left = 1; status == CURLM_OK && left > 0;) {
-        const CURLMsg *message = curl_multi_info_read(fetcher->transfers, &left);
-        if (message != NULL && message->msg == CURLMSG_DONE) {
-            code = message->data.result;
-        }
+    const CURLMsg *message = code == CURLM_OK ? curl_multi_info_read(http->multi, &messages) : NULL;
+    return message == NULL ? CURLE_FAILED_INIT : message->data.result;
+}
+
+/* ---- the interface ----------------------------------------------------------------------------------------------- */
+
+bool fb__http_available(void)
+{
+    return true;
+}
+
+static fb_slice keep_text(char **at, fb_slice text)
+{
+    if (text.data == NULL) {
+        return text;
     }
-    return code;
+    const fb_slice kept = {*at, text.size};
+    memcpy(*at, text.data, text.size + 1);
+    *at += text.size + 1;
+    return kept;
 }
 
-static void fail(fb__fetcher *fetcher, CURLcode code, fb_fetched *fetched)
+/* False: out of memory. */
+static bool add_request_header(fb__http *http, const char *line)
 {
-    const char *text = fetcher->problem != NULL        ? fetcher->problem
-                       : fetcher->curl_text[0] != '\0' ? fetcher->curl_text
-                       : code != CURLE_OK              ? curl_easy_strerror(code)
-                                                       : "libcurl could not be set up";
-    (void)snprintf(fetcher->failure, sizeof(fetcher->failure), "%s", text);
-    fetched->failure = fb_text(fetcher->failure);
+    struct curl_slist *longer = curl_slist_append(http->request_headers, line);
+    if (longer != NULL) {
+        http->request_headers = longer;
+    }
+    return longer != NULL;
 }
 
-static fb_slice value_of(const struct value *value)
+fb__http *fb__http_new(const fb_mem *mem, const fb__http_options *options, const char *etag)
 {
+    char condition[MAX_VALUE];
+    fb__http *http =
+        fb__zalloc(mem, sizeof(*http) + 3 + options->url.size + options->ca_file.size + options->ca_path.size);
+    if (http == NULL) {
+        return NULL;
+    }
+    char *at = http->text;
+    http->mem = *mem;
+    http->options = *options;
+    http->options.url = keep_text(&at, options->url);
+    http->options.ca_file = keep_text(&at, options->ca_file);
+    http->options.ca_path = keep_text(&at, options->ca_path);
+    (void)snprintf(condition, sizeof(condition), "If-None-Match: %s", etag);
+    if (!add_request_header(http, "Accept: application/json, application/jwk-set+json") ||
+        (etag[0] != '\0' && !add_request_header(http, condition))) {
+        fb__http_free(http);
+        return NULL;
+    }
+    return http;
+}
+
+void fb__http_free(fb__http *http)
+{
+    if (http == NULL) {
+        return;
+    }
+    FB__INSIDE_GATE;
+    if (http->multi != NULL && http->easy != NULL) {
+        (void)curl_multi_remove_handle(http->multi, http->easy);
+    }
+    curl_easy_cleanup(http->easy);
+    (void)curl_multi_cleanup(http->multi);
+    curl_slist_free_all(http->request_headers);
+    fb_mem mem = http->mem;
+    fb__free(&mem, http->body);
+    fb__free(&mem, http);
+}
+
+static bool prepare(fb__http *http)
+{
+    (void)pthread_once(&curl_once, init_curl);
+    FB__INSIDE_GATE;
+    if (curl_ready) {
+        http->easy = curl_easy_init();
+        http->multi = curl_multi_init();
+    }
+    return http->easy != NULL && http->multi != NULL && set_transfer(http) && set_limits(http) && set_network(http);
+}
+
+static void fail(fb__http *http, CURLcode code, fb_fetched *fetched)
+{
+    const char *text = http->problem != NULL        ? http->problem
+                       : http->curl_text[0] != '\0' ? http->curl_text
+                       : code != CURLE_OK           ? curl_easy_strerror(code)
+                                                    : "libcurl could not be set up";
+    (void)snprintf(http->failure, sizeof(http->failure), "%s", text);
+    fetched->failure = fb_text(http->failure);
+}
+
+static fb_slice value_of(const fb__http *http, enum field field)
+{
+    const struct value *value = &http->values[field];
     return value->given ? (fb_slice){value->text, value->size} : (fb_slice){NULL, 0};
 }
 
-void fb__fetcher_get(fb__fetcher *fetcher, const fb_fetch *fetch, fb_fetched *fetched)
+void fb__http_get(fb__http *http, bool (*stopped)(void *context), void *context, fb_fetched *fetched)
 {
-    struct curl_slist *headers = request_headers(fetch->etag);
     CURLcode code = CURLE_OK;
     long status = 0;
-    fb__openssl_errors errors;
+    http->stopped = stopped;
+    http->stopped_context = context;
     *fetched = (fb_fetched)FB_FETCHED_INIT;
-    fb__openssl_begin(&errors);
-    bool done = prepare(fetcher, fetch, headers);
+    bool done = prepare(http);
     if (done) {
-        code = perform(fetcher);
-        done = code == CURLE_OK && fetcher->problem == NULL &&
-               curl_easy_getinfo(fetcher->handle, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK;
-        (void)curl_easy_setopt(fetcher->handle, CURLOPT_HTTPHEADER, NULL);
+        code = perform(http);
+        done = code == CURLE_OK && http->problem == NULL &&
+               curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK;
     }
-    curl_slist_free_all(headers);
-    fb__openssl_end(&errors);
     if (!done) {
-        fail(fetcher, code, fetched);
+        fail(http, code, fetched);
         return;
     }
     fetched->http_status = (int)status;
-    fetched->body = (fb_slice){fetcher->body == NULL ? "" : fetcher->body, fetcher->body_size};
-    fetched->cache_control = value_of(&fetcher->cache_control);
-    fetched->age = value_of(&fetcher->age);
-    fetched->etag = value_of(&fetcher->etag);
-    fetched->content_encoding = value_of(&fetcher->content_encoding);
+    fetched->body = (fb_slice){http->body == NULL ? "" : http->body, http->body_size};
+    fetched->cache_control = value_of(http, CACHE_CONTROL);
+    fetched->age = value_of(http, AGE);
+    fetched->etag = value_of(http, ETAG);
+    fetched->content_encoding = value_of(http, CONTENT_ENCODING);
+    fetched->content_length = value_of(http, CONTENT_LENGTH);
+    fetched->transfer_encoding = value_of(http, TRANSFER_ENCODING);
 }

@@ -1,20 +1,18 @@
 /*
- * A key set behind a URL: what is held, shared by any number of verifiers and threads. Given what a host fetched, which
- * is hostile; an answer that is anything but a good key set leaves the held one untouched. schedule.c decides when;
- * this file puts a lock around it. The lock is never held while something is parsed or fetched, and never waited for by
- * a child that inherited it locked.
+ * A key set behind a URL: what is held, and the key for a token, shared by any number of verifiers and threads.
+ * schedule.c decides when to fetch; this file puts a lock around it. The lock is never held while something is parsed
+ * or fetched, and never waited for by a child that inherited it locked.
  */
 #include "key_source.h"
 
-#include <errno.h>
+#include "url.h"
+
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <time.h>
 
-/* ---- lock, fork
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- lock, fork -------------------------------------------------------------------------------------------------- */
 
 /* Monotonic, because somebody sets the wall clock while a thread waits. */
 static bool init_lock(fb__key_source *source)
@@ -35,40 +33,52 @@ static bool init_lock(fb__key_source *source)
     return made;
 }
 
-/* What lock-free readers see. 0 first: nobody may pair an old generation with a new time. */
+static void store_seconds(atomic_uint_least64_t *to, double seconds)
+{
+    uint64_t bits;
+    memcpy(&bits, &seconds, sizeof(bits));
+    atomic_store(to, bits);
+}
+
+static double load_seconds(atomic_uint_least64_t *from)
+{
+    uint64_t bits = atomic_load(from);
+    double seconds;
+    memcpy(&seconds, &bits, sizeof(seconds));
+    return seconds;
+}
+
+/* 0 first: nobody may pair an old generation with new times. */
 void fb__key_source_advertise(fb__key_source *source)
 {
-    double until = fb__schedule_usable_until(&source->schedule);
-    uint64_t bits;
-    memcpy(&bits, &until, sizeof(bits));
     atomic_store(&source->generation, 0);
-    atomic_store(&source->usable_until, bits);
-    atomic_store(&source->generation, source->held == NULL ? 0 : source->held->generation);
+    store_seconds(&source->usable_from, fb__schedule_usable_from(&source->schedule));
+    store_seconds(&source->usable_until, fb__schedule_usable_until(&source->schedule));
+    atomic_store(&source->generation, source->keys == NULL ? 0 : source->keys->generation);
 }
 
 /*
- * In a child: the fetch in flight and the connection are the parent's. If another thread was changing the key source at
- * the fork, what is held cannot be trusted and is left alone.
+ * In a child: the fetch in flight and the thread that makes it are the parent's. If another thread was changing the key
+ * source at the fork, what is held cannot be trusted and is left alone.
  */
 static void start_afresh(fb__key_source *source)
 {
     if (pthread_mutex_trylock(&source->lock) == 0) {
         (void)pthread_mutex_unlock(&source->lock);
-        fb__refresh_forget(source->fetcher);
     } else {
-        source->held = NULL;
-        source->etag = source->kept_etags = NULL;
-        source->schedule.held = false;
+        source->keys = NULL;
+        source->etag[0] = '\0';
+        fb__schedule_forget(&source->schedule);
     }
-    source->fetcher = NULL;
-    source->sent_etag = NULL;
-    source->request_count = 0;
+    source->background = NULL;
+    fb__unknown_kids_clear(&source->unknown_kids);
     fb__schedule_abandon(&source->schedule);
     (void)init_lock(source);
     fb__key_source_advertise(source);
 }
 
-void fb__key_source_own(fb__key_source *source)
+/* One thread of the child starts it afresh, the others wait for that. */
+static void own(fb__key_source *source)
 {
     unsigned now = fb__fork_generation();
     while (atomic_load_explicit(&source->fork_seen, memory_order_acquire) != now) {
@@ -84,7 +94,7 @@ void fb__key_source_own(fb__key_source *source)
 
 void fb__key_source_lock(fb__key_source *source)
 {
-    fb__key_source_own(source);
+    own(source);
     (void)pthread_mutex_lock(&source->lock);
 }
 
@@ -93,15 +103,7 @@ void fb__key_source_unlock(fb__key_source *source)
     (void)pthread_mutex_unlock(&source->lock);
 }
 
-int fb__key_source_loggable(const fb__key_source *source)
-{
-    size_t size = fb__url_loggable_size(source->url);
-    return (int)(size < FB__LOGGABLE_URL ? size : FB__LOGGABLE_URL);
-}
-
-/* ---- making one
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- construction ------------------------------------------------------------------------------------------------ */
 
 static fb_status check_options(const fb_options *options, fb_error *error)
 {
@@ -143,6 +145,18 @@ static fb_slice keep_text(char **at, fb_slice text)
     return kept;
 }
 
+static void keep_options(fb__key_source *source, const fb_options *options)
+{
+    char *at = source->text;
+    source->http = (fb__http_options){.url = keep_text(&at, options->jwks_uri),
+                                      .ca_file = keep_text(&at, options->ca_file),
+                                      .ca_path = keep_text(&at, options->ca_path),
+                                      .timeout = options->fetch_timeout,
+                                      .max_bytes = options->max_jwks_bytes,
+                                      .ssrf_safe = options->ssrf_safe,
+                                      .trust_env = options->trust_env};
+}
+
 fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_options *options, fb_error *error)
 {
     *out = NULL;
@@ -155,24 +169,19 @@ fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_o
     if (source == NULL) {
         return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
     }
-    char *at = source->text;
     atomic_init(&source->references, 1);
     atomic_init(&source->fork_seen, fb__fork_generation());
     atomic_init(&source->fork_claim, fb__fork_generation());
     source->mem = *mem;
-    source->url = keep_text(&at, options->jwks_uri);
-    source->max_bytes = options->max_jwks_bytes;
-    source->fetching.ca_file = keep_text(&at, options->ca_file);
-    source->fetching.ca_path = keep_text(&at, options->ca_path);
-    source->fetching.allow_http = options->allow_http;
-    source->fetching.ssrf_safe = options->ssrf_safe;
-    source->fetching.trust_env = options->trust_env;
-    if (!fb__random(source->seed, sizeof(source->seed)) || !init_lock(source)) {
+    keep_options(source, options);
+    uint64_t seed;
+    if (!fb__random(source->unknown_kids.seed, sizeof(source->unknown_kids.seed)) || !fb__random(&seed, sizeof(seed)) ||
+        !init_lock(source)) {
         fb__free(mem, source);
         return fb__reject(error, FB_INTERNAL_ERROR, (fb_slice){NULL, 0});
     }
     fb__schedule_init(&source->schedule, options->refresh_interval, options->stale_if_error, options->fetch_timeout,
-                      source->seed[0] ^ source->seed[1]);
+                      seed);
     fb__key_source_advertise(source);
     *out = source;
     return FB_OK;
@@ -189,175 +198,167 @@ void fb__key_source_release(fb__key_source *source)
     if (source == NULL || atomic_fetch_sub_explicit(&source->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    fb__key_source_own(source);
+    own(source);
     fb_mem mem = source->mem;
-    fb__refresh_forget(source->fetcher);
-    fb__keyset_release(source->held);
-    fb__free(&mem, source->etag);
-    while (source->kept_etags != NULL) {
-        struct fb__etag *next = source->kept_etags->next;
-        fb__free(&mem, source->kept_etags);
-        source->kept_etags = next;
-    }
+    fb__background_release(source->background);
+    fb__keyset_release(source->keys);
     (void)pthread_cond_destroy(&source->ended);
     (void)pthread_mutex_destroy(&source->lock);
     fb__free(&mem, source);
 }
 
-/* ---- what a verification asks
- * --------------------------------------------------------------------------------------------------------------------
+/* ---- the key for a token ----------------------------------------------------------------------------------------- */
+
+bool fb__key_source_usable(const fb__key_source *source, double now)
+{
+    return source->keys != NULL && fb__schedule_usable(&source->schedule, now);
+}
+
+/* What a token hears for which no key is at hand. */
+struct refusal {
+    fb_status status;
+    uint64_t key_request;
+    double retry_after, wait;
+    char reason[sizeof(((fb_stats *)NULL)->last_error)]; /* why the last fetch failed; empty: it did not */
+};
+
+/*
+ * Under the lock. usable: other keys are. A set says that a key does not exist only if it was fetched for this token or
+ * within the interval; before that the token may be good, and is refused as "not now".
  */
-
-fb_status fb__key_source_acquire(fb__key_source *source, double now, fb_slice kid, fb__keyset **out,
-                                 uint64_t *key_request, double *retry_after)
+static void refuse(const fb__key_source *source, const fb__key_query *query, bool usable, struct refusal *out)
 {
-    fb_status status = FB_OK;
-    *out = NULL;
+    const fb__schedule *schedule = &source->schedule;
+    const double back_off = fb__schedule_retry_after(schedule, query->now);
+    const double interval = fb__schedule_unknown_kid_retry_after(schedule, query->now);
+    const bool in_flight = fb__schedule_in_flight(schedule, query->now);
+    out->key_request = fb__unknown_kids_request(&source->unknown_kids, query->kid, schedule->succeeded);
+    out->wait = fb__schedule_wait(schedule, query->now, true);
+    out->retry_after = 0.0;
+    out->reason[0] = '\0';
+    if (in_flight && out->wait > 0.0 && !query->after_fetch) {
+        out->status = FB_KEYS_NEEDED;
+        return;
+    }
+    if (usable && (interval > 0.0 ||
+                   (query->after_fetch && fb__unknown_kids_fetched_since(query->key_request, schedule->succeeded)))) {
+        out->status = FB_KEY_NOT_FOUND;
+        out->retry_after = interval;
+        return;
+    }
+    if (!in_flight && back_off == 0.0 && !query->after_fetch) {
+        out->status = FB_KEYS_NEEDED;
+        return;
+    }
+    out->status = FB_KEYS_UNAVAILABLE;
+    out->retry_after = in_flight ? 1.0 : back_off;
+    memcpy(out->reason, source->last_error, sizeof(out->reason));
+}
+
+static fb_status report(const struct refusal *refusal, fb_error *error)
+{
+    const double seconds = ceil(refusal->retry_after);
+    (void)fb__reject(error, refusal->status, (fb_slice){NULL, 0});
+    if (!FB__HAS(error, wait)) {
+        return refusal->status;
+    }
+    if (refusal->status == FB_KEYS_NEEDED) {
+        error->key_request = refusal->key_request;
+        error->wait = refusal->wait;
+        return refusal->status;
+    }
+    const size_t size = strlen(error->text);
+    error->retry_after = refusal->retry_after;
+    if (refusal->status == FB_KEY_NOT_FOUND && seconds > 0.0) {
+        (void)snprintf(error->text + size, sizeof(error->text) - size,
+                       "; the next fetch for an unknown key id is allowed in %.0f s", seconds);
+    } else if (refusal->status == FB_KEYS_UNAVAILABLE) {
+        (void)snprintf(error->text + size, sizeof(error->text) - size, "; the next fetch is allowed in %.0f s%s%s",
+                       seconds, refusal->reason[0] == '\0' ? "" : "; ", refusal->reason);
+    }
+    return refusal->status;
+}
+
+/* A reference to the keys that may be used now; NULL: there are none, and *refusal says what that means. */
+static fb__keyset *usable_keys(fb__key_source *source, const fb__key_query *query, struct refusal *refusal)
+{
+    fb__keyset *keys = NULL;
     fb__key_source_lock(source);
-    if (fb__schedule_usable(&source->schedule, now)) {
-        *out = fb__keyset_retain(source->held);
+    if (fb__key_source_usable(source, query->now)) {
+        keys = fb__keyset_retain(source->keys);
     } else {
-        *retry_after = fb__schedule_retry_after(&source->schedule, now);
-        bool fetch = *retry_after == 0.0 || fb__schedule_in_flight(&source->schedule, now);
-        status = fetch ? FB_KEYS_NEEDED : FB_KEYS_UNAVAILABLE;
+        refuse(source, query, false, refusal);
     }
     fb__key_source_unlock(source);
-    if (status == FB_KEYS_NEEDED) {
-        *key_request = fb__kid_request(source, kid, 0);
-    }
-    return status;
+    return keys;
 }
 
-fb_status fb__key_source_missing(fb__key_source *source, double now, fb_slice kid, const fb__keyset *set,
-                                 uint64_t *key_request)
+/* Whether these are the latest keys still, so that what they do not have is unknown: *refusal says what that means. */
+static bool unknown(fb__key_source *source, const fb__key_query *query, const fb__keyset *keys, struct refusal *refusal)
 {
-    uint64_t request = fb__kid_request(source, kid, set->generation);
     fb__key_source_lock(source);
-    bool newer = source->held != NULL && source->held->generation != set->generation;
-    bool worth = (newer && fb__kids_have(&source->kids, request)) || fb__schedule_miss_worth(&source->schedule, now);
-    fb__key_source_unlock(source);
-    if (worth) {
-        *key_request = request;
+    bool latest = source->keys == keys;
+    if (latest) {
+        refuse(source, query, true, refusal);
     }
-    return worth ? FB_KEYS_NEEDED : FB_KEY_NOT_FOUND;
+    fb__key_source_unlock(source);
+    return latest;
 }
+
+fb_status fb__key_source_select(fb__key_source *source, const fb__key_query *query, fb__keyset **set, fb__key **key,
+                                fb_error *error)
+{
+    struct refusal refusal;
+    *set = NULL;
+    *key = NULL;
+    for (;;) {
+        fb__keyset *keys = usable_keys(source, query, &refusal);
+        if (keys == NULL) {
+            return report(&refusal, error);
+        }
+        fb_status status = fb__keyset_select(keys, query->kid, query->alg, key);
+        if (status == FB_OK) {
+            *set = keys;
+            return FB_OK;
+        }
+        bool done = status != FB_KEY_NOT_FOUND || unknown(source, query, keys, &refusal);
+        fb__keyset_release(keys);
+        if (done) {
+            return status != FB_KEY_NOT_FOUND ? fb__reject(error, status, (fb_slice){NULL, 0})
+                                              : report(&refusal, error);
+        }
+    }
+}
+
+/* ---- looking in -------------------------------------------------------------------------------------------------- */
 
 uint64_t fb__key_source_generation(fb__key_source *source, double now)
 {
-    fb__key_source_own(source);
-    uint64_t generation = atomic_load(&source->generation), bits = atomic_load(&source->usable_until);
-    double until;
-    memcpy(&until, &bits, sizeof(until));
-    return now < until && atomic_load(&source->generation) == generation ? generation : 0;
+    own(source);
+    uint64_t generation = atomic_load(&source->generation);
+    double from = load_seconds(&source->usable_from), until = load_seconds(&source->usable_until);
+    return now >= from && now < until && atomic_load(&source->generation) == generation ? generation : 0;
 }
 
-fb__keyset *fb__key_source_held(fb__key_source *source)
+fb__keyset *fb__key_source_keys(fb__key_source *source)
 {
     fb__key_source_lock(source);
-    fb__keyset *set = source->held == NULL ? NULL : fb__keyset_retain(source->held);
+    fb__keyset *keys = source->keys == NULL ? NULL : fb__keyset_retain(source->keys);
     fb__key_source_unlock(source);
-    return set;
+    return keys;
 }
 
 void fb__key_source_stats(fb__key_source *source, double now, fb_stats *out)
 {
     fb__key_source_lock(source);
-    out->fetches = source->fetches;
-    out->fetch_failures = source->fetch_failures;
+    const fb__schedule *schedule = &source->schedule;
+    out->fetches = schedule->begun;
+    out->fetch_failures = schedule->failed;
     out->generation = source->generations;
-    out->keys_held = fb__schedule_usable(&source->schedule, now);
-    out->keys_fresh = out->keys_held && now < source->schedule.fresh_until;
+    out->keys_held = fb__key_source_usable(source, now);
+    out->keys_fresh = out->keys_held && fb__schedule_fresh(schedule, now);
+    out->retry_after = fb__schedule_retry_after(schedule, now);
+    out->unknown_kid_retry_after = fmax(out->retry_after, fb__schedule_unknown_kid_retry_after(schedule, now));
     memcpy(out->last_error, source->last_error, sizeof(out->last_error));
     fb__key_source_unlock(source);
-}
-
-/* ---- what a host asks
- * --------------------------------------------------------------------------------------------------------------------
- */
-
-bool fb__key_source_due(fb__key_source *source, double now)
-{
-    fb__key_source_lock(source);
-    bool due = fb__schedule_due(&source->schedule, now);
-    fb__key_source_unlock(source);
-    return due;
-}
-
-/* The host of a fetch that took too long may still be reading its etag: it is kept until the key source goes. */
-static void take_over(fb__key_source *source)
-{
-    source->fetch_failures++;
-    (void)snprintf(source->last_error, sizeof(source->last_error), "%.*s: the fetch was not completed in time",
-                   fb__key_source_loggable(source), source->url.data);
-    if (source->sent_etag != NULL) {
-        source->sent_etag->kept = true;
-    }
-    source->request_count = 0;
-    (void)pthread_cond_broadcast(&source->ended);
-}
-
-fb_status fb__key_source_begin(fb__key_source *source, double now, fb_refresh_reason reason, uint64_t key_request,
-                               fb_fetch *out)
-{
-    *out = (fb_fetch){
-        .size = sizeof(*out), .url = source->url, .timeout = source->schedule.timeout, .max_bytes = source->max_bytes};
-    bool token = reason == FB_REFRESH_TOKEN;
-    if (!token && reason != FB_REFRESH_AHEAD && reason != FB_REFRESH_EXPLICIT) {
-        return FB_CONFIGURATION_INVALID;
-    }
-    fb__key_source_lock(source);
-    fb__schedule *schedule = &source->schedule;
-    bool newer = source->held != NULL && (source->held->generation & UINT16_MAX) != (key_request & UINT16_MAX);
-    uint64_t before = schedule->ticket;
-    out->decision =
-        fb__schedule_begin(schedule, now, reason, token && newer && fb__kids_have(&source->kids, key_request));
-    switch (out->decision) {
-    case FB_FETCH_NOW:
-        if (before != 0) {
-            take_over(source);
-        }
-        source->fetches++;
-        source->sent_etag = source->etag;
-        if (source->etag != NULL) {
-            out->etag = (fb_slice){source->etag->text, source->etag->size};
-        }
-        break;
-    case FB_FETCH_WAIT:
-        out->timeout = schedule->started_at + schedule->timeout + 1.0 - now;
-        break;
-    case FB_FETCH_LATER:
-        out->retry_after = fb__schedule_retry_after(schedule, now);
-        break;
-    case FB_FETCH_DONE:
-        break;
-    }
-    if (token && (out->decision == FB_FETCH_NOW || out->decision == FB_FETCH_WAIT)) {
-        fb__kid_note(source, key_request);
-    }
-    out->ticket = schedule->ticket;
-    fb__key_source_unlock(source);
-    return FB_OK;
-}
-
-bool fb__key_source_wait(fb__key_source *source, uint64_t ticket, double timeout)
-{
-    struct timespec until;
-    double limited = timeout > 0.0 ? fmin(timeout, 86400.0) : 0.0;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)limited;
-    until.tv_nsec += (long)((limited - floor(limited)) * 1e9);
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
-    (void)fb__key_source_retain(source);
-    fb__key_source_lock(source);
-    int waited = 0;
-    while (ticket != 0 && source->schedule.ticket == ticket && waited != ETIMEDOUT) {
-        waited = pthread_cond_timedwait(&source->ended, &source->lock, &until);
-    }
-    bool ended = source->schedule.ticket != ticket || ticket == 0;
-    fb__key_source_unlock(source);
-    fb__key_source_release(source);
-    return ended;
 }

@@ -183,3 +183,42 @@ fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, f
     *out = found;
     return found != NULL ? FB_OK : named ? FB_KEY_UNSUITABLE : FB_KEY_NOT_FOUND;
 }
+
+/* ---- comparison -------------------------------------------------------------------------------------------------- */
+
+static bool same_text(fb_slice a, fb_slice b)
+{
+    return (a.data == NULL) == (b.data == NULL) && fb__slice_equal(a, b);
+}
+
+static bool same_problem(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* By all that decides about a token and all that fb_verifier_keys shows. */
+static bool same_key(const fb__key *a, const fb__key *b)
+{
+    return a->algs == b->algs && a->bits == b->bits && same_text(a->kid, b->kid) &&
+           same_text(a->kty_text, b->kty_text) && same_text(a->alg_text, b->alg_text) &&
+           same_text(a->crv_text, b->crv_text) && same_problem(a->problem, b->problem) &&
+           (a->pkey == b->pkey || (a->pkey != NULL && b->pkey != NULL && EVP_PKEY_eq(a->pkey, b->pkey) == 1));
+}
+
+bool fb__keyset_same(const fb__keyset *a, const fb__keyset *b)
+{
+    bool paired[FB__MAX_KEYS] = {false}, same = a->count == b->count;
+    fb__openssl_errors errors;
+    fb__openssl_begin(&errors);
+    for (size_t i = 0; same && i < a->count; i++) {
+        same = false;
+        for (size_t j = 0; !same && j < b->count; j++) {
+            /* The same place first: providers seldom shuffle. */
+            size_t at = (i + j) % b->count;
+            same = !paired[at] && same_key(&a->keys[i], &b->keys[at]);
+            paired[at] = paired[at] || same;
+        }
+    }
+    fb__openssl_end(&errors);
+    return same;
+}

@@ -3,7 +3,7 @@
  * about to be connected to, so that no trick with names or notations matters. Whatever is special by the IANA
  * registries of RFC 6890 is refused, and so is every IPv6 form that carries an IPv4 address which is.
  */
-#include "keysets/keysets.h"
+#include "public_address.h"
 
 #include <arpa/inet.h>
 

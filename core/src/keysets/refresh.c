@@ -1,135 +1,217 @@
 /*
- * The host for plain C programs: begin, fetch with libcurl or wait for who is fetching, complete. Blocks, and is the
- * only thing in the core that does. It reads the monotonic clock itself, since time passes while it works.
+ * The two halves of a fetch, for whoever makes it: begin decides whether to fetch and gives out a ticket, complete
+ * takes what came back. What does not count changes nothing but the back-off.
  */
 #include "key_source.h"
+#include "response.h"
+#include "url.h"
 
-#include <unistd.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <time.h>
 
-static const char *const bundles[] = {
-    "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Alpine, Arch */
-    "/etc/pki/tls/certs/ca-bundle.crt",                  /* Fedora, RHEL */
-    "/etc/ssl/ca-bundle.pem",                            /* openSUSE */
-    "/etc/pki/tls/cacert.pem",                           /* OpenELEC */
-    "/etc/ssl/cert.pem",                                 /* macOS, BSD */
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* RHEL */
-};
-
-const char *fb_ca_bundle(void)
+bool fb__key_source_due(fb__key_source *source, double now)
 {
-    for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
-        if (access(bundles[i], R_OK) == 0) {
-            return bundles[i];
+    fb__key_source_lock(source);
+    bool due = source->keys != NULL && fb__schedule_due(&source->schedule, now);
+    fb__key_source_unlock(source);
+    return due;
+}
+
+/* Under the lock: whether the keys that are held are what this token asked for, or all that there are. */
+static bool is_answered(const fb__key_source *source, uint64_t key_request)
+{
+    return source->keys != NULL && (fb__unknown_kids_fetched_since(key_request, source->schedule.succeeded) ||
+                                    fb__unknown_kids_known(&source->unknown_kids, key_request, source->keys));
+}
+
+static void set_error(fb__key_source *source, fb_status status, const char *problem)
+{
+    const size_t size = fb__url_loggable_size(source->http.url);
+    source->last_status = status;
+    (void)snprintf(source->last_error, sizeof(source->last_error), "%.*s: %s",
+                   (int)(size < FB__LOGGABLE_URL ? size : FB__LOGGABLE_URL), source->http.url.data, problem);
+}
+
+/* Under the lock: whoever waits for the fetch in flight is told that it has ended. */
+static void end_flight(fb__key_source *source)
+{
+    fb__unknown_kids_clear(&source->unknown_kids);
+    fb__key_source_advertise(source);
+    (void)pthread_cond_broadcast(&source->ended);
+}
+
+static void take_over(fb__key_source *source)
+{
+    set_error(source, FB_KEYS_UNAVAILABLE, "the fetch was not completed in time");
+    fb__background_stop(source->background);
+    end_flight(source);
+}
+
+fb_status fb__key_source_begin(fb__key_source *source, double now, fb_refresh_reason reason, uint64_t key_request,
+                               fb_fetch *out, fb_error *error)
+{
+    const bool token = reason == FB_REFRESH_TOKEN;
+    if (!token && reason != FB_REFRESH_AHEAD && reason != FB_REFRESH_EXPLICIT) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "reason must be token, ahead or explicit");
+    }
+    fb__key_source_lock(source);
+    fb__schedule *schedule = &source->schedule;
+    const uint64_t before = schedule->ticket;
+    *out = (fb_fetch){.size = sizeof(*out), .url = source->http.url, .max_bytes = source->http.max_bytes};
+    out->decision = fb__schedule_begin(schedule, now, reason, token && is_answered(source, key_request));
+    out->ticket = schedule->ticket;
+    out->timeout = schedule->timeout;
+    if (out->decision == FB_FETCH_NOW) {
+        if (before != 0) {
+            take_over(source);
         }
+        memcpy(out->etag, source->etag, sizeof(out->etag));
+        source->etag_sent = source->etag[0] != '\0';
+    } else if (out->decision == FB_FETCH_WAIT) {
+        out->timeout = fb__schedule_wait(schedule, now, token);
+    } else if (out->decision == FB_FETCH_LATER) {
+        out->retry_after = fb__schedule_retry_after(schedule, now);
     }
-    return NULL;
+    if (token && (out->decision == FB_FETCH_NOW || out->decision == FB_FETCH_WAIT)) {
+        fb__unknown_kids_add(&source->unknown_kids, key_request);
+    }
+    fb__key_source_unlock(source);
+    return fb__succeed(error);
 }
 
-#ifdef FB_CURL
-
-void fb__refresh_forget(fb__fetcher *fetcher)
+bool fb__key_source_wait(fb__key_source *source, uint64_t ticket, double timeout)
 {
-    fb__fetcher_free(fetcher);
+    struct timespec until;
+    double limited = timeout > 0.0 ? fmin(timeout, 86400.0) : 0.0;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)limited;
+    until.tv_nsec += (long)((limited - floor(limited)) * 1e9);
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    (void)fb__key_source_retain(source);
+    fb__key_source_lock(source);
+    int waited = 0;
+    while (ticket != 0 && source->schedule.ticket == ticket && waited != ETIMEDOUT) {
+        waited = pthread_cond_timedwait(&source->ended, &source->lock, &until);
+    }
+    bool ended = source->schedule.ticket != ticket || ticket == 0;
+    fb__key_source_unlock(source);
+    fb__key_source_release(source);
+    return ended;
 }
 
-/* One is kept between two fetches, for its connection. Who takes over from a fetch that hangs makes its own. */
-static fb__fetcher *take_fetcher(fb__key_source *source)
+/* It goes into a request header: only what RFC 9110 section 8.8.3 lets an ASCII etag hold. Others are not kept. A 304
+ * need not repeat the etag (section 15.4.5 says it must; some do not). */
+static void keep_etag(fb__key_source *source, fb_slice etag, bool not_modified)
+{
+    /* A set with a key that OpenSSL alone refused is worth reading again, so it must come again. */
+    bool good = etag.data != NULL && etag.size > 0 && etag.size <= 256 && !source->keys->undecided;
+    for (size_t i = 0; good && i < etag.size; i++) {
+        good = etag.data[i] >= 0x21 && etag.data[i] < 0x7f;
+    }
+    if (good) {
+        memcpy(source->etag, etag.data, etag.size);
+        source->etag[etag.size] = '\0';
+    } else if (!not_modified || source->keys->undecided) {
+        source->etag[0] = '\0';
+    }
+}
+
+/* Under the lock. Leaves in response->keys what the new set replaces, to be released outside of it. */
+static void apply(fb__key_source *source, fb__response *response, double now, const fb_fetched *fetched)
+{
+    if (response->verdict == FB__REFUSED) {
+        set_error(source, response->status, response->problem);
+        fb__schedule_fail(&source->schedule, now);
+        end_flight(source);
+        return;
+    }
+    if (response->verdict == FB__REPLACED) {
+        fb__keyset *withdrawn = source->keys;
+        source->keys = response->keys;
+        source->keys->generation = ++source->generations;
+        response->keys = withdrawn;
+    }
+    keep_etag(source, fetched->etag, fetched->http_status == 304);
+    source->last_status = FB_OK;
+    source->last_error[0] = '\0';
+    fb__schedule_succeed(&source->schedule, now, response->lifetime,
+                         fb__unknown_kids_answered(&source->unknown_kids, source->keys));
+    end_flight(source);
+}
+
+/* The lock is held on success. */
+static bool lock_flight(fb__key_source *source, uint64_t ticket)
 {
     fb__key_source_lock(source);
-    fb__fetcher *fetcher = source->fetcher;
-    source->fetcher = NULL;
-    fb__key_source_unlock(source);
-    if (fetcher == NULL && fb__fetcher_new(&fetcher, &source->mem, &source->fetching) != FB_OK) {
-        return NULL;
+    if (ticket != 0 && source->schedule.ticket == ticket) {
+        return true;
     }
-    return fetcher;
+    fb__key_source_unlock(source);
+    return false;
 }
 
-static void keep_fetcher(fb__key_source *source, fb__fetcher *fetcher)
+static fb_status no_such_ticket(fb_error *error)
 {
-    fb__key_source_lock(source);
-    fb__fetcher *spare = source->fetcher;
-    source->fetcher = fetcher;
-    fb__key_source_unlock(source);
-    fb__fetcher_free(spare);
+    return fb__fail(error, FB_CONFIGURATION_INVALID,
+                    "there is no such fetch: it was completed, or has timed out and was taken over");
 }
 
-static fb_status fetch_now(fb__key_source *source, const fb_fetch *fetch, fb_error *error)
+/* Under the lock. */
+static fb_status abandon(fb__key_source *source, fb_error *error)
 {
-    fb_fetched fetched = FB_FETCHED_INIT;
-    fb__fetcher *fetcher = take_fetcher(source);
-    if (fetcher == NULL) {
-        fetched.failure = fb_text("out of memory");
-    } else {
-        fb__fetcher_get(fetcher, fetch, &fetched);
-    }
-    fb_status status =
-        fb__key_source_complete(source, fetch->ticket, fb_clock_now().monotonic_seconds, &fetched, error);
-    if (fetcher != NULL && status == FB_OK) {
-        keep_fetcher(source, fetcher);
-    } else {
-        /* What a wrong answer left on its connection would be read as the next answer. */
-        fb__fetcher_free(fetcher);
-    }
-    return status;
+    fb__schedule_abandon(&source->schedule);
+    end_flight(source);
+    return fb__fail(error, FB_KEYS_UNAVAILABLE, "the fetch was given up");
 }
 
-/* How it stands after somebody else's fetch, whose outcome is shared, or when none is allowed. */
-static fb_status outcome(fb__key_source *source, bool shared, fb_error *error)
+/* Under the lock. */
+static fb_status report(const fb__key_source *source, double now, fb_error *error)
 {
-    double now = fb_clock_now().monotonic_seconds;
-    fb__key_source_lock(source);
-    bool usable = fb__schedule_usable(&source->schedule, now);
-    double retry_after = fb__schedule_retry_after(&source->schedule, now);
-    char text[sizeof(source->last_error)];
-    memcpy(text, source->last_error, sizeof(text));
-    fb__key_source_unlock(source);
-    if (usable && !(shared && text[0] != '\0')) {
+    if (source->last_status == FB_OK) {
         return fb__succeed(error);
     }
-    (void)fb__fail(error, FB_KEYS_UNAVAILABLE, "%s", text[0] == '\0' ? "the fetch takes too long" : text);
+    (void)fb__fail(error, source->last_status, "%s", source->last_error);
     if (FB__HAS(error, retry_after)) {
-        error->retry_after = retry_after;
+        error->retry_after = fb__schedule_retry_after(&source->schedule, now);
     }
-    return FB_KEYS_UNAVAILABLE;
+    return source->last_status;
 }
 
-fb_status fb__key_source_refresh(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request,
-                                 fb_error *error)
+fb_status fb__key_source_complete(fb__key_source *source, uint64_t ticket, double now, const fb_fetched *fetched,
+                                  fb_error *error)
 {
-    fb_fetch fetch;
-    (void)fb__key_source_retain(source);
-    fb_status status = fb__key_source_begin(source, fb_clock_now().monotonic_seconds, reason, key_request, &fetch);
-    if (status != FB_OK) {
-        (void)fb__fail(error, status, "reason must be token, ahead or explicit");
-    } else if (fetch.decision == FB_FETCH_NOW) {
-        status = fetch_now(source, &fetch, error);
-    } else {
-        if (fetch.decision == FB_FETCH_WAIT) {
-            (void)fb__key_source_wait(source, fetch.ticket, fetch.timeout);
-        }
-        status = outcome(source, fetch.decision == FB_FETCH_WAIT, error);
+    fb__response response;
+    if (!lock_flight(source, ticket)) {
+        return no_such_ticket(error);
     }
-    fb__key_source_release(source);
+    if (fetched->abandoned) {
+        fb_status status = abandon(source, error);
+        fb__key_source_unlock(source);
+        return status;
+    }
+    fb__keyset *keys = source->keys == NULL ? NULL : fb__keyset_retain(source->keys);
+    const fb__request_context context = {.mem = &source->mem,
+                                         .url = source->http.url,
+                                         .max_bytes = source->http.max_bytes,
+                                         .keys = keys,
+                                         .etag_sent = source->etag_sent};
+    fb__key_source_unlock(source);
+
+    fb__response_evaluate(&response, &context, fetched);
+    fb_status status;
+    if (lock_flight(source, ticket)) {
+        apply(source, &response, now, fetched);
+        status = report(source, now, error);
+        fb__key_source_unlock(source);
+    } else {
+        status = no_such_ticket(error);
+    }
+    fb__keyset_release(response.keys);
+    fb__keyset_release(keys);
     return status;
 }
-
-#else
-
-void fb__refresh_forget(fb__fetcher *fetcher)
-{
-    (void)fetcher;
-}
-
-fb_status fb__key_source_refresh(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request,
-                                 fb_error *error)
-{
-    (void)source;
-    (void)reason;
-    (void)key_request;
-    return fb__fail(error, FB_CONFIGURATION_INVALID,
-                    "this build has no libcurl: fetch with refresh_begin and "
-                    "refresh_complete");
-}
-
-#endif

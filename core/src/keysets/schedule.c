@@ -1,10 +1,14 @@
 /*
  * When to fetch a key set: a state machine without keys, locks or clock. Time comes in, decisions come out. Every time
- * is a number of monotonic seconds from the caller; whoever calls holds the key source's lock.
+ * is a number of monotonic seconds from the caller, who holds the key source's lock.
  *
- * Four causes start a fetch, each with its own limit: no usable keys (failure back-off), an unknown key id (one at once
- * for a set that did not come from such a fetch, then one in refresh_interval), freshness that runs out (back-off), and
- * somebody asking for it (none). Whatever the cause, one fetch is in flight at a time.
+ * Four causes start a fetch, each with its own limit. No usable keys: the back-off after failures. An unknown key id:
+ * the back-off, and refresh_interval since the last such fetch that succeeded, unless another fetch has confirmed the
+ * set since. Freshness that runs out: the back-off. Somebody asking for it: none. Whatever the cause, one fetch is in
+ * flight at a time.
+ *
+ * Keys past their freshness are usable only when a fetch has failed since they came: a host that never tried is told
+ * to.
  */
 #include "schedule.h"
 
@@ -12,8 +16,11 @@
 
 static const double first_delay = 1.0, longest_delay = 60.0;
 
-/* A fetch whose host vanished must not block the next one for ever. */
+/* A host may need that much longer than the fetch to say how it ended; one that vanished must not block the next. */
 static const double grace = 1.0;
+
+/* How long a fetch may hold up tokens while other keys are usable. */
+static const double longest_wait = 2.0;
 
 void fb__schedule_init(fb__schedule *schedule, double refresh_interval, double stale_if_error, double timeout,
                        uint64_t seed)
@@ -22,9 +29,9 @@ void fb__schedule_init(fb__schedule *schedule, double refresh_interval, double s
                                .stale_if_error = stale_if_error,
                                .timeout = timeout,
                                .random = seed,
-                               .miss_at = -(double)INFINITY,
                                .retry_at = -(double)INFINITY,
-                               .offered_at = -(double)INFINITY};
+                               .unknown_kid_fetch_allowed = -(double)INFINITY};
+    fb__schedule_forget(schedule);
 }
 
 /* A number in 0 .. 1 (splitmix64): servers that started together must not refresh together. */
@@ -37,73 +44,102 @@ static double next_random(fb__schedule *schedule)
     return (double)(value >> 11) / 9007199254740992.0;
 }
 
-double fb__schedule_usable_until(const fb__schedule *schedule)
+/* How old a caller's clock may be: it may have been read before a fetch that was waited for. */
+static double tolerance(const fb__schedule *schedule)
 {
-    return schedule->held ? schedule->fresh_until + schedule->stale_if_error : -(double)INFINITY;
+    return schedule->timeout + grace;
 }
 
-bool fb__schedule_usable(const fb__schedule *schedule, double now)
+/* What is left until then, which is at most longest away. If it is further away than that, the clock that set it is not
+ * the one that asks; counting on by it could take for ever. */
+static double left(const fb__schedule *schedule, double until, double now, double longest)
 {
-    return now < fb__schedule_usable_until(schedule);
+    double seconds = until - now;
+    return seconds > 0.0 && seconds <= longest + tolerance(schedule) ? seconds : 0.0;
+}
+
+static double flight_left(const fb__schedule *schedule, double now)
+{
+    double longest = schedule->timeout + grace;
+    return schedule->ticket == 0 ? 0.0 : left(schedule, schedule->started_at + longest, now, longest);
 }
 
 bool fb__schedule_in_flight(const fb__schedule *schedule, double now)
 {
-    return schedule->ticket != 0 && now < schedule->started_at + schedule->timeout + grace;
+    return flight_left(schedule, now) > 0.0;
+}
+
+double fb__schedule_usable_from(const fb__schedule *schedule)
+{
+    return schedule->fetched_at - tolerance(schedule);
+}
+
+double fb__schedule_usable_until(const fb__schedule *schedule)
+{
+    return schedule->fresh_until + (schedule->failures > 0 ? schedule->stale_if_error : 0.0);
+}
+
+bool fb__schedule_usable(const fb__schedule *schedule, double now)
+{
+    double until = fb__schedule_usable_until(schedule);
+    if (schedule->ticket != 0 && !fb__schedule_in_flight(schedule, now)) {
+        until = schedule->fresh_until + schedule->stale_if_error;
+    }
+    return now >= fb__schedule_usable_from(schedule) && now < until;
+}
+
+bool fb__schedule_fresh(const fb__schedule *schedule, double now)
+{
+    return fb__schedule_usable(schedule, now) && now < schedule->fresh_until;
 }
 
 double fb__schedule_retry_after(const fb__schedule *schedule, double now)
 {
-    return now < schedule->retry_at ? schedule->retry_at - now : 0.0;
+    return left(schedule, schedule->retry_at, now, longest_delay);
 }
 
-static bool may_fetch_for_miss(const fb__schedule *schedule, double now)
+double fb__schedule_unknown_kid_retry_after(const fb__schedule *schedule, double now)
 {
-    return now >= schedule->retry_at && (schedule->miss_free || now >= schedule->miss_at + schedule->refresh_interval);
+    return left(schedule, schedule->unknown_kid_fetch_allowed, now, schedule->refresh_interval);
 }
 
-bool fb__schedule_miss_worth(const fb__schedule *schedule, double now)
+/* Counted from the start of the fetch: who comes when it hangs already is not held up in turn. */
+double fb__schedule_wait(const fb__schedule *schedule, double now, bool token)
 {
-    return fb__schedule_in_flight(schedule, now) || may_fetch_for_miss(schedule, now);
-}
-
-bool fb__schedule_due(fb__schedule *schedule, double now)
-{
-    if (!fb__schedule_usable(schedule, now) || now < schedule->ahead_at || now < schedule->retry_at ||
-        fb__schedule_in_flight(schedule, now) || now < schedule->offered_at + schedule->timeout + grace) {
-        return false;
+    double longest = schedule->timeout + grace, limit = longest;
+    if (token && fb__schedule_usable(schedule, now)) {
+        limit = fmin(longest, longest_wait);
     }
-    schedule->offered_at = now;
-    return true;
+    double elapsed = fb__schedule_in_flight(schedule, now) ? longest - flight_left(schedule, now) : 0.0;
+    return fmin(fmax(limit - elapsed, 0.0), limit);
+}
+
+bool fb__schedule_due(const fb__schedule *schedule, double now)
+{
+    return fb__schedule_usable(schedule, now) && now >= schedule->refresh_at &&
+           fb__schedule_retry_after(schedule, now) == 0.0 && !fb__schedule_in_flight(schedule, now);
 }
 
 /* What is decided for a fetch that nobody is making yet. */
 static fb_refresh_decision decide(const fb__schedule *schedule, double now, fb_refresh_reason reason)
 {
     bool usable = fb__schedule_usable(schedule, now);
-    switch (reason) {
-    case FB_REFRESH_EXPLICIT:
+    if (reason == FB_REFRESH_EXPLICIT) {
         return FB_FETCH_NOW;
-    case FB_REFRESH_AHEAD:
-        if (usable && now < schedule->ahead_at) {
-            return FB_FETCH_DONE;
-        }
-        break;
-    case FB_REFRESH_TOKEN:
-    default:
-        if (usable) {
-            /* "Done" for a key that may not be fetched for: a second look gives the verdict, FB_KEY_NOT_FOUND. */
-            return may_fetch_for_miss(schedule, now) ? FB_FETCH_NOW : FB_FETCH_DONE;
-        }
-        break;
     }
-    return now < schedule->retry_at ? FB_FETCH_LATER : FB_FETCH_NOW;
+    if (usable && reason == FB_REFRESH_AHEAD && now < schedule->refresh_at) {
+        return FB_FETCH_DONE;
+    }
+    if (usable && reason == FB_REFRESH_TOKEN && fb__schedule_unknown_kid_retry_after(schedule, now) > 0.0) {
+        return FB_FETCH_DONE; /* the verdict is FB_KEY_NOT_FOUND, by the set that the last such fetch brought */
+    }
+    return fb__schedule_retry_after(schedule, now) > 0.0 ? FB_FETCH_LATER : FB_FETCH_NOW;
 }
 
 fb_refresh_decision fb__schedule_begin(fb__schedule *schedule, double now, fb_refresh_reason reason, bool answered)
 {
-    bool usable = fb__schedule_usable(schedule, now), token = reason == FB_REFRESH_TOKEN;
-    if (token && usable && answered) {
+    bool token = reason == FB_REFRESH_TOKEN;
+    if (token && answered && fb__schedule_usable(schedule, now)) {
         return FB_FETCH_DONE;
     }
     if (fb__schedule_in_flight(schedule, now)) {
@@ -112,59 +148,59 @@ fb_refresh_decision fb__schedule_begin(fb__schedule *schedule, double now, fb_re
     }
     fb_refresh_decision decision = decide(schedule, now, reason);
     if (decision == FB_FETCH_NOW) {
-        schedule->ticket = ++schedule->tickets;
+        bool usable = fb__schedule_usable(schedule, now);
+        if (schedule->ticket != 0) { /* its host never said how it ended */
+            schedule->failed++;
+            schedule->failures++;
+        }
+        schedule->ticket = ++schedule->begun;
         schedule->started_at = now;
         schedule->for_token = token;
-        schedule->for_miss = token && usable;
-        if (schedule->for_miss) {
-            schedule->miss_free = false;
-            schedule->miss_at = now;
-        }
+        schedule->for_unknown_kid = token && usable;
     }
     return decision;
 }
 
-static void end(fb__schedule *schedule)
+/*
+ * Refreshing begins in the last fifth to tenth of the lifetime, and early enough that a fetch that hangs has failed
+ * before freshness runs out: until then nobody may use the keys any longer.
+ */
+static double margin(fb__schedule *schedule, double lifetime)
 {
-    schedule->ticket = 0;
-    schedule->offered_at = -(double)INFINITY;
-}
-
-/* The fetch was made, or waited for, on behalf of a key id that it did not bring: it was that key id's fetch. */
-static void count_as_miss(fb__schedule *schedule)
-{
-    schedule->miss_free = false;
-    if (schedule->miss_at < schedule->started_at) {
-        schedule->miss_at = schedule->started_at;
-    }
+    double tenth = 0.1 * lifetime, earliest = fmin(schedule->timeout + grace, 0.5 * lifetime);
+    return fmax(tenth, earliest) + tenth * next_random(schedule);
 }
 
 void fb__schedule_succeed(fb__schedule *schedule, double now, double lifetime, bool answered)
 {
-    schedule->held = true;
+    schedule->succeeded++;
+    schedule->fetched_at = now;
     schedule->fresh_until = now + lifetime;
-    schedule->ahead_at = schedule->fresh_until - lifetime * (0.1 + 0.1 * next_random(schedule));
+    schedule->refresh_at = schedule->fresh_until - margin(schedule, lifetime);
     schedule->failures = 0;
     schedule->retry_at = -(double)INFINITY;
-    schedule->miss_free = !schedule->for_miss;
-    if (schedule->for_token && !answered) {
-        count_as_miss(schedule);
-    }
-    end(schedule);
+    /* One that was made, or waited for, on behalf of a key id that it did not bring was that key id's fetch. */
+    bool unknown_kid = schedule->for_unknown_kid || (schedule->for_token && !answered);
+    schedule->unknown_kid_fetch_allowed =
+        unknown_kid ? schedule->started_at + schedule->refresh_interval : -(double)INFINITY;
+    schedule->ticket = 0;
 }
 
 void fb__schedule_fail(fb__schedule *schedule, double now)
 {
     double delay = schedule->failures < 6 ? ldexp(first_delay, (int)schedule->failures) : longest_delay;
-    schedule->failures += schedule->failures < 6;
+    schedule->failed++;
+    schedule->failures++;
     schedule->retry_at = now + delay;
-    if (schedule->for_token) {
-        count_as_miss(schedule);
-    }
-    end(schedule);
+    schedule->ticket = 0;
 }
 
 void fb__schedule_abandon(fb__schedule *schedule)
 {
-    end(schedule);
+    schedule->ticket = 0;
+}
+
+void fb__schedule_forget(fb__schedule *schedule)
+{
+    schedule->fetched_at = schedule->fresh_until = schedule->refresh_at = -(double)INFINITY;
 }

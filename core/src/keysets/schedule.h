@@ -1,5 +1,5 @@
 /*
- * When to fetch: a state machine without keys, locks or clock.
+ * When to fetch a key set: the state that schedule.c decides by. Nobody else writes it.
  */
 #ifndef FB_SCHEDULE_H
 #define FB_SCHEDULE_H
@@ -7,33 +7,53 @@
 #include "keysets/keysets.h"
 
 typedef struct fb__schedule {
-    double refresh_interval, stale_if_error, timeout;
+    double refresh_interval, stale_if_error, timeout; /* the options */
     uint64_t random;
-    bool held; /* a set has been fetched, however long ago */
-    double fresh_until, ahead_at;
-    bool miss_free; /* the held set did not come from a fetch for an unknown key id, and none has been made since */
-    double miss_at; /* start of the last fetch for an unknown key id */
-    unsigned failures;
-    double retry_at;          /* end of the back-off */
-    uint64_t ticket, tickets; /* the fetch in flight, 0: none; how many there have been */
+
+    /* Fetches so far; those that are in none of the other two were given up, or are in flight. */
+    uint64_t begun, succeeded, failed;
+
+    /* Of the set that was fetched last; -INFINITY: none was. */
+    double fetched_at, fresh_until, refresh_at;
+
+    unsigned failures;                /* since the last success */
+    double retry_at;                  /* end of the back-off */
+    double unknown_kid_fetch_allowed; /* when: refresh_interval after the last one that succeeded */
+
+    /* The fetch in flight. */
+    uint64_t ticket; /* 0: none */
     double started_at;
-    bool for_token, for_miss; /* a token waits for the fetch in flight; it was started for an unknown key id */
-    double offered_at;        /* when fb__schedule_due last said so */
+    bool for_token;       /* a token waits for it */
+    bool for_unknown_kid; /* it was begun for a key id that the held set does not have */
 } fb__schedule;
 
 void fb__schedule_init(fb__schedule *schedule, double refresh_interval, double stale_if_error, double timeout,
                        uint64_t seed);
+
+/* The span in which held keys are usable, as far as finished fetches tell; empty when none are held. */
+double fb__schedule_usable_from(const fb__schedule *schedule);
 double fb__schedule_usable_until(const fb__schedule *schedule);
+/* The same now: a fetch that has outlived its time has failed too. */
 bool fb__schedule_usable(const fb__schedule *schedule, double now);
+bool fb__schedule_fresh(const fb__schedule *schedule, double now);
+
 bool fb__schedule_in_flight(const fb__schedule *schedule, double now);
-double fb__schedule_retry_after(const fb__schedule *schedule, double now); /* what is left of the back-off */
-bool fb__schedule_miss_worth(const fb__schedule *schedule, double now);    /* a fetch for an unknown key id */
-bool fb__schedule_due(fb__schedule *schedule, double now);
-/* answered: the held set has the key id that was asked for. FB_FETCH_NOW sets schedule->ticket. */
+/* Seconds, 0 when it is over: of the back-off, and of the interval between two fetches for unknown key ids. */
+double fb__schedule_retry_after(const fb__schedule *schedule, double now);
+double fb__schedule_unknown_kid_retry_after(const fb__schedule *schedule, double now);
+/* How much longer somebody may wait for the fetch in flight, or for one that is begun now; a token less than others. */
+double fb__schedule_wait(const fb__schedule *schedule, double now, bool token);
+/* Whether a refresh in the background is worth a fetch now. */
+bool fb__schedule_due(const fb__schedule *schedule, double now);
+
+/* answered: the held set is what the token asked for, or was fetched since. FB_FETCH_NOW sets schedule->ticket. */
 fb_refresh_decision fb__schedule_begin(fb__schedule *schedule, double now, fb_refresh_reason reason, bool answered);
-/* How the fetch in flight ended. answered: the new set has every key id that was asked for meanwhile. */
+/* How the fetch in flight ended. answered: the set has every key id that was asked for meanwhile. */
 void fb__schedule_succeed(fb__schedule *schedule, double now, double lifetime, bool answered);
 void fb__schedule_fail(fb__schedule *schedule, double now);
-void fb__schedule_abandon(fb__schedule *schedule); /* it is another process's */
+/* It has no outcome: its host gave it up, or it is another process's. */
+void fb__schedule_abandon(fb__schedule *schedule);
+/* The held set is lost. */
+void fb__schedule_forget(fb__schedule *schedule);
 
 #endif

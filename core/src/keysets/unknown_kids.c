@@ -1,70 +1,72 @@
 /*
- * Key ids as 64-bit numbers: which of them wait for a fetch, and whether the set that it brought has them. They only
- * steer how often is fetched; which key verifies a token is jwks.c's to say, by comparison. Given unverified key ids.
+ * Key ids as 64-bit numbers: which of them wait for the fetch in flight, and whether the set that it brought has them.
+ * They only steer how often is fetched; which key verifies a token is keyset.c's to say, by comparison. Given
+ * unverified key ids.
  */
-#include "key_source.h"
+#include "unknown_kids.h"
 
-enum { GENERATION_BITS = 16 };
+/* A request is a hash above and a count of fetches below. */
+enum { COUNT_BITS = 16 };
 
-/* Keyed, so that nobody can choose key ids that look like one we hold. Equality of keys is never decided by it. */
-static uint64_t hash_kid(const fb__key_source *source, fb_slice kid)
+/* Keyed, so that nobody can choose key ids that look like one we hold. Never 0, which is "no request". */
+static uint64_t hash_kid(const fb__unknown_kids *kids, fb_slice kid)
 {
-    uint64_t value = source->seed[0] ^ (kid.data == NULL ? UINT64_MAX : kid.size);
+    uint64_t value = kids->seed[0] ^ (kid.data == NULL ? UINT64_MAX : kid.size);
     for (size_t i = 0; i < kid.size; i++) {
         value = (value ^ (unsigned char)kid.data[i]) * 0x9e3779b97f4a7c15U;
         value ^= value >> 32;
     }
-    value = (value ^ source->seed[1]) * 0xbf58476d1ce4e5b9U;
-    return (value ^ value >> 29) | (uint64_t)1 << GENERATION_BITS;
+    value = (value ^ kids->seed[1]) * 0xbf58476d1ce4e5b9U;
+    return ((value ^ value >> 29) >> COUNT_BITS) | 1;
 }
 
-/* A request says for which key id, and which set did not have it: a newer one may. */
-uint64_t fb__kid_request(const fb__key_source *source, fb_slice kid, uint64_t seen)
+uint64_t fb__unknown_kids_request(const fb__unknown_kids *kids, fb_slice kid, uint64_t succeeded)
 {
-    return (hash_kid(source, kid) & ~(uint64_t)UINT16_MAX) | (seen & UINT16_MAX);
+    return hash_kid(kids, kid) << COUNT_BITS | (succeeded & UINT16_MAX);
 }
 
-bool fb__kids_have(const struct fb__kids *kids, uint64_t request)
+bool fb__unknown_kids_fetched_since(uint64_t request, uint64_t succeeded)
 {
-    for (size_t i = 0; i < kids->count; i++) {
-        if (kids->hashes[i] >> GENERATION_BITS == request >> GENERATION_BITS) {
-            return true;
-        }
-    }
-    return false;
+    return request != 0 && (request & UINT16_MAX) != (succeeded & UINT16_MAX);
 }
 
-/* A token without key id takes any key that fits: it stands among the key ids of every set. */
-void fb__kids_collect(const fb__key_source *source, const fb__keyset *set, struct fb__kids *out)
+void fb__unknown_kids_add(fb__unknown_kids *kids, uint64_t request)
 {
-    out->hashes[0] = hash_kid(source, (fb_slice){NULL, 0});
-    out->count = 1;
-    for (size_t i = 0; i < set->count && out->count <= FB__MAX_KEYS; i++) {
-        if (set->keys[i].algs != 0 && set->keys[i].kid.data != NULL) {
-            out->hashes[out->count++] = hash_kid(source, set->keys[i].kid);
-        }
-    }
-}
-
-void fb__kid_note(fb__key_source *source, uint64_t request)
-{
-    for (size_t i = 0; i < source->request_count && i < FB__MAX_REQUESTS; i++) {
-        if (source->requests[i] >> GENERATION_BITS == request >> GENERATION_BITS) {
+    for (size_t i = 0; i < kids->count && i < FB__MAX_REQUESTS; i++) {
+        if (kids->requests[i] >> COUNT_BITS == request >> COUNT_BITS) {
             return;
         }
     }
-    if (source->request_count < FB__MAX_REQUESTS) {
-        source->requests[source->request_count] = request;
+    if (kids->count < FB__MAX_REQUESTS) {
+        kids->requests[kids->count] = request;
     }
-    source->request_count++;
+    kids->count++;
 }
 
-/* Those that were not noted count as not answered, which errs on the side of fewer fetches. */
-bool fb__kids_answer(const fb__key_source *source, const struct fb__kids *kids)
+void fb__unknown_kids_clear(fb__unknown_kids *kids)
 {
-    bool answered = source->request_count <= FB__MAX_REQUESTS;
-    for (size_t i = 0; answered && i < source->request_count; i++) {
-        answered = fb__kids_have(kids, source->requests[i]);
+    kids->count = 0;
+}
+
+bool fb__unknown_kids_known(const fb__unknown_kids *kids, uint64_t request, const fb__keyset *set)
+{
+    const uint64_t hash = request >> COUNT_BITS;
+    bool found = false;
+    for (size_t i = 0; i < set->count && !found; i++) {
+        const fb__key *key = &set->keys[i];
+        found = key->algs != 0 && key->kid.data != NULL && hash == hash_kid(kids, key->kid);
+    }
+    return found;
+}
+
+/* A token without key id takes any key that fits: every set answers it. Those that were not noted count as not
+ * answered, which errs on the side of fewer fetches. */
+bool fb__unknown_kids_answered(const fb__unknown_kids *kids, const fb__keyset *set)
+{
+    bool answered = kids->count <= FB__MAX_REQUESTS;
+    for (size_t i = 0; answered && i < kids->count; i++) {
+        answered = kids->requests[i] >> COUNT_BITS == hash_kid(kids, (fb_slice){NULL, 0}) ||
+                   fb__unknown_kids_known(kids, kids->requests[i], set);
     }
     return answered;
 }

@@ -3,7 +3,7 @@
  * (libcurl, Python's and Node's clients) are known to understand differently, so that all hosts fetch from the same
  * place. Never resolves a name.
  */
-#include "keysets/keysets.h"
+#include "url.h"
 
 enum { MAX_URL = 2048 };
 

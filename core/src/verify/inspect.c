@@ -33,7 +33,7 @@ static void describe(fb_key_info *info, const fb__key *key, bool fast)
 static fb__keyset *held_keys(const fb_verifier *verifier)
 {
     return verifier->static_keys != NULL ? fb__keyset_retain(verifier->static_keys)
-                                         : fb__key_source_held(verifier->key_source);
+                                         : fb__key_source_keys(verifier->key_source);
 }
 
 fb_status fb_verifier_keys(const fb_verifier *verifier, fb_keys **out, fb_error *error)

@@ -130,57 +130,26 @@ struct work {
     fb_error *error;
     fb__token parts;
     fb__header header;
-    bool after_fetch; /* there is no second fetch for this token */
+    bool after_fetch; /* the token has had its fetch, that of key_request */
+    uint64_t key_request;
     fb__keyset *keys; /* a reference, when they can be replaced */
     fb__key *key;
 };
 
-/* What a fetch would decide is not known where there is none. */
-static const double soon = 1.0, longest_wait = 2.0;
-
-static fb_status reject_for_keys(const struct work *work, fb_status status, uint64_t request, double retry_after)
-{
-    if (status == FB_KEYS_NEEDED && work->after_fetch) {
-        status = FB_KEYS_UNAVAILABLE;
-        retry_after = soon;
-    }
-    (void)fb__reject(work->error, status, nothing);
-    if (FB__HAS(work->error, key_request)) {
-        work->error->key_request = request;
-        work->error->retry_after = retry_after;
-    }
-    if (status == FB_KEYS_NEEDED && FB__HAS(work->error, wait)) {
-        work->error->wait = longest_wait;
-    }
-    return status;
-}
-
-static fb_status acquire_keys(struct work *work)
-{
-    if (work->verifier->static_keys != NULL) {
-        work->keys = work->verifier->static_keys; /* lives as long as the verifier: no reference needed */
-        return FB_OK;
-    }
-    uint64_t request = 0;
-    double retry_after = 0.0;
-    fb_status status = fb__key_source_acquire(work->verifier->key_source, work->clock.monotonic_seconds,
-                                              work->header.kid, &work->keys, &request, &retry_after);
-    return status == FB_OK ? FB_OK : reject_for_keys(work, status, request, retry_after);
-}
-
 static fb_status choose_key(struct work *work)
 {
-    fb_status status = acquire_keys(work);
-    if (status != FB_OK) {
-        return status;
+    const fb_verifier *verifier = work->verifier;
+    if (verifier->static_keys != NULL) {
+        work->keys = verifier->static_keys; /* lives as long as the verifier: no reference needed */
+        fb_status status = fb__keyset_select(work->keys, work->header.kid, work->header.alg, &work->key);
+        return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
     }
-    status = fb__keyset_select(work->keys, work->header.kid, work->header.alg, &work->key);
-    uint64_t request = 0;
-    if (status == FB_KEY_NOT_FOUND && work->verifier->key_source != NULL) {
-        status = fb__key_source_missing(work->verifier->key_source, work->clock.monotonic_seconds, work->header.kid,
-                                        work->keys, &request);
-    }
-    return status == FB_OK ? FB_OK : reject_for_keys(work, status, request, 0.0);
+    const fb__key_query query = {.now = work->clock.monotonic_seconds,
+                                 .kid = work->header.kid,
+                                 .alg = work->header.alg,
+                                 .after_fetch = work->after_fetch,
+                                 .key_request = work->key_request};
+    return fb__key_source_select(verifier->key_source, &query, &work->keys, &work->key, work->error);
 }
 
 static fb_status check_signature(struct work *work)
@@ -321,9 +290,12 @@ fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size,
 fb_status fb_verify_after_fetch(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock,
                                 uint64_t key_request, fb_result **out, fb_error *error)
 {
-    (void)key_request;
-    struct work work = {
-        .verifier = verifier, .token = {token, size}, .clock = clock, .error = error, .after_fetch = true};
+    struct work work = {.verifier = verifier,
+                        .token = {token, size},
+                        .clock = clock,
+                        .error = error,
+                        .after_fetch = true,
+                        .key_request = key_request};
     return verify(&work, out);
 }
 
@@ -373,12 +345,11 @@ fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotoni
     if (status != FB_OK) {
         return status;
     }
-    status = fb__key_source_begin(verifier->key_source, monotonic_seconds, reason, key_request, &fetch);
-    if (status != FB_OK) {
-        return fb__fail(error, status, "reason must be one of fb_refresh_reason");
+    status = fb__key_source_begin(verifier->key_source, monotonic_seconds, reason, key_request, &fetch, error);
+    if (status == FB_OK) {
+        (void)fb__fill(out, &fetch, sizeof(fetch));
     }
-    (void)fb__fill(out, &fetch, sizeof(fetch));
-    return fb__succeed(error);
+    return status;
 }
 
 fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t ticket, double monotonic_seconds,
