@@ -55,7 +55,7 @@ $(VENV)/built: $(BIN)/python $(PYTHON_INPUTS) tools/setup/requirements.txt
 demo: deps-python ## A real FastMCP server, guarded; a real client; refusals and a good call
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
-	@$(BIN)/python tests/python/hosts/demo.py
+	@$(BIN)/python examples/python/demo.py
 
 # ---- Node ------------------------------------------------------------------------------------------------------------
 NODE_INPUTS := package.json CMakeLists.txt $(CORE) $(wildcard bindings/node/*)
@@ -71,7 +71,7 @@ build-node/fastbearer.node: node_modules/.package-lock.json $(NODE_INPUTS)
 demo-node: deps-node ## The same for Node: an MCP server of the official SDK, guarded by a Verifier
 	@$(MAKE) --no-print-directory build-node/fastbearer.node
 	@node tests/node/hosts/setup.mjs
-	@node tests/node/hosts/demo.mjs
+	@node examples/node/demo.mjs
 
 # ---- tests -----------------------------------------------------------------------------------------------------------
 test: deps vectors ## Every test there is
@@ -197,5 +197,5 @@ comma := ,
 space := $() $()
 
 clean: ## Remove everything that was built or installed here
-	rm -rf build build-* dist $(VENV) .cache node_modules tests/node/hosts/node_modules *.egg-info python/*.egg-info
+	rm -rf build build-* dist $(VENV) .cache node_modules tests/node/hosts/node_modules examples/node/node_modules *.egg-info python/*.egg-info
 	find python -name '*.so' -delete

@@ -22,7 +22,7 @@ else
 fi
 
 # shellcheck disable=SC2046 # words
-${CC:-cc} "$source/tests/core/examples/mint.c" $(pkg-config --cflags --libs fastbearer) -o "$work/mint"
+${CC:-cc} "$source/examples/c/mint.c" $(pkg-config --cflags --libs fastbearer) -o "$work/mint"
 LD_LIBRARY_PATH=$library "$work/mint" "$work" >/dev/null
 echo "pkg-config: $(pkg-config --modversion fastbearer)"
 
@@ -30,9 +30,9 @@ cat >"$work/CMakeLists.txt" <<END
 cmake_minimum_required(VERSION 3.21)
 project(consumer C)
 find_package(fastbearer REQUIRED)
-add_executable(shared $source/tests/core/examples/mint.c)
+add_executable(shared $source/examples/c/mint.c)
 target_link_libraries(shared fastbearer::fastbearer)
-add_executable(static $source/tests/core/examples/mint.c)
+add_executable(static $source/examples/c/mint.c)
 target_link_libraries(static fastbearer::fastbearer_static)
 END
 cmake -S "$work" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/usr" >/dev/null

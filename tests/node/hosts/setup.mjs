@@ -1,12 +1,13 @@
 /*
  * Makes node_modules of this folder: the hosts, as package.json pins them, and fastbearer as a user has it, from its
- * tarball. What is already as it should be is left alone, so a second run takes a moment.
+ * tarball; examples/node has the same ones. What is already as it should be is left alone, so a second run takes a
+ * moment.
  *
  *     node tests/node/hosts/setup.mjs
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -66,6 +67,13 @@ function installFastbearer() {
   }
 }
 
+/* A program finds its packages from where it lies. */
+function lendToExamples() {
+  const place = path.join(ROOT, 'examples', 'node', 'node_modules');
+  rmSync(place, { recursive: true, force: true });
+  symlinkSync(MODULES, place);
+}
+
 export function prepare() {
   if (!existsSync(path.join(ROOT, ADDON))) {
     throw new Error('the addon is not built: run npm install and npm run build first');
@@ -73,6 +81,7 @@ export function prepare() {
   once('hosts', [path.join(HERE, 'package-lock.json')], installHosts);
   const parts = [...filesBelow(path.join(ROOT, 'node')), path.join(ROOT, 'package.json'), path.join(ROOT, ADDON)];
   once('fastbearer', parts, installFastbearer);
+  lendToExamples();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

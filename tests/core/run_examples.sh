@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the example programs as a user would: run.sh FOLDER_OF_PROGRAMS
+# Runs the example programs as a user would: run_examples.sh FOLDER_OF_PROGRAMS
 set -euo pipefail
 bin=$1
 work=$(mktemp -d)
@@ -20,8 +20,8 @@ expect() { # expect TEXT COMMAND...: the output holds TEXT
 
 token=$("$bin/mint" "$work")
 expect '"team":"blue"' "$bin/verify_pem" "$work/public.pem" "$token"
-expect 'refused: signature_invalid' "$bin/verify_pem" "$work/public.pem" "${token%????}AAAA"
-expect 'refused: token_malformed' "$bin/verify_pem" "$work/public.pem" "${token}="
+expect 'signature_invalid: ' "$bin/verify_pem" "$work/public.pem" "${token%????}AAAA"
+expect 'token_malformed: ' "$bin/verify_pem" "$work/public.pem" "${token}="
 expect '200 ok' "$bin/verify_jwks" "$work/jwks.json" "$token"
 expect '401 token_malformed' "$bin/verify_jwks" "$work/jwks.json" "x$token."
 expect 'public_key' "$bin/verify_pem" "$work/jwks.json" "$token"

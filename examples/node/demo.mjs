@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
-import { createRequire } from 'node:module';
 
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { toNodeHandler } from '@modelcontextprotocol/node';
@@ -80,8 +79,7 @@ const mint = (changes) =>
 const reasons = [];
 const onReject = ({ code, message }) => reasons.push(`${code}: ${message}`);
 const { server, url } = await start(guardedServer(keys.publicKey, onReject));
-const sdk = createRequire(import.meta.url)('./package.json').dependencies['@modelcontextprotocol/server'];
-console.log(`MCP SDK ${sdk} guarded by fastbearer ${versions.fastbearer} at ${url}`);
+console.log(`An MCP SDK server guarded by fastbearer ${versions.fastbearer} at ${url}`);
 console.log(`no token         -> ${await refusal(url)}`);
 console.log(`garbage          -> ${await refusal(url, 'garbage')}`);
 console.log(`wrong audience   -> ${await refusal(url, mint({ audience: 'https://other.example.com' }))}`);

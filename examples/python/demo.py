@@ -3,8 +3,6 @@
 Shows what is refused, what the server's log says about it, and what a tool sees of a good token.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging
@@ -57,7 +55,9 @@ def guarded_server(keys: RSAKeyPair) -> FastMCP:
 
 def start(app: Any) -> tuple[uvicorn.Server, str]:
     """Serves app on a free loopback port, in a thread."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1)
+    )
     threading.Thread(target=server.run, daemon=True).start()
     while not server.started:
         time.sleep(0.01)

@@ -1,0 +1,43 @@
+/* verify_pem KEY.pem TOKEN: verifies a token of one issuer with one public key and prints what it says, or why not. */
+#include <fastbearer.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void verify(const char *pem, const char *token, size_t token_size)
+{
+    fb_options options = FB_OPTIONS_INIT;
+    options.public_key = fb_text(pem);
+    options.issuers = FB_LIST(fb_text("https://issuer.example"));
+    options.audiences = FB_LIST(fb_text("my-api"));
+    fb_error error = FB_ERROR_INIT;
+    fb_verifier *verifier;
+    if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
+        fprintf(stderr, "%s\n", error.text);
+        exit(1);
+    }
+    fb_result *result;
+    if (fb_verify(verifier, token, token_size, fb_clock_now(), &result, &error) == FB_OK) {
+        fb_slice client = fb_result_client_id(result), claims = fb_result_payload(result);
+        printf("%.*s: %.*s\n", (int)client.size, client.data, (int)claims.size, claims.data);
+        fb_result_free(result);
+    } else {
+        printf("%s: %s\n", fb_status_name(error.status), error.text);
+    }
+    fb_verifier_free(verifier);
+}
+
+int main(int argc, char **argv)
+{
+    static char pem[16384];
+    FILE *file = argc == 3 ? fopen(argv[1], "rb") : NULL;
+    if (file == NULL) {
+        fprintf(stderr, "usage: verify_pem KEY.pem TOKEN\n");
+        return 2;
+    }
+    pem[fread(pem, 1, sizeof(pem) - 1, file)] = '\0';
+    fclose(file);
+    verify(pem, argv[2], strlen(argv[2]));
+    return 0;
+}
