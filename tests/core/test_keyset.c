@@ -3,6 +3,7 @@
 #include "test.h"
 #include "verify/verify.h"
 
+#include <jansson.h>
 #include <openssl/err.h>
 
 static fb_error error = FB_ERROR_INIT;
@@ -184,6 +185,28 @@ TEST(points_of_small_order)
     }
 }
 
+/* Any member, name or value, may be written with escapes; a value of 8192 bits in nothing else is still read. */
+TEST(escaped_members)
+{
+    static char document[20000], escaped[12000];
+    fb__keyset *set = NULL;
+    size_t used = 0;
+    for (const char *c = n; *c != '\0'; c++) {
+        used += (size_t)snprintf(escaped + used, sizeof(escaped) - used, "\\u%04x", *c);
+    }
+    snprintf(document, sizeof(document),
+             "{\"\\u006beys\":[{\"k\\u0074y\":\"RS\\u0041\",\"\\u006e\":\"%s\",\"e\":\"AQ\\u0041B\","
+             "\"alg\":\"PS\\u0032\\u0035\\u0036\",\"use\":\"s\\u0069g\",\"kid\":\"a\\u00e9\","
+             "\"key_ops\":[\"\\u0076erify\"]}]}",
+             escaped);
+    CHECK(import_text(document, &set) == FB_OK && set->keys[0].problem == NULL && set->keys[0].bits == 2048);
+    CHECK(fb__slice_equal(set->keys[0].kid, fb_text("a\xc3\xa9")));
+    CHECK(fb__slice_equal(set->keys[0].kty_text, fb_text("RSA")));
+    CHECK(fb__slice_equal(set->keys[0].alg_text, fb_text("PS256")));
+    CHECK(set->keys[0].algs == fb__alg_bit(fb__alg_find(fb_text("PS256"))));
+    fb__keyset_release(set);
+}
+
 TEST(documents)
 {
     fb__keyset *set = NULL;
@@ -271,6 +294,7 @@ int main(void)
     RUN(types_and_curves);
     RUN(numbers);
     RUN(points_of_small_order);
+    RUN(escaped_members);
     RUN(documents);
     RUN(which_key_a_token_gets);
     return TEST_RESULT();

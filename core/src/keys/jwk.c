@@ -1,7 +1,7 @@
 /*
- * One JWK (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2). Given a member of a document that is strict
- * JSON. A key that cannot be used says why, in constant text, and never fails the set it stands in. Private members are
- * never read.
+ * One JWK (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2). Given an object of a document that the strict
+ * reader has taken apart. A key that cannot be used says why, in constant text, and never fails the set it stands in.
+ * Private members are never read.
  */
 #include "keys/keys.h"
 
@@ -10,28 +10,49 @@
 #include <openssl/ec.h>
 #include <openssl/param_build.h>
 
-enum { MAX_NUMBER_BYTES = FB__RSA_MAX_BITS / 8 + 64 }; /* some room for leading zeros, which real issuers send */
+enum {
+    MAX_NUMBER_BYTES = FB__RSA_MAX_BITS / 8 + 64,        /* some room for leading zeros, which real issuers send */
+    MAX_NUMBER_TEXT = 6 * (MAX_NUMBER_BYTES * 4 / 3 + 4) /* each character may be written as an escape of six */
+};
 
 struct jwk {
-    const json_t *object;
+    const char *text;
+    const fb_node *nodes;
+    size_t object;
     fb__key *key;
     bool by_openssl; /* who refused it */
 };
 
-/* A member as text: absent when there is none. False when it is there and is no string. */
-static bool read_text(const struct jwk *jwk, const char *name, fb_slice *out)
+/* NULL: there is none. */
+static const fb_node *member(const struct jwk *jwk, const char *name)
 {
-    const json_t *value = json_object_get(jwk->object, name);
-    *out = (fb_slice){json_string_value(value), json_string_length(value)};
-    return value == NULL || json_is_string(value);
+    const size_t index = fb__json_member(jwk->text, jwk->nodes, jwk->object, fb_text(name));
+    return index == 0 ? NULL : &jwk->nodes[index];
+}
+
+static bool is_text(const fb_node *node)
+{
+    return node != NULL && node->kind == FB_STRING;
+}
+
+static bool is(const struct jwk *jwk, const fb_node *node, const char *value)
+{
+    return fb__json_equal(jwk->text, node, fb_text(value));
 }
 
 /* A base64url member, decoded into out; *size is its room, then its size. */
 static bool read_bytes(const struct jwk *jwk, const char *name, unsigned char *out, size_t *size)
 {
-    fb_slice text;
-    if (!read_text(jwk, name, &text) || text.data == NULL || text.size == 0 ||
-        fb__base64url_decoded_size(text.size) > *size || !fb__base64url_decode(text.data, text.size, out)) {
+    const fb_node *node = member(jwk, name);
+    char plain[MAX_NUMBER_TEXT];
+    if (!is_text(node) || node->length == 0 || (node->escaped && node->length > sizeof(plain))) {
+        return false;
+    }
+    fb_slice text = {jwk->text + node->offset, node->length};
+    if (node->escaped) {
+        text = (fb_slice){plain, fb_unescape(text.data, text.size, plain)};
+    }
+    if (fb__base64url_decoded_size(text.size) > *size || !fb__base64url_decode(text.data, text.size, out)) {
         return false;
     }
     *size = fb__base64url_decoded_size(text.size);
@@ -42,45 +63,54 @@ static bool read_bytes(const struct jwk *jwk, const char *name, unsigned char *o
 
 static const char *check_use(const struct jwk *jwk)
 {
-    fb_slice use;
-    if (!read_text(jwk, "use", &use)) {
+    const fb_node *use = member(jwk, "use");
+    if (use != NULL && use->kind != FB_STRING) {
         return "use is not a string";
     }
-    return use.data == NULL || fb__slice_equal(use, fb_text("sig")) ? NULL : "use is not \"sig\"";
+    return use == NULL || is(jwk, use, "sig") ? NULL : "use is not \"sig\"";
 }
 
 static const char *check_operations(const struct jwk *jwk)
 {
-    const json_t *operations = json_object_get(jwk->object, "key_ops");
+    const fb_node *operations = member(jwk, "key_ops");
     if (operations == NULL) {
         return NULL;
     }
-    if (!json_is_array(operations)) {
+    if (operations->kind != FB_ARRAY) {
         return "key_ops is not an array";
     }
     bool verifies = false;
-    for (size_t i = 0; i < json_array_size(operations); i++) {
-        const json_t *operation = json_array_get(operations, i);
-        if (!json_is_string(operation)) {
+    for (const fb_node *at = operations + 1; at < jwk->nodes + operations->next; at = jwk->nodes + at->next) {
+        if (at->kind != FB_STRING) {
             return "key_ops holds something that is not a string";
         }
-        verifies = verifies || strcmp(json_string_value(operation), "verify") == 0;
+        verifies = verifies || is(jwk, at, "verify");
     }
     return verifies ? NULL : "key_ops does not hold \"verify\"";
+}
+
+static const fb__alg *find_alg(const struct jwk *jwk, const fb_node *name)
+{
+    for (size_t i = 0; i < FB__ALG_COUNT; i++) {
+        if (fb__json_equal(jwk->text, name, (fb_slice){fb__algs[i].name, fb__algs[i].name_size})) {
+            return &fb__algs[i];
+        }
+    }
+    return NULL;
 }
 
 /* A key with alg verifies that algorithm alone (RFC 8725 section 3.1). EdDSA is the old name of both curves'
  * algorithms. */
 static const char *restrict_to_alg(const struct jwk *jwk)
 {
-    fb_slice name;
-    if (!read_text(jwk, "alg", &name)) {
-        return "alg is not a string";
-    }
-    if (name.data == NULL) {
+    const fb_node *name = member(jwk, "alg");
+    if (name == NULL) {
         return NULL;
     }
-    const fb__alg *alg = fb__alg_find(name);
+    if (name->kind != FB_STRING) {
+        return "alg is not a string";
+    }
+    const fb__alg *alg = find_alg(jwk, name);
     uint32_t allowed = alg == NULL ? 0 : fb__alg_bit(alg);
     if (alg != NULL && alg->kty == FB__KTY_OKP) {
         /* The two spellings name one algorithm for one key (RFC 9864 section 2.2). */
@@ -136,10 +166,10 @@ static const char *build_rsa(struct jwk *jwk, OSSL_PARAM_BLD *builder)
     return problem;
 }
 
-static fb__curve curve_of(fb_slice name, fb__curve first, fb__curve last)
+static fb__curve curve_of(const struct jwk *jwk, const fb_node *name, fb__curve first, fb__curve last)
 {
-    for (fb__curve curve = first; name.data != NULL && curve <= last; curve++) {
-        if (fb__slice_equal(name, fb_text(fb__curve_name(curve)))) {
+    for (fb__curve curve = first; name != NULL && curve <= last; curve++) {
+        if (is(jwk, name, fb__curve_name(curve))) {
             return curve;
         }
     }
@@ -154,11 +184,11 @@ static size_t field_bytes(fb__curve curve)
 
 static const char *build_ec(struct jwk *jwk, OSSL_PARAM_BLD *builder)
 {
-    fb_slice name;
-    if (!read_text(jwk, "crv", &name)) {
+    const fb_node *name = member(jwk, "crv");
+    if (name != NULL && name->kind != FB_STRING) {
         return "crv is not a string";
     }
-    fb__curve curve = curve_of(name, FB__CURVE_P256, FB__CURVE_SECP256K1);
+    fb__curve curve = curve_of(jwk, name, FB__CURVE_P256, FB__CURVE_SECP256K1);
     if (curve == FB__CURVE_NONE) {
         return "crv is not P-256, P-384, P-521 or secp256k1";
     }
@@ -185,11 +215,11 @@ static const char *build_ec(struct jwk *jwk, OSSL_PARAM_BLD *builder)
 
 static const char *build_okp(struct jwk *jwk, OSSL_PARAM_BLD *builder)
 {
-    fb_slice name;
-    if (!read_text(jwk, "crv", &name)) {
+    const fb_node *name = member(jwk, "crv");
+    if (name != NULL && name->kind != FB_STRING) {
         return "crv is not a string";
     }
-    fb__curve curve = curve_of(name, FB__CURVE_ED25519, FB__CURVE_ED448);
+    fb__curve curve = curve_of(jwk, name, FB__CURVE_ED25519, FB__CURVE_ED448);
     if (curve == FB__CURVE_NONE) {
         return "crv is not Ed25519 or Ed448";
     }
@@ -206,19 +236,19 @@ static const char *build_okp(struct jwk *jwk, OSSL_PARAM_BLD *builder)
 
 static const char *import(struct jwk *jwk)
 {
-    fb_slice kty;
-    if (!read_text(jwk, "kty", &kty) || kty.data == NULL) {
+    const fb_node *kty = member(jwk, "kty");
+    if (!is_text(kty)) {
         return "kty is missing or not a string";
     }
-    if (fb__slice_equal(kty, fb_text("oct"))) {
+    if (is(jwk, kty, "oct")) {
         return "a symmetric key has no place in a key set";
     }
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    const char *problem = builder == NULL                        ? not_loaded(jwk)
-                          : fb__slice_equal(kty, fb_text("RSA")) ? build_rsa(jwk, builder)
-                          : fb__slice_equal(kty, fb_text("EC"))  ? build_ec(jwk, builder)
-                          : fb__slice_equal(kty, fb_text("OKP")) ? build_okp(jwk, builder)
-                                                                 : "kty is not RSA, EC or OKP";
+    const char *problem = builder == NULL       ? not_loaded(jwk)
+                          : is(jwk, kty, "RSA") ? build_rsa(jwk, builder)
+                          : is(jwk, kty, "EC")  ? build_ec(jwk, builder)
+                          : is(jwk, kty, "OKP") ? build_okp(jwk, builder)
+                                                : "kty is not RSA, EC or OKP";
     OSSL_PARAM_BLD_free(builder);
     if (problem == NULL) {
         problem = fb__key_classify(jwk->key);
@@ -249,7 +279,7 @@ static bool import_twice(struct jwk *jwk)
         if (!jwk->by_openssl) {
             return true;
         }
-        if (fb__openssl_out_of_memory() || !fb__openssl_can_allocate()) {
+        if (fb__openssl_out_of_memory()) {
             return false;
         }
     }
@@ -260,43 +290,43 @@ static bool import_twice(struct jwk *jwk)
 /* The texts that keys() shows and kid is compared with, copied into one block. False: out of memory. */
 static bool copy_texts(const struct jwk *jwk, const fb_mem *mem)
 {
-    fb_slice values[4] = {{NULL, 0}};
-    fb_slice *targets[4] = {&jwk->key->kid, &jwk->key->kty_text, &jwk->key->alg_text, &jwk->key->crv_text};
     static const char *const names[4] = {"kid", "kty", "alg", "crv"};
+    fb_slice *targets[4] = {&jwk->key->kid, &jwk->key->kty_text, &jwk->key->alg_text, &jwk->key->crv_text};
+    const fb_node *values[4];
     size_t bytes = 0;
     for (size_t i = 0; i < 4; i++) {
-        (void)read_text(jwk, names[i], &values[i]);
-        bytes += values[i].data == NULL ? 0 : values[i].size;
+        values[i] = member(jwk, names[i]);
+        values[i] = is_text(values[i]) ? values[i] : NULL;
+        bytes += values[i] == NULL ? 0 : values[i]->length;
     }
     char *at = fb__alloc(mem, bytes);
     jwk->key->text = at;
     for (size_t i = 0; at != NULL && i < 4; i++) {
         *targets[i] = (fb_slice){NULL, 0};
-        if (values[i].data != NULL) {
-            memcpy(at, values[i].data, values[i].size);
-            *targets[i] = (fb_slice){at, values[i].size};
-            at += values[i].size;
+        if (values[i] != NULL) {
+            *targets[i] = (fb_slice){at, fb_unescape(jwk->text + values[i]->offset, values[i]->length, at)};
+            at += targets[i]->size;
         }
     }
     return jwk->key->text != NULL;
 }
 
-bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const json_t *object)
+bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const char *text, const fb_node *nodes, size_t object)
 {
-    struct jwk jwk = {object, key, false};
-    fb_slice kid;
-    if (!json_is_object(object)) {
+    struct jwk jwk = {text, nodes, object, key, false};
+    if (nodes[object].kind != FB_OBJECT) {
         key->problem = "not an object";
         return true;
     }
-    if (!read_text(&jwk, "kid", &kid)) {
+    const fb_node *kid = member(&jwk, "kid");
+    if (kid != NULL && kid->kind != FB_STRING) {
         key->problem = "kid is not a string";
     } else if (!import_twice(&jwk)) {
         return false;
     }
     if (key->problem != NULL) {
         key->algs = 0;
-    } else if (json_object_get(object, "d") != NULL) {
+    } else if (member(&jwk, "d") != NULL) {
         key->problem = "holds a private key, which was ignored; whoever publishes it should withdraw it";
     }
     return copy_texts(&jwk, mem);

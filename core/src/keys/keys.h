@@ -6,7 +6,6 @@
 
 #include "encoding/encoding.h"
 
-#include <jansson.h>
 #include <openssl/evp.h>
 #include <stdatomic.h>
 
@@ -112,7 +111,7 @@ fb_status fb__key_from_secret(fb__key *key, const fb_mem *mem, fb_slice secret, 
 bool fb__find_public_material(const fb_mem *mem, fb_slice bytes, const char **found);
 /* An unusable key is not a failure: key->problem says why. False: out of memory. Between fb__openssl_begin and
  * fb__openssl_end. */
-bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const json_t *object);
+bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const char *text, const fb_node *nodes, size_t object);
 
 void fb__key_clear(fb__key *key, const fb_mem *mem);
 /* A problem that may be OpenSSL's rather than the key's, as it does not always say that it lacked memory. */

@@ -74,30 +74,17 @@ fb_status fb__keyset_from_secret(fb__keyset **out, const fb_mem *mem, fb_slice s
 
 /* ---- documents ------------------------------------------------------------------------------ */
 
-/* The document by the same strict rules as a token's JSON; jansson alone would let some of it pass. */
-static fb_status check_document(const fb_mem *mem, fb_slice document, fb_error *error)
-{
-    size_t capacity = fb__json_bound(document.data, document.size), count;
-    fb_node *nodes = fb__alloc(mem, fb__size_multiply(capacity, sizeof(*nodes)));
-    if (nodes == NULL) {
-        return out_of_memory(error);
-    }
-    fb__json_status status =
-        fb__json_scan(document.data, document.size, FB__JSON_STRICT, FB__MAX_DEPTH, mem, nodes, capacity, &count);
-    fb__free(mem, nodes);
-    if (status == FB__JSON_NO_MEMORY) {
-        return out_of_memory(error);
-    }
-    return status == FB__JSON_OK
-               ? FB_OK
-               : fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: the document is not a valid JSON object");
-}
+/* A document, taken apart. */
+struct document {
+    fb_slice text;
+    fb_node *nodes;
+};
 
-static fb_status import_keys(fb__keyset *set, const json_t *keys, fb_error *error)
+static fb_status import_keys(fb__keyset *set, const struct document *document, size_t array, fb_error *error)
 {
-    size_t usable = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        if (!fb__key_from_jwk(&set->keys[i], &set->mem, json_array_get(keys, i))) {
+    size_t usable = 0, at = array + 1;
+    for (size_t i = 0; i < set->count; i++, at = document->nodes[at].next) {
+        if (!fb__key_from_jwk(&set->keys[i], &set->mem, document->text.data, document->nodes, at)) {
             return out_of_memory(error);
         }
         usable += set->keys[i].algs != 0;
@@ -114,22 +101,27 @@ static fb_status import_keys(fb__keyset *set, const json_t *keys, fb_error *erro
                     set->count, set->keys[0].problem);
 }
 
-static fb_status read_document(fb__keyset **out, const fb_mem *mem, const json_t *root, fb_error *error)
+static fb_status read_document(fb__keyset **out, const fb_mem *mem, const struct document *document, fb_error *error)
 {
-    const json_t *keys = json_object_get(root, "keys");
-    if (!json_is_array(keys)) {
+    const fb_node *nodes = document->nodes;
+    const size_t array = fb__json_member(document->text.data, nodes, 0, fb_text("keys"));
+    if (array == 0 || nodes[array].kind != FB_ARRAY) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: the document has no array \"keys\"");
     }
-    if (json_array_size(keys) > FB__MAX_KEYS) {
+    size_t count = 0;
+    for (size_t at = array + 1; at < nodes[array].next; at = nodes[at].next) {
+        count++;
+    }
+    if (count > FB__MAX_KEYS) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: the key set holds more than %d keys", FB__MAX_KEYS);
     }
-    fb__keyset *set = keyset_new(mem, json_array_size(keys));
+    fb__keyset *set = keyset_new(mem, count);
     if (set == NULL) {
         return out_of_memory(error);
     }
     fb__openssl_errors errors;
     fb__openssl_begin(&errors);
-    fb_status status = import_keys(set, keys, error);
+    fb_status status = import_keys(set, document, array, error);
     fb__openssl_end(&errors);
     if (status != FB_OK) {
         fb__keyset_release(set);
@@ -139,20 +131,31 @@ static fb_status read_document(fb__keyset **out, const fb_mem *mem, const json_t
     return FB_OK;
 }
 
-fb_status fb__keyset_from_jwks(fb__keyset **out, const fb_mem *mem, fb_slice document, fb_error *error)
+/* By the same strict rules as a token's JSON, and with one allocation, so that want of memory cannot change the text.
+ */
+fb_status fb__keyset_from_jwks(fb__keyset **out, const fb_mem *mem, fb_slice text, fb_error *error)
 {
+    const size_t capacity = fb__json_bound(text.data, text.size);
+    struct document document = {text, fb__alloc(mem, fb__size_multiply(capacity, sizeof(fb_node)))};
+    size_t count;
     *out = NULL;
-    fb_status status = check_document(mem, document, error);
-    if (status != FB_OK) {
-        return status;
+    if (document.nodes == NULL) {
+        return out_of_memory(error);
     }
-    /* Integers that jansson cannot hold are none of a key's business; read as reals they harm nobody. */
-    json_t *root = json_loadb(document.data, document.size, JSON_DECODE_INT_AS_REAL, NULL);
-    if (root == NULL) {
-        return out_of_memory(error); /* what is left, since the text is known to be good */
+    fb_status status;
+    switch (
+        fb__json_scan(text.data, text.size, FB__JSON_STRICT, FB__MAX_DEPTH, mem, document.nodes, capacity, &count)) {
+    case FB__JSON_OK:
+        status = read_document(out, mem, &document, error);
+        break;
+    case FB__JSON_NO_MEMORY:
+        status = out_of_memory(error);
+        break;
+    default:
+        status = fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: the document is not a valid JSON object");
+        break;
     }
-    status = read_document(out, mem, root, error);
-    json_decref(root);
+    fb__free(mem, document.nodes);
     return status;
 }
 
