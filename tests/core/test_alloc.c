@@ -3,68 +3,12 @@
  * crashes, and the object is as good as before. Allocations of this library come from a counting fb_mem; those of
  * OpenSSL and jansson through their own hooks, in the same count.
  */
-#include "test.h"
+#include "failing.h"
 #include "verify/verify.h"
-
-#include <jansson.h>
-#include <openssl/crypto.h>
-#include <openssl/err.h>
 
 static const double NOW = 1800000000.0;
 
-/* Counts down; the allocation that reaches zero fails, once. Negative: none fails. */
-static long countdown = -1;
-static long balance; /* of this library's own allocations */
-
-static bool fails(void)
-{
-    return countdown >= 0 && countdown-- == 0;
-}
-
-static void *own_allocate(void *context, size_t size)
-{
-    (void)context;
-    void *memory = fails() ? NULL : malloc(size);
-    balance += memory != NULL;
-    return memory;
-}
-
-static void own_release(void *context, void *memory)
-{
-    (void)context;
-    balance -= memory != NULL;
-    free(memory);
-}
-
-static const fb_mem mem = {own_allocate, own_release, NULL};
-
-static bool openssl_too;
-
-static void *openssl_malloc(size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return openssl_too && fails() ? NULL : malloc(size);
-}
-
-static void *openssl_realloc(void *memory, size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return openssl_too && fails() ? NULL : realloc(memory, size);
-}
-
-static void openssl_free(void *memory, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    free(memory);
-}
-
-static void *jansson_malloc(size_t size)
-{
-    return openssl_too && fails() ? NULL : malloc(size);
-}
+static const fb_mem mem = {failing_allocate, failing_release, NULL};
 
 enum { ENOUGH = 24 }; /* more tokens than any key's table waits for */
 
@@ -366,14 +310,13 @@ static void fail_each(const char *name, scenario run, bool others)
 {
     fb_error error = FB_ERROR_INIT;
     long failures = 0, unnamed = 0, at = 0;
-    openssl_too = others;
+    failing.ours_alone = !others;
     for (;; at++) {
-        long before = balance;
-        countdown = at;
+        const long before = failing.balance;
+        failing_start(at, false);
         fb_status status = run(&error);
-        bool reached = countdown < 0;
-        countdown = -1;
-        CHECK(balance == before);
+        const bool reached = failing_stop();
+        CHECK(failing.balance == before);
         CHECK(ERR_peek_error() == 0);
         if (!reached) {
             CHECK(status == FB_OK);
@@ -391,7 +334,6 @@ static void fail_each(const char *name, scenario run, bool others)
         }
         test_checks++;
     }
-    openssl_too = false;
     CHECK(failures > 0);
     CHECK(run(&error) == FB_OK);
     printf("%s: %ld allocations failed in turn, %ld calls failed, %ld of them for another reason by name\n", name, at,
@@ -425,8 +367,7 @@ static void prepare(void)
 int main(int argc, char **argv)
 {
     (void)argv;
-    CHECK(CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1);
-    json_set_alloc_funcs(jansson_malloc, free);
+    failing_install();
     prepare();
     static const struct {
         const char *name;
@@ -453,7 +394,7 @@ int main(int argc, char **argv)
         }
     }
     fb_verifier_free(shared);
-    CHECK(balance == 0);
+    CHECK(failing.balance == 0);
     fb_string_free(document);
     fb_string_free(rsa_token);
     fb_string_free(ec_token);

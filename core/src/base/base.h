@@ -82,11 +82,11 @@ static inline void fb__openssl_end(fb__openssl_errors *host)
     }
 }
 
-/* Between the two: whether OpenSSL has reported that it ran out of memory, since begin or since this was asked last. It
- * does not always report it. */
+/*
+ * Between the two, after something that failed: whether OpenSSL has reported that it ran out of memory, since begin or
+ * since this was asked last, or cannot allocate now. It does not report every single allocation that failed.
+ */
 bool fb__openssl_out_of_memory(void);
-/* Whether OpenSSL can allocate as much as a key or a verification takes, now. */
-bool fb__openssl_can_allocate(void);
 
 /* ---- random.c */
 

@@ -71,17 +71,8 @@ void fb__openssl_show(fb__openssl_errors *host)
     fb__free(&fb__mem_default, host->texts);
 }
 
-bool fb__openssl_out_of_memory(void)
-{
-    bool found = false;
-    unsigned long code;
-    while ((code = ERR_get_error()) != 0) {
-        found = found || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
-    }
-    return found;
-}
-
-bool fb__openssl_can_allocate(void)
+/* Allocations as large as those for a key or a verification. */
+static bool can_allocate(void)
 {
     static const size_t sizes[] = {32, 256, 2048, 16384};
     bool can = true;
@@ -91,4 +82,14 @@ bool fb__openssl_can_allocate(void)
         OPENSSL_free(memory);
     }
     return can;
+}
+
+bool fb__openssl_out_of_memory(void)
+{
+    bool found = false;
+    unsigned long code;
+    while ((code = ERR_get_error()) != 0) {
+        found = found || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+    }
+    return found || !can_allocate();
 }

@@ -126,13 +126,32 @@ static bool names_hash(const EVP_PKEY *pkey, const char *parameter, fb__hash has
 }
 
 /*
- * An id-RSASSA-PSS key may do PSS only, and with parameters (RFC 4055 section 3.1) only what these say. OpenSSL leaves
- * out what has its default, SHA-1, but never the salt's length.
+ * Whether parameters bind the key, by the salt that they name: OpenSSL leaves out what has its default, SHA-1, but
+ * never the salt's length. It has no length to tell for lack of memory too, so no is an answer only where it can
+ * allocate and says so twice. False: not to be found out.
  */
-static void restrict_to_pss(fb__key *key)
+static bool read_salt(fb__key *key, int *salt)
+{
+    for (int attempt = 0; attempt < 2; attempt++) {
+        key->restricted = EVP_PKEY_get_int_param(key->pkey, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, salt) == 1;
+        if (key->restricted) {
+            return true;
+        }
+        if (fb__openssl_out_of_memory()) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An id-RSASSA-PSS key may do PSS only, and with parameters (RFC 4055 section 3.1) only what these say. */
+static const char *restrict_to_pss(fb__key *key)
 {
     int salt = 0;
-    key->restricted = EVP_PKEY_get_int_param(key->pkey, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, &salt) == 1;
+    if (!read_salt(key, &salt)) {
+        key->algs = 0;
+        return fb__key_not_loaded;
+    }
     for (size_t i = 0; i < FB__ALG_COUNT; i++) {
         const fb__alg *alg = &fb__algs[i];
         bool matches = !key->restricted || (names_hash(key->pkey, OSSL_PKEY_PARAM_RSA_DIGEST, alg->hash) &&
@@ -142,6 +161,7 @@ static void restrict_to_pss(fb__key *key)
             key->algs &= ~fb__alg_bit(alg);
         }
     }
+    return key->algs == 0 ? "the RSA-PSS key's parameters fit none of PS256, PS384 and PS512" : NULL;
 }
 
 static const char *check_curve(fb__key *key)
@@ -242,15 +262,13 @@ static const char *check_okp(fb__key *key)
 
 const char *fb__key_classify(fb__key *key)
 {
-    if (EVP_PKEY_is_a(key->pkey, "RSA") || EVP_PKEY_is_a(key->pkey, "RSA-PSS")) {
+    /* Asked once: the answer is no, too, when there is no memory to find it. */
+    const bool pss = EVP_PKEY_is_a(key->pkey, "RSA-PSS");
+    if (pss || EVP_PKEY_is_a(key->pkey, "RSA")) {
         key->kty = FB__KTY_RSA;
         key->kty_text = fb_text("RSA");
         const char *problem = check_rsa(key);
-        if (problem == NULL && EVP_PKEY_is_a(key->pkey, "RSA-PSS")) {
-            restrict_to_pss(key);
-            problem = key->algs == 0 ? "the RSA-PSS key's parameters fit none of PS256, PS384 and PS512" : NULL;
-        }
-        return problem;
+        return problem == NULL && pss ? restrict_to_pss(key) : problem;
     }
     if (EVP_PKEY_is_a(key->pkey, "EC")) {
         key->kty = FB__KTY_EC;
@@ -438,7 +456,8 @@ static fb_status import_pem(fb__key *key, fb_slice pem, fb_error *error)
     OPENSSL_free(data);
     if (problem != NULL) {
         key->algs = 0;
-        return refuse(error, problem);
+        return problem == fb__key_not_loaded ? fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0})
+                                             : refuse(error, problem);
     }
     return FB_OK;
 }

@@ -21,6 +21,7 @@ struct fb_keypair {
     BIO *public_pem, *private_pem;
     EVP_PKEY_CTX *signing; /* initialised once; each signature works on a copy */
     EVP_MD *md;
+    atomic_bool doubtful; /* RSA: a signature failed, see sign_and_check */
 };
 
 struct fb_string {
@@ -203,6 +204,9 @@ static fb_status finish(fb_keypair *pair, fb_error *error)
     const char *problem = fb__key_classify(&pair->key);
     if (problem == NULL && (pair->key.algs & fb__alg_bit(pair->alg)) == 0) {
         problem = "the key is not one for the algorithm";
+    }
+    if (problem == fb__key_not_loaded) {
+        return out_of_memory(error);
     }
     if (problem != NULL) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "private_key: %s", problem);
@@ -479,6 +483,33 @@ static bool sign_pkey(const fb_keypair *pair, const char *input, size_t size, un
     return made && (pair->key.kty != FB__KTY_EC || from_der(pair, out, out_size));
 }
 
+/*
+ * Where memory runs out in the midst of a signature, OpenSSL's blinding of an RSA key can get out of step: signatures
+ * are wrong then, until it is made anew after as many of them.
+ */
+enum { BLINDING_USES = 32 };
+
+static bool sign_and_check(const fb_keypair *pair, const char *input, size_t size, unsigned char *out, size_t *out_size)
+{
+    fb__key *key = (fb__key *)(uintptr_t)&pair->key; /* for its ready contexts */
+    bool right = false;
+    for (int i = 0; !right && i <= BLINDING_USES && sign_pkey(pair, input, size, out, out_size); i++) {
+        right = fb__signature_verify_raw(key, pair->alg, (const unsigned char *)input, size, out, *out_size) == FB_OK;
+    }
+    return right;
+}
+
+static bool sign_rsa(const fb_keypair *pair, const char *input, size_t size, unsigned char *out, size_t *out_size)
+{
+    bool made = atomic_load_explicit(&pair->doubtful, memory_order_relaxed)
+                    ? sign_and_check(pair, input, size, out, out_size)
+                    : sign_pkey(pair, input, size, out, out_size);
+    if (!made) {
+        atomic_store_explicit(&((fb_keypair *)(uintptr_t)pair)->doubtful, true, memory_order_relaxed);
+    }
+    return made;
+}
+
 fb_status fb_keypair_sign(const fb_keypair *keypair, fb_slice header, fb_slice payload, fb_string **out,
                           fb_error *error)
 {
@@ -500,6 +531,7 @@ fb_status fb_keypair_sign(const fb_keypair *keypair, fb_slice header, fb_slice p
     fb__openssl_begin(&errors);
     bool made = keypair->key.kty == FB__KTY_OCT   ? sign_hmac(keypair, token->text, token->size, signature, &size)
                 : keypair->key.kty == FB__KTY_OKP ? sign_eddsa(keypair, token->text, token->size, signature, &size)
+                : keypair->key.kty == FB__KTY_RSA ? sign_rsa(keypair, token->text, token->size, signature, &size)
                                                   : sign_pkey(keypair, token->text, token->size, signature, &size);
     fb__openssl_end(&errors);
     if (!made) {

@@ -226,7 +226,7 @@ static fb_status verify_openssl(const struct ready *ready, const fb__key *key, c
                        : key->kty == FB__KTY_OKP ? verify_eddsa(ready, input)
                                                  : verify_pkey(ready, input);
     /* Out of memory is no verdict on the signature. */
-    return status == FB_SIGNATURE_INVALID && fb__openssl_out_of_memory() ? FB_OUT_OF_MEMORY : status;
+    return status != FB_OK && fb__openssl_out_of_memory() ? FB_OUT_OF_MEMORY : status;
 }
 
 /* By the key's table, and now and then by OpenSSL as well, whose verdict stands. */
