@@ -411,7 +411,30 @@ TEST(a_decimal_comma_of_the_locale)
     }
     CHECK(strtod("1000.25", NULL) == 1000);
     CHECK(seconds("1000.25", &value) && fabs(value.value - 1000.25) < 1e-12);
+    char text[FB__NUMBER_ROOM];
+    CHECK(fb__number_write(-1000.25, 17, text) == 8 && memcmp(text, "-1000.25", 8) == 0);
     setlocale(LC_NUMERIC, "C");
+}
+
+TEST(numbers_are_written)
+{
+    static const struct {
+        double value;
+        int digits;
+        const char *text;
+    } cases[] = {{0.0, 17, "0"},
+                 {1800003600.0, 17, "1800003600"},
+                 {-60.0, 15, "-60"},
+                 {0.1, 15, "0.1"},
+                 {0.1, 17, "0.10000000000000001"},
+                 {9007199254740992.0, 17, "9007199254740992"},
+                 {1e300, 17, "1.0000000000000001e+300"},
+                 {-2.2250738585072014e-308, 17, "-2.2250738585072014e-308"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[FB__NUMBER_ROOM];
+        const size_t size = fb__number_write(cases[i].value, cases[i].digits, text);
+        CHECK(size == strlen(cases[i].text) && memcmp(text, cases[i].text, size) == 0);
+    }
 }
 
 TEST(lenient_reading)
@@ -656,6 +679,7 @@ int main(void)
     RUN(unescaping_any_text);
     RUN(numeric_dates);
     RUN(a_decimal_comma_of_the_locale);
+    RUN(numbers_are_written);
     RUN(lenient_reading);
     RUN(large_objects_need_memory);
     RUN(agrees_with_jansson);

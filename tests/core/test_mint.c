@@ -136,6 +136,15 @@ TEST(what_cannot_be_written)
     options.expires_in = (double)INFINITY;
     CHECK(refused(&options, "now"));
     options = base();
+    options.now = options.expires_in = 1.7e308; /* their sum is no number */
+    CHECK(refused(&options, "now and expires_in"));
+    options = base();
+    options.audiences.count = 2;
+    CHECK(options.audiences.items == NULL && refused(&options, "audience"));
+    options = base();
+    options.scopes.count = 2;
+    CHECK(options.scopes.items == NULL && refused(&options, "scopes"));
+    options = base();
     options.size = 0;
     CHECK(refused(&options, "options"));
 }

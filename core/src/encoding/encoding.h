@@ -63,4 +63,8 @@ typedef struct fb__seconds {
 /* False when the node is not a number, or is one outside of int64 seconds. */
 bool fb__json_seconds(const char *text, const fb_node *node, fb__seconds *out);
 
+/* Writes a finite number with so many digits (17: the very value), no NUL; returns how many characters. */
+enum { FB__NUMBER_ROOM = 32 };
+size_t fb__number_write(double value, int digits, char out[FB__NUMBER_ROOM]);
+
 #endif

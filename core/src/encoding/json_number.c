@@ -5,6 +5,7 @@
 #include "encoding/json.h"
 
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -150,4 +151,18 @@ bool fb__json_seconds(const char *text, const fb_node *node, fb__seconds *out)
     }
     out->whole = (int64_t)out->value;
     return true;
+}
+
+size_t fb__number_write(double value, int digits, char out[FB__NUMBER_ROOM])
+{
+    const int written = snprintf(out, FB__NUMBER_ROOM, "%.*g", digits, value);
+    size_t size = 0;
+    for (int i = 0; i < written; i++) {
+        const bool part = (out[i] >= '0' && out[i] <= '9') || out[i] == '-' || out[i] == '+' || out[i] == 'e';
+        /* The decimal point of the process's locale, which may be several bytes. */
+        if (part || size == 0 || out[size - 1] != '.') {
+            out[size++] = (char)(part ? out[i] : '.');
+        }
+    }
+    return size;
 }

@@ -593,9 +593,8 @@ static bool begin_claim(struct claims *claims, const char *quoted_name)
 static void add_seconds(struct claims *claims, const char *quoted_name, double seconds)
 {
     if (begin_claim(claims, quoted_name)) {
-        char text[40];
-        bool whole = seconds > -0x1p53 && seconds < 0x1p53 && floor(seconds) >= seconds;
-        add(claims->text, text, (size_t)snprintf(text, sizeof(text), whole ? "%.0f" : "%.17g", seconds));
+        char text[FB__NUMBER_ROOM];
+        add(claims->text, text, fb__number_write(seconds, 17, text));
     }
 }
 
@@ -663,6 +662,9 @@ static void write_claims(struct claims *claims, const fb_token_options *options)
 
 static fb_status check_list(const fb_mem *mem, const char *name, const fb_list *list, size_t *room, fb_error *error)
 {
+    if (list->items == NULL && list->count > 0) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "%s has a count, but no items", name);
+    }
     fb_status status = FB_OK;
     for (size_t i = 0; i < list->count && status == FB_OK; i++) {
         *room = fb__size_add(*room, fb__size_add(quoted_room(list->items[i].size), 1));
@@ -680,8 +682,9 @@ static fb_status check_token_options(const fb_mem *mem, const fb_token_options *
     } texts[] = {
         {"subject", options->subject}, {"issuer", options->issuer}, {"kid", options->kid}, {"type", options->type}};
     *room = fb__size_add(256, fb__size_multiply(2, options->additional_claims.size));
-    if (!isfinite(options->now) || !isfinite(options->expires_in)) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "now and expires_in must be finite numbers of seconds");
+    if (!isfinite(options->now) || !isfinite(options->expires_in) || !isfinite(options->now + options->expires_in)) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID,
+                        "now and expires_in must be finite numbers of seconds, and so must be their sum");
     }
     fb_status status = FB_OK;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && status == FB_OK; i++) {
