@@ -189,6 +189,7 @@ typedef enum fb_status {
     FB_AUDIENCE_MISMATCH = 606,
     FB_SUB_INVALID = 607,       /* not a string */
     FB_CLIENT_ID_INVALID = 608, /* not a string */
+    FB_JTI_INVALID = 609,       /* not a string; only with token_type "at+jwt" */
 
     /* Scope: RFC 6749 section 3.3, RFC 8693 section 4.2. */
     FB_SCOPE_INVALID = 701,      /* neither a string nor an array of strings */
@@ -330,7 +331,9 @@ typedef struct fb_options {
 
     /*
      * Which typ is accepted (RFC 8725 section 3.11; compared without regard to case and to an "application/" prefix).
-     * Not given: none, JWT, at+jwt. "at+jwt": only that (RFC 9068). "any": typ is not looked at beyond being a string.
+     * Not given: none, JWT, at+jwt. "any": typ is not looked at beyond being a string. "at+jwt": only that, and all that
+     * RFC 9068 section 2.2 demands of an access token: iss, exp (whatever require_exp says), aud, sub, client_id, iat
+     * and jti must be present and of their types, whatever client_id_claims says.
      */
     fb_slice token_type;
 

@@ -77,6 +77,7 @@ static fb_status judge(struct both both, fb_slice token, double now)
     CHECK(strcmp(error.text, expected.text) == 0 && strcmp(error.kid, expected.kid) == 0);
     CHECK(error.claim.data == NULL ? expected.claim.data == NULL : fb__slice_equal(error.claim, expected.claim));
     CHECK(error.missing_scopes == expected.missing_scopes);
+    CHECK(strcmp(error.expected, expected.expected) == 0 && strcmp(error.actual, expected.actual) == 0);
     return status;
 }
 

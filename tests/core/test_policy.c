@@ -82,6 +82,29 @@ TEST(lists_are_not_empty_and_hold_no_empty_text)
     CHECK(names(refusal(&options), "client_id_claims"));
 }
 
+/* A list that says how many it holds and not where. */
+TEST(a_list_without_items_has_no_count)
+{
+    static const struct {
+        size_t offset;
+        const char *name;
+    } lists[] = {
+        {offsetof(fb_options, algorithms), "algorithms"},
+        {offsetof(fb_options, issuers), "issuer"},
+        {offsetof(fb_options, audiences), "audience"},
+        {offsetof(fb_options, required_scopes), "required_scopes"},
+        {offsetof(fb_options, required_claims), "required_claims"},
+        {offsetof(fb_options, scope_claims), "scope_claims"},
+        {offsetof(fb_options, client_id_claims), "client_id_claims"},
+    };
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        fb_options options = base();
+        const fb_list broken = {NULL, 2};
+        memcpy((char *)&options + lists[i].offset, &broken, sizeof(broken));
+        CHECK(names(refusal(&options), lists[i].name));
+    }
+}
+
 TEST(required_scopes_are_scopes)
 {
     fb_options options = base();
@@ -154,6 +177,7 @@ int main(void)
 {
     RUN(algorithms_are_known_and_not_mixed);
     RUN(lists_are_not_empty_and_hold_no_empty_text);
+    RUN(a_list_without_items_has_no_count);
     RUN(required_scopes_are_scopes);
     RUN(numbers_are_in_range);
     RUN(token_type_is_one_of_two);

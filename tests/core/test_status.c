@@ -36,6 +36,7 @@ static const struct {
     {606, 401, "audience_mismatch", "invalid_token"},
     {607, 401, "sub_invalid", "invalid_token"},
     {608, 401, "client_id_invalid", "invalid_token"},
+    {609, 401, "jti_invalid", "invalid_token"},
     {701, 401, "scope_invalid", "invalid_token"},
     {702, 403, "insufficient_scope", "insufficient_scope"},
     {801, 401, "claim_missing", "invalid_token"},

@@ -176,6 +176,51 @@ TEST(the_first_failed_check_is_reported)
     fb_verifier_free(verifier);
 }
 
+/* Nothing of a payload is told before its signature is verified; after that it is, from the cache too. */
+TEST(values_of_claims_are_told_of_verified_tokens_only)
+{
+    fb_options options = options_for(ec);
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    options.audiences = FB_LIST(fb_text("https://other.example"));
+    fb_verifier *strict = make(&options);
+    options.audiences = (fb_list){NULL, 0};
+    fb_verifier *verifier = make(&options);
+    struct minted token = mint(ec, NULL, "k1");
+    CHECK(verify(strict, token) == FB_AUDIENCE_MISMATCH);
+    CHECK(strcmp(error.expected, "https://other.example") == 0 && strcmp(error.actual, "https://api.example") == 0);
+    char forged[1024];
+    memcpy(forged, token.data, token.size);
+    char *signature = memrchr(forged, '.', token.size);
+    signature[1] = signature[1] == 'A' ? 'B' : 'A';
+    CHECK(verify_at(strict, forged, token.size, NOW) == FB_SIGNATURE_INVALID);
+    CHECK(error.expected[0] == '\0' && error.actual[0] == '\0');
+    CHECK(verify(verifier, token) == FB_OK && verify(verifier, token) == FB_OK);
+    CHECK(verify_at(verifier, token.data, token.size, NOW + 3607) == FB_TOKEN_EXPIRED);
+    CHECK(strcmp(error.text, "the token has expired: 7 s ago, leeway 0 s") == 0);
+    CHECK(strcmp(error.expected, "more than 1800003607") == 0 && strcmp(error.actual, "1800003600") == 0);
+    fb_string_free(token.string);
+    fb_verifier_free(verifier);
+    fb_verifier_free(strict);
+}
+
+/* The caller's mistake, not the client's. */
+TEST(a_clock_that_is_no_number)
+{
+    static const double clocks[] = {(double)NAN, (double)INFINITY, (double)-INFINITY};
+    fb_options options = options_for(hmac);
+    fb_verifier *verifier = make(&options);
+    struct minted token = mint(hmac, NULL, NULL);
+    for (size_t i = 0; i < 6; i++) {
+        fb_clock clock = {i < 3 ? clocks[i] : NOW, i < 3 ? 1.0 : clocks[i - 3]};
+        fb_result *result = NULL;
+        fb_status status = fb_verify(verifier, token.data, token.size, clock, &result, &error);
+        CHECK(status == FB_CONFIGURATION_INVALID && result == NULL && strstr(error.text, "now") == error.text);
+        CHECK(fb_status_http(status) == 500 && strcmp(fb_status_oauth(status), "server_error") == 0);
+    }
+    fb_string_free(token.string);
+    fb_verifier_free(verifier);
+}
+
 TEST(key_ids_and_key_sets)
 {
     fb_string *document = NULL;
@@ -464,6 +509,8 @@ int main(void)
     RUN(a_refusal_of_the_host_is_counted);
     RUN(sources_of_keys_exclude_each_other);
     RUN(the_first_failed_check_is_reported);
+    RUN(values_of_claims_are_told_of_verified_tokens_only);
+    RUN(a_clock_that_is_no_number);
     RUN(key_ids_and_key_sets);
     RUN(a_repeated_token_comes_from_the_cache_and_is_as_safe);
     RUN(results_of_hits_are_independent);

@@ -481,11 +481,12 @@ def seconds(claims: dict[str, Any], name: str) -> Fraction | None:
 
 def check_time(policy: Policy, claims: dict[str, Any], now: Fraction) -> None:
     exp = seconds(claims, "exp")
-    need(exp is not None or not policy.require_exp, "exp_missing")
+    need(exp is not None or not (policy.require_exp or policy.type == "at+jwt"), "exp_missing")
     need(exp is None or now < exp + policy.leeway, "token_expired")
     nbf = seconds(claims, "nbf")
     need(nbf is None or nbf <= now + policy.leeway, "token_not_yet_valid")
     iat = seconds(claims, "iat")
+    need(iat is not None or policy.type != "at+jwt", "claim_missing")
     need(iat is None or iat <= now + policy.leeway, "token_issued_in_future")
 
 
@@ -498,18 +499,23 @@ def strings(value: Any, code: str, split: Callable[[str], list[str]]) -> list[st
 
 def check_claims(policy: Policy, claims: dict[str, Any], now: Fraction) -> list[str]:
     check_time(policy, claims, now)
-    need("iss" in claims or policy.issuers is None, "iss_missing")
+    profile = policy.type == "at+jwt"
+    need("iss" in claims or not (policy.issuers or profile), "iss_missing")
     need(isinstance(claims.get("iss", ""), str), "iss_invalid")
     need(policy.issuers is None or claims["iss"] in policy.issuers, "issuer_mismatch")
-    need("aud" in claims or policy.audiences is None, "aud_missing")
+    need("aud" in claims or not (policy.audiences or profile), "aud_missing")
     audiences = strings(claims.get("aud", []), "aud_invalid", lambda text: [text])
     need(policy.audiences is None or set(audiences) & set(policy.audiences), "audience_mismatch")
+    need("sub" in claims or not profile, "claim_missing")
     need(isinstance(claims.get("sub", ""), str), "sub_invalid")
     for name in policy.client_claims:
         if name in claims:
             need(isinstance(claims[name], str), "client_id_invalid")
             if claims[name]:
                 break
+    for name, code in (("client_id", "client_id_invalid"), ("jti", "jti_invalid")) if profile else ():
+        need(name in claims, "claim_missing")
+        need(isinstance(claims[name], str), code)
     need(all(name in claims for name in policy.claims), "claim_missing")
     present = [claims[name] for name in policy.scope_claims if name in claims]
     scopes = [s for s in strings(present[0], "scope_invalid", lambda text: text.split(" ")) if s] if present else []

@@ -22,7 +22,8 @@ CLASSES = {
     "token_issued_in_future": "ImmatureSignatureError", "iss_missing": "MissingClaimError",
     "iss_invalid": "InvalidIssuerError", "issuer_mismatch": "InvalidIssuerError", "aud_missing": "MissingClaimError",
     "aud_invalid": "InvalidAudienceError", "audience_mismatch": "InvalidAudienceError",
-    "sub_invalid": "InvalidTokenError", "client_id_invalid": "InvalidTokenError", "scope_invalid": "InvalidTokenError",
+    "sub_invalid": "InvalidTokenError", "client_id_invalid": "InvalidTokenError",
+    "jti_invalid": "InvalidTokenError", "scope_invalid": "InvalidTokenError",
     "insufficient_scope": "InsufficientScopeError", "claim_missing": "MissingClaimError",
     "configuration_invalid": "ConfigurationError", "internal_error": "FastBearerError",
 }  # fmt: skip

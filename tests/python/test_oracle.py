@@ -44,6 +44,6 @@ def test_every_code_is_there() -> None:
     expected = """token_too_large token_malformed header_invalid payload_invalid algorithm_not_allowed critical_header_unsupported
         header_unsupported token_type_not_allowed key_not_found key_ambiguous key_unsuitable signature_invalid exp_missing exp_invalid
         token_expired nbf_invalid token_not_yet_valid iat_invalid token_issued_in_future iss_missing iss_invalid issuer_mismatch
-        aud_missing aud_invalid audience_mismatch sub_invalid client_id_invalid scope_invalid insufficient_scope claim_missing
+        aud_missing aud_invalid audience_mismatch sub_invalid client_id_invalid jti_invalid scope_invalid insufficient_scope claim_missing
         configuration_invalid""".split()
     assert sorted(named) == sorted(expected)

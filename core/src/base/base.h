@@ -44,12 +44,20 @@ fb_status fb__fail(fb_error *error, fb_status status, const char *format, ...) _
 /* The same with fb_status_text as the text; claim may be absent. Cheap: for rejected tokens. */
 fb_status fb__reject(fb_error *error, fb_status status, fb_slice claim);
 
+/* What a verified claim should have been and what it is, after fb__reject or fb__fail: made printable, and cut at 120
+ * characters. error may be NULL. */
+void fb__set_expected(fb_error *error, fb_slice value);
+void fb__set_actual(fb_error *error, fb_slice value);
+/* The same of several values. */
+void fb__set_expected_list(fb_error *error, const fb_list *values, const char *separator);
+void fb__set_actual_list(fb_error *error, const fb_list *values, const char *separator);
+
 /* Writes text to out, NUL-terminated and cut to fit, with '?' for every byte that is not printable ASCII and so could
  * forge a line of a log. */
 void fb__printable(char *out, size_t room, fb_slice text);
 
 /* Dense index of a status, 0 .. FB__STATUS_COUNT - 1, for counters; and back. */
-enum { FB__STATUS_COUNT = 36 };
+enum { FB__STATUS_COUNT = 37 };
 size_t fb__status_index(fb_status status);
 fb_status fb__status_at(size_t index);
 

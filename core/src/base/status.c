@@ -49,6 +49,7 @@ static const struct outcome outcomes[FB__STATUS_COUNT] = {
     {FB_AUDIENCE_MISMATCH, 401, "audience_mismatch", "the token's aud names none of the accepted audiences"},
     {FB_SUB_INVALID, 401, "sub_invalid", "the token's sub is not a string"},
     {FB_CLIENT_ID_INVALID, 401, "client_id_invalid", "the token's client id is not a string"},
+    {FB_JTI_INVALID, 401, "jti_invalid", "the token's jti is not a string"},
     {FB_SCOPE_INVALID, 401, "scope_invalid", "the token's scope is neither a string nor an array of strings"},
     {FB_INSUFFICIENT_SCOPE, 403, "insufficient_scope", "the token lacks a required scope"},
     {FB_CLAIM_MISSING, 401, "claim_missing", "the token lacks a required claim"},
@@ -143,6 +144,52 @@ fb_status fb__reject(fb_error *error, fb_status status, fb_slice claim)
         error->claim = claim;
     }
     return status;
+}
+
+/* ---- what was expected, and what a claim holds ---------------------------------------------- */
+
+enum { MAX_VALUE = 120 };
+_Static_assert(sizeof(((fb_error *)NULL)->expected) > MAX_VALUE, "");
+_Static_assert(sizeof(((fb_error *)NULL)->actual) == sizeof(((fb_error *)NULL)->expected), "");
+
+static void set_values(char *out, const fb_list *values, const char *separator)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < values->count && size <= MAX_VALUE; i++) {
+        if (i > 0) {
+            fb__printable(out + size, MAX_VALUE + 2 - size, fb_text(separator));
+            size += strlen(out + size);
+        }
+        fb__printable(out + size, MAX_VALUE + 2 - size, values->items[i]);
+        size += strlen(out + size);
+    }
+    if (size > MAX_VALUE) {
+        memcpy(out + MAX_VALUE - 3, "...", 4);
+    }
+}
+
+void fb__set_expected_list(fb_error *error, const fb_list *values, const char *separator)
+{
+    if (FB__HAS(error, expected)) {
+        set_values(error->expected, values, separator);
+    }
+}
+
+void fb__set_actual_list(fb_error *error, const fb_list *values, const char *separator)
+{
+    if (FB__HAS(error, actual)) {
+        set_values(error->actual, values, separator);
+    }
+}
+
+void fb__set_expected(fb_error *error, fb_slice value)
+{
+    fb__set_expected_list(error, &(fb_list){&value, 1}, "");
+}
+
+void fb__set_actual(fb_error *error, fb_slice value)
+{
+    fb__set_actual_list(error, &(fb_list){&value, 1}, "");
 }
 
 void fb__printable(char *out, size_t room, fb_slice text)

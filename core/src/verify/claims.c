@@ -1,380 +1,234 @@
 /*
- * Every rule about claims (RFC 7519 section 4.1, RFC 8725 sections 3.8 to 3.10, RFC 8693 section 4). It is given a
- * payload whose signature is verified and whose JSON is strict. Absent, of the wrong type and out of range are three
- * different answers.
+ * The rules about claims in their order, and those about times, required claims and the profile for access tokens (RFC
+ * 7519 section 4.1, RFC 9068 section 2.2). Given a payload whose signature is verified and whose JSON is strict.
+ * Absent, of the wrong type and out of range are three different outcomes. Since the claims are verified, a refusal
+ * says what was expected and what the claim holds.
  */
-#include "verify/verify.h"
+#include "verify/claims.h"
 
 #include <math.h>
+#include <stdio.h>
 
-/* The claims that every token is checked for. All have names of three letters. */
-enum claim { EXP, NBF, IAT, ISS, AUD, SUB, CLAIMS };
-static const char names[CLAIMS][4] = {"exp", "nbf", "iat", "iss", "aud", "sub"};
+/* All have names of three letters. */
+static const char names[FB__CLAIMS][4] = {"exp", "nbf", "iat", "iss", "aud", "sub"};
 
-struct check {
-    const fb__policy *policy;
-    fb_result *result;
-    const char *text;
-    const fb_node *nodes;
-    size_t found[CLAIMS]; /* node indices; 0: absent */
-    fb_error *error;
-};
-
-static fb_slice name_of(enum claim claim)
+fb_slice fb__claim_name(enum fb__claim claim)
 {
     return (fb_slice){names[claim], 3};
 }
 
-static fb_status out_of_memory(fb_error *error)
+/* ---- refusals ------------------------------------------------------------------------------- */
+
+/* More than fb_error keeps of a value, whatever escapes it is written with. */
+enum { ENOUGH = 12 * sizeof(((fb_error *)NULL)->actual) };
+
+fb_status fb__claims_out_of_memory(const fb__claims *claims)
 {
-    return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+    return fb__reject(claims->error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
 }
 
-static void find_claims(struct check *check)
+fb_status fb__claims_missing(const fb__claims *claims, fb_status status, fb_slice name)
 {
-    for (size_t name = 1; name < check->nodes[0].next; name = check->nodes[name + 1].next) {
-        const fb_node *node = &check->nodes[name];
-        if (node->length != 3 && !node->escaped) {
-            continue;
-        }
-        for (size_t c = 0; c < CLAIMS; c++) {
-            if (node->escaped ? fb__json_equal(check->text, node, name_of((enum claim)c))
-                              : memcmp(check->text + node->offset, names[c], 3) == 0) {
-                check->found[c] = name + 1;
-                break;
-            }
-        }
+    (void)fb__reject(claims->error, status, name);
+    fb__set_expected(claims->error, fb_text("present"));
+    fb__set_actual(claims->error, fb_text("absent"));
+    return status;
+}
+
+fb_status fb__claims_mistyped(const fb__claims *claims, fb_status status, fb_slice name, size_t index,
+                              const char *expected)
+{
+    const fb_node *node = &claims->nodes[index];
+    const size_t quotes = node->kind == FB_STRING;
+    (void)fb__reject(claims->error, status, name);
+    fb__set_expected(claims->error, fb_text(expected));
+    fb__set_actual(claims->error, (fb_slice){claims->text + node->offset - quotes, node->length + 2 * quotes});
+    return status;
+}
+
+fb_status fb__claims_mismatch(const fb__claims *claims, fb_status status, enum fb__claim claim, const fb_list *expected)
+{
+    const fb_node *node = &claims->nodes[claims->found[claim]];
+    fb_slice value = {claims->text + node->offset, node->length};
+    char text[ENOUGH];
+    if (node->escaped) {
+        value = (fb_slice){text, fb_unescape(value.data, value.size < ENOUGH ? value.size : ENOUGH, text)};
     }
+    (void)fb__reject(claims->error, status, fb__claim_name(claim));
+    fb__set_expected_list(claims->error, expected, " or ");
+    fb__set_actual(claims->error, value);
+    return status;
 }
 
-static const fb_node *claim_node(const struct check *check, enum claim claim)
+/* ---- times ---------------------------------------------------------------------------------- */
+
+/* Text of a number of seconds, to the millisecond where that says something. */
+static const char *seconds_text(double seconds, char out[FB__NUMBER_ROOM])
 {
-    return check->found[claim] == 0 ? NULL : &check->nodes[check->found[claim]];
+    const double rounded = fabs(seconds) < 1e12 ? round(seconds * 1000.0) / 1000.0 : seconds;
+    out[fb__number_write(rounded, 15, out)] = '\0';
+    return out;
 }
 
-/* One NumericDate. FB_OK with *present false when it is absent. */
-static fb_status read_time(const struct check *check, enum claim claim, fb_status invalid, fb__seconds *out,
-                           bool *present)
+/* Says by how much: a clock that is seconds off is the usual reason, and what the operator has to see. */
+static fb_status refuse_time(fb_error *error, fb_status status, enum fb__claim claim, double value, double now,
+                             double leeway)
 {
-    const fb_node *node = claim_node(check, claim);
-    *present = node != NULL;
-    if (node != NULL && !fb__json_seconds(check->text, node, out)) {
-        return fb__reject(check->error, invalid, name_of(claim));
+    const bool expires = claim == FB__EXP;
+    char distance[FB__NUMBER_ROOM], tolerance[FB__NUMBER_ROOM], limit[FB__NUMBER_ROOM], actual[FB__NUMBER_ROOM];
+    char expected[FB__NUMBER_ROOM + 16];
+    (void)seconds_text(expires ? now - value : value - now, distance);
+    (void)seconds_text(expires ? now - leeway : now + leeway, limit);
+    (void)fb__fail(error, status, "%s: %s s %s, leeway %s s", fb_status_text(status), distance,
+                   expires ? "ago" : "ahead", seconds_text(leeway, tolerance));
+    (void)snprintf(expected, sizeof(expected), "%s %s", expires ? "more than" : "at most", limit);
+    if (FB__HAS(error, claim)) {
+        error->claim = fb__claim_name(claim);
     }
-    return FB_OK;
+    fb__set_expected(error, fb_text(expected));
+    fb__set_actual(error, fb_text(seconds_text(value, actual)));
+    return status;
+}
+
+/* Doubles cannot overflow in what follows: all values are within int64, the leeway within a day. */
+
+static fb_status check_exp(const fb__policy *policy, const fb_result *result, double now, fb_error *error)
+{
+    return !result->has_exp || now < result->exp.value + policy->leeway
+               ? FB_OK
+               : refuse_time(error, FB_TOKEN_EXPIRED, FB__EXP, result->exp.value, now, policy->leeway);
+}
+
+static fb_status check_nbf(const fb__policy *policy, const fb_result *result, double now, fb_error *error)
+{
+    return !result->has_nbf || now + policy->leeway >= result->nbf.value
+               ? FB_OK
+               : refuse_time(error, FB_TOKEN_NOT_YET_VALID, FB__NBF, result->nbf.value, now, policy->leeway);
+}
+
+static fb_status check_iat(const fb__policy *policy, const fb_result *result, double now, fb_error *error)
+{
+    return !result->has_iat || now + policy->leeway >= result->iat.value
+               ? FB_OK
+               : refuse_time(error, FB_TOKEN_ISSUED_IN_FUTURE, FB__IAT, result->iat.value, now, policy->leeway);
 }
 
 fb_status fb__claims_check_time(const fb__policy *policy, const fb_result *result, double now, fb_error *error)
 {
-    /* Doubles cannot overflow here: all values are within int64, the leeway within a day. */
-    if (result->has_exp && now >= result->exp.value + policy->leeway) {
-        return fb__reject(error, FB_TOKEN_EXPIRED, name_of(EXP));
+    fb_status status = check_exp(policy, result, now, error);
+    if (status == FB_OK) {
+        status = check_nbf(policy, result, now, error);
     }
-    if (result->has_nbf && now + policy->leeway < result->nbf.value) {
-        return fb__reject(error, FB_TOKEN_NOT_YET_VALID, name_of(NBF));
-    }
-    if (result->has_iat && now + policy->leeway < result->iat.value) {
-        return fb__reject(error, FB_TOKEN_ISSUED_IN_FUTURE, name_of(IAT));
-    }
-    return FB_OK;
+    return status == FB_OK ? check_iat(policy, result, now, error) : status;
 }
 
-/* In the documented order: exp whole, then nbf whole, then iat whole. */
-static fb_status check_times(struct check *check, double now)
+/* One NumericDate. FB_OK with *present false when it is absent. */
+static fb_status read_time(const fb__claims *claims, enum fb__claim claim, fb_status invalid, fb__seconds *out,
+                           bool *present)
 {
-    fb_result *result = check->result;
-    const double leeway = check->policy->leeway;
-    fb_status status = read_time(check, EXP, FB_EXP_INVALID, &result->exp, &result->has_exp);
-    if (status != FB_OK) {
-        return status;
-    }
-    if (!result->has_exp && check->policy->require_exp) {
-        return fb__reject(check->error, FB_EXP_MISSING, name_of(EXP));
-    }
-    if (result->has_exp && now >= result->exp.value + leeway) {
-        return fb__reject(check->error, FB_TOKEN_EXPIRED, name_of(EXP));
-    }
-    status = read_time(check, NBF, FB_NBF_INVALID, &result->nbf, &result->has_nbf);
-    if (status != FB_OK) {
-        return status;
-    }
-    if (result->has_nbf && now + leeway < result->nbf.value) {
-        return fb__reject(check->error, FB_TOKEN_NOT_YET_VALID, name_of(NBF));
-    }
-    status = read_time(check, IAT, FB_IAT_INVALID, &result->iat, &result->has_iat);
-    return status != FB_OK ? status : fb__claims_check_time(check->policy, result, now, check->error);
-}
-
-static fb_status check_issuer(struct check *check)
-{
-    const fb_list *issuers = &check->policy->issuers;
-    const fb_node *node = claim_node(check, ISS);
-    if (node == NULL) {
-        return issuers->items == NULL ? FB_OK : fb__reject(check->error, FB_ISS_MISSING, name_of(ISS));
-    }
-    if (node->kind != FB_STRING) {
-        return fb__reject(check->error, FB_ISS_INVALID, name_of(ISS));
-    }
-    for (size_t i = 0; i < issuers->count; i++) {
-        if (fb__json_equal(check->text, node, issuers->items[i])) {
-            return FB_OK;
-        }
-    }
-    return issuers->items == NULL ? FB_OK : fb__reject(check->error, FB_ISSUER_MISMATCH, name_of(ISS));
-}
-
-/* scheme "://" and something behind it, RFC 3986 section 3. What a host does with it, it parses itself. */
-static bool is_url(fb_slice value)
-{
-    size_t i = 0;
-    while (i < value.size &&
-           ((value.data[i] >= 'a' && value.data[i] <= 'z') || (value.data[i] >= 'A' && value.data[i] <= 'Z') ||
-            (i > 0 && ((value.data[i] >= '0' && value.data[i] <= '9') || value.data[i] == '+' || value.data[i] == '-' ||
-                       value.data[i] == '.')))) {
-        i++;
-    }
-    return i > 0 && value.size > i + 3 && memcmp(value.data + i, "://", 3) == 0;
-}
-
-/* The members of aud as nodes [*first, *end): itself when it is a string. False when it is neither form. */
-static bool audience_nodes(const struct check *check, size_t *first, size_t *end)
-{
-    size_t aud = check->found[AUD];
-    const fb_node *node = &check->nodes[aud];
-    if (node->kind == FB_STRING) {
-        *first = aud;
-        *end = aud + 1;
-        return true;
-    }
-    if (node->kind != FB_ARRAY) {
-        return false;
-    }
-    *first = aud + 1;
-    *end = node->next;
-    for (size_t i = *first; i < *end; i = check->nodes[i].next) {
-        if (check->nodes[i].kind != FB_STRING) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Without configured audiences the token's only aud tells which server it is for (RFC 8707), if it is a URL. */
-static fb_status sole_audience(struct check *check, size_t first, size_t end)
-{
-    if (first + 1 != end) {
+    const size_t index = claims->found[claim];
+    *present = index != 0;
+    if (index == 0 || fb__json_seconds(claims->text, &claims->nodes[index], out)) {
         return FB_OK;
     }
-    fb_slice value;
-    if (!fb__result_text(check->result, &check->nodes[first], &value)) {
-        return out_of_memory(check->error);
+    return fb__claims_mistyped(claims, invalid, fb__claim_name(claim), index, "a number of seconds");
+}
+
+/* exp whole, then nbf whole, then iat whole. */
+static fb_status check_times(fb__claims *claims, double now)
+{
+    const fb__policy *policy = claims->policy;
+    fb_result *result = claims->result;
+    fb_status status = read_time(claims, FB__EXP, FB_EXP_INVALID, &result->exp, &result->has_exp);
+    if (status != FB_OK) {
+        return status;
     }
-    if (is_url(value)) {
-        check->result->resource = value;
+    if (!result->has_exp && policy->require_exp) {
+        return fb__claims_missing(claims, FB_EXP_MISSING, fb__claim_name(FB__EXP));
+    }
+    status = check_exp(policy, result, now, claims->error);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = read_time(claims, FB__NBF, FB_NBF_INVALID, &result->nbf, &result->has_nbf);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = check_nbf(policy, result, now, claims->error);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = read_time(claims, FB__IAT, FB_IAT_INVALID, &result->iat, &result->has_iat);
+    if (status != FB_OK) {
+        return status;
+    }
+    if (!result->has_iat && policy->token_type == FB__TYPE_ACCESS_TOKEN) {
+        return fb__claims_missing(claims, FB_CLAIM_MISSING, fb__claim_name(FB__IAT));
+    }
+    return check_iat(policy, result, now, claims->error);
+}
+
+/* ---- required claims ------------------------------------------------------------------------ */
+
+/* RFC 9068 section 2.2, beside what has been checked by now: client_id and jti, whatever holds the client's id here. */
+static fb_status check_access_token(fb__claims *claims)
+{
+    static const struct {
+        fb_slice name;
+        fb_status mistyped;
+    } required[] = {{{"client_id", 9}, FB_CLIENT_ID_INVALID}, {{"jti", 3}, FB_JTI_INVALID}};
+    for (size_t i = 0; i < 2 && claims->policy->token_type == FB__TYPE_ACCESS_TOKEN; i++) {
+        const size_t index = fb__json_member(claims->text, claims->nodes, 0, required[i].name);
+        if (index == 0) {
+            return fb__claims_missing(claims, FB_CLAIM_MISSING, required[i].name);
+        }
+        if (claims->nodes[index].kind != FB_STRING) {
+            return fb__claims_mistyped(claims, required[i].mistyped, required[i].name, index, "a string");
+        }
     }
     return FB_OK;
 }
 
-static fb_status check_audience(struct check *check)
+static fb_status check_required_claims(fb__claims *claims)
 {
-    const fb_list *audiences = &check->policy->audiences;
-    if (check->found[AUD] == 0) {
-        return audiences->items == NULL ? FB_OK : fb__reject(check->error, FB_AUD_MISSING, name_of(AUD));
+    const fb_list *required = &claims->policy->required_claims;
+    for (size_t i = 0; i < required->count; i++) {
+        if (fb__json_member(claims->text, claims->nodes, 0, required->items[i]) == 0) {
+            return fb__claims_missing(claims, FB_CLAIM_MISSING, required->items[i]);
+        }
     }
-    size_t first, end;
-    if (!audience_nodes(check, &first, &end)) {
-        return fb__reject(check->error, FB_AUD_INVALID, name_of(AUD));
-    }
-    if (audiences->items == NULL) {
-        return sole_audience(check, first, end);
-    }
-    bool matched = false;
-    for (size_t a = 0; a < audiences->count; a++) {
-        for (size_t i = first; i < end; i++) {
-            if (!fb__json_equal(check->text, &check->nodes[i], audiences->items[a])) {
-                continue;
-            }
-            matched = true;
-            if (!is_url(audiences->items[a])) {
+    return FB_OK;
+}
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
+static void find_claims(fb__claims *claims)
+{
+    for (size_t name = 1; name < claims->nodes[0].next; name = claims->nodes[name + 1].next) {
+        const fb_node *node = &claims->nodes[name];
+        if (node->length != 3 && !node->escaped) {
+            continue;
+        }
+        for (size_t c = 0; c < FB__CLAIMS; c++) {
+            if (node->escaped ? fb__json_equal(claims->text, node, fb__claim_name((enum fb__claim)c))
+                              : memcmp(claims->text + node->offset, names[c], 3) == 0) {
+                claims->found[c] = name + 1;
                 break;
             }
-            return fb__result_text(check->result, &check->nodes[i], &check->result->resource)
-                       ? FB_OK
-                       : out_of_memory(check->error);
         }
     }
-    return matched ? FB_OK : fb__reject(check->error, FB_AUDIENCE_MISMATCH, name_of(AUD));
-}
-
-static fb_status read_subject(struct check *check)
-{
-    const fb_node *node = claim_node(check, SUB);
-    if (node == NULL) {
-        return FB_OK;
-    }
-    if (node->kind != FB_STRING) {
-        return fb__reject(check->error, FB_SUB_INVALID, name_of(SUB));
-    }
-    return fb__result_text(check->result, node, &check->result->subject) ? FB_OK : out_of_memory(check->error);
-}
-
-static fb_status read_client_id(struct check *check)
-{
-    const fb_list *claims = &check->policy->client_id_claims;
-    for (size_t i = 0; i < claims->count; i++) {
-        size_t index = fb__json_member(check->text, check->nodes, 0, claims->items[i]);
-        if (index == 0) {
-            continue;
-        }
-        const fb_node *node = &check->nodes[index];
-        if (node->kind != FB_STRING) {
-            return fb__reject(check->error, FB_CLIENT_ID_INVALID, claims->items[i]);
-        }
-        if (node->length > 0) {
-            return fb__result_text(check->result, node, &check->result->client_id) ? FB_OK
-                                                                                   : out_of_memory(check->error);
-        }
-    }
-    return fb__result_own(check->result, check->policy->client_id_default, &check->result->client_id)
-               ? FB_OK
-               : out_of_memory(check->error);
-}
-
-static fb_status check_required_claims(struct check *check)
-{
-    const fb_list *claims = &check->policy->required_claims;
-    for (size_t i = 0; i < claims->count; i++) {
-        if (fb__json_member(check->text, check->nodes, 0, claims->items[i]) == 0) {
-            return fb__reject(check->error, FB_CLAIM_MISSING, claims->items[i]);
-        }
-    }
-    return FB_OK;
-}
-
-/* Room for count scopes; NULL when there is none. */
-static fb_slice *scope_room(fb_result *result, size_t count)
-{
-    fb_slice *room = result->few_scopes;
-    if (count > FB__FEW_SCOPES) {
-        room = fb__alloc(&result->mem, count * sizeof(*room));
-        if (room == NULL) {
-            return NULL;
-        }
-        result->bytes += count * sizeof(*room);
-    }
-    result->scopes.items = room;
-    return room;
-}
-
-/* RFC 6749 section 3.3: separated by U+0020 and by nothing else. */
-static bool split_scopes(fb_result *result, fb_slice value)
-{
-    size_t count = 1;
-    for (size_t i = 0; i < value.size; i++) {
-        count += value.data[i] == ' ';
-    }
-    fb_slice *room = scope_room(result, count);
-    if (room == NULL) {
-        return false;
-    }
-    const char *end = value.data + value.size;
-    for (const char *start = value.data; start < end;) {
-        const char *space = memchr(start, ' ', (size_t)(end - start));
-        const char *stop = space == NULL ? end : space;
-        if (stop > start) {
-            room[result->scopes.count++] = (fb_slice){start, (size_t)(stop - start)};
-        }
-        start = stop + 1;
-    }
-    return true;
-}
-
-static fb_status list_scopes(struct check *check, size_t array, fb_slice claim)
-{
-    size_t end = check->nodes[array].next;
-    for (size_t i = array + 1; i < end; i = check->nodes[i].next) {
-        if (check->nodes[i].kind != FB_STRING) {
-            return fb__reject(check->error, FB_SCOPE_INVALID, claim);
-        }
-    }
-    fb_slice *room = scope_room(check->result, end - array - 1);
-    if (room == NULL) {
-        return out_of_memory(check->error);
-    }
-    for (size_t i = array + 1; i < end; i++) {
-        if (check->nodes[i].length == 0) {
-            continue;
-        }
-        if (!fb__result_text(check->result, &check->nodes[i], &room[check->result->scopes.count])) {
-            return out_of_memory(check->error);
-        }
-        check->result->scopes.count++;
-    }
-    return FB_OK;
-}
-
-static fb_status read_scopes(struct check *check)
-{
-    const fb_list *claims = &check->policy->scope_claims;
-    check->result->scopes.items = check->result->few_scopes;
-    for (size_t i = 0; i < claims->count; i++) {
-        size_t index = fb__json_member(check->text, check->nodes, 0, claims->items[i]);
-        if (index == 0) {
-            continue;
-        }
-        if (check->nodes[index].kind == FB_ARRAY) {
-            return list_scopes(check, index, claims->items[i]);
-        }
-        if (check->nodes[index].kind != FB_STRING) {
-            return fb__reject(check->error, FB_SCOPE_INVALID, claims->items[i]);
-        }
-        fb_slice value;
-        return fb__result_text(check->result, &check->nodes[index], &value) && split_scopes(check->result, value)
-                   ? FB_OK
-                   : out_of_memory(check->error);
-    }
-    return FB_OK;
-}
-
-static fb_status check_required_scopes(struct check *check)
-{
-    const fb_list *required = &check->policy->required_scopes, *granted = &check->result->scopes;
-    uint64_t missing = 0;
-    for (size_t r = 0; r < required->count; r++) {
-        size_t g = 0;
-        while (g < granted->count && !fb__slice_equal(required->items[r], granted->items[g])) {
-            g++;
-        }
-        if (g == granted->count) {
-            missing |= (uint64_t)1 << r;
-        }
-    }
-    if (missing == 0) {
-        return FB_OK;
-    }
-    fb_status status = fb__reject(check->error, FB_INSUFFICIENT_SCOPE, (fb_slice){NULL, 0});
-    if (FB__HAS(check->error, missing_scopes)) {
-        check->error->missing_scopes = missing;
-    }
-    return status;
 }
 
 fb_status fb__claims_check(const fb__policy *policy, fb_result *result, double now, fb_error *error)
 {
-    struct check check = {policy, result, result->payload.data, result->nodes, {0}, error};
-    find_claims(&check);
-    fb_status status = check_times(&check, now);
-    if (status != FB_OK) {
-        return status;
+    static fb_status (*const rules[])(fb__claims * claims) = {
+        fb__claims_check_issuer, fb__claims_check_audience, fb__claims_read_subject, fb__claims_read_client_id,
+        check_access_token,      check_required_claims,     fb__claims_read_scopes,  fb__claims_check_scopes};
+    fb__claims claims = {policy, result, result->payload.data, result->nodes, {0}, error};
+    find_claims(&claims);
+    fb_status status = check_times(&claims, now);
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]) && status == FB_OK; i++) {
+        status = rules[i](&claims);
     }
-    static fb_status (*const rules[])(struct check *) = {check_issuer,         check_audience,        read_subject,
-                                                         read_client_id,       check_required_claims, read_scopes,
-                                                         check_required_scopes};
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        status = rules[i](&check);
-        if (status != FB_OK) {
-            return status;
-        }
-    }
-    return FB_OK;
+    return status;
 }

@@ -6,33 +6,31 @@
 
 #include <math.h>
 
-/* One list of the options: where it comes from, where it goes, and what it is called in messages. */
+/* One list of the options: what was given, what holds when nothing was, where it goes, and its name in messages. */
 struct list_option {
-    const fb_list *from;
+    const fb_list *given, *otherwise;
     fb_list *to;
     const char *name;
+    bool needs_item;
 };
 
 static fb_status check_list(const struct list_option *option, fb_error *error)
 {
-    const fb_list *list = option->from;
+    const fb_list *list = option->given;
     if (list->items == NULL) {
-        return FB_OK;
+        return list->count == 0
+                   ? FB_OK
+                   : fb__fail(error, FB_CONFIGURATION_INVALID, "%s has a count, but no items", option->name);
+    }
+    if (list->count == 0 && option->needs_item) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID,
+                        "%s is an empty list, which no token could satisfy; leave it out if it is not to be checked",
+                        option->name);
     }
     for (size_t i = 0; i < list->count; i++) {
         if (list->items[i].data == NULL || list->items[i].size == 0) {
             return fb__fail(error, FB_CONFIGURATION_INVALID, "%s must not hold an empty string", option->name);
         }
-    }
-    return FB_OK;
-}
-
-static fb_status check_not_empty(const struct list_option *option, fb_error *error)
-{
-    if (option->from->items != NULL && option->from->count == 0) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID,
-                        "%s is an empty list, which no token could satisfy; leave it out if it is not to be checked",
-                        option->name);
     }
     return FB_OK;
 }
@@ -99,7 +97,6 @@ static fb_status read_scalars(fb__policy *policy, const fb_options *options, fb_
         return fb__fail(error, FB_CONFIGURATION_INVALID, "max_token_bytes must be between 1 and %d", FB__MAX_TOKEN);
     }
     policy->leeway = options->leeway;
-    policy->require_exp = options->require_exp;
     policy->max_token_bytes = options->max_token_bytes;
     if (options->token_type.data == NULL) {
         policy->token_type = FB__TYPE_DEFAULT;
@@ -110,6 +107,8 @@ static fb_status read_scalars(fb__policy *policy, const fb_options *options, fb_
     } else {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "token_type must be \"at+jwt\" or \"any\"");
     }
+    policy->require_exp =
+        options->require_exp || policy->token_type == FB__TYPE_ACCESS_TOKEN; /* RFC 9068 section 2.2 */
     policy->fast = !fb__slice_equal(options->arithmetic, fb_text("openssl"));
     if (policy->fast && options->arithmetic.data != NULL && !fb__slice_equal(options->arithmetic, fb_text("auto"))) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "arithmetic must be \"auto\" or \"openssl\"");
@@ -117,20 +116,30 @@ static fb_status read_scalars(fb__policy *policy, const fb_options *options, fb_
     return FB_OK;
 }
 
-static size_t list_bytes(const fb_list *list)
+static const fb_list *effective(const struct list_option *option)
 {
-    size_t bytes = fb__size_multiply(list->count, sizeof(fb_slice));
-    for (size_t i = 0; i < list->count; i++) {
-        bytes = fb__size_add(bytes, list->items[i].size);
-    }
-    return bytes;
+    return option->given->items != NULL ? option->given : option->otherwise;
 }
 
-/* Slices first, text behind all of them, so that every array is aligned. */
-static void copy_lists(struct list_option *lists, size_t count, fb_slice *slices, char *text)
+/* Copies all lists into one block: slices first, text after all of them, so that every array is aligned. */
+static fb_status copy_lists(fb__policy *policy, const fb_mem *mem, const struct list_option *lists, size_t list_count)
 {
-    for (size_t l = 0; l < count; l++) {
-        const fb_list *from = lists[l].from;
+    size_t slice_count = 0, text_size = 0;
+    for (size_t l = 0; l < list_count; l++) {
+        const fb_list *from = effective(&lists[l]);
+        slice_count = fb__size_add(slice_count, from->count);
+        for (size_t i = 0; i < from->count; i++) {
+            text_size = fb__size_add(text_size, from->items[i].size);
+        }
+    }
+    policy->text = fb__alloc(mem, fb__size_add(fb__size_multiply(slice_count, sizeof(fb_slice)), text_size));
+    if (policy->text == NULL) {
+        return FB_OUT_OF_MEMORY;
+    }
+    fb_slice *slices = policy->text;
+    char *text = (char *)(slices + slice_count);
+    for (size_t l = 0; l < list_count; l++) {
+        const fb_list *from = effective(&lists[l]);
         *lists[l].to = (fb_list){from->items == NULL ? NULL : slices, from->count};
         for (size_t i = 0; i < from->count; i++) {
             memcpy(text, from->items[i].data, from->items[i].size);
@@ -138,60 +147,53 @@ static void copy_lists(struct list_option *lists, size_t count, fb_slice *slices
             text += from->items[i].size;
         }
     }
+    return FB_OK;
 }
 
 fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *options, fb_error *error)
 {
     static const fb_slice scope_names[] = {{"scope", 5}, {"scp", 3}};
     static const fb_slice client_names[] = {{"client_id", 9}, {"azp", 3}, {"sub", 3}};
-    static const fb_list default_scope = {scope_names, 2}, default_client = {client_names, 3};
-    fb_slice fallback = options->client_id_default.data != NULL ? options->client_id_default : fb_text("unknown");
-    fb_list fallback_list = {&fallback, 1}, fallback_copy;
-    memset(out, 0, sizeof(*out));
-    struct list_option lists[] = {
-        {&options->issuers, &out->issuers, "issuer"},
-        {&options->audiences, &out->audiences, "audience"},
-        {&options->required_scopes, &out->required_scopes, "required_scopes"},
-        {&options->required_claims, &out->required_claims, "required_claims"},
-        {options->scope_claims.items != NULL ? &options->scope_claims : &default_scope, &out->scope_claims,
-         "scope_claims"},
-        {options->client_id_claims.items != NULL ? &options->client_id_claims : &default_client, &out->client_id_claims,
-         "client_id_claims"},
-        {&fallback_list, &fallback_copy, "client_id_default"},
+    static const fb_slice unknown = {"unknown", 7};
+    static const fb_list none = {NULL, 0}, scope = {scope_names, 2}, client = {client_names, 3}, nobody = {&unknown, 1};
+    const fb_list client_default = {options->client_id_default.data == NULL ? NULL : &options->client_id_default,
+                                    options->client_id_default.data == NULL ? 0 : 1};
+    fb_list client_copy;
+    const struct list_option algorithms = {&options->algorithms, &none, NULL, "algorithms", true};
+    const struct list_option lists[] = {
+        {&options->issuers, &none, &out->issuers, "issuer", true},
+        {&options->audiences, &none, &out->audiences, "audience", true},
+        {&options->required_scopes, &none, &out->required_scopes, "required_scopes", false},
+        {&options->required_claims, &none, &out->required_claims, "required_claims", false},
+        {&options->scope_claims, &scope, &out->scope_claims, "scope_claims", false},
+        {&options->client_id_claims, &client, &out->client_id_claims, "client_id_claims", false},
+        {&client_default, &nobody, &client_copy, "client_id_default", false},
     };
     const size_t count = sizeof(lists) / sizeof(lists[0]);
-    struct list_option algorithms = {&options->algorithms, NULL, "algorithms"};
-    fb_status status = check_not_empty(&lists[0], error);
-    if (status == FB_OK) {
-        status = check_not_empty(&lists[1], error);
-    }
-    if (status == FB_OK) {
-        status = check_not_empty(&algorithms, error);
-    }
-    size_t bytes = 0, slices = 0;
+    memset(out, 0, sizeof(*out));
+    fb_status status = check_list(&algorithms, error);
     for (size_t i = 0; i < count && status == FB_OK; i++) {
         status = check_list(&lists[i], error);
-        bytes = fb__size_add(bytes, list_bytes(lists[i].from));
-        slices += lists[i].from->count;
-    }
-    if (status == FB_OK) {
-        status = check_scopes(&options->required_scopes, error);
-    }
-    if (status == FB_OK) {
-        status = read_algorithms(out, options, error);
-    }
-    if (status == FB_OK) {
-        status = read_scalars(out, options, error);
     }
     if (status != FB_OK) {
         return status;
     }
-    out->text = fb__alloc(mem, bytes);
-    if (out->text == NULL) {
+    status = check_scopes(&options->required_scopes, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = read_algorithms(out, options, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = read_scalars(out, options, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    if (copy_lists(out, mem, lists, count) != FB_OK) {
         return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
     }
-    copy_lists(lists, count, out->text, (char *)((fb_slice *)out->text + slices));
-    out->client_id_default = fallback_copy.items[0];
+    out->client_id_default = client_copy.items[0];
     return FB_OK;
 }
 

@@ -73,7 +73,8 @@ def typ() -> Suite:
     suite.add("absent-any", "no typ where any is fine", HS.token(typ=ABSENT), anything)
     for name, value in access:
         suite.add(name, f"typ {value}", HS.token(typ=value), HS.config)
-        suite.add(f"{name}-strict", f"typ {value} where an access token is required", HS.token(typ=value), strict)
+        suite.add(f"{name}-strict", f"typ {value} where an access token is required",
+                  HS.token(claims(jti="1"), typ=value), strict)
     for name, value in plain:
         suite.add(name, f"typ {value}", HS.token(typ=value), HS.config)
         suite.add(f"{name}-strict", f"typ {value} where an access token is required", HS.token(typ=value), strict, code)
