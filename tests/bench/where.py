@@ -19,6 +19,7 @@ ROOT, CACHE = environments.ROOT, environments.CACHE
 HERE = Path(__file__).resolve().parent
 FILES = {  # of core/src
     "base64url.c": "base64", "token.c": "base64", "json_scan.c": "JSON", "json_string.c": "JSON", "json_number.c": "JSON", "json_object.c": "JSON", "header.c": "header and claims", "claims.c": "header and claims",
+    "parties.c": "header and claims", "scopes.c": "header and claims", "cache_shard.c": "cache",
     "policy.c": "header and claims", "token_cache.c": "cache", "signature.c": "signature", "result.c": "result", "memory.c": "allocation",
 }  # fmt: skip
 ALLOCATORS = re.compile(r"^(_int_)?(malloc|free|calloc|realloc|cfree|_mid_memalign)|unlink_chunk|_Py\w*(Alloc|Free|Malloc)|Py\w*_(Malloc|Free|Alloc)\b|pymalloc|_?PyObject_GC|tcache")

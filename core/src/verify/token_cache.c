@@ -1,51 +1,20 @@
 /*
- * Verified tokens, so that the second sight of one costs a hash and a comparison. Given only results that passed
- * everything; it decides nothing about a token: whoever gets a hit checks the times again.
+ * Verified tokens, so that a token that was verified before costs a hash and a comparison. Given only results that
+ * passed everything; it decides nothing about a token: whoever gets a hit checks the times again.
  *
- * A hit needs the whole token to be equal; the hash (keyed, so that nobody can aim at a bucket) only finds the place.
- * Each shard has two parts, each bounded in entries and in bytes: the main part, and a probation queue of an eighth. A
- * newcomer takes what room the main part has left, later it enters the queue: what is not asked for again before it
- * reaches the end is dropped, what is moves into the main part, which gives up what was not asked for lately. So tokens
- * that are seen once, however many, large and valid, displace at most an eighth of the cache. Every operation is O(1).
+ * A hit needs the whole token to be equal; the hash, keyed so that nobody can aim at a bucket, only finds the place.
+ * The cache is divided by hash into shards, each with its lock and its share of both bounds.
  */
-#include "verify/verify.h"
+#include "verify/cache_shard.h"
 
-#include <math.h>
-enum { SHARDS = 8, SHARDED_FROM = 256, SWEEP = 32, PROBATION = 8 };
-
-struct entry {
-    struct entry *next;          /* in its bucket */
-    struct entry *older, *newer; /* in its part */
-    struct part *part;
-    fb__cache_key key;
-    fb_result *result;
-    uint64_t generation;
-    double dead_at;
-    size_t bytes;
-    bool hit; /* since it came in, or since it was last spared */
-    size_t size;
-    char token[];
-};
-
-struct part {
-    struct entry *oldest, *newest;
-    size_t entries, bytes, max_entries, max_bytes;
-};
-
-struct shard {
-    pthread_mutex_t lock;
-    struct entry **buckets;
-    size_t bucket_mask;
-    struct part probation, main;
-    uint64_t hits, misses, evictions;
-};
+enum { SHARDS = 8, SHARDED_FROM = 256 };
 
 struct fb__cache {
     fb_mem mem;
     uint64_t seed[2];
     atomic_uint fork_seen, fork_claim;
     uint32_t shard_count;
-    struct shard shards[];
+    fb__shard shards[];
 };
 
 static inline uint64_t rotate(uint64_t value, unsigned bits)
@@ -102,21 +71,6 @@ fb__cache_key fb__cache_key_of(const fb__cache *cache, const char *token, size_t
     return key;
 }
 
-static bool shard_init(struct shard *shard, const fb_mem *mem, size_t entries, size_t bytes)
-{
-    size_t buckets = 1;
-    while (buckets < entries) {
-        buckets *= 2;
-    }
-    shard->probation.max_entries = entries < PROBATION ? 1 : entries / PROBATION;
-    shard->main.max_entries = entries - shard->probation.max_entries;
-    shard->probation.max_bytes = shard->main.max_entries == 0 ? bytes : bytes / PROBATION;
-    shard->main.max_bytes = bytes - shard->probation.max_bytes;
-    shard->bucket_mask = buckets - 1;
-    shard->buckets = fb__zalloc(mem, fb__size_multiply(buckets, sizeof(*shard->buckets)));
-    return shard->buckets != NULL;
-}
-
 fb_status fb__cache_new(fb__cache **out, const fb_mem *mem, size_t entries, size_t bytes)
 {
     *out = NULL;
@@ -131,12 +85,12 @@ fb_status fb__cache_new(fb__cache **out, const fb_mem *mem, size_t entries, size
     atomic_init(&cache->fork_claim, generation);
     fb_status status = fb__random(cache->seed, sizeof(cache->seed)) ? FB_OK : FB_INTERNAL_ERROR;
     for (uint32_t s = 0; s < shards && status == FB_OK; s++) {
-        struct shard *shard = &cache->shards[s];
+        fb__shard *shard = &cache->shards[s];
         size_t capacity = entries / shards + (s < entries % shards);
         status = pthread_mutex_init(&shard->lock, NULL) == 0 ? FB_OK : FB_INTERNAL_ERROR;
         if (status == FB_OK) {
             cache->shard_count = s + 1;
-            status = shard_init(shard, mem, capacity, bytes / shards) ? FB_OK : FB_OUT_OF_MEMORY;
+            status = fb__shard_init(shard, mem, capacity, bytes / shards) ? FB_OK : FB_OUT_OF_MEMORY;
         }
     }
     if (status != FB_OK) {
@@ -147,21 +101,6 @@ fb_status fb__cache_new(fb__cache **out, const fb_mem *mem, size_t entries, size
     return FB_OK;
 }
 
-static void entry_free(const fb_mem *mem, struct entry *entry)
-{
-    fb_result_free(entry->result);
-    fb__free(mem, entry);
-}
-
-static void part_free(struct part *part, const fb_mem *mem)
-{
-    while (part->oldest != NULL) {
-        struct entry *entry = part->oldest;
-        part->oldest = entry->newer;
-        entry_free(mem, entry);
-    }
-}
-
 void fb__cache_free(fb__cache *cache)
 {
     if (cache == NULL) {
@@ -169,19 +108,10 @@ void fb__cache_free(fb__cache *cache)
     }
     fb_mem mem = cache->mem;
     for (uint32_t s = 0; s < cache->shard_count; s++) {
-        struct shard *shard = &cache->shards[s];
-        part_free(&shard->probation, &mem);
-        part_free(&shard->main, &mem);
-        fb__free(&mem, shard->buckets);
-        (void)pthread_mutex_destroy(&shard->lock);
+        fb__shard_clear(&cache->shards[s], &mem);
+        (void)pthread_mutex_destroy(&cache->shards[s].lock);
     }
     fb__free(&mem, cache);
-}
-
-static void forget(struct part *part)
-{
-    part->oldest = part->newest = NULL;
-    part->entries = part->bytes = 0;
 }
 
 /*
@@ -199,109 +129,21 @@ static bool usable(fb__cache *cache)
         return false;
     }
     for (uint32_t s = 0; s < cache->shard_count; s++) {
-        struct shard *shard = &cache->shards[s];
+        fb__shard *shard = &cache->shards[s];
         if (pthread_mutex_trylock(&shard->lock) == 0) {
             (void)pthread_mutex_unlock(&shard->lock);
             continue;
         }
         (void)pthread_mutex_init(&shard->lock, NULL);
-        memset(shard->buckets, 0, (shard->bucket_mask + 1) * sizeof(*shard->buckets));
-        forget(&shard->probation);
-        forget(&shard->main);
+        fb__shard_forget(shard);
     }
     atomic_store_explicit(&cache->fork_seen, now, memory_order_release);
     return true;
 }
 
-static struct shard *shard_of(fb__cache *cache, fb__cache_key key)
+static fb__shard *shard_of(fb__cache *cache, fb__cache_key key)
 {
     return &cache->shards[key.hash[1] % cache->shard_count];
-}
-
-static struct entry **place_of(struct shard *shard, fb__cache_key key, const char *token, size_t size)
-{
-    struct entry **place = &shard->buckets[key.hash[0] & shard->bucket_mask];
-    while (*place != NULL) {
-        struct entry *entry = *place;
-        if (entry->key.hash[0] == key.hash[0] && entry->key.hash[1] == key.hash[1] && entry->size == size &&
-            memcmp(entry->token, token, size) == 0) {
-            break;
-        }
-        place = &entry->next;
-    }
-    return place;
-}
-
-static bool fits(const struct part *part, size_t bytes)
-{
-    return part->entries < part->max_entries && bytes <= part->max_bytes - part->bytes;
-}
-
-static void append(struct part *part, struct entry *entry)
-{
-    entry->part = part;
-    entry->newer = NULL;
-    entry->older = part->newest;
-    *(part->newest == NULL ? &part->oldest : &part->newest->newer) = entry;
-    part->newest = entry;
-    part->entries++;
-    part->bytes += entry->bytes;
-}
-
-static void detach(struct entry *entry)
-{
-    struct part *part = entry->part;
-    *(entry->older == NULL ? &part->oldest : &entry->older->newer) = entry->newer;
-    *(entry->newer == NULL ? &part->newest : &entry->newer->older) = entry->older;
-    part->entries--;
-    part->bytes -= entry->bytes;
-}
-
-static void drop(struct shard *shard, const fb_mem *mem, struct entry *entry)
-{
-    struct entry **place = &shard->buckets[entry->key.hash[0] & shard->bucket_mask];
-    while (*place != entry) {
-        place = &(*place)->next;
-    }
-    *place = entry->next;
-    detach(entry);
-    entry_free(mem, entry);
-}
-
-static void evict(struct shard *shard, const fb_mem *mem, struct entry *entry)
-{
-    shard->evictions++;
-    drop(shard, mem, entry);
-}
-
-/* From the oldest on: what was asked for since it was last looked at is spared, once, and SWEEP of them at most. */
-static void make_room_in_main(struct shard *shard, const fb_mem *mem, size_t bytes, double now)
-{
-    for (unsigned step = 0; !fits(&shard->main, bytes); step++) {
-        struct entry *entry = shard->main.oldest;
-        if (!entry->hit || entry->dead_at <= now || step >= SWEEP) {
-            evict(shard, mem, entry);
-            continue;
-        }
-        entry->hit = false;
-        detach(entry);
-        append(&shard->main, entry);
-    }
-}
-
-static void make_room_in_probation(struct shard *shard, const fb_mem *mem, size_t bytes, double now)
-{
-    while (!fits(&shard->probation, bytes)) {
-        struct entry *entry = shard->probation.oldest;
-        if (!entry->hit || entry->dead_at <= now || shard->main.max_entries == 0) {
-            evict(shard, mem, entry);
-            continue;
-        }
-        make_room_in_main(shard, mem, entry->bytes, now);
-        entry->hit = false;
-        detach(entry);
-        append(&shard->main, entry);
-    }
 }
 
 fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
@@ -310,12 +152,12 @@ fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token,
     if (!usable(cache)) {
         return NULL;
     }
-    struct shard *shard = shard_of(cache, key);
+    fb__shard *shard = shard_of(cache, key);
     fb_result *result = NULL;
     (void)pthread_mutex_lock(&shard->lock);
-    struct entry *entry = *place_of(shard, key, token, size);
+    fb__entry *entry = fb__shard_find(shard, key, token, size);
     if (entry != NULL && (entry->generation != generation || entry->dead_at <= now)) {
-        drop(shard, &cache->mem, entry);
+        fb__shard_drop(shard, &cache->mem, entry);
     } else if (entry != NULL) {
         entry->hit = true;
         result = fb__result_retain(entry->result);
@@ -327,31 +169,13 @@ fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token,
     return result;
 }
 
-/* False: there is no room that it may have. */
-static bool insert(struct shard *shard, const fb_mem *mem, struct entry *entry, double now)
-{
-    struct part *part = &shard->main;
-    if (!fits(part, entry->bytes)) {
-        part = &shard->probation;
-        if (entry->bytes > part->max_bytes) {
-            return false;
-        }
-        make_room_in_probation(shard, mem, entry->bytes, now);
-    }
-    append(part, entry);
-    struct entry **bucket = &shard->buckets[entry->key.hash[0] & shard->bucket_mask];
-    entry->next = *bucket;
-    *bucket = entry;
-    return true;
-}
-
 void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
                    fb_result *result, double dead_at, double now)
 {
     if (dead_at <= now || !usable(cache)) {
         return;
     }
-    struct entry *entry = fb__zalloc(&cache->mem, sizeof(*entry) + size);
+    fb__entry *entry = fb__zalloc(&cache->mem, sizeof(*entry) + size);
     if (entry == NULL) {
         return;
     }
@@ -362,36 +186,18 @@ void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_
     entry->bytes = sizeof(*entry) + size + result->bytes;
     entry->size = size;
     memcpy(entry->token, token, size);
-    struct shard *shard = shard_of(cache, key);
+    fb__shard *shard = shard_of(cache, key);
     (void)pthread_mutex_lock(&shard->lock);
-    struct entry *old = *place_of(shard, key, token, size);
+    fb__entry *old = fb__shard_find(shard, key, token, size);
     if (old != NULL) { /* several threads verified it at once: it was asked for more than once */
         entry->hit = true;
-        drop(shard, &cache->mem, old);
+        fb__shard_drop(shard, &cache->mem, old);
     }
-    bool held = insert(shard, &cache->mem, entry, now);
+    bool held = fb__shard_insert(shard, &cache->mem, entry, now);
     (void)pthread_mutex_unlock(&shard->lock);
     if (!held) {
-        entry_free(&cache->mem, entry);
+        fb__entry_free(&cache->mem, entry);
     }
-}
-
-/* Where it is, with more bytes; not at its own expense. */
-static bool grow(struct shard *shard, const fb_mem *mem, struct entry *entry, size_t bytes)
-{
-    struct part *part = entry->part;
-    if (bytes > part->max_bytes - entry->bytes) {
-        return false;
-    }
-    detach(entry);
-    entry->bytes += bytes;
-    if (part == &shard->main) {
-        make_room_in_main(shard, mem, entry->bytes, -(double)INFINITY);
-    } else {
-        make_room_in_probation(shard, mem, entry->bytes, -(double)INFINITY);
-    }
-    append(part, entry);
-    return true;
 }
 
 bool fb__cache_attach(fb__cache *cache, fb__cache_key key, const char *token, size_t size,
@@ -400,11 +206,11 @@ bool fb__cache_attach(fb__cache *cache, fb__cache_key key, const char *token, si
     if (!usable(cache)) {
         return false;
     }
-    struct shard *shard = shard_of(cache, key);
+    fb__shard *shard = shard_of(cache, key);
     (void)pthread_mutex_lock(&shard->lock);
-    struct entry *entry = *place_of(shard, key, token, size);
+    fb__entry *entry = fb__shard_find(shard, key, token, size);
     bool attached = entry != NULL && fb_result_attachment(entry->result) == NULL &&
-                    grow(shard, &cache->mem, entry, attachment->bytes);
+                    fb__shard_grow(shard, &cache->mem, entry, attachment->bytes);
     if (attached) {
         fb__result_attach(entry->result, attachment);
     }
@@ -418,7 +224,7 @@ void fb__cache_stats(fb__cache *cache, fb_stats *out)
         return;
     }
     for (uint32_t s = 0; s < cache->shard_count; s++) {
-        struct shard *shard = &cache->shards[s];
+        fb__shard *shard = &cache->shards[s];
         (void)pthread_mutex_lock(&shard->lock);
         out->cache_hits += shard->hits;
         out->cache_misses += shard->misses;

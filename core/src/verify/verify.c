@@ -1,7 +1,8 @@
 /*
  * The one way through: token bytes to result or reason. Each step is another file's; this one only says in which order,
- * and keeps the rule that nothing of the payload is read before its signature is verified. A verification is pure but
- * for the counters, the token cache and the ready-made contexts: no I/O, no clock, no environment.
+ * and keeps the rule that nothing of the payload is read before its signature is verified. A verification does no I/O,
+ * reads no clock and no environment; all that it changes are counters, the token cache, the ready-made contexts and
+ * tables of keys, and what the key source notes about key ids.
  */
 #include "verify/verify.h"
 
@@ -9,125 +10,13 @@
 
 static const fb_slice nothing = {NULL, 0};
 
-/* ---- making one ----------------------------------------------------------------------------------------------------
- */
-
-static fb_status check_options(const fb_options *options, fb_error *error)
-{
-    int sources = (options->public_key.data != NULL) + (options->jwks.data != NULL) + (options->jwks_uri.data != NULL) +
-                  (options->secret.data != NULL) + (options->keys_of != NULL);
-    if (sources != 1) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID,
-                        sources == 0 ? "one of public_key, jwks, jwks_uri or secret must be given"
-                                     : "only one of public_key, jwks, jwks_uri and secret may be given");
-    }
-    if (options->keys_of != NULL && options->keys_of->key_source == NULL) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "keys_of must be a verifier that was made with jwks_uri");
-    }
-    if (options->cache_size > UINT32_MAX / 2) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "cache_size must be below 2147483648");
-    }
-    return FB_OK;
-}
-
-static fb_status load_keys(fb_verifier *verifier, const fb_options *options, fb_error *error)
-{
-    const fb_mem *mem = &verifier->mem;
-    if (options->keys_of != NULL) {
-        verifier->key_source = fb__key_source_retain(options->keys_of->key_source);
-        return FB_OK;
-    }
-    if (options->jwks_uri.data != NULL) {
-        return fb__key_source_new(&verifier->key_source, mem, options, error);
-    }
-    if (options->jwks.data != NULL) {
-        return fb__keyset_from_jwks(&verifier->static_keys, mem, options->jwks, error);
-    }
-    if (options->secret.data != NULL) {
-        return fb__keyset_from_secret(&verifier->static_keys, mem, options->secret, verifier->policy.algs,
-                                      options->allow_short_secret, error);
-    }
-    return fb__keyset_from_pem(&verifier->static_keys, mem, options->public_key, error);
-}
-
-/* A static key that none of the algorithms could ever use is a mistake to hear of now, not at the first token. */
-static fb_status check_keys_fit(const fb_verifier *verifier, fb_error *error)
-{
-    const fb__keyset *keys = verifier->static_keys;
-    for (size_t i = 0; keys != NULL && i < keys->count; i++) {
-        if ((keys->keys[i].algs & verifier->policy.algs) != 0) {
-            return FB_OK;
-        }
-    }
-    return keys == NULL ? FB_OK
-                        : fb__fail(error, FB_CONFIGURATION_INVALID,
-                                   "algorithms: none of them can be verified with the key that was given");
-}
-
-fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *error)
-{
-    FB__INSIDE_GATE;
-    *out = NULL;
-    fb_options options = FB_OPTIONS_INIT;
-    if (given->size == 0 || given->size > sizeof(options)) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "options must start from FB_OPTIONS_INIT");
-    }
-    memcpy(&options, given, given->size);
-    fb_status status = check_options(&options, error);
-    if (status != FB_OK) {
-        return status;
-    }
-    fb_mem mem = options.mem == NULL ? fb__mem_default : *options.mem;
-    fb_verifier *verifier = fb__zalloc(&mem, sizeof(*verifier));
-    if (verifier == NULL) {
-        return fb__reject(error, FB_OUT_OF_MEMORY, nothing);
-    }
-    verifier->mem = mem;
-    verifier->around_signature = options.around_signature;
-    verifier->around_signature_context = options.around_signature_context;
-    status = fb__policy_new(&verifier->policy, &mem, &options, error);
-    if (status == FB_OK) {
-        status = load_keys(verifier, &options, error);
-    }
-    if (status == FB_OK) {
-        status = check_keys_fit(verifier, error);
-    }
-    if (status == FB_OK && options.cache_size > 0) {
-        status = fb__cache_new(&verifier->cache, &mem, options.cache_size, options.cache_bytes);
-        if (status != FB_OK) {
-            (void)fb__reject(error, status, nothing);
-        }
-    }
-    if (status != FB_OK) {
-        fb_verifier_free(verifier);
-        return status;
-    }
-    *out = verifier;
-    return fb__succeed(error);
-}
-
-void fb_verifier_free(fb_verifier *verifier)
-{
-    FB__INSIDE_GATE;
-    if (verifier == NULL) {
-        return;
-    }
-    fb_mem mem = verifier->mem;
-    fb__cache_free(verifier->cache);
-    fb__keyset_release(verifier->static_keys);
-    fb__key_source_release(verifier->key_source);
-    fb__policy_clear(&verifier->policy, &mem);
-    fb__free(&mem, verifier);
-}
-
-/* ---- verifying ------------------------------------------------------------------------------ */
-
 /* What one verification carries from step to step. */
 struct work {
     const fb_verifier *verifier;
     fb_slice token;
     fb_clock clock;
     fb_error *error;
+    char *buffer; /* of FB__MAX_HEADER bytes, for the header's text */
     fb__token parts;
     fb__header header;
     bool after_fetch; /* the token has had its fetch, that of key_request */
@@ -183,35 +72,38 @@ static fb_status read_payload(struct work *work, fb_result **out)
     return status;
 }
 
-static void report_kid(const struct work *work)
+/* The steps for a token that is not in the cache. */
+static fb_status verify_steps(struct work *work, fb_result **out)
 {
-    if (FB__HAS(work->error, kid)) {
-        fb__printable(work->error->kid, sizeof(work->error->kid), work->header.kid);
-    }
-}
-
-/* The long way, for a token that is not in the cache. On success *generation is that of the keys that verified it. */
-static fb_status verify_token(struct work *work, fb_result **out, uint64_t *generation)
-{
-    char buffer[FB__MAX_HEADER];
     fb_status status = fb__token_split(work->token.data, work->token.size, &work->parts);
     if (status != FB_OK) {
         return fb__reject(work->error, status, nothing);
     }
-    status = fb__header_read(&work->verifier->policy, work->parts.header, buffer, &work->header, work->error);
-    if (status == FB_OK) {
-        status = choose_key(work);
+    status = fb__header_read(&work->verifier->policy, work->parts.header, work->buffer, &work->header, work->error);
+    if (status != FB_OK) {
+        return status;
     }
-    if (status == FB_OK) {
-        status = check_signature(work);
+    status = choose_key(work);
+    if (status != FB_OK) {
+        return status;
     }
-    if (status == FB_OK) {
-        status = read_payload(work, out);
+    status = check_signature(work);
+    if (status != FB_OK) {
+        return status;
     }
+    return read_payload(work, out);
+}
+
+/* On success *generation is that of the keys that verified it. */
+static fb_status verify_uncached(struct work *work, fb_result **out, uint64_t *generation)
+{
+    char buffer[FB__MAX_HEADER];
+    work->buffer = buffer;
+    fb_status status = verify_steps(work, out);
     if (status == FB_OK) {
         *generation = work->keys->generation;
-    } else {
-        report_kid(work);
+    } else if (FB__HAS(work->error, kid)) {
+        fb__printable(work->error->kid, sizeof(work->error->kid), work->header.kid);
     }
     if (work->verifier->key_source != NULL) {
         fb__keyset_release(work->keys);
@@ -227,56 +119,57 @@ static fb_status check_call(const fb_verifier *verifier, size_t size, fb_clock c
     return size <= verifier->policy.max_token_bytes ? FB_OK : fb__reject(error, FB_TOKEN_TOO_LARGE, nothing);
 }
 
-static fb_status verify_cached(struct work *work, fb_result **out)
+/* A result that the cache holds for this token under these keys, and whose times hold; NULL: all steps have to be gone
+ * through, which say why in the words that an uncached token gets. */
+static fb_result *cached_result(const struct work *work, fb__cache_key key, uint64_t generation)
 {
     const fb_verifier *verifier = work->verifier;
-    uint64_t held = verifier->key_source == NULL
-                        ? 0
-                        : fb__key_source_generation(verifier->key_source, work->clock.monotonic_seconds);
-    uint64_t generation = held;
-    if (verifier->cache == NULL) {
-        return verify_token(work, out, &generation);
+    fb_result *result =
+        fb__cache_get(verifier->cache, key, work->token.data, work->token.size, generation, work->clock.unix_seconds);
+    if (result != NULL && fb__claims_check_time(&verifier->policy, result, work->clock.unix_seconds, NULL) != FB_OK) {
+        fb_result_free(result);
+        result = NULL;
     }
-    /* What was verified before our arithmetic contradicted OpenSSL, or while that was found out, answers no more. */
-    const uint64_t epoch = fb__arithmetic_epoch() << 48;
-    fb__cache_key key = fb__cache_key_of(verifier->cache, work->token.data, work->token.size);
-    if (verifier->key_source == NULL || held != 0) {
-        *out = fb__cache_get(verifier->cache, key, work->token.data, work->token.size, held ^ epoch,
-                             work->clock.unix_seconds);
-    }
-    if (*out != NULL) {
-        if (fb__claims_check_time(&verifier->policy, *out, work->clock.unix_seconds, NULL) == FB_OK) {
-            return FB_OK;
-        }
-        fb_result_free(*out); /* the long way says why, in the same words as at first sight */
-        *out = NULL;
-    }
-    fb_status status = verify_token(work, out, &generation);
-    if (status == FB_OK) {
-        double dead_at = (*out)->has_exp ? (*out)->exp.value + verifier->policy.leeway : (double)INFINITY;
-        fb__cache_put(verifier->cache, key, work->token.data, work->token.size, generation ^ epoch, *out, dead_at,
-                      work->clock.unix_seconds);
-    }
-    return status;
+    return result;
 }
 
-static void count_outcome(const fb_verifier *verifier, fb_status status)
+static fb_status verify_with_cache(struct work *work, fb_result **out)
 {
-    size_t index = status == FB_OK ? 0 : fb__status_index(status);
-    atomic_fetch_add_explicit(&((fb_verifier *)(uintptr_t)verifier)->outcomes[index], 1, memory_order_relaxed);
+    const fb_verifier *verifier = work->verifier;
+    const bool fetches = verifier->key_source != NULL;
+    const uint64_t held = fetches ? fb__key_source_generation(verifier->key_source, work->clock.monotonic_seconds) : 0;
+    /* Results from before our arithmetic contradicted OpenSSL, or from while that was found out, are not used. */
+    const uint64_t epoch = fb__arithmetic_epoch() << 48;
+    const fb__cache_key key = fb__cache_key_of(verifier->cache, work->token.data, work->token.size);
+    if (!fetches || held != 0) {
+        *out = cached_result(work, key, held ^ epoch);
+    }
+    if (*out != NULL) {
+        return FB_OK;
+    }
+    uint64_t generation;
+    fb_status status = verify_uncached(work, out, &generation);
+    if (status != FB_OK) {
+        return status;
+    }
+    const double dead_at = (*out)->has_exp ? (*out)->exp.value + verifier->policy.leeway : (double)INFINITY;
+    fb__cache_put(verifier->cache, key, work->token.data, work->token.size, generation ^ epoch, *out, dead_at,
+                  work->clock.unix_seconds);
+    return FB_OK;
 }
 
 static fb_status verify(struct work *work, fb_result **out)
 {
     *out = NULL;
     fb_status status = check_call(work->verifier, work->token.size, work->clock, work->error);
+    uint64_t generation;
     if (status == FB_OK) {
-        status = verify_cached(work, out);
+        status = work->verifier->cache == NULL ? verify_uncached(work, out, &generation) : verify_with_cache(work, out);
     }
     if (status == FB_OK) {
         (void)fb__succeed(work->error);
     }
-    count_outcome(work->verifier, status);
+    fb__verifier_count(work->verifier, status);
     return status;
 }
 
@@ -299,13 +192,6 @@ fb_status fb_verify_after_fetch(const fb_verifier *verifier, const char *token, 
     return verify(&work, out);
 }
 
-void fb_verifier_count_refusal(const fb_verifier *verifier, fb_status status)
-{
-    if (status != FB_OK) {
-        count_outcome(verifier, status);
-    }
-}
-
 bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t size, const fb_attachment *attachment)
 {
     if (verifier->cache == NULL || attachment->size != sizeof(*attachment) || attachment->data == NULL) {
@@ -313,77 +199,4 @@ bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t s
     }
     fb__cache_key key = fb__cache_key_of(verifier->cache, token, size);
     return fb__cache_attach(verifier->cache, key, token, size, attachment);
-}
-
-/* ---- key sets behind a URL: the key source's functions, by the verifier's name -------------------- */
-
-static fb_status need_key_source(const fb_verifier *verifier, fb_error *error)
-{
-    return verifier->key_source != NULL
-               ? FB_OK
-               : fb__fail(error, FB_CONFIGURATION_INVALID, "only a verifier with jwks_uri has keys to fetch");
-}
-
-static fb_status check_monotonic(double seconds, fb_error *error)
-{
-    return isfinite(seconds)
-               ? FB_OK
-               : fb__fail(error, FB_CONFIGURATION_INVALID, "monotonic_seconds must be a finite number of seconds");
-}
-
-fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotonic_seconds, fb_refresh_reason reason,
-                                    uint64_t key_request, fb_fetch *out, fb_error *error)
-{
-    fb_fetch fetch = FB_FETCH_INIT;
-    fb_status status = need_key_source(verifier, error);
-    if (status == FB_OK) {
-        status = check_monotonic(monotonic_seconds, error);
-    }
-    if (status == FB_OK && !fb__fill(out, &fetch, sizeof(fetch))) {
-        status = fb__fail(error, FB_CONFIGURATION_INVALID, "out must start from FB_FETCH_INIT");
-    }
-    if (status != FB_OK) {
-        return status;
-    }
-    status = fb__key_source_begin(verifier->key_source, monotonic_seconds, reason, key_request, &fetch, error);
-    if (status == FB_OK) {
-        (void)fb__fill(out, &fetch, sizeof(fetch));
-    }
-    return status;
-}
-
-fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t ticket, double monotonic_seconds,
-                                       const fb_fetched *given, fb_error *error)
-{
-    fb_status status = need_key_source(verifier, error);
-    fb_fetched fetched = FB_FETCHED_INIT;
-    if (status == FB_OK && (given->size == 0 || given->size > sizeof(fetched))) {
-        status = fb__fail(error, FB_CONFIGURATION_INVALID, "fetched must start from FB_FETCHED_INIT");
-    }
-    if (status == FB_OK) {
-        status = check_monotonic(monotonic_seconds, error);
-    }
-    if (status != FB_OK) {
-        return status;
-    }
-    memcpy(&fetched, given, given->size);
-    return fb__key_source_complete(verifier->key_source, ticket, monotonic_seconds, &fetched, error);
-}
-
-bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticket, double timeout)
-{
-    return verifier->key_source == NULL || fb__key_source_wait(verifier->key_source, ticket, timeout);
-}
-
-bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds)
-{
-    return verifier->key_source != NULL && isfinite(monotonic_seconds) &&
-           fb__key_source_due(verifier->key_source, monotonic_seconds);
-}
-
-fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason, uint64_t key_request,
-                              fb_error *error)
-{
-    fb_status status = need_key_source(verifier, error);
-    return status != FB_OK ? status : fb__key_source_refresh(verifier->key_source, reason, key_request, error);
 }

@@ -118,7 +118,7 @@ bool fb__cache_attach(fb__cache *cache, fb__cache_key key, const char *token, si
                       const fb_attachment *attachment);
 void fb__cache_stats(fb__cache *cache, fb_stats *out);
 
-/* ---- verify.c, inspect.c: the verifier */
+/* ---- verifier.c, verifier_keys.c: the verifier */
 
 struct fb_verifier {
     fb_mem mem;
@@ -130,5 +130,10 @@ struct fb_verifier {
     void *around_signature_context;
     atomic_uint_least64_t outcomes[FB__STATUS_COUNT];
 };
+
+/* Counts the outcome of a verification. */
+void fb__verifier_count(const fb_verifier *verifier, fb_status status);
+/* A reference to the keys that are held; NULL: there are none. */
+fb__keyset *fb__verifier_keyset(const fb_verifier *verifier);
 
 #endif
