@@ -10,7 +10,7 @@ const { ConfigurationError, DESCRIPTIONS } = require('./errors.cjs');
 /* RFC 9110 section 11.2: token68. A comma list, a second token or white space does not match. */
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/u;
 
-/* Credentials sent in a way that RFC 6750 section 3.1 calls invalid_request. */
+/* Credentials that are sent in a way which RFC 6750 section 3.1 calls invalid_request. */
 class MalformedRequest extends Error {}
 
 /* "access_token", in any percent-encoding of it. */

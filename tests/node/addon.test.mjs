@@ -50,7 +50,7 @@ test('the OpenSSL that runs is the one whose headers it was compiled with', () =
   assert.match(versions.jansson, /^2\./u);
 });
 
-/* An error left behind would be what node's crypto reports next: research and node-libcurl#164 have the story. */
+/* An error left in its queue would be what Node's crypto reports next (node-libcurl#164 is such a case). */
 test("node's own error queue is untouched after a thousand failures", () => {
   const reason = () =>
     thrown(() => crypto.createPublicKey('-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----')).code;

@@ -1,6 +1,6 @@
 /*
- * The verified-token cache: no sequence of calls may make the second sight of a token less safe than the first. The
- * judge is a verifier of the same policy without a cache. All of this runs a second time against an addon in whose
+ * The verified-token cache: no sequence of calls may make a cached token less safe than an uncached one. The reference
+ * is a verifier of the same policy without a cache. All of this runs a second time against an addon in whose
  * cache the hashes of all tokens collide.
  */
 import assert from 'node:assert/strict';
@@ -36,7 +36,7 @@ class Both {
   }
 
   /* The code of the refusal, "ok" otherwise. */
-  judge(token, now = NOW + 1) {
+  verdictOf(token, now = NOW + 1) {
     const [answer, expected] = [this.cached, this.plain].map((verifier) => {
       try {
         return { code: 'ok', access: verifier.verifySync(token, { now }) };
@@ -76,16 +76,16 @@ for (const name of Object.keys(pairs)) {
     const both = new Both(sourceOf(name));
     const [one, two] = ['1', '2'].map((jti) => mint(name, { additionalClaims: { jti } }));
     const [[first, signature], [second, another]] = [split(one), split(two)];
-    assert.deepEqual([both.judge(one), both.judge(two)], ['ok', 'ok']);
+    assert.deepEqual([both.verdictOf(one), both.verdictOf(two)], ['ok', 'ok']);
     assert.deepEqual(
-      [both.judge(`${first}.${another}`), both.judge(`${second}.${signature}`)],
+      [both.verdictOf(`${first}.${another}`), both.verdictOf(`${second}.${signature}`)],
       ['signature_invalid', 'signature_invalid'],
     );
     for (const forged of forgeries(one)) {
-      assert.notEqual(both.judge(forged), 'ok');
+      assert.notEqual(both.verdictOf(forged), 'ok');
     }
     const before = both.hits;
-    assert.deepEqual([both.judge(one), both.judge(two), both.entries, both.hits], ['ok', 'ok', 2, before + 2]);
+    assert.deepEqual([both.verdictOf(one), both.verdictOf(two), both.entries, both.hits], ['ok', 'ok', 2, before + 2]);
   });
 }
 
@@ -101,7 +101,7 @@ test('the clock goes on and back', () => {
     let state = 12345;
     for (let i = 0; i < 3000; i++) {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      seen.add(both.judge(tokens[state % 3], NOW - 30 + ((state >>> 8) % 240) / 4));
+      seen.add(both.verdictOf(tokens[state % 3], NOW - 30 + ((state >>> 8) % 240) / 4));
     }
     assert.deepEqual([...seen].sort(), ['ok', 'token_expired', 'token_issued_in_future', 'token_not_yet_valid']);
     assert.ok(both.hits > 100);
@@ -112,11 +112,11 @@ test('expiry ends an entry', () => {
   const both = new Both(sourceOf('HS256'));
   const token = mint('HS256', { expiresInSeconds: 10 });
   assert.deepEqual(
-    [both.judge(token, NOW + 9.9), both.judge(token, NOW + 9.9), both.entries, both.hits],
+    [both.verdictOf(token, NOW + 9.9), both.verdictOf(token, NOW + 9.9), both.entries, both.hits],
     ['ok', 'ok', 1, 1],
   );
-  assert.deepEqual([both.judge(token, NOW + 10), both.entries], ['token_expired', 0]);
-  assert.deepEqual([both.judge(token, NOW + 9.9), both.entries, both.hits], ['ok', 1, 1]);
+  assert.deepEqual([both.verdictOf(token, NOW + 10), both.entries], ['token_expired', 0]);
+  assert.deepEqual([both.verdictOf(token, NOW + 9.9), both.entries, both.hits], ['ok', 1, 1]);
 });
 
 test('one token and many policies', () => {
@@ -131,7 +131,7 @@ test('one token and many policies', () => {
   ].map(([policy, expected]) => [new Both({ ...sourceOf('ES256'), ...policy }), expected]);
   for (let round = 0; round < 3; round++) {
     for (const [both, expected] of policies) {
-      assert.deepEqual([both.judge(token), both.entries], [expected, expected === 'ok' ? 1 : 0]);
+      assert.deepEqual([both.verdictOf(token), both.entries], [expected, expected === 'ok' ? 1 : 0]);
     }
   }
 });
@@ -171,11 +171,11 @@ test('tokens of 64 KiB', () => {
   );
   assert.ok(one.length > 64000 && one.length <= 65536);
   for (let i = 0; i < 2; i++) {
-    assert.deepEqual([both.judge(one), both.judge(two)], ['ok', 'ok']);
-    assert.equal(both.judge(`${split(one)[0]}.${split(two)[1]}`), 'signature_invalid');
+    assert.deepEqual([both.verdictOf(one), both.verdictOf(two)], ['ok', 'ok']);
+    assert.equal(both.verdictOf(`${split(one)[0]}.${split(two)[1]}`), 'signature_invalid');
   }
   for (const forged of forgeries(one, 4999)) {
-    assert.notEqual(both.judge(forged), 'ok');
+    assert.notEqual(both.verdictOf(forged), 'ok');
   }
   assert.deepEqual([both.entries, both.hits], [2, 2]);
 });
@@ -184,8 +184,8 @@ test('a cache of one', () => {
   const both = new Both({ ...sourceOf('HS256'), cacheSize: 1 });
   const [one, two] = ['1', '2'].map((jti) => mint('HS256', { additionalClaims: { jti } }));
   for (let i = 0; i < 5; i++) {
-    assert.deepEqual([both.judge(one), both.judge(one), both.judge(two)], ['ok', 'ok', 'ok']);
-    assert.equal(both.judge(`${split(one)[0]}.${split(two)[1]}`), 'signature_invalid');
+    assert.deepEqual([both.verdictOf(one), both.verdictOf(one), both.verdictOf(two)], ['ok', 'ok', 'ok']);
+    assert.equal(both.verdictOf(`${split(one)[0]}.${split(two)[1]}`), 'signature_invalid');
   }
   const { cacheEntries, cacheHits, cacheEvictions } = both.cached.stats();
   assert.deepEqual([cacheEntries, cacheHits, cacheEvictions], [1, 5, 9]);

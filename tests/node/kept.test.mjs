@@ -1,6 +1,6 @@
 /*
- * What is kept of a token for the next time: it counts within cacheBytes, shows in stats() and goes with its entry in the
- * cache. Measured on V8's heap, in processes of their own.
+ * What is kept of a token for the next time: it counts within cacheBytes, shows in stats() and goes with its entry in
+ * the cache. Measured on V8's heap, in processes of their own.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -49,7 +49,7 @@ test('large claims stay within cacheBytes, however often they come', () => {
   assert.ok(left < MIB, `${left} bytes are left after close()`);
 });
 
-test('what is reckoned for it is no less than what it takes', () => {
+test('the bytes that are charged for it cover what it occupies', () => {
   const results = measure(`
     const results = {};
     for (const [name, shape] of Object.entries(shapes)) {

@@ -1,7 +1,7 @@
 /*
- * Memory stays flat: a program does one thing many times and reports its size at each twentieth of the way: the resident
- * one, but of the heap only what is used, since V8 enlarges that in steps of many megabytes. What is judged is the line
- * through the second half.
+ * Memory stays flat: a program does one thing many times and reports its size at each twentieth of the way: the
+ * resident one, but of the heap only what is used, since V8 enlarges that in steps of many megabytes. The result is the
+ * slope of the second half.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

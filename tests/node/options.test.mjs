@@ -1,4 +1,4 @@
-/* What a Verifier is made with: every wrong option is refused by name. */
+/* The options of a Verifier: every wrong one is refused by name. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -159,7 +159,7 @@ test('forms that an option may have', () => {
   }
 });
 
-test('what it was made with can be read, and is a copy', () => {
+test('options can be read back, and are copies', () => {
   const audience = ['a', 'b'];
   const verifier = new Verifier({ ...KEY, issuer: ISSUER, audience, requiredScopes: 'r w' });
   audience.push('c');

@@ -1,4 +1,4 @@
-/* The package as somebody else gets it: packed, installed, loaded in every way, built from the tarball. */
+/* The package as a user gets it: packed, installed, loaded in every way, built from the tarball. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -154,7 +154,7 @@ function pkgConfigWithout(library) {
   return folder;
 }
 
-/* Leaves nothing behind that a later build would go by. */
+/* Builds, and removes the build folder. */
 function build(PATH, ...parameters) {
   const program = path.join(installed, 'bindings/node/build.cjs');
   const done = run(process.execPath, [program, ...parameters], { env: { ...process.env, CC: '', CXX: '', PATH } });

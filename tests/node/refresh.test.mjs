@@ -1,4 +1,4 @@
-/* Key sets behind a URL: when they are fetched, who waits, and what happens when they cannot be had. */
+/* Key sets that are fetched: when, who waits, and what happens when they are unavailable. */
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';

@@ -2,7 +2,7 @@
  * The Node runner of the suites: node tests/node/vectors.mjs PATH... (tests/vectors/README.md has the format.)
  *
  * A child process runs the cases and reports each in a line, so that a crash or a hang costs one case: the parent notes
- * it and starts a new child behind it.
+ * it and starts a new child after it.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -49,7 +49,7 @@ function load(file) {
   return cases;
 }
 
-/* { id, problem } for a file that is none, { case } otherwise: what is to be reported, in order. */
+/* What is to be reported, in order: { case }, or { id, problem } for a file that is not one of cases. */
 function entries(given) {
   return files(given).flatMap((file) => {
     try {
@@ -144,7 +144,7 @@ function child(skip, given) {
 
 // ---- the parent
 
-/* Runs a child behind the cases that are done; resolves to what to say of the one that it ended in, if it did. */
+/* Runs a child for the cases that are left; resolves to the outcome of the case that it ended in, if it did. */
 async function supervise(done, given, report) {
   const program = [fileURLToPath(import.meta.url), '--child', String(done), ...given];
   const worker = spawn(process.execPath, program, { stdio: ['ignore', 'pipe', 'inherit'] });

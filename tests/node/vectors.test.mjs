@@ -1,4 +1,6 @@
-/* The suites, run by the Node runner and compared case by case with the C runner; and that the runner notices things. */
+/*
+ * The suites, run by the Node runner and compared case by case with the C runner; and that the runner notices things.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -67,7 +69,7 @@ for (const [name, one, verdict] of NOTICED) {
   });
 }
 
-test('the runner notices: a file that is none, and one that is not there', () => {
+test('the runner notices: a file that is not JSON, and one that is missing', () => {
   const file = path.join(scratch, 'broken.json');
   writeFileSync(file, '[{"id":');
   const done = run(process.execPath, [NODE_RUNNER, file, path.join(scratch, 'missing.json')]);

@@ -1,6 +1,6 @@
 /*
- * The tests under other versions of Node: node tests/node/versions.mjs [MAJOR...], by default 22 and 24. npm has them as
- * packages, and installs them where there is a network. One that cannot be had is skipped by name and counted; with
+ * The tests under other versions of Node: node tests/node/versions.mjs [MAJOR...], by default 22 and 24. npm has them
+ * as packages, and installs them where there is a network. One that cannot be had is skipped by name and counted; with
  * CI=true only the want of a network excuses that. The addon is the one that is built: N-API is the same in all.
  */
 import { spawnSync } from 'node:child_process';

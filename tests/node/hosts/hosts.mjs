@@ -23,7 +23,7 @@ const REFUSED = {
 /* Guarded by one of our own adapters. */
 const OURS = { ...REFUSED, malformed: 400, 'two-headers': 400, 'in-query': 400, 'no-keys': 503 };
 
-/* The SDKs know no 503; what is no "Bearer TOKEN" is 401 to them, and v1 and v2 read the first of two headers. */
+/* The SDKs have no 503; anything but "Bearer TOKEN" is 401 to them, and v1 and v2 read the first of two headers. */
 const SDK = { ...REFUSED, malformed: 401, 'two-headers': 200, 'in-query': 401, 'no-keys': 401 };
 
 /*
@@ -35,7 +35,7 @@ export const HOSTS = {
   'sdk v2 fetch': { start: sdk.v2Fetch, answers: SDK, client: 2, entered: false },
   'sdk v2 express': { start: sdk.v2Express, answers: SDK, client: 2, entered: true },
   'sdk v2 hono': { start: sdk.v2Hono, answers: SDK, client: 2, entered: true },
-  // withMcpAuth gets the two headers joined, which is no token.
+  // withMcpAuth gets the two headers joined, which is not a token.
   'mcp-handler': { start: fetchApps.mcpHandler, answers: { ...SDK, 'two-headers': 401 }, client: 2, entered: true },
   'mcp-handler, guarded': { start: fetchApps.mcpHandlerGuarded, answers: OURS, client: 2, own: true, entered: true },
   fastmcp: { start: fastmcp.sessions, answers: OURS, client: 1, entered: true },

@@ -1,7 +1,7 @@
 /*
  * One host in a process of its own: node server.mjs HOST import|require OPTIONS. Everything in it is loaded through
- * import() or through require(). Prints where it listens, with good keys and with keys that cannot be had; ends with its
- * standard input, so that it never outlives the test that started it.
+ * import() or through require(). Prints where it listens, with good keys and with keys that cannot be had; ends with
+ * its standard input, so that it never outlives the test that started it.
  */
 import { createRequire } from 'node:module';
 

@@ -69,7 +69,9 @@ function note(origin, text) {
   heard.set(origin, (heard.get(origin) ?? '') + text);
 }
 
-/* One plain request; authorization is a list of header values, sent as as many lines. A late body comes in two pieces. */
+/*
+ * One plain request; authorization is a list of header values, sent as as many lines. A late body comes in two pieces.
+ */
 export function request(
   url,
   { method = 'GET', authorization, query = '', headers = {}, body, late = false, agent } = {},

@@ -1,4 +1,4 @@
-/* One fault of a real provider: what it comes to, with keys held and without, and that it leaves nothing behind. */
+/* One fault of a real provider: its outcome with and without keys, and that the next fetch is not affected. */
 import assert from 'node:assert/strict';
 
 import { Verifier } from '../../../node/index.cjs';

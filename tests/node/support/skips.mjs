@@ -1,6 +1,6 @@
 /*
- * What a run has left out for want of tools or data: said loudly, and noted for the count at the end of the whole run in
- * the file that FB_SKIPPED names.
+ * What a run has left out for want of tools or data: said loudly, and noted for the count at the end of the whole run
+ * in the file that FB_SKIPPED names.
  */
 import { appendFileSync } from 'node:fs';
 

@@ -1,4 +1,4 @@
-/* Express 4 and 5 behind fastbearer/express; the MCP server is of SDK v1. */
+/* Express 4 and 5 guarded by fastbearer/express; the MCP server is of SDK v1. */
 import { listen, mcpV1, whoami } from './common.mjs';
 
 const start = (name) => async (load, options, guard) => {

@@ -1,4 +1,4 @@
-/* Fastify 4 and 5 behind fastbearer/fastify; the MCP server is of SDK v1. */
+/* Fastify 4 and 5 guarded by fastbearer/fastify; the MCP server is of SDK v1. */
 import { mcpV1, whoami } from './common.mjs';
 
 const start = (name) => async (load, options, guard) => {

@@ -4,7 +4,10 @@ import net from 'node:net';
 
 import { whoami } from './common.mjs';
 
-/* fastmcp does not say which port it was given. Below those that the system hands out, so that nobody takes it meanwhile. */
+/*
+ * fastmcp does not say which port it was given. Below those that the system hands out, so that nobody takes it
+ * meanwhile.
+ */
 async function freePort() {
   const server = net.createServer();
   for (;;) {

@@ -1,4 +1,6 @@
-/* A fastmcp server on standard input and output, where there is no request and no token: node fastmcp_stdio.mjs FORMAT */
+/*
+ * A fastmcp server on standard input and output, where there is no request and no token: node fastmcp_stdio.mjs FORMAT
+ */
 import { createRequire } from 'node:module';
 
 import { build } from './fastmcp.mjs';

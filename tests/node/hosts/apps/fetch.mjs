@@ -1,4 +1,4 @@
-/* Plain functions (Request) => Response behind fastbearer/fetch; the MCP server is of SDK v2, or mcp-handler's. */
+/* Plain functions (Request) => Response guarded by fastbearer/fetch; the MCP server is of SDK v2, or mcp-handler's. */
 import { listenFetch, mcpV2, toolsV2, whoami } from './common.mjs';
 
 function site(getAccessToken, mcp) {

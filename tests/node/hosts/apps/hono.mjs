@@ -1,4 +1,4 @@
-/* Hono behind fastbearer/hono; the MCP server is of SDK v2. */
+/* Hono guarded by fastbearer/hono; the MCP server is of SDK v2. */
 import { listenFetch, mcpV2, whoami } from './common.mjs';
 
 export async function hono(load, options, guard) {

@@ -1,4 +1,6 @@
-/* Options of the adapters, what the application learns, and guards in unusual places: in this process, over loopback. */
+/*
+ * Options of the adapters, what the application learns, and guards in unusual places: in this process, over loopback.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -137,7 +139,7 @@ describe('what the application learns', () => {
     assert.doesNotMatch([...answer.headers].join() + (await answer.text()), /token_expired/u);
   });
 
-  it('gets what is no refusal: a closed verifier', async () => {
+  it('gets errors that are not refusals: a closed verifier', async () => {
     const verifier = new Verifier(POLICY);
     verifier.close();
     await assert.rejects(
@@ -269,7 +271,7 @@ describe('places', () => {
 /* The server's own trouble: what each adapter makes of it. */
 describe('trouble of the server', () => {
   const broken = {
-    'a clock that is no number': (verifier) => verifier.verify.bind(verifier, mint(), { now: NaN }),
+    'a clock that is not a number': (verifier) => verifier.verify.bind(verifier, mint(), { now: NaN }),
     memory: () => async () => {
       throw new BearerError('no memory', { code: 'out_of_memory', status: 500, oauthError: 'server_error' });
     },

@@ -1,4 +1,6 @@
-/* The ASGI middleware of the Python package is the twin of these adapters: same verdicts, same challenges, same texts. */
+/*
+ * The ASGI middleware of the Python package is the twin of these adapters: same verdicts, same challenges, same texts.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
