@@ -222,6 +222,11 @@ const char *fb_jansson_version(void)
     return jansson_version_str();
 }
 
+/* Linux's monotonic clock stands still while the machine is suspended, and withdrawn keys would outlive their limits. */
+#ifndef CLOCK_BOOTTIME
+#define CLOCK_BOOTTIME CLOCK_MONOTONIC
+#endif
+
 static double seconds_of(clockid_t clock)
 {
     struct timespec now;
@@ -231,5 +236,5 @@ static double seconds_of(clockid_t clock)
 
 fb_clock fb_clock_now(void)
 {
-    return (fb_clock){seconds_of(CLOCK_REALTIME), seconds_of(CLOCK_MONOTONIC)};
+    return (fb_clock){seconds_of(CLOCK_REALTIME), seconds_of(CLOCK_BOOTTIME)};
 }

@@ -1,0 +1,52 @@
+/* The clock of fb_clock_now goes on while the machine is suspended. */
+#include "child.h"
+#include "fastbearer.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <time.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+/* For children from here on, the machine has been suspended for a day. */
+static bool suspend_for_a_day(void)
+{
+    static const char offset[] = "boottime 86400 0\n";
+    if (unshare(CLONE_NEWTIME) != 0) {
+        return false;
+    }
+    const int file = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+    const bool written = file != -1 && write(file, offset, sizeof(offset) - 1) == (ssize_t)sizeof(offset) - 1;
+    return close(file) == 0 && written;
+}
+
+static double running(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+TEST(time_passes_while_the_machine_is_suspended)
+{
+    const double before = fb_clock_now().monotonic_seconds;
+    CHECK(before <= fb_clock_now().monotonic_seconds);
+    if (!suspend_for_a_day()) {
+        SKIP("no time namespace can be made here");
+        return;
+    }
+    pid_t child = child_start();
+    if (child == 0) {
+        child_end(fb_clock_now().monotonic_seconds - before > 86000.0 && running() - before < 86000.0 ? 0 : 1);
+    }
+    CHECK(child_wait(child) == 0);
+}
+
+int main(void)
+{
+    RUN(time_passes_while_the_machine_is_suspended);
+    return TEST_RESULT();
+}
