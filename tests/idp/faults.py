@@ -69,6 +69,7 @@ HTML = b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign 
 FAULTS: dict[str, Behaviour] = {
     "slow_header": Behaviour(header_delay=3600.0),
     "late_header": Behaviour(header_delay=0.4),
+    "two_seconds": Behaviour(header_delay=2.0),
     "slow_body": Behaviour(body_delay=3600.0),
     "trickle": Behaviour(trickle=0.2),
     "hang": Behaviour(hang=True),

@@ -1,0 +1,245 @@
+/*
+ * The thread that fetches: a resolver that hangs, a verifier that goes and a process that ends while it works, and two
+ * ways to be without it. The resolver is this file's: libcurl, which calls getaddrinfo, finds it here.
+ */
+#include "child.h"
+#include "host.h"
+
+#include <dlfcn.h>
+#include <netdb.h>
+#include <sys/resource.h>
+#include <time.h>
+
+static struct idp secure;
+static const double slack = 5.0; /* sanitizers and a busy machine; a hang would last for minutes */
+
+static atomic_bool resolver_hangs;
+
+static void pause_for(double seconds)
+{
+    const struct timespec span = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    (void)nanosleep(&span, NULL);
+}
+
+__attribute__((visibility("default"))) int getaddrinfo(const char *restrict node, const char *restrict service,
+                                                       const struct addrinfo *restrict hints,
+                                                       struct addrinfo **restrict out)
+{
+    if (node != NULL && strcmp(node, "hang.invalid") == 0) {
+        while (atomic_load(&resolver_hangs)) {
+            pause_for(0.01);
+        }
+        return EAI_AGAIN;
+    }
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
+    memcpy(&real, &symbol, sizeof(real));
+    return real(node, service, hints, out);
+}
+
+static void hanging_name(fb_options *options)
+{
+    options->jwks_uri = fb_text("https://hang.invalid/jwks");
+}
+
+TEST(the_time_out_is_kept_while_the_resolver_hangs)
+{
+    fb_verifier *verifier = verifier_for(&secure, hanging_name);
+    fb_error error = FB_ERROR_INIT;
+    atomic_store(&resolver_hangs, true);
+    for (int i = 0; i < 2; i++) {
+        double start = now();
+        CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+        CHECK(now() - start >= 0.9 && now() - start < 1.0 + slack);
+        CHECK(error.retry_after > 0.0 && strstr(error.text, "https://hang.invalid/jwks: ") == error.text);
+    }
+    double start = now();
+    fb_verifier_free(verifier);
+    CHECK(now() - start < slack);
+    atomic_store(&resolver_hangs, false);
+}
+
+/* What a token of somebody else's choice costs while the resolver hangs: nothing of the time of known keys. */
+TEST(a_cold_start_with_a_resolver_that_hangs)
+{
+    fb_verifier *verifier = verifier_for(&secure, hanging_name);
+    fb_error error = FB_ERROR_INIT;
+    char token[512];
+    atomic_store(&resolver_hangs, true);
+    random_token(token, sizeof(token), 1);
+    double start = now();
+    CHECK(check(verifier, token, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(now() - start >= 0.9 && now() - start < 1.0 + slack);
+    fb_verifier_free(verifier);
+    atomic_store(&resolver_hangs, false);
+}
+
+struct work {
+    fb_verifier *verifier;
+    atomic_bool begun;
+};
+
+static void *fetch_all_the_time(void *argument)
+{
+    struct work *work = argument;
+    fb_error error = FB_ERROR_INIT;
+    for (;;) {
+        atomic_store(&work->begun, true);
+        if (fb_verifier_refresh(work->verifier, FB_REFRESH_EXPLICIT, 0, &error) != FB_OK) {
+            pause_for(0.001);
+        }
+    }
+    return NULL;
+}
+
+static void exit_in_mid_fetch(double delay)
+{
+    static struct work work; /* the threads outlive this function */
+    pthread_t threads[2];
+    work.verifier = verifier_for(&secure, NULL);
+    for (int i = 0; i < 2; i++) {
+        if (pthread_create(&threads[i], NULL, fetch_all_the_time, &work) != 0) {
+            _exit(2);
+        }
+    }
+    while (!atomic_load(&work.begun)) {
+        pause_for(0.0001);
+    }
+    pause_for(delay);
+    *child_verdict = 0;
+    exit(0);
+}
+
+/* OpenSSL's exit handler frees what a fetch works with, so the fetch is over before. */
+TEST(the_process_may_end_at_any_moment)
+{
+    enum { EXITS = 300 };
+    unsigned good = 0;
+    for (unsigned i = 0; i < EXITS; i++) {
+        pid_t child = child_start();
+        if (child == 0) {
+            exit_in_mid_fetch(i % 60 * 0.0002);
+        }
+        good += child_wait(child) == 0;
+    }
+    CHECK(good == EXITS);
+}
+
+TEST(the_process_ends_while_the_resolver_hangs)
+{
+    pid_t child = child_start();
+    if (child == 0) {
+        fb_verifier *verifier = verifier_for(&secure, hanging_name);
+        fb_error error = FB_ERROR_INIT;
+        atomic_store(&resolver_hangs, true);
+        fb_status status = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
+        *child_verdict = status == FB_KEYS_UNAVAILABLE ? 0 : 1;
+        exit(0);
+    }
+    CHECK(child_wait(child) == 0);
+}
+
+/* Memory of a host's that is gone as soon as its verifier is. */
+struct memory {
+    atomic_long blocks;
+    atomic_bool gone;
+};
+
+static void *allocate(void *context, size_t size)
+{
+    struct memory *memory = context;
+    CHECK(!atomic_load(&memory->gone));
+    atomic_fetch_add(&memory->blocks, 1);
+    return malloc(size);
+}
+
+static void release(void *context, void *block)
+{
+    struct memory *memory = context;
+    CHECK(!atomic_load(&memory->gone));
+    atomic_fetch_sub(&memory->blocks, block != NULL);
+    free(block);
+}
+
+/* A token's wait is over when the response comes: whoever frees the verifier then meets the thread at any point. */
+static void *refuse_and_free(void *token)
+{
+    static struct memory memories[16];
+    static atomic_uint used;
+    struct memory *memory = &memories[atomic_fetch_add(&used, 1) % 16];
+    const fb_mem mem = {allocate, release, memory};
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    fb_error error = FB_ERROR_INIT;
+    char unknown[512];
+    atomic_store(&memory->gone, false);
+    options.mem = &mem;
+    options.jwks_uri = fb_text(idp_text(&secure, "jwks_uri"));
+    options.ca_file = fb_text(idp_text(&secure, "ca_file"));
+    options.algorithms = FB_LIST(fb_text("ES256"));
+    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_OK);
+    CHECK(check(verifier, token, &error) == FB_OK);
+    random_token(unknown, sizeof(unknown), 1);
+    fb_status status = check(verifier, unknown, &error);
+    CHECK(status == FB_KEYS_UNAVAILABLE || status == FB_KEY_NOT_FOUND);
+    fb_verifier_free(verifier);
+    CHECK(atomic_load(&memory->blocks) == 0);
+    atomic_store(&memory->gone, true);
+    return NULL;
+}
+
+TEST(a_verifier_may_go_at_any_moment_of_its_fetch)
+{
+    enum { THREADS = 16 };
+    pthread_t threads[THREADS];
+    char *token = mint(&secure, "");
+    idp_fault(&secure, "two_seconds");
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_create(&threads[i], NULL, refuse_and_free, token) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    idp_fault(&secure, NULL);
+    free(token);
+}
+
+/* A failed thread is a failed fetch. */
+static void without_threads(void)
+{
+    fb_verifier *verifier = verifier_for(&secure, NULL);
+    fb_error error = FB_ERROR_INIT;
+    struct rlimit none = {0, 0};
+    const bool limited = setrlimit(RLIMIT_NPROC, &none) == 0 && geteuid() != 0;
+    fb_status status = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
+    child_end(!limited || (status == FB_KEYS_UNAVAILABLE && strstr(error.text, "no thread") != NULL) ? 0 : 1);
+}
+
+TEST(without_a_thread_there_is_no_fetch)
+{
+    pid_t child = child_start();
+    if (child == 0) {
+        without_threads();
+    }
+    CHECK(child_wait(child) == 0);
+}
+
+int main(void)
+{
+    if (idp_python() == NULL) {
+        SKIP("no Python with the cryptography package was found to run tests/idp");
+        return TEST_RESULT();
+    }
+    if (!idp_start(&secure, "--tls", NULL)) {
+        FAIL("tests/idp does not start");
+        return TEST_RESULT();
+    }
+    RUN(the_process_may_end_at_any_moment); /* first: a child of a process without threads may do what it likes */
+    RUN(the_process_ends_while_the_resolver_hangs);
+    RUN(without_a_thread_there_is_no_fetch);
+    RUN(the_time_out_is_kept_while_the_resolver_hangs);
+    RUN(a_cold_start_with_a_resolver_that_hangs);
+    RUN(a_verifier_may_go_at_any_moment_of_its_fetch);
+    idp_stop(&secure);
+    return TEST_RESULT();
+}
