@@ -21,7 +21,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).parent
-LIBRARIES = ("libcrypto >= 3.0", "jansson >= 2.13", "libcurl >= 7.85")
+LIBRARIES = ("libcrypto >= 3.0", "libssl >= 3.0", "jansson >= 2.13", "libcurl >= 7.87")
 NEEDED = "libssl-dev libjansson-dev libcurl4-openssl-dev pkg-config gcc python3-dev"
 
 # CPython 3.10's limited API; the free-threaded builds have none before 3.15.
@@ -122,8 +122,7 @@ setup(
             sources(),
             depends=headers() + ["core/sources.txt", "bindings/python/exports.map"],
             include_dirs=["core/include", "core/src"],
-            define_macros=[("_GNU_SOURCE", None), ("FB_CURL", None)]
-            + ([("Py_LIMITED_API", "0x030A0000")] if ABI3 else []),
+            define_macros=[("_GNU_SOURCE", None)] + ([("Py_LIMITED_API", "0x030A0000")] if ABI3 else []),
             py_limited_api=ABI3,
         )
     ],

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 mapfile -t sources < <(grep '^core/' core/sources.txt)
 read -ra libraries < <(pkg-config --cflags libcrypto jansson libcurl)
-flags=(-std=c11 -D_GNU_SOURCE -DFB_CURL -Icore/include -Icore/src "${libraries[@]}")
+flags=(-std=c11 -D_GNU_SOURCE -Icore/include -Icore/src "${libraries[@]}")
 
 echo "gcc -fanalyzer"
 for source in "${sources[@]}"; do

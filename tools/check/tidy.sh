@@ -17,7 +17,7 @@ check() { # check SOURCE STATE-OF-THE-REST
     key=.cache/tidy/$({ echo "$2" && cat "$1"; } | sha256sum | cut -c1-32)
     [ ! -e "$key" ] || return 0
     # shellcheck disable=SC2086 # words
-    if said=$("$TIDY" --quiet "$1" -- -std=c11 -D_GNU_SOURCE -DFB_CURL -Icore/include -Icore/src $FLAGS 2>&1); then
+    if said=$("$TIDY" --quiet "$1" -- -std=c11 -D_GNU_SOURCE -Icore/include -Icore/src $FLAGS 2>&1); then
         touch "$key"
     else
         echo "$said"

@@ -91,14 +91,14 @@ for part in "$@"; do
     case $part in
     c)
         need_compiler
-        need curl library "libcurl >= 7.85"
+        need curl library "libcurl >= 7.87"
         need cmake have cmake
         need make have make
         need nm have nm
         ;;
     python)
         need_compiler
-        need curl library "libcurl >= 7.85"
+        need curl library "libcurl >= 7.87"
         need python have "$python"
         need venv "$python" -c 'import ensurepip, venv'
         need python.h python_h
