@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.idp import FAULTS, IdentityProvider  # noqa: E402
 
 #: Faults with which the keys can be had all the same.
-HARMLESS = {"late_header", "changed", "broken_keys", "text_type", "skewed_date", "repeated_field"}
+HARMLESS = {"late_header", "same_lengths", "changed", "broken_keys", "text_type", "skewed_date", "repeated_field"}
 TLS_ONLY = {"expired", "not_yet_valid", "wrong_host", "unknown_ca", "self_signed", "changed", "old_tls"}
 
 
