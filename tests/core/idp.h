@@ -39,6 +39,8 @@ static inline const char *idp_python(void)
     return python;
 }
 
+#define IDP_MISSING "no Python with the cryptography package was found to run tests/idp"
+
 static inline void idp_note(struct idp *idp, json_t *state)
 {
     json_decref(idp->state);
@@ -142,6 +144,18 @@ static inline void idp_stop(struct idp *idp)
     kill(idp->pid, SIGTERM);
     waitpid(idp->pid, NULL, 0);
     json_decref(idp->state);
+}
+
+/* Both that a test needs, one with TLS. False: it cannot run, which has been said. */
+static inline bool idp_start_both(const char *file, struct idp *plain, struct idp *secure)
+{
+    if (idp_python() == NULL) {
+        test_skip(file, "all", IDP_MISSING);
+        return false;
+    }
+    bool started = idp_start(plain, NULL, NULL) && idp_start(secure, "--tls", NULL);
+    CHECK(started);
+    return started;
 }
 
 #endif

@@ -552,12 +552,7 @@ TEST(the_first_token_of_a_new_key_brings_it_and_the_old_one_is_refused)
 int main(void)
 {
     set_key_log();
-    if (idp_python() == NULL) {
-        SKIP("no Python with the cryptography package was found to run tests/idp");
-        return TEST_RESULT();
-    }
-    if (!idp_start(&plain, NULL, NULL) || !idp_start(&secure, "--tls", NULL)) {
-        FAIL("tests/idp does not start");
+    if (!idp_start_both(__FILE__, &plain, &secure)) {
         return TEST_RESULT();
     }
     RUN(every_fault);

@@ -223,12 +223,7 @@ TEST(a_fork_in_mid_fetch)
 
 int main(void)
 {
-    if (idp_python() == NULL) {
-        SKIP("no Python with the cryptography package was found to run tests/idp");
-        return TEST_RESULT();
-    }
-    if (!idp_start(&plain, NULL, NULL) || !idp_start(&secure, "--tls", NULL)) {
-        FAIL("tests/idp does not start");
+    if (!idp_start_both(__FILE__, &plain, &secure)) {
         return TEST_RESULT();
     }
     RUN(fresh_keys_are_renewed_before_they_run_out);

@@ -1,8 +1,8 @@
 """The library beside the oracle of tests/python, on changed cases of tests/vectors: differential.py SECONDS [SEED [FOLDER]]
 
-Both read the same token under the same options and must say the same: accepted with equal claims and scopes, or refused for the
-same reason. Most tokens are signed again after the change, so that what stands behind the signature is reached. A difference is
-printed as a case for tests/vectors, and written into FOLDER.
+Both read the same token under the same options and must say the same: accepted with equal claims and scopes, or refused
+for the same reason. Most tokens are signed again after the change, so that what stands after the signature is reached. A
+difference is printed as a case for tests/vectors, and written into FOLDER.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests/python")]
+sys.path[:0] = [str(ROOT / "tests/python"), str(ROOT)]
 
 import oracle  # noqa: E402
 
 import fastbearer  # noqa: E402
+from tests.vectors.cases import options  # noqa: E402
 
 SECRET = "fastbearer-test-secret-32-bytes!"
 NOW = 1750000000
@@ -73,13 +74,8 @@ def load() -> list[Case]:
 
 
 def of_library(case: Case) -> Outcome:
-    options = {name: value for name, value in case["config"].items() if value is not None}
-    if "jwks" in options:
-        options["jwks"] = json.dumps(options["jwks"])
-    if "jwks_raw" in options:
-        options["jwks"] = options.pop("jwks_raw")
     try:
-        with fastbearer.Verifier(**options) as verifier:
+        with fastbearer.Verifier(**options(case)) as verifier:
             access = verifier.verify(case["token"], now=case["now"])
             again = verifier.verify(case["token"], now=case["now"])  # from its cache
     except fastbearer.FastBearerError as error:

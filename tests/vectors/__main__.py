@@ -28,13 +28,8 @@ def run(case: Any) -> c.Outcome:
         c.check(case)
     except c.BadCase as error:
         return {"id": str(case.get("id", "")) if isinstance(case, dict) else "", "verdict": "error", "code": str(error)}
-    options = {name: value for name, value in case["config"].items() if value is not None}
-    if "jwks" in options:
-        options["jwks"] = json.dumps(options["jwks"])
-    if "jwks_raw" in options:
-        options["jwks"] = options.pop("jwks_raw")
     try:
-        with fastbearer.Verifier(**options) as verifier:
+        with fastbearer.Verifier(**c.options(case)) as verifier:
             access = verifier.verify(case["token"], now=case.get("now"))
     except fastbearer.FastBearerError as error:
         return {"id": case["id"], "verdict": "reject", "code": error.code}

@@ -55,6 +55,16 @@ def check(case: Any) -> None:
         raise BadCase("config: jwks and jwks_raw are the same option")
 
 
+def options(case: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a Verifier that a case's config says."""
+    given = {name: value for name, value in case["config"].items() if value is not None}
+    if "jwks" in given:
+        given["jwks"] = json.dumps(given["jwks"])
+    if "jwks_raw" in given:
+        given["jwks"] = given.pop("jwks_raw")
+    return given
+
+
 def canonical(value: Any) -> Any:
     """A form in which equal JSON values are equal, and others are not: 1, 1.0, true and "1" are four values."""
     if isinstance(value, dict):
