@@ -66,15 +66,23 @@ def judge(results):
     for group in (above_the_primitive, bindings, hits, hosts, minting, arithmetic):
         for what, allowed, measured, unit in group(get):
             lines.append((what, f"<= {allowed:g} {unit}", f"{measured:.2f} {unit}", measured <= allowed))
-    kind, how = ("two threads", "wall time") if results["load"] < 0.3 else ("two threads, CPU", "CPU time; the machine was busy")
+    kind, how = (
+        ("two threads", "wall time")
+        if results["load"] < 0.3
+        else ("two threads, CPU", "CPU time; the machine was busy")
+    )
     for algorithm in ("RS256", "ES256", "EdDSA", "HS256"):
         times = get("C", "fastbearer", algorithm, kind)
         if times is not None:
-            lines.append((f"C {algorithm}, two threads beside one ({how})", ">= 1.85 x", f"{times:.2f} x", times >= 1.85))
+            lines.append(
+                (f"C {algorithm}, two threads beside one ({how})", ">= 1.85 x", f"{times:.2f} x", times >= 1.85)
+            )
     if "hostile" in results:
         worst = max(results["hostile"].values())
         lines.append(("64 KiB of garbage refused, the worst shape", "< 50 us", f"{worst:.1f} us", worst < 50))
     for name, row in results.get("imports", {}).items():
         if name == "fastbearer":
-            lines.append(("import fastbearer, above an empty interpreter", "<= 15 ms", f"{row['ms']:.1f} ms", row["ms"] <= 15))
+            lines.append(
+                ("import fastbearer, above an empty interpreter", "<= 15 ms", f"{row['ms']:.1f} ms", row["ms"] <= 15)
+            )
     return lines

@@ -1,8 +1,8 @@
 """What a whole request costs on real MCP servers: without a guard, with the host's own verifier, with ours.
 
-All servers run at once and idle; each round sends a burst of tool calls to one after the other, over four connections that
-stay open for the burst, with one and the same token, as the clients of a session do. CPU time is the server process's own, from the
-scheduler; requests per second are of wall time, and mean something on a quiet machine only.
+All servers run at once and idle; each round sends a burst of tool calls to one after the other, over four connections
+that stay open for the burst, with one and the same token, as the clients of a session do. CPU time is the server
+process's own, from the scheduler; requests per second are of wall time, and mean something on a quiet machine only.
 """
 
 import http.client
@@ -30,11 +30,19 @@ class Server:
     """One server process and the connections to it."""
 
     def __init__(self, command, token):
-        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         self.port = int(self.process.stdout.readline())
         self.headers = {
-            "Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Authorization": f"Bearer {token}",
-        }  # fmt: skip
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            "Authorization": f"Bearer {token}",
+        }
         self.connections = [http.client.HTTPConnection("127.0.0.1", self.port, timeout=60) for _ in range(CONNECTIONS)]
 
     def call(self, connection, headers=None):
@@ -72,7 +80,7 @@ class Server:
 
 
 def measure(python, peers, tokens_path, rounds, count):
-    """[{host, guard, cpu_us: [...], above_us: [...], per_second: [...]}, ...]; above_us is beside no guard in the same round."""
+    """[{host, guard, cpu_us: [...], above_us: [...], per_second: [...]}, ...]; above_us is beside no guard."""
     token = json.loads(Path(tokens_path).read_text())["RS256"]["tokens"][0]
     commands = {
         "FastMCP": [python, HERE / "server_fastmcp.py"],
@@ -84,8 +92,10 @@ def measure(python, peers, tokens_path, rounds, count):
             for guard in GUARDS:
                 last = [peers] if host != "FastMCP" else []
                 servers.append((host, guard, Server([*command, guard, tokens_path, *last], token)))
-        rows = {(host, guard): {"host": host, "guard": guard, "cpu_us": [], "per_second": []} for host, guard, _ in servers}
-        for host, guard, server in servers:
+        rows = {
+            (host, guard): {"host": host, "guard": guard, "cpu_us": [], "per_second": []} for host, guard, _ in servers
+        }
+        for _, guard, server in servers:
             server.check(guard != "none")
             server.burst(count)
         for number in range(rounds):

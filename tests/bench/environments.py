@@ -1,6 +1,8 @@
-"""Where the contenders live: virtual environments and a Node folder under .cache/bench, with the peers' newest versions in them.
+"""Where the contenders live: virtual environments and a Node folder under .cache/bench, with the peers' newest versions
+in them.
 
-An environment is made once and kept; `update` asks the registries again. This package goes into each as it is in the checkout.
+An environment is made once and kept; `update` asks the registries again. This package goes into each as it is in the
+checkout.
 """
 
 import os
@@ -17,14 +19,16 @@ import setup_venv  # noqa: E402
 # msgspec: ryjwt reads JSON with it where it is installed.
 PYTHON = {
     "peers": [
-        "PyJWT[crypto]", "joserfc", "Authlib", "python-jose[cryptography]", "jwcrypto", "oxyjwt", "pyjwt-rs", "webtoken", "ryjwt", "msgspec",
+        "PyJWT[crypto]", "joserfc", "Authlib", "python-jose[cryptography]", "jwcrypto", "oxyjwt", "pyjwt-rs",
+        "webtoken", "ryjwt", "msgspec",
     ],
     "FastMCP 2.6.1": ["fastmcp==2.6.1", "mcp==1.9.4", "pydantic<2.12"],
     "FastMCP": ["fastmcp>=4"],
     "plot": ["matplotlib"],
 }  # fmt: skip
 NODE = [
-    "jose", "jsonwebtoken", "fast-jwt", "@node-rs/jsonwebtoken", "aws-jwt-verify", "@modelcontextprotocol/sdk", "express", "zod",
+    "jose", "jsonwebtoken", "fast-jwt", "@node-rs/jsonwebtoken", "aws-jwt-verify", "@modelcontextprotocol/sdk",
+    "express", "zod",
 ]  # fmt: skip
 
 
@@ -33,7 +37,7 @@ def works(python):
 
 
 def newest_python():
-    """One of the peers wants 3.12 or newer; the newest that is at hand serves all. Looked for on PATH, then with pyenv."""
+    """One of the peers wants 3.12 or newer; the newest at hand serves all. Looked for on PATH, then with pyenv."""
     for minor in (14, 13, 12):
         found = shutil.which(f"python3.{minor}")
         if works(found):
@@ -55,9 +59,13 @@ def python_environment(name, wheel, update=False):
             subprocess.run([newest_python(), "-m", "venv", home], check=True)
         together = [PYTHON[name]] if any("==" in package for package in PYTHON[name]) else [[p] for p in PYTHON[name]]
         for packages in together:
-            done = subprocess.run([python, "-m", "pip", "install", "-q", "-U", *packages], capture_output=True, text=True)
+            done = subprocess.run(
+                [python, "-m", "pip", "install", "-q", "-U", *packages], capture_output=True, text=True
+            )
             if done.returncode != 0:
-                print(f"{packages[0]} cannot be installed here: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+                print(
+                    f"{packages[0]} cannot be installed here: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr
+                )
         mark.write_text(wanted)
     stamp = home / "fastbearer.txt"
     if name != "plot" and (not stamp.exists() or stamp.read_text() != str(wheel)):

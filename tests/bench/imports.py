@@ -1,4 +1,6 @@
-"""What an import costs: CPU time of the statement itself in a fresh interpreter that has what is compared with, in turn."""
+"""What an import costs: CPU time of the statement itself in a fresh interpreter that has what is compared with, in
+turn.
+"""
 
 import statistics
 import subprocess

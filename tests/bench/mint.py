@@ -1,7 +1,7 @@
 """Keys and tokens for all contenders, as JSON on standard output. Run by a Python that has this package.
 
-Of every algorithm: tokens of some 500 bytes of claims, and bad ones (probes) of which a verifier that is set up to check
-signature, exp, iss and aud, and reads RFC 7515 and 7519, should take none.
+Of every algorithm: tokens of some 500 bytes of claims, and bad ones (probes) of which a verifier that is set up to
+check signature, exp, iss and aud, and reads RFC 7515 and 7519, should take none.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The plots: results.json to SVG. python tests/bench/plot.py FOLDER [--png]
 
-Transparent, with grey text that can be read on white and on black; bars from the same origin of a logarithmic axis, since
-contenders are up to a hundred times apart.
+Transparent, with grey text that can be read on white and on black; bars from the same origin of a logarithmic axis,
+since contenders are up to a hundred times apart.
 """
 
 import json
@@ -11,13 +11,14 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("svg")
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
+import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 OURS, THEIRS, BARE, GREY = "#d9480f", "#5c7cfa", "#868e96", "#7d8590"
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "HS256")
 plt.rcParams.update({
-    "svg.fonttype": "none", "svg.hashsalt": "fastbearer", "font.family": "sans-serif", "font.size": 9, "text.color": GREY,
+    "svg.fonttype": "none", "svg.hashsalt": "fastbearer", "font.family": "sans-serif", "font.size": 9,
+    "text.color": GREY,
     "axes.labelcolor": GREY, "axes.edgecolor": GREY, "xtick.color": GREY, "ytick.color": GREY, "axes.spines.top": False,
     "axes.spines.right": False,
 })  # fmt: skip
@@ -35,7 +36,14 @@ def bars(axes, names, cells, rows, logarithmic):
     values, low, high = ([cell[part] for cell in cells] for part in ("median", "low", "high"))
     places = range(len(names))
     errors = [[max(0, v - a) for v, a in zip(values, low)], [max(0, b - v) for v, b in zip(values, high)]]
-    axes.barh(places, values, color=[colour(n) for n in names], height=0.72, xerr=errors, error_kw={"ecolor": GREY, "elinewidth": 0.8})
+    axes.barh(
+        places,
+        values,
+        color=[colour(n) for n in names],
+        height=0.72,
+        xerr=errors,
+        error_kw={"ecolor": GREY, "elinewidth": 0.8},
+    )
     if logarithmic:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -46,7 +54,9 @@ def bars(axes, names, cells, rows, logarithmic):
     for label, name in zip(axes.get_yticklabels(), names):
         label.set_color(colour(name) if "fastbearer" in name else GREY)
     for place, value, top in zip(places, values, high):
-        axes.annotate(number(value), (max(value, top), place), (4, 0), textcoords="offset points", va="center", fontsize=8)
+        axes.annotate(
+            number(value), (max(value, top), place), (4, 0), textcoords="offset points", va="center", fontsize=8
+        )
 
 
 def measured(results, language, algorithm):
@@ -76,7 +86,10 @@ def verifications(results, language, folder):
         axes.set_title(algorithm, loc="left", fontsize=10, color=GREY)
         axes.set_xlim(0.1, axes.get_xlim()[1] * 2.2)
     figure.supxlabel(
-        f"CPU microseconds of one whole verification, {language}, logarithmic; {results['processor']}, {results['date']}", fontsize=9, color=GREY
+        f"CPU microseconds of one whole verification, {language}, logarithmic;"
+        f" {results['processor']}, {results['date']}",
+        fontsize=9,
+        color=GREY,
     )
     save(figure, folder / f"{language.lower()}.svg")
 
@@ -102,7 +115,9 @@ def end_to_end(results, folder):
         names = [{"none": "no guard", "host": own[host], "fastbearer": "fastbearer"}[row["guard"]] for row in found]
         cells = [row["cpu_us"] for row in found]
         bars(axes, names, cells, len(names), False)
-        axes.set_title(f"{host} {results['fastmcp'] if host == 'FastMCP' else results['sdk']}", loc="left", fontsize=10, color=GREY)
+        axes.set_title(
+            f"{host} {results['fastmcp'] if host == 'FastMCP' else results['sdk']}", loc="left", fontsize=10, color=GREY
+        )
         axes.set_xlim(0, max(c["high"] for c in cells) * 1.15)
     figure.supxlabel("CPU microseconds of the server for one tool call", fontsize=9, color=GREY)
     save(figure, folder / "end_to_end.svg")

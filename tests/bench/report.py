@@ -31,7 +31,13 @@ def rows_of(results, language):
 
 
 def table(header, lines):
-    return "\n".join(["| " + " | ".join(header) + " |", "|---" * len(header) + "|", *("| " + " | ".join(line) + " |" for line in lines)])
+    return "\n".join(
+        [
+            "| " + " | ".join(header) + " |",
+            "|---" * len(header) + "|",
+            *("| " + " | ".join(line) + " |" for line in lines),
+        ]
+    )
 
 
 def named(row):
@@ -57,10 +63,21 @@ def language_table(results, language):
     lines = []
     for row in rows:
         values = [cell(row, *key) for key in kinds]
-        shown = [f"**{number(v)}**" if v is not None and v == best[k] and row in peers else number(v) for k, v in zip(kinds, values)]
+        shown = [
+            f"**{number(v)}**" if v is not None and v == best[k] and row in peers else number(v)
+            for k, v in zip(kinds, values)
+        ]
         threads = cell(row, "RS256", "two threads")
         takes = ", ".join(row.get("accepts", []))
-        lines.append([named(row), *shown, *(["-" if threads is None else f"{threads:.2f} x"] if quiet else []), spread(row), takes])
+        lines.append(
+            [
+                named(row),
+                *shown,
+                *(["-" if threads is None else f"{threads:.2f} x"] if quiet else []),
+                spread(row),
+                takes,
+            ]
+        )
     header = ["us", *ALGORITHMS, "RS256 seen before", *(["two threads"] if quiet else []), "+-", "takes all the same"]
     return f"### {HEADLINES[language]}\n\n" + table(header, lines)
 
@@ -79,12 +96,30 @@ def end_to_end_table(results):
     lines, quiet = [], results["load"] < QUIET
     for row in results["end_to_end"]:
         cpu, rate = row["cpu_us"], row["per_second"]
-        guard = {"none": "no guard", "host": "its own" if row["host"] == "FastMCP" else "jose", "fastbearer": "**fastbearer**"}
+        guard = {
+            "none": "no guard",
+            "host": "its own" if row["host"] == "FastMCP" else "jose",
+            "fastbearer": "**fastbearer**",
+        }
         wide = f"{(cpu['high'] - cpu['low']) / 2:.0f}"
         over = row["above_us"]
         above = "" if row["guard"] == "none" else f"{over['median']:+.0f} ({over['low']:+.0f} to {over['high']:+.0f})"
-        lines.append([row["host"], guard[row["guard"]], f"{cpu['median']:.0f} +- {wide}", above, *([f"{rate['median']:.0f}"] if quiet else [])])
-    header = ["server", "guard", "CPU us a request", "above no guard (quartiles)", *(["requests a second"] if quiet else [])]
+        lines.append(
+            [
+                row["host"],
+                guard[row["guard"]],
+                f"{cpu['median']:.0f} +- {wide}",
+                above,
+                *([f"{rate['median']:.0f}"] if quiet else []),
+            ]
+        )
+    header = [
+        "server",
+        "guard",
+        "CPU us a request",
+        "above no guard (quartiles)",
+        *(["requests a second"] if quiet else []),
+    ]
     return "### One tool call on a real server, the same token each time\n\n" + table(header, lines)
 
 
@@ -94,21 +129,26 @@ def imports_table(results):
 
 
 def budgets_table(results):
-    lines = [[what, target, measured, "reached" if ok else "**missed**"] for what, target, measured, ok in budgets.judge(results)]
+    lines = [
+        [what, target, measured, "reached" if ok else "**missed**"]
+        for what, target, measured, ok in budgets.judge(results)
+    ]
     return "### Targets\n\n" + table(["", "target", "measured", ""], lines)
 
 
 def headline(results):
     arithmetic = "with AVX-512 IFMA" if results["ifma"] else "without AVX-512 IFMA"
     return (
-        f"CPU time of one whole verification in microseconds, 500 bytes of claims, medians of {results['rounds']} interleaved rounds. "
-        f"{results['processor']}, {results['cpus']} CPUs, {arithmetic}; Python {results['python']}, Node {results['node']}, "
-        f"OpenSSL {results['openssl']}, FastMCP {results['fastmcp']}, MCP TypeScript SDK {results['sdk']}; {results['date']}, "
-        f"others kept {results['load']} processors busy. `make bench` measures again.\n\n"
-        "A column without another word is the first sight of a token; ours is looked for in the cache, verified and kept. "
-        + ("" if results["load"] < QUIET else "Wall time, hence requests a second, is left out: the machine was not quiet. ")
-        + "\"Takes all the same\": bad tokens that the contender accepts as it is set up here."
-    )  # fmt: skip
+        "CPU time of one whole verification in microseconds, 500 bytes of claims, medians of"
+        f" {results['rounds']} interleaved rounds. {results['processor']}, {results['cpus']} CPUs, {arithmetic};"
+        f" Python {results['python']}, Node {results['node']}, OpenSSL {results['openssl']},"
+        f" FastMCP {results['fastmcp']}, MCP TypeScript SDK {results['sdk']}; {results['date']},"
+        f" others kept {results['load']} processors busy. `make bench` measures again.\n\n"
+        "A column without another word is the first sight of a token; ours is looked for in the cache, verified and"
+        " kept. "
+        + ("" if results["load"] < QUIET else "Wall time, hence requests a second, is left out: the machine was busy. ")
+        + '"Takes all the same": bad tokens that the contender accepts as it is set up here.'
+    )
 
 
 def write(results, folder):

@@ -1,7 +1,8 @@
 """The whole measurement: python tests/bench/run.py [--rounds N] [--only WORD,...] [--update] [--out FOLDER]
 
-Every contender runs in a process of its own, round after round in turn, so that what disturbs the machine disturbs all of them.
-CPU time, medians of the rounds, quartiles beside them. Writes results.json, numbers.md and the plots to FOLDER.
+Every contender runs in a process of its own, round after round in turn, so that what disturbs the machine disturbs all
+of them. CPU time, medians of the rounds, quartiles beside them. Writes results.json, numbers.md and the plots to
+FOLDER.
 """
 
 import argparse
@@ -25,7 +26,8 @@ BUILD = ROOT / "build" / "bench"
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "HS256")
 PYTHON = [  # label, environment, contender
     *((name, "peers", name) for name in (
-        "fastbearer", "ryjwt", "oxyjwt", "webtoken", "pyjwt-rs", "joserfc", "Authlib", "python-jose", "PyJWT", "jwcrypto",
+        "fastbearer", "ryjwt", "oxyjwt", "webtoken", "pyjwt-rs", "joserfc", "Authlib", "python-jose", "PyJWT",
+        "jwcrypto",
     )),
     *((f"{host}, its own", host, "FastMCP") for host in ("FastMCP 2.6.1", "FastMCP")),
     *((f"{host}, fastbearer", host, "fastbearer in FastMCP") for host in ("FastMCP 2.6.1", "FastMCP")),
@@ -68,7 +70,12 @@ class Samples:
 
 def summary(values):
     low, high = (min(values), max(values)) if len(values) < 4 else statistics.quantiles(values, n=4)[::2]
-    return {"median": round(statistics.median(values), 4), "low": round(low, 4), "high": round(high, 4), "rounds": len(values)}
+    return {
+        "median": round(statistics.median(values), 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+        "rounds": len(values),
+    }
 
 
 def measure_c(samples):
@@ -110,7 +117,9 @@ def measure_round(samples, pythons, peers, path, seconds, wanted):
             measure_one(samples, "Python", label, [pythons[home], HERE / "contender.py", name, path, seconds])
     for name in NODE:
         if wanted(f"Node {name}"):
-            measure_one(samples, "Node", name, ["node", HERE / "contender.mjs", name, path, 4 * seconds, peers])  # compilers settle late
+            measure_one(
+                samples, "Node", name, ["node", HERE / "contender.mjs", name, path, 4 * seconds, peers]
+            )  # compilers settle late
 
 
 def output(*command):
@@ -145,7 +154,9 @@ def about_machine(pythons):
         "node": output("node", "--version"),
         "openssl": output(pythons["peers"], "-c", "from fastbearer import _native; print(_native.openssl_version)"),
         "fastmcp": output(pythons["FastMCP"], "-c", "import fastmcp; print(fastmcp.__version__)"),
-        "sdk": json.loads((environments.CACHE / "node/node_modules/@modelcontextprotocol/sdk/package.json").read_text())["version"],
+        "sdk": json.loads(
+            (environments.CACHE / "node/node_modules/@modelcontextprotocol/sdk/package.json").read_text()
+        )["version"],
     }
 
 
@@ -153,7 +164,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.04, help="CPU time of one measurement")
-    parser.add_argument("--only", default="", help='words of what to measure: "Node", "fast-jwt", "imports", "end to end"')
+    parser.add_argument(
+        "--only", default="", help='words of what to measure: "Node", "fast-jwt", "imports", "end to end"'
+    )
     parser.add_argument("--update", action="store_true", help="ask the registries for newer peers")
     parser.add_argument("--out", type=Path, default=environments.CACHE / "out")
     options = parser.parse_args()
@@ -169,7 +182,9 @@ def main():
     samples, started = Samples(), time.monotonic()
     for number in range(options.rounds):
         measure_round(samples, pythons, peers, path, options.seconds, wanted)
-        print(f"round {number + 1} of {options.rounds}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+        print(
+            f"round {number + 1} of {options.rounds}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True
+        )
     results = {**about_machine(pythons), "load": busy, "rounds": options.rounds, "rows": samples.as_list()}
     if wanted("C"):
         results["hostile"] = measure_hostile()

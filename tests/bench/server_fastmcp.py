@@ -1,6 +1,7 @@
 """A real FastMCP server for the end-to-end measurement: server_fastmcp.py none|host|fastbearer TOKENS.json
 
-One tool, streamable HTTP without sessions, on a free loopback port, which is printed. Ends when its standard input does.
+One tool, streamable HTTP without sessions, on a free loopback port, which is printed. Ends when its standard input
+does.
 """
 
 import json
@@ -22,7 +23,9 @@ def guard(how, key):
         from fastmcp.server.auth.providers.jwt import JWTVerifier
     else:
         from fastbearer.fastmcp import JWTVerifier
-    return JWTVerifier(public_key=key, issuer=ISSUER, audience=AUDIENCE, algorithm="RS256", required_scopes=["tools:read"])
+    return JWTVerifier(
+        public_key=key, issuer=ISSUER, audience=AUDIENCE, algorithm="RS256", required_scopes=["tools:read"]
+    )
 
 
 def main():

@@ -1,8 +1,8 @@
 """Where the time of one verification goes: python tests/bench/where.py [--algorithms RS256,HS256] [--seconds N]
 
-Samples of perf on a loop of verifications that is warm, by the function that was running, put into kinds of work; one table a
-language, in microseconds. A function that the compiler has inlined counts for its caller. Needs perf (Debian: linux-perf) and
-what `make bench` has built.
+Samples of perf on a loop of verifications that is warm, by the function that was running, put into kinds of work; one
+table a language, in microseconds. A function that the compiler has inlined counts for its caller. Needs perf (Debian:
+linux-perf) and what `make bench` has built.
 """
 
 import argparse
@@ -18,14 +18,25 @@ import environments
 ROOT, CACHE = environments.ROOT, environments.CACHE
 HERE = Path(__file__).resolve().parent
 FILES = {  # of core/src
-    "base64url.c": "base64", "token.c": "base64", "json_scan.c": "JSON", "json_string.c": "JSON", "json_number.c": "JSON", "json_object.c": "JSON", "header.c": "header and claims", "claims.c": "header and claims",
-    "parties.c": "header and claims", "scopes.c": "header and claims", "cache_shard.c": "cache",
-    "policy.c": "header and claims", "token_cache.c": "cache", "signature.c": "signature", "result.c": "result", "memory.c": "allocation",
+    "base64url.c": "base64", "token.c": "base64", "json_scan.c": "JSON", "json_string.c": "JSON",
+    "json_number.c": "JSON", "json_object.c": "JSON", "header.c": "header and claims", "claims.c": "header and claims",
+    "parties.c": "header and claims", "scopes.c": "header and claims", "policy.c": "header and claims",
+    "token_cache.c": "cache", "cache_shard.c": "cache", "signature.c": "signature", "result.c": "result",
+    "memory.c": "allocation",
 }  # fmt: skip
-ALLOCATORS = re.compile(r"^(_int_)?(malloc|free|calloc|realloc|cfree|_mid_memalign)|unlink_chunk|_Py\w*(Alloc|Free|Malloc)|Py\w*_(Malloc|Free|Alloc)\b|pymalloc|_?PyObject_GC|tcache")
-OBJECTS = re.compile(r"^_?(PyUnicode|PyDict|PyList|PyLong|PyTuple|unicode_|dict_|list_|long_|insertdict|ascii_|new_dict|find_empty|insert_|resize_)|_PyUnicode|siphash|unicodekeys")
-ORDER = ("signature", "base64", "JSON", "header and claims", "result", "cache", "allocation", "rest of the core", "binding",
-         "object building", "interpreter", "N-API", "JSON.parse", "JavaScript", "collector", "engine", "C library", "kernel and clock")  # fmt: skip
+ALLOCATORS = re.compile(
+    r"^(_int_)?(malloc|free|calloc|realloc|cfree|_mid_memalign)|unlink_chunk|_Py\w*(Alloc|Free|Malloc)"
+    r"|Py\w*_(Malloc|Free|Alloc)\b|pymalloc|_?PyObject_GC|tcache"
+)
+OBJECTS = re.compile(
+    r"^_?(PyUnicode|PyDict|PyList|PyLong|PyTuple|unicode_|dict_|list_|long_|insertdict|ascii_|new_dict|find_empty"
+    r"|insert_|resize_)|_PyUnicode|siphash|unicodekeys"
+)
+ORDER = (
+    "signature", "base64", "JSON", "header and claims", "result", "cache", "allocation", "rest of the core", "binding",
+    "object building", "interpreter", "N-API", "JSON.parse", "JavaScript", "collector", "engine", "C library",
+    "kernel and clock",
+)  # fmt: skip
 
 
 def functions(folder, pattern):
@@ -43,8 +54,8 @@ BINDINGS = {**functions("bindings/python", "*.c"), **functions("bindings/node", 
 
 
 def ours(symbol, place):
-    """The kind of a function in one of our own objects. Arithmetic that macros define, and OpenSSL linked into the Node addon,
-    are what no source of ours names."""
+    """The kind of a function in one of our own objects. Arithmetic that macros define, and OpenSSL linked into the Node
+    addon, are what no source of ours names."""
     plain = re.sub(r"\.(part|constprop|isra|cold)[.\d]*", "", symbol)
     plain = re.sub(r"\(.*", "", plain).removeprefix("fbnode::")
     if ALLOCATORS.search(symbol):
@@ -75,7 +86,7 @@ def kind_of(symbol, place):
 
 
 def node_kind(symbol, name):
-    if name.startswith("perf-") or "memory" in name or name.startswith("anon"):
+    if name.startswith(("perf-", "anon")) or "memory" in name:
         return "JavaScript"
     if symbol.startswith(("napi_", "v8impl")):
         return "N-API"
@@ -125,7 +136,11 @@ def print_table(language, columns, verbose):
     kinds = [kind for kind in ORDER if any(shares.get(kind, 0) >= 0.002 for _, shares, _ in columns.values())]
     print(f"\n### {language}, us\n\n| | " + " | ".join(columns) + " |\n|---" + "|---" * len(columns) + "|")
     for kind in kinds:
-        print(f"| {kind} | " + " | ".join(f"{cost * shares.get(kind, 0):.2f}" for cost, shares, _ in columns.values()) + " |")
+        print(
+            f"| {kind} | "
+            + " | ".join(f"{cost * shares.get(kind, 0):.2f}" for cost, shares, _ in columns.values())
+            + " |"
+        )
     print("| **all** | " + " | ".join(f"**{cost:.2f}**" for cost, _, _ in columns.values()) + " |", flush=True)
     for title, (_cost, _shares, names) in columns.items() if verbose else ():
         for kind in kinds:

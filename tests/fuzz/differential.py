@@ -1,8 +1,9 @@
-"""The library beside the oracle of tests/python, on changed cases of tests/vectors: differential.py SECONDS [SEED [FOLDER]]
+"""The library beside the oracle of tests/python, on changed cases: differential.py SECONDS [SEED [FOLDER]]
 
-Both read the same token under the same options and must say the same: accepted with equal claims and scopes, or refused
-for the same reason. Most tokens are signed again after the change, so that what stands after the signature is reached. A
-difference is printed as a case for tests/vectors, and written into FOLDER.
+The cases are those of tests/vectors. Both read the same token under the same options and must say the same: accepted
+with equal claims and scopes, or refused for the same reason. Most tokens are signed again after the change, so that
+what stands after the signature is reached. A difference is printed as a case for tests/vectors, and written into
+FOLDER.
 """
 
 from __future__ import annotations
@@ -22,29 +23,31 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/python"), str(ROOT)]
 
-import oracle  # noqa: E402
-
 import fastbearer  # noqa: E402
+import oracle  # noqa: E402
 from tests.vectors.cases import options  # noqa: E402
 
 SECRET = "fastbearer-test-secret-32-bytes!"
 NOW = 1750000000
 SOURCES = ("public_key", "jwks", "jwks_raw", "secret")
 VALUES: list[Any] = [
-    None, True, False, 0, -1, 1, 1.5, NOW, NOW - 1, NOW + 1, NOW + 0.5, -(2**63), 2**63, 2**63 - 1, 10**40, 1e300, "", " ", "a", "read",
-    "read write", " read  write ", "JWT", "at+jwt", "application/at+JWT", "jwt ", "HS256", "none", "RS256", "https://issuer.example",
-    "https://issuer.example/", "https://api.example/mcp", "ä", "\x1f", "\x7f", "\ufeff", "\U0001f600", [], [""], ["read"], ["read", 1],
-    ["https://api.example/mcp"], ["a", "https://api.example/mcp"], [None], {}, {"a": 1}, [[[]]], "1", "1750003600",
+    None, True, False, 0, -1, 1, 1.5, NOW, NOW - 1, NOW + 1, NOW + 0.5, -(2**63), 2**63, 2**63 - 1, 10**40, 1e300, "",
+    " ", "a", "read", "read write", " read  write ", "JWT", "at+jwt", "application/at+JWT", "jwt ", "HS256", "none",
+    "RS256", "https://issuer.example", "https://issuer.example/", "https://api.example/mcp", "ä", "\x1f", "\x7f",
+    "\ufeff", "\U0001f600", [], [""], ["read"], ["read", 1], ["https://api.example/mcp"],
+    ["a", "https://api.example/mcp"], [None], {}, {"a": 1}, [[[]]], "1", "1750003600",
 ]  # fmt: skip
 NAMES = [
-    "exp", "nbf", "iat", "iss", "aud", "sub", "scope", "scp", "client_id", "azp", "jti", "alg", "typ", "kid", "cty", "crit", "b64", "zip",
-    "enc", "jwk", "jku", "x5c", "x5u", "kty", "crv", "use", "key_ops", "n", "e", "x", "y", "d", "k", "keys", "", "a", "permissions",
+    "exp", "nbf", "iat", "iss", "aud", "sub", "scope", "scp", "client_id", "azp", "jti", "alg", "typ", "kid", "cty",
+    "crit", "b64", "zip", "enc", "jwk", "jku", "x5c", "x5u", "kty", "crv", "use", "key_ops", "n", "e", "x", "y", "d",
+    "k", "keys", "", "a", "permissions",
 ]  # fmt: skip
 # What the text of a document may turn into: escapes, numbers in other forms, bytes that are no UTF-8.
 PIECES = [
-    b'"', b"\\", b"\\u0000", b"\\u0041", b"\\ud800", b"\\ud83d\\ude00", b"\\/", b"{", b"}", b"[", b"]", b",", b":", b" ", b"\t", b"\n", b"\x0b", b"\x00",
-    b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb\xbf", b"1e2", b"1.0", b"-0", b"01", b"+1", b".5", b"1.", b"1e400", b"1e-400",
-    b"NaN", b"Infinity", b"null", b"true", b'"exp":1', b',"exp":9999999999', b'"\\u0065xp":1', b"[" * 33, b"9" * 257, b"9" * 256, b"//", b"/**/",
+    b'"', b"\\", b"\\u0000", b"\\u0041", b"\\ud800", b"\\ud83d\\ude00", b"\\/", b"{", b"}", b"[", b"]", b",", b":",
+    b" ", b"\t", b"\n", b"\x0b", b"\x00", b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb\xbf",
+    b"1e2", b"1.0", b"-0", b"01", b"+1", b".5", b"1.", b"1e400", b"1e-400", b"NaN", b"Infinity", b"null", b"true",
+    b'"exp":1', b',"exp":9999999999', b'"\\u0065xp":1', b"[" * 33, b"9" * 257, b"9" * 256, b"//", b"/**/",
 ]  # fmt: skip
 OPTIONS: dict[str, list[Any]] = {
     "leeway": [0, 1, 60, 0.5, 86400],
@@ -133,7 +136,9 @@ def change_bytes(r: random.Random, data: bytes) -> bytes:
 def change_document(r: random.Random, data: bytes) -> bytes:
     if r.random() < 0.6:
         try:
-            return json.dumps(change_value(r, json.loads(data)), ensure_ascii=r.random() < 0.5).encode("utf-8", "surrogatepass")
+            return json.dumps(change_value(r, json.loads(data)), ensure_ascii=r.random() < 0.5).encode(
+                "utf-8", "surrogatepass"
+            )
         except (ValueError, RecursionError):
             pass
     return change_bytes(r, data)
@@ -203,7 +208,9 @@ def changed(r: random.Random, cases: list[Case]) -> Case:
     return {name: case[name] for name in ("id", "token", "config", "now")}
 
 
-def differences(seed: int, *, seconds: float = float("inf"), count: int = sys.maxsize) -> Iterator[tuple[Case, Outcome, Outcome]]:
+def differences(
+    seed: int, *, seconds: float = float("inf"), count: int = sys.maxsize
+) -> Iterator[tuple[Case, Outcome, Outcome]]:
     """Runs so many cases, or so long; yields each, with what the library and what the oracle said, when they differ."""
     r, cases, end = random.Random(seed), load(), time.monotonic() + seconds
     for _ in range(count):
@@ -211,7 +218,9 @@ def differences(seed: int, *, seconds: float = float("inf"), count: int = sys.ma
             return
         case = changed(r, cases)
         ours, theirs = of_library(case), of_oracle(case)
-        tally[ours[1] if ours[0] == "reject" else "accept"] = tally.get(ours[1] if ours[0] == "reject" else "accept", 0) + 1
+        tally[ours[1] if ours[0] == "reject" else "accept"] = (
+            tally.get(ours[1] if ours[0] == "reject" else "accept", 0) + 1
+        )
         if ours != theirs:
             yield case, ours, theirs
 
@@ -229,7 +238,8 @@ def main(arguments: list[str]) -> int:
         if len(arguments) > 2:
             name = hashlib.sha256(text.encode()).hexdigest()[:16]
             (Path(arguments[2]) / f"differential-{name}.json").write_text(text)
-    print(f"differential: seed {seed}, {sum(tally.values())} cases, {tally.get('accept', 0)} accepted, {len(tally)} outcomes, {found} differences")
+    counts = f"{sum(tally.values())} cases, {tally.get('accept', 0)} accepted, {len(tally)} outcomes"
+    print(f"differential: seed {seed}, {counts}, {found} differences")
     return found != 0
 
 

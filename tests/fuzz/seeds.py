@@ -10,8 +10,9 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 # As in fuzz_token.c: which verifier an algorithm's tokens go to; the last one holds all keys.
@@ -49,7 +50,7 @@ def of_case(case: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     if isinstance(config.get("jwks_raw"), str):
         yield "jwks", b"d" + config["jwks_raw"].encode()
         yield "json", config["jwks_raw"].encode()
-        yield "http", b"200\nmax-age=600\n\n\"x\"\n\n\n\nhttps://a.example/\n" + config["jwks_raw"].encode()
+        yield "http", b'200\nmax-age=600\n\n"x"\n\n\n\nhttps://a.example/\n' + config["jwks_raw"].encode()
     if isinstance(config.get("jwks"), dict):
         yield "jwks", b"d" + json.dumps(config["jwks"]).encode()
         for key in config["jwks"].get("keys", [])[:2]:
@@ -66,20 +67,50 @@ def of_ed25519() -> Iterator[tuple[str, bytes]]:
     for y in (0, 1, 2, 2**255 - 20, 2**255 - 19, 2**255 - 18, 2**255 - 16, 2**255 - 1):
         for sign in (0, 2**255):
             for s in (0, 1, 2**252, 2**252 + 27742317777372353535851937790883648493):
-                yield "ed25519", b"\x02\x01" + bytes(31) + s.to_bytes(32, "little") + (y | sign).to_bytes(32, "little") + b"m"
+                yield (
+                    "ed25519",
+                    b"\x02\x01" + bytes(31) + s.to_bytes(32, "little") + (y | sign).to_bytes(32, "little") + b"m",
+                )
 
 
 def others() -> Iterator[tuple[str, bytes]]:
-    for line in ("max-age=3600", "no-store", "max-age=99999999999999999999, public", 'private, x="a,b", MAX-AGE="120"', "max-age=-1", ","):
+    for line in (
+        "max-age=3600",
+        "no-store",
+        "max-age=99999999999999999999, public",
+        'private, x="a,b", MAX-AGE="120"',
+        "max-age=-1",
+        ",",
+    ):
         for status in ("200", "304", "500"):
-            yield "http", f"{status}\n{line}\n30\n\"etag\"\n\n\n\nhttps://issuer.example:8443/jwks?x=1\n=".encode()
-    for url in ("http://127.0.0.1:80/", "https://user@a/", "https://[::1]/x", "http://localhost/", "https://a b/", "file:///etc/passwd"):
+            yield "http", f'{status}\n{line}\n30\n"etag"\n\n\n\nhttps://issuer.example:8443/jwks?x=1\n='.encode()
+    for url in (
+        "http://127.0.0.1:80/",
+        "https://user@a/",
+        "https://[::1]/x",
+        "http://localhost/",
+        "https://a b/",
+        "file:///etc/passwd",
+    ):
         yield "http", f"200\n\n\n\ngzip\n\n\n{url}\n=".encode()
-    for length, coding in (("1", ""), ("1, 1", ""), ("1, 2", ""), ("1,,1", ""), ("x", ""), ("", "chunked"), ("1", "chunked"), ("", "gzip, chunked")):
+    for length, coding in (
+        ("1", ""),
+        ("1, 1", ""),
+        ("1, 2", ""),
+        ("1,,1", ""),
+        ("x", ""),
+        ("", "chunked"),
+        ("1", "chunked"),
+        ("", "gzip, chunked"),
+    ):
         yield "http", f"200\n\n\n\n\n{length}\n{coding}\nhttps://a.example/\n=".encode()
     for index in range(4):
         yield "mint", bytes([index]) + b"alice\n\n\n\n\n"
-        yield "mint", bytes([index]) + b'al"ice\nhttps://i\xc3\xa4.example\na\nread write\nk\n{"sub":"x","exp":NaN,"a":[1,{"b":null}]}'
+        yield (
+            "mint",
+            bytes([index])
+            + b'al"ice\nhttps://i\xc3\xa4.example\na\nread write\nk\n{"sub":"x","exp":NaN,"a":[1,{"b":null}]}',
+        )
     for path in sorted((VECTORS / "keys").glob("*.pem")):
         pem = path.read_bytes()
         for letter in (b"p", b"s", b"r", b"e", b"d"):

@@ -10,8 +10,8 @@ In the same process:
         idp.rotate()                         # the old key is withdrawn; overlap=True keeps it
         idp.requests                         # how many have arrived
 
-From another language: ``python -m tests.idp`` prints one JSON line with the addresses, and does what the control endpoint
-is asked; see control.py.
+From another language: ``python -m tests.idp`` prints one JSON line with the addresses, and does what the control
+endpoint is asked; see control.py.
 """
 
 from __future__ import annotations

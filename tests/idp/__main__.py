@@ -16,7 +16,9 @@ from .provider import IdentityProvider
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.idp", description="A loopback identity provider that can misbehave")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.idp", description="A loopback identity provider that can misbehave"
+    )
     parser.add_argument("--tls", action="store_true", help="HTTPS, with an authority of its own")
     parser.add_argument("--algorithms", default="RS256", help="one key for each, separated by commas")
     parser.add_argument("--host", default="127.0.0.1")

@@ -83,7 +83,8 @@ class _Authority:
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             # RFC 5280 section 4.2.1.1; Python 3.13 insists on it.
             .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key((key if own else self.key).public_key()), critical=False
+                x509.AuthorityKeyIdentifier.from_issuer_public_key((key if own else self.key).public_key()),
+                critical=False,
             )
             .sign(key if own else self.key, hashes.SHA256())
         )

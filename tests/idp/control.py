@@ -9,7 +9,7 @@ Every answer is the state: ``{"jwks_uri", "issuer", "ca_file", "requests", "conn
     /good                               behave well
     /rotate?overlap=1&algorithm=ES256   a new key; "kid" names it
     /withdraw?kid=KID
-    /mint?kid=KID {"audience": ...}     "token": signed with this key, or the newest; a JSON object gives claims_of's arguments
+    /mint?kid=KID {"audience": ...}     "token", signed with this key, or the newest; arguments of claims_of
     /key?kid=KID                        "private_key", "public_key": PEM
     /forget                             count afresh
     /down, /up                          refuse connections; accept them again on the same port
@@ -113,7 +113,7 @@ class Control:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = _answer  # noqa: N815
+            do_GET = do_POST = _answer
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

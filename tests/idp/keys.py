@@ -1,5 +1,6 @@
-"""Signing keys: made, published as JWKs, used to mint tokens. Written with `cryptography`, so that what is tested does not
-check itself."""
+"""Signing keys: made, published as JWKs, used to mint tokens. Written with `cryptography`, so that what is tested does
+not check itself.
+"""
 
 from __future__ import annotations
 

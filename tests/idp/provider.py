@@ -173,9 +173,7 @@ class IdentityProvider:
     def key(self, kid: str) -> SigningKey:
         return next(key for key in self.keys if key.kid == kid)
 
-    def mint(
-        self, *, key: SigningKey | None = None, header: Mapping[str, Any] | None = None, **claims: Any
-    ) -> str:
+    def mint(self, *, key: SigningKey | None = None, header: Mapping[str, Any] | None = None, **claims: Any) -> str:
         """A good token; see keys.claims_of for the arguments. Others become claims."""
         return (key or self.keys[-1]).token(claims_of(self.issuer, **claims), header=header)
 

@@ -1,7 +1,8 @@
-"""Real servers, good and hostile tokens at full speed, keys that rotate, a provider that misbehaves: python -m tests.soak MINUTES [SERVER...]
+"""Real servers, good and hostile tokens at full speed, keys that rotate, a provider that misbehaves: python -m
+tests.soak MINUTES [SERVER...]
 
-SERVER is fastmcp or node; both by default. Fails when one good request was refused or one hostile one got
-through. Latencies are those of the good requests as a client sees them, on a machine that the clients keep busy as well.
+SERVER is fastmcp or node; both by default. Fails when one good request was refused or one hostile one got through.
+Latencies are those of the good requests as a client sees them, on a machine that the clients keep busy as well.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = 4  # for each server
 HOSTILE = 0.5  # of all requests
 FAULT_SECONDS = 4.0
-BODY = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}}).encode()
+BODY = json.dumps(
+    {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}}
+).encode()
 # What says good things slowly or in another form is no fault to this test, nor is what only TLS can do.
 PLAIN_FAULTS = [name for name, fault in FAULTS.items() if fault.certificate == "good" and not fault.tls_version]
 
@@ -42,8 +45,12 @@ class Server:
         self.query = f"?{name}"
         self.process = subprocess.Popen(
             [*command, provider.jwks_uri + self.query, provider.issuer, AUDIENCE],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
         self.good = self.hostile = 0
@@ -85,8 +92,10 @@ class Server:
         p50, p99 = (times[int(len(times) * share)] * 1e3 for share in (0.5, 0.99)) if times else (0.0, 0.0)
         refused = sum(n for what, n in self.wrong.items() if what.startswith("good"))
         return (
-            f"{self.name}: {self.good} good requests, {refused} refused; {self.hostile} hostile, {sum(self.wrong.values()) - refused} accepted or without an answer; "
-            f"p50 {p50:.1f} ms, p99 {p99:.1f} ms; {self.fetches()} fetches; memory {self.memory[-1][1] >> 20} MiB, {self.slope():+.0f} KiB a minute"
+            f"{self.name}: {self.good} good requests, {refused} refused;"
+            f" {self.hostile} hostile, {sum(self.wrong.values()) - refused} accepted or without an answer;"
+            f" p50 {p50:.1f} ms, p99 {p99:.1f} ms; {self.fetches()} fetches;"
+            f" memory {self.memory[-1][1] >> 20} MiB, {self.slope():+.0f} KiB a minute"
         )
 
 
@@ -119,7 +128,11 @@ class Soak:
 
     @staticmethod
     def ask(connection: http.client.HTTPConnection, token: str) -> tuple[int, bytes]:
-        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Authorization": f"Bearer {token}"}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            "Authorization": f"Bearer {token}",
+        }
         connection.request("POST", "/mcp", BODY, headers)
         answer = connection.getresponse()
         body = answer.read()
@@ -155,7 +168,7 @@ class Soak:
         return not self.over.wait(1.0)  # and has read the answer
 
     def rotate(self, servers: list[Server], r: random.Random) -> Counter[str]:
-        """As a provider does it: publish, wait, sign with the new key, wait, withdraw the old one. Faults lie between."""
+        """As a provider does it: publish, wait, sign with the new key, wait, withdraw the old one."""
         met: Counter[str] = Counter()
         while not self.over.is_set():
             old = self.current
@@ -210,7 +223,11 @@ def main(minutes: float, names: list[str]) -> int:
             print(f"    {count} x {what}")
         if not alive:
             print(f"    {server.name} died, or did not end when told to")
-    return int(not servers or any(server.wrong or server.good == 0 or server.hostile == 0 for server in servers) or not all(lived))
+    return int(
+        not servers
+        or any(server.wrong or server.good == 0 or server.hostile == 0 for server in servers)
+        or not all(lived)
+    )
 
 
 if __name__ == "__main__":

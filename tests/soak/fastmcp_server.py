@@ -1,4 +1,6 @@
-"""The FastMCP server of the soak: fastmcp_server.py JWKS_URI ISSUER AUDIENCE. Prints its port, serves until its input ends."""
+"""The FastMCP server of the soak: fastmcp_server.py JWKS_URI ISSUER AUDIENCE. Prints its port, serves until its input
+ends.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def application(jwks_uri: str, issuer: str, audience: str) -> Any:
 def main(jwks_uri: str, issuer: str, audience: str) -> None:
     logging.disable(logging.CRITICAL)  # a line for every refusal would be what is measured
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-    config = uvicorn.Config(application(jwks_uri, issuer, audience), log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        application(jwks_uri, issuer, audience), log_config=None, access_log=False, timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
 
     def stop() -> None:

@@ -31,8 +31,15 @@ class Tokens:
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         now = int(time.time())
-        claims = {"iss": self.issuer, "aud": AUDIENCE, "sub": f"user-{self.random.randrange(10**6)}", "iat": now, "exp": now + 600,
-                  "scope": "read write", **changes}  # fmt: skip
+        claims = {
+            "iss": self.issuer,
+            "aud": AUDIENCE,
+            "sub": f"user-{self.random.randrange(10**6)}",
+            "iat": now,
+            "exp": now + 600,
+            "scope": "read write",
+            **changes,
+        }
         return {name: value for name, value in claims.items() if value is not None}
 
     def good(self, key: SigningKey) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """The Python runner of the suites: python -m tests.vectors PATH... (README.md beside this file has the format.)
 
-A child process runs a file's cases and reports each through a pipe, so that a crash or a hang costs one case: the parent
-notes it and starts a new child behind it.
+A child process runs a file's cases and reports each through a pipe, so that a crash or a hang costs one case: the
+parent notes it and starts a new child behind it.
 """
 
 from __future__ import annotations
@@ -107,7 +107,11 @@ def outcomes(paths: list[str]) -> Iterator[tuple[bool, str, Any]]:
         try:
             todo = c.load(path)
         except c.BadCase as error:
-            yield False, json.dumps({"id": str(path), "verdict": "error", "code": str(error)}, separators=(",", ":")), {}
+            yield (
+                False,
+                json.dumps({"id": str(path), "verdict": "error", "code": str(error)}, separators=(",", ":")),
+                {},
+            )
             continue
         yield from run_array(todo)
 
@@ -122,7 +126,9 @@ def main(paths: list[str]) -> int:
         print(line)
         if not same:
             different += 1
-            wanted = {name: case[name] for name in ("expect", "code", "scopes") if isinstance(case, dict) and name in case}
+            wanted = {
+                name: case[name] for name in ("expect", "code", "scopes") if isinstance(case, dict) and name in case
+            }
             print(f"DIFFERENT {line[:300]} expected {json.dumps(wanted)}", file=sys.stderr)
     print(f"{total} cases, {different} different", file=sys.stderr)
     return 1 if total == 0 or different else 0

@@ -8,8 +8,23 @@ from pathlib import Path
 from typing import Any
 
 OPTIONS = frozenset(
-    """public_key jwks jwks_raw secret algorithms issuer audience required_scopes required_claims scope_claims client_id_claims leeway
-    require_exp token_type max_token_bytes""".split()
+    [
+        "public_key",
+        "jwks",
+        "jwks_raw",
+        "secret",
+        "algorithms",
+        "issuer",
+        "audience",
+        "required_scopes",
+        "required_claims",
+        "scope_claims",
+        "client_id_claims",
+        "leeway",
+        "require_exp",
+        "token_type",
+        "max_token_bytes",
+    ]
 )
 Outcome = dict[str, Any]
 
@@ -22,7 +37,11 @@ def files(paths: list[str]) -> Iterator[Path]:
     for text in paths:
         path = Path(text)
         if path.is_dir():
-            found = [p for p in path.rglob("*") if p.suffix in (".json", ".jsonl") and not any(q.startswith(".") for q in p.parts)]
+            found = [
+                p
+                for p in path.rglob("*")
+                if p.suffix in (".json", ".jsonl") and not any(q.startswith(".") for q in p.parts)
+            ]
             yield from sorted(found)
         else:
             yield path

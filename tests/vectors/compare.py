@@ -2,9 +2,9 @@
 
     python -m tests.vectors.compare [--c RUNNER] [--python PYTHON] [--node NODE] [PATH...]
 
-Each runner is a command; the defaults are build/tests/fb_vectors, this Python and node. One that is not there is left out
-and named; fewer than two are nothing to compare. PATH defaults to the suites. Verdicts and codes must be the same, claims and scopes
-equal; numbers are compared as doubles when Node is one of the two, because it has no others.
+Each runner is a command; the defaults are build/tests/fb_vectors, this Python and node. One that is not there is left
+out and named; fewer than two are nothing to compare. PATH defaults to the suites. Verdicts and codes must be the same,
+claims and scopes equal; numbers are compared as doubles when Node is one of the two, because it has no others.
 """
 
 from __future__ import annotations
@@ -62,7 +62,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--node", default="node")
     parser.add_argument("paths", nargs="*", default=[str(ROOT / "tests/vectors")])
     given = parser.parse_args(arguments)
-    commands = {"C": [given.c], "Python": [given.python, "-m", "tests.vectors"], "Node": [given.node, str(ROOT / "tests/node/vectors.mjs")]}
+    commands = {
+        "C": [given.c],
+        "Python": [given.python, "-m", "tests.vectors"],
+        "Node": [given.node, str(ROOT / "tests/node/vectors.mjs")],
+    }
     outcomes: dict[str, dict[str, Any]] = {}
     for name, command in commands.items():
         ran = run(command, given.paths)

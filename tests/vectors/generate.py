@@ -15,8 +15,27 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-TOPICS = """form header json_text alg jwk_common jwk_rsa jwk_ec_okp keyset pem rsa ec okp hmac time_claims parties scope
-            claims options cve""".split()
+TOPICS = [
+    "form",
+    "header",
+    "json_text",
+    "alg",
+    "jwk_common",
+    "jwk_rsa",
+    "jwk_ec_okp",
+    "keyset",
+    "pem",
+    "rsa",
+    "ec",
+    "okp",
+    "hmac",
+    "time_claims",
+    "parties",
+    "scope",
+    "claims",
+    "options",
+    "cve",
+]
 
 
 def main(arguments: list[str]) -> int:

@@ -118,7 +118,7 @@ def lists() -> Suite:
         issuer = ISSUERS[asymmetric]
         suite.add(f"mixed-{asymmetric}", f"HS256 and {asymmetric} in one list", issuer.token(),
                   issuer.with_config(algorithms=[asymmetric, "HS256"]), CONFIG)
-        suite.add(f"mixed-secret-{asymmetric}", f"the same with a secret", HS.token(),
+        suite.add(f"mixed-secret-{asymmetric}", "the same with a secret", HS.token(),
                   HS.with_config(algorithms=["HS256", asymmetric]), CONFIG)
         suite.add(f"hmac-with-{asymmetric}-key", "an HMAC algorithm with a public key", issuer.token(),
                   issuer.with_config(algorithms=["HS256"]), CONFIG)
@@ -149,7 +149,7 @@ def confusion() -> Suite:
         for alg in ("HS256", "HS512"):
             token = signed({"alg": alg, "typ": "JWT", "kid": "k"}, claims(), alg, secret)
             suite.add(f"{name}-{alg}", f"{alg} keyed with the public key ({name})", token, RS.config, NOT_ALLOWED)
-            suite.add(f"{name}-{alg}-jwks", f"the same against a key set", token, {"jwks": key_set, "algorithms": ["RS256"]},
+            suite.add(f"{name}-{alg}-jwks", "the same against a key set", token, {"jwks": key_set, "algorithms": ["RS256"]},
                       NOT_ALLOWED)
             if name in ("pem", "jwk"):
                 suite.add(f"{name}-{alg}-relabelled", "the same under the name that is allowed",

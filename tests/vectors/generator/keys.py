@@ -79,7 +79,7 @@ def jwk(name: str, **members: Any) -> dict[str, Any]:
         n = key.public_numbers()
         made: dict[str, Any] = {"kty": "RSA", "n": number(n.n), "e": number(n.e)}
     elif isinstance(key, ec.EllipticCurvePublicKey):
-        crv, size = CURVES[key.curve.name] if key.curve.name in CURVES else ("P-224", 28)
+        crv, size = CURVES.get(key.curve.name, ("P-224", 28))
         point = key.public_numbers()
         made = {"kty": "EC", "crv": crv, "x": number(point.x, size), "y": number(point.y, size)}
     else:
