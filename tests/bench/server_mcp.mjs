@@ -29,8 +29,19 @@ async function withJose() {
   return {
     async verifyAccessToken(token) {
       try {
-        const { payload } = await jwtVerify(token, imported, { algorithms: ['RS256'], issuer, audience, requiredClaims: ['exp'] });
-        return { token, clientId: payload.client_id, scopes: payload.scope.split(' '), expiresAt: payload.exp, extra: { claims: payload } };
+        const { payload } = await jwtVerify(token, imported, {
+          algorithms: ['RS256'],
+          issuer,
+          audience,
+          requiredClaims: ['exp'],
+        });
+        return {
+          token,
+          clientId: payload.client_id,
+          scopes: payload.scope.split(' '),
+          expiresAt: payload.exp,
+          extra: { claims: payload },
+        };
       } catch (error) {
         throw new InvalidTokenError(error.message);
       }
@@ -41,19 +52,32 @@ async function withJose() {
 /* fastbearer/mcp looks for the SDK beside itself; here it lies with the peers, so its error classes are given by hand. */
 async function withFastbearer() {
   const { jwtVerifier } = await import('../../node/mcp.mjs');
-  return jwtVerifier({ publicKey: key, algorithms: 'RS256', issuer, audience, errors: { InsufficientScopeError, InvalidTokenError } });
+  return jwtVerifier({
+    publicKey: key,
+    algorithms: 'RS256',
+    issuer,
+    audience,
+    errors: { InsufficientScopeError, InvalidTokenError },
+  });
 }
 
 function makeServer() {
   const server = new McpServer({ name: 'bench', version: '1.0.0' });
-  server.registerTool('add', { inputSchema: { a: z.number(), b: z.number() } }, ({ a, b }) => ({ content: [{ type: 'text', text: String(a + b) }] }));
+  server.registerTool('add', { inputSchema: { a: z.number(), b: z.number() } }, ({ a, b }) => ({
+    content: [{ type: 'text', text: String(a + b) }],
+  }));
   return server;
 }
 
 const app = express();
 app.use(express.json());
 if (how !== 'none') {
-  app.use(requireBearerAuth({ verifier: await (how === 'host' ? withJose() : withFastbearer()), requiredScopes: ['tools:read'] }));
+  app.use(
+    requireBearerAuth({
+      verifier: await (how === 'host' ? withJose() : withFastbearer()),
+      requiredScopes: ['tools:read'],
+    }),
+  );
 }
 app.post('/mcp', async (request, response) => {
   const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });

@@ -10,7 +10,10 @@ import { fileURLToPath } from 'node:url';
 const EXAMPLES = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..', '..', '..', 'examples', 'node');
 
 test('the demo shows what it promises', () => {
-  const said = execFileSync(process.execPath, [path.join(EXAMPLES, 'demo.mjs')], { encoding: 'utf8', timeout: 120_000 });
+  const said = execFileSync(process.execPath, [path.join(EXAMPLES, 'demo.mjs')], {
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
   assert.match(said, /^no token {9}-> 401 {2}Bearer/mu);
   assert.match(said, /^ {3}server learns : {2}audience_mismatch: /mu);
   assert.match(said, /^good token {7}-> whoami\(\) = \{"clientId":"alice"/mu);
