@@ -197,5 +197,6 @@ comma := ,
 space := $() $()
 
 clean: ## Remove everything that was built or installed here
-	rm -rf build build-* dist $(VENV) .cache node_modules tests/node/hosts/node_modules examples/node/node_modules *.egg-info python/*.egg-info
+	rm -rf build build-* dist $(VENV) .cache *.egg-info python/*.egg-info
+	rm -rf node_modules tests/node/hosts/node_modules examples/node/node_modules
 	find python -name '*.so' -delete

@@ -1,4 +1,4 @@
-# A program that sees what the library does not export: fb_program(NAME FOLDER SOURCE...). It lies in FOLDER of the build.
+# fb_program(NAME FOLDER SOURCE...): a program that sees what the library does not export, in FOLDER of the build.
 function(fb_program name folder)
     add_executable(${name} ${ARGN})
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/core/src)
