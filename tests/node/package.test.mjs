@@ -212,7 +212,8 @@ test('npm run build in the installed package makes it work, as CommonJS and as a
     async function using_(server) {
       const access = await new fastbearer.Verifier({ jwksUri: server.jwksUri }).verify(server.mint());
       await server.close();
-      console.log(access.subject, Object.keys(fastbearer).sort().join());
+      const names = Object.keys(fastbearer).filter((name) => name !== 'default' && name !== 'module.exports');
+      console.log(access.subject, names.sort().join());
     }`;
   assert.equal(
     run(process.execPath, ['--input-type=module', '-e', module]).stdout,
