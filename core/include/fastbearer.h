@@ -730,6 +730,14 @@ FB_API const char *fb_ca_bundle(void);
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason,
                                                    uint64_t key_request, fb_error *error);
 
+/*
+ * Starts what fb_verifier_refresh does and returns at once: with FB_FETCH_NOW the fetch is under way on a thread of the
+ * library, which completes it too. Wait for its ticket with fb_verifier_refresh_wait; fb_stats.last_error says how it
+ * ended. out starts from FB_FETCH_INIT. FB_CONFIGURATION_INVALID as for fb_verifier_refresh. Thread-safe.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_start(const fb_verifier *verifier, fb_refresh_reason reason,
+                                                         uint64_t key_request, fb_fetch *out, fb_error *error);
+
 /* One key of the set that is held, usable or not. All text belongs to the fb_keys; absent where the key has none. The
  * library allocates these, a caller never does: a newer library may add members at the end. */
 typedef struct fb_key_info {

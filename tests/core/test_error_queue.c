@@ -250,6 +250,9 @@ static void fetch(void)
         CHECK(KEEPS(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_KEYS_UNAVAILABLE);
         idp_fault(&secure, NULL);
         CHECK(KEEPS(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_OK);
+        fb_fetch fetch = FB_FETCH_INIT;
+        CHECK(KEEPS(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &fetch, NULL)) == FB_OK);
+        CHECK(KEEPS(fb_verifier_refresh_wait(verifier, fetch.ticket, 60.0)));
         KEEPS_VOID(fb_verifier_free(verifier));
     }
     if (secure.control == 0) { /* so that the name counts as called */

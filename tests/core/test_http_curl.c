@@ -381,6 +381,27 @@ TEST(a_token_waits_two_seconds_and_a_verifier_goes_at_once)
     free(token);
 }
 
+TEST(a_fetch_that_is_started_is_not_waited_for)
+{
+    char *token = mint(&plain, "");
+    fb_verifier *verifier = verifier_for(&plain, patient);
+    fb_error error = FB_ERROR_INIT;
+    fb_fetch first = FB_FETCH_INIT, second = FB_FETCH_INIT;
+    idp_fault(&plain, "hang");
+    const double start = now();
+    CHECK(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &first, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &second, &error) == FB_OK);
+    CHECK(first.decision == FB_FETCH_NOW && second.decision == FB_FETCH_WAIT && first.ticket == second.ticket);
+    CHECK(!fb_verifier_refresh_wait(verifier, first.ticket, 0.0) && now() - start < slack);
+    idp_fault(&plain, NULL);
+    CHECK(fb_verifier_refresh_wait(verifier, first.ticket, 60.0));
+    CHECK(check(verifier, token, &error) == FB_OK);
+    first.size = 0;
+    CHECK(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &first, &error) == FB_CONFIGURATION_INVALID);
+    fb_verifier_free(verifier);
+    free(token);
+}
+
 /* What the host has in its queue stays there, and nothing comes to it. */
 static void expect_queue_untouched(const fb_verifier *verifier, fb_status expected)
 {
@@ -566,6 +587,7 @@ int main(void)
     RUN(every_allocation_of_a_fetch_may_fail);
     RUN(a_fetch_that_nobody_wants_any_more_ends);
     RUN(a_token_waits_two_seconds_and_a_verifier_goes_at_once);
+    RUN(a_fetch_that_is_started_is_not_waited_for);
     RUN(the_hosts_error_queue_is_its_own);
     RUN(no_keys_of_connections_are_written);
     RUN(proxies_only_with_trust_env);

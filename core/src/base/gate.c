@@ -18,7 +18,7 @@
 enum { SLOTS = 16, CACHE_LINE = 64 };
 
 /* Generating an RSA key of 8192 bits can take a minute, which neither a fork nor an exit is made to wait for. */
-enum { FORK_PATIENCE_MS = 1000, EXIT_PATIENCE_MS = 3000 };
+enum { FORK_PATIENCE_MS = 3000, EXIT_PATIENCE_MS = 3000 };
 
 /* Threads count themselves in different cache lines, or they would slow each other down. */
 static struct {

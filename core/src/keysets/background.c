@@ -290,23 +290,30 @@ static void wait_for(fb__key_source *source, uint64_t ticket, bool token)
     }
 }
 
-fb_status fb__key_source_refresh(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request,
-                                 fb_error *error)
+fb_status fb__key_source_start(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request, fb_fetch *out,
+                               fb_error *error)
 {
     if (!fb__http_available()) {
         return fb__fail(error, FB_CONFIGURATION_INVALID,
                         "this build has no libcurl: fetch with refresh_begin and refresh_complete");
     }
+    fb_status status = fb__key_source_begin(source, fb_clock_now().monotonic_seconds, reason, key_request, out, error);
+    const char *problem = status == FB_OK && out->decision == FB_FETCH_NOW ? start(source, out) : NULL;
+    if (problem != NULL) {
+        fail(source, out->ticket, problem);
+    }
+    return status;
+}
+
+fb_status fb__key_source_refresh(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request,
+                                 fb_error *error)
+{
     fb_fetch fetch;
     (void)fb__key_source_retain(source);
     const uint64_t before = count_succeeded(source);
-    fb_status status =
-        fb__key_source_begin(source, fb_clock_now().monotonic_seconds, reason, key_request, &fetch, error);
+    fb_status status = fb__key_source_start(source, reason, key_request, &fetch, error);
     if (status == FB_OK && fetch.decision != FB_FETCH_DONE) {
-        const char *problem = fetch.decision == FB_FETCH_NOW ? start(source, &fetch) : NULL;
-        if (problem != NULL) {
-            fail(source, fetch.ticket, problem);
-        } else if (fetch.decision != FB_FETCH_LATER) {
+        if (fetch.decision != FB_FETCH_LATER) {
             wait_for(source, fetch.ticket, reason == FB_REFRESH_TOKEN);
         }
         status = outcome(source, count_succeeded(source) != before, error);

@@ -74,6 +74,8 @@ fb_status fb__key_source_complete(fb__key_source *source, uint64_t ticket, doubl
 
 /* ---- background.c: the fetch with libcurl, on a thread of its own */
 
+fb_status fb__key_source_start(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request, fb_fetch *out,
+                               fb_error *error);
 fb_status fb__key_source_refresh(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request,
                                  fb_error *error);
 

@@ -138,6 +138,24 @@ bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_secon
            fb__key_source_due(verifier->key_source, monotonic_seconds);
 }
 
+fb_status fb_verifier_refresh_start(const fb_verifier *verifier, fb_refresh_reason reason, uint64_t key_request,
+                                    fb_fetch *out, fb_error *error)
+{
+    fb_fetch fetch = FB_FETCH_INIT;
+    fb_status status = need_key_source(verifier, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    if (!fb__fill(out, &fetch, sizeof(fetch))) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "out must start from FB_FETCH_INIT");
+    }
+    status = fb__key_source_start(verifier->key_source, reason, key_request, &fetch, error);
+    if (status == FB_OK) {
+        (void)fb__fill(out, &fetch, sizeof(fetch));
+    }
+    return status;
+}
+
 fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason, uint64_t key_request,
                               fb_error *error)
 {
