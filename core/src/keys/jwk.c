@@ -166,20 +166,15 @@ static const char *build_rsa(struct jwk *jwk, OSSL_PARAM_BLD *builder)
     return problem;
 }
 
-static fb__curve curve_of(const struct jwk *jwk, const fb_node *name, fb__curve first, fb__curve last)
+/* The curve that crv names, if keys of this type are on it. */
+static fb__curve curve_of(const struct jwk *jwk, const fb_node *name, fb__kty kty)
 {
-    for (fb__curve curve = first; name != NULL && curve <= last; curve++) {
-        if (is(jwk, name, fb__curve_name(curve))) {
+    for (fb__curve curve = FB__CURVE_NONE + 1; name != NULL && curve < FB__CURVE_COUNT; curve++) {
+        if (fb__curves[curve].kty == kty && is(jwk, name, fb__curves[curve].name)) {
             return curve;
         }
     }
     return FB__CURVE_NONE;
-}
-
-static size_t field_bytes(fb__curve curve)
-{
-    static const size_t sizes[] = {0, 32, 48, 66, 32, 32, 57};
-    return sizes[curve];
 }
 
 static const char *build_ec(struct jwk *jwk, OSSL_PARAM_BLD *builder)
@@ -188,21 +183,21 @@ static const char *build_ec(struct jwk *jwk, OSSL_PARAM_BLD *builder)
     if (name != NULL && name->kind != FB_STRING) {
         return "crv is not a string";
     }
-    fb__curve curve = curve_of(jwk, name, FB__CURVE_P256, FB__CURVE_SECP256K1);
+    fb__curve curve = curve_of(jwk, name, FB__KTY_EC);
     if (curve == FB__CURVE_NONE) {
         return "crv is not P-256, P-384, P-521 or secp256k1";
     }
     /* Coordinates are of full length (RFC 7518 section 6.2.1.2), so the point is put together without a number in
      * between. */
     unsigned char point[1 + 2 * 66] = {POINT_CONVERSION_UNCOMPRESSED};
-    size_t length = field_bytes(curve), x_size = length, y_size = length;
+    size_t length = fb__curves[curve].coordinate_size, x_size = length, y_size = length;
     if (!read_bytes(jwk, "x", point + 1, &x_size) || x_size != length) {
         return "x is missing, not base64url or not as long as the curve's field";
     }
     if (!read_bytes(jwk, "y", point + 1 + length, &y_size) || y_size != length) {
         return "y is missing, not base64url or not as long as the curve's field";
     }
-    if (OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, fb__curve_openssl_name(curve), 0) != 1 ||
+    if (OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, fb__curves[curve].openssl_name, 0) != 1 ||
         OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * length) != 1) {
         return not_loaded(jwk);
     }
@@ -219,19 +214,19 @@ static const char *build_okp(struct jwk *jwk, OSSL_PARAM_BLD *builder)
     if (name != NULL && name->kind != FB_STRING) {
         return "crv is not a string";
     }
-    fb__curve curve = curve_of(jwk, name, FB__CURVE_ED25519, FB__CURVE_ED448);
+    fb__curve curve = curve_of(jwk, name, FB__KTY_OKP);
     if (curve == FB__CURVE_NONE) {
         return "crv is not Ed25519 or Ed448";
     }
     unsigned char point[57];
-    size_t length = field_bytes(curve), size = length;
+    size_t length = fb__curves[curve].coordinate_size, size = length;
     if (!read_bytes(jwk, "x", point, &size) || size != length) {
         return "x is missing, not base64url or not as long as the curve's keys";
     }
     if (OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, size) != 1) {
         return not_loaded(jwk);
     }
-    return build(jwk, fb__curve_openssl_name(curve), builder);
+    return build(jwk, fb__curves[curve].openssl_name, builder);
 }
 
 static const char *import(struct jwk *jwk)

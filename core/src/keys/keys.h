@@ -10,14 +10,9 @@
 #include <stdatomic.h>
 
 /* OpenSSL refuses what is larger only after costly work (CVE-2023-6237), so we do before. */
-enum {
-    FB__RSA_MIN_BITS = 2048,
-    FB__RSA_MAX_BITS = 8192,
-    FB__MAX_SIGNATURE = FB__RSA_MAX_BITS / 8,
-    FB__MAX_DIGEST = 64
-};
+enum { FB__RSA_MAX_BITS = 8192, FB__MAX_SIGNATURE = FB__RSA_MAX_BITS / 8, FB__MAX_DIGEST = 64 };
 
-/* ---- algorithm.c: the table of algorithms */
+/* ---- algorithm.c: the tables of algorithms, curves and hashes */
 
 typedef enum fb__kty { FB__KTY_NONE, FB__KTY_RSA, FB__KTY_EC, FB__KTY_OKP, FB__KTY_OCT } fb__kty;
 typedef enum fb__curve {
@@ -27,25 +22,26 @@ typedef enum fb__curve {
     FB__CURVE_P521,
     FB__CURVE_SECP256K1,
     FB__CURVE_ED25519,
-    FB__CURVE_ED448
+    FB__CURVE_ED448,
+    FB__CURVE_COUNT
 } fb__curve;
-typedef enum fb__hash { FB__HASH_NONE, FB__HASH_SHA256, FB__HASH_SHA384, FB__HASH_SHA512 } fb__hash;
+typedef enum fb__hash { FB__HASH_NONE, FB__HASH_SHA256, FB__HASH_SHA384, FB__HASH_SHA512, FB__HASH_COUNT } fb__hash;
 
-/* RFC 7518 section 3.1, RFC 8037, RFC 8812, RFC 9864. Every check reads this table. */
 typedef struct fb__alg {
     char name[8];
     uint8_t name_size;
     fb__kty kty;
     fb__curve curve; /* EC: the one curve. OKP: the one curve, or NONE for EdDSA, which is any of the two */
-    fb__hash hash;   /* NONE for EdDSA */
+    fb__hash hash;   /* NONE for EdDSA, whose hash is the curve's */
     bool pss;
-    uint16_t signature_size; /* 0: the size of the key (RSA), or of the curve (EdDSA) */
-    uint16_t min_bits;       /* RSA modulus, HMAC secret */
+    uint16_t min_bits; /* RSA modulus (RFC 7518 section 3.3), HMAC secret (section 3.2) */
 } fb__alg;
 
 enum { FB__ALG_COUNT = 16 };
 extern const fb__alg fb__algs[FB__ALG_COUNT];
 const fb__alg *fb__alg_find(fb_slice name); /* exact; NULL when unknown */
+/* The bits of the algorithms that such a key may verify. */
+uint32_t fb__algs_of(fb__kty kty, fb__curve curve, int bits);
 static inline size_t fb__alg_index(const fb__alg *alg)
 {
     return (size_t)(alg - fb__algs);
@@ -54,10 +50,28 @@ static inline uint32_t fb__alg_bit(const fb__alg *alg)
 {
     return (uint32_t)1 << fb__alg_index(alg);
 }
-size_t fb__hash_size(fb__hash hash);
-const char *fb__curve_name(fb__curve curve); /* JWK crv, "P-256" */
 
-/* ---- key.c, jwk.c: one key */
+typedef struct fb__curve_row {
+    const char *name; /* JWK crv */
+    const char *openssl_name;
+    fb__kty kty;
+    uint16_t bits;
+    uint16_t coordinate_size; /* bytes; OKP: of the whole encoded point */
+    uint16_t signature_size;
+} fb__curve_row;
+extern const fb__curve_row fb__curves[FB__CURVE_COUNT];
+
+typedef struct fb__hash_row {
+    const char *openssl_name, *provider_name; /* the second is what OpenSSL 3 itself writes */
+    uint8_t size;
+} fb__hash_row;
+extern const fb__hash_row fb__hashes[FB__HASH_COUNT];
+static inline size_t fb__hash_size(fb__hash hash)
+{
+    return fb__hashes[hash].size;
+}
+
+/* ---- key.c, pem.c, secret.c, jwk.c: one key */
 
 enum { FB__SLOTS = 4 }; /* ready contexts that a key keeps per algorithm; more threads make their own for the moment */
 
@@ -118,6 +132,5 @@ void fb__key_clear(fb__key *key, const fb_mem *mem);
 extern const char fb__key_not_loaded[];
 /* What key->pkey is: fills kty, curve, bits, sizes and algs, or says in constant text why it cannot be used. */
 const char *fb__key_classify(fb__key *key);
-const char *fb__curve_openssl_name(fb__curve curve);
 
 #endif

@@ -171,17 +171,12 @@ static fb_status write_pems(fb_keypair *pair, fb_error *error)
     return FB_OK;
 }
 
-static const char *md_name(fb__hash hash)
-{
-    return hash == FB__HASH_SHA256 ? "SHA256" : hash == FB__HASH_SHA384 ? "SHA384" : "SHA512";
-}
-
 static bool prepare_signing(fb_keypair *pair)
 {
     if (pair->alg->hash == FB__HASH_NONE) {
         return true;
     }
-    pair->md = EVP_MD_fetch(NULL, md_name(pair->alg->hash), NULL);
+    pair->md = EVP_MD_fetch(NULL, fb__hashes[pair->alg->hash].openssl_name, NULL);
     pair->signing = EVP_PKEY_CTX_new(pair->key.pkey, NULL);
     if (pair->md == NULL || pair->signing == NULL || EVP_PKEY_sign_init(pair->signing) != 1 ||
         EVP_PKEY_CTX_set_signature_md(pair->signing, pair->md) != 1) {
@@ -219,7 +214,7 @@ static fb_status generate_secret(fb_keypair *pair, fb_error *error)
     unsigned char secret[FB__MAX_DIGEST];
     fb_status status = FB_INTERNAL_ERROR;
     if (RAND_priv_bytes(secret, (int)sizeof(secret)) == 1) {
-        fb_slice text = {(const char *)secret, pair->alg->signature_size};
+        fb_slice text = {(const char *)secret, fb__hash_size(pair->alg->hash)};
         status = fb__key_from_secret(&pair->key, &pair->mem, text, fb__alg_bit(pair->alg), false, error);
     } else {
         (void)fb__reject(error, status, (fb_slice){NULL, 0});
@@ -231,12 +226,13 @@ static fb_status generate_secret(fb_keypair *pair, fb_error *error)
 static EVP_PKEY *generate_pkey(const fb__alg *alg, unsigned bits)
 {
     if (alg->kty == FB__KTY_RSA) {
-        return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)(bits == 0 ? FB__RSA_MIN_BITS : bits));
+        return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)(bits == 0 ? alg->min_bits : bits));
     }
     if (alg->kty == FB__KTY_EC) {
-        return EVP_PKEY_Q_keygen(NULL, NULL, "EC", fb__curve_openssl_name(alg->curve));
+        return EVP_PKEY_Q_keygen(NULL, NULL, "EC", fb__curves[alg->curve].openssl_name);
     }
-    return EVP_PKEY_Q_keygen(NULL, NULL, alg->curve == FB__CURVE_ED448 ? "ED448" : "ED25519");
+    const fb__curve curve = alg->curve == FB__CURVE_NONE ? FB__CURVE_ED25519 : alg->curve;
+    return EVP_PKEY_Q_keygen(NULL, NULL, fb__curves[curve].openssl_name);
 }
 
 /* On failure the pair is freed. */
@@ -264,7 +260,7 @@ fb_status fb_keypair_generate(fb_keypair **out, fb_slice algorithm, unsigned bit
     bool rsa = pair->alg->kty == FB__KTY_RSA;
     fb__openssl_errors errors;
     fb__openssl_begin(&errors);
-    if (bits != 0 && (!rsa || bits < FB__RSA_MIN_BITS || bits > FB__RSA_MAX_BITS || bits % 8 != 0)) {
+    if (bits != 0 && (!rsa || bits < pair->alg->min_bits || bits > FB__RSA_MAX_BITS || bits % 8 != 0)) {
         status = fb__fail(error, FB_CONFIGURATION_INVALID,
                           rsa ? "bits must be a multiple of 8 from 2048 to 8192" : "bits is for RSA keys only");
     } else if (pair->alg->kty == FB__KTY_OCT) {
@@ -444,8 +440,9 @@ fb_status fb_keypair_jwks(const fb_keypair *keypair, fb_slice kid, fb_string **o
 
 static bool sign_hmac(const fb_keypair *pair, const char *input, size_t size, unsigned char *out, size_t *out_size)
 {
-    return EVP_Q_mac(NULL, "HMAC", NULL, md_name(pair->alg->hash), NULL, pair->key.secret, pair->key.secret_size,
-                     (const unsigned char *)input, size, out, FB__MAX_SIGNATURE, out_size) != NULL;
+    return EVP_Q_mac(NULL, "HMAC", NULL, fb__hashes[pair->alg->hash].openssl_name, NULL, pair->key.secret,
+                     pair->key.secret_size, (const unsigned char *)input, size, out, FB__MAX_SIGNATURE,
+                     out_size) != NULL;
 }
 
 static bool sign_eddsa(const fb_keypair *pair, const char *input, size_t size, unsigned char *out, size_t *out_size)

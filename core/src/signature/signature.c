@@ -35,11 +35,6 @@ static void ready_free(struct ready *ready)
     }
 }
 
-static const char *hash_name(fb__hash hash)
-{
-    return hash == FB__HASH_SHA256 ? "SHA256" : hash == FB__HASH_SHA384 ? "SHA384" : "SHA512";
-}
-
 /* RFC 7518 section 3.5: salt as long as the hash, MGF1 with the same hash. OpenSSL's default would accept any salt. */
 static bool set_pss(EVP_PKEY_CTX *context, const EVP_MD *md)
 {
@@ -50,7 +45,7 @@ static bool set_pss(EVP_PKEY_CTX *context, const EVP_MD *md)
 
 static bool prepare_pkey(struct ready *ready, const fb__key *key, const fb__alg *alg)
 {
-    ready->md = EVP_MD_fetch(NULL, hash_name(alg->hash), NULL);
+    ready->md = EVP_MD_fetch(NULL, fb__hashes[alg->hash].openssl_name, NULL);
     ready->digest = EVP_MD_CTX_new();
     ready->pkey = EVP_PKEY_CTX_new(key->pkey, NULL);
     if (ready->md == NULL || ready->digest == NULL || ready->pkey == NULL || EVP_PKEY_verify_init(ready->pkey) != 1 ||
@@ -66,7 +61,7 @@ static bool prepare_pkey(struct ready *ready, const fb__key *key, const fb__alg 
 
 static bool prepare_eddsa(struct ready *ready, const fb__key *key)
 {
-    ready->md = EVP_MD_fetch(NULL, hash_name(FB__HASH_SHA512), NULL);
+    ready->md = EVP_MD_fetch(NULL, fb__hashes[FB__HASH_SHA512].openssl_name, NULL);
     ready->digest = EVP_MD_CTX_new();
     ready->working = EVP_MD_CTX_new();
     ready->initial = EVP_MD_CTX_new();
@@ -80,7 +75,8 @@ static bool prepare_mac(struct ready *ready, const fb__key *key, const fb__alg *
     ready->mac = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
     EVP_MAC_free(mac);
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)hash_name(alg->hash), 0),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)fb__hashes[alg->hash].openssl_name,
+                                         0),
         OSSL_PARAM_construct_end(),
     };
     return ready->mac != NULL && EVP_MAC_init(ready->mac, key->secret, key->secret_size, params) == 1;
@@ -255,7 +251,7 @@ static fb_status verify_fast(const struct ready *ready, fb__key *key, const void
 static fb_status verify_input(fb__key *key, fb__fast_input *input, bool fast)
 {
     const fb__alg *alg = input->alg;
-    size_t expected = key->kty == FB__KTY_OCT ? alg->signature_size : key->signature_size;
+    size_t expected = key->kty == FB__KTY_OCT ? fb__hash_size(alg->hash) : key->signature_size;
     if (input->signature_size != expected || expected == 0 || (key->algs & fb__alg_bit(alg)) == 0) {
         return FB_SIGNATURE_INVALID;
     }

@@ -192,11 +192,10 @@ static fb__fast_self_test knows(const rsa_table *table, fb__fast_input input, co
 
 static fb__fast_self_test knows_answer(const rsa_answer *answer, rsa_table *table)
 {
-    static const char *const hashes[] = {"", "SHA256", "SHA384", "SHA512"};
     fb__fast_input rs = {.alg = fb__alg_find(fb_text(answer->rs_name))};
     fb__fast_input ps = {.alg = fb__alg_find(fb_text(answer->ps_name))};
     BIGNUM *n = NULL;
-    EVP_MD *md = EVP_MD_fetch(NULL, hashes[rs.alg->hash], NULL);
+    EVP_MD *md = EVP_MD_fetch(NULL, fb__hashes[rs.alg->hash].openssl_name, NULL);
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
     rs.md = ps.md = md;
     rs.digest = ps.digest = digest;
