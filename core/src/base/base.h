@@ -44,6 +44,11 @@ fb_status fb__fail(fb_error *error, fb_status status, const char *format, ...) _
 /* The same with fb_status_text as the text; claim may be absent. Cheap: for rejected tokens. */
 fb_status fb__reject(fb_error *error, fb_status status, fb_slice claim);
 
+static inline fb_status fb__out_of_memory(fb_error *error)
+{
+    return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+}
+
 /* What a verified claim should have been and what it is, after fb__reject or fb__fail: made printable, and cut at 120
  * characters. error may be NULL. */
 void fb__set_expected(fb_error *error, fb_slice value);

@@ -222,7 +222,8 @@ const char *fb_jansson_version(void)
     return jansson_version_str();
 }
 
-/* Linux's monotonic clock stands still while the machine is suspended, and withdrawn keys would outlive their limits. */
+/* Linux's monotonic clock stands still while the machine is suspended, and withdrawn keys would outlive their limits.
+ */
 #ifndef CLOCK_BOOTTIME
 #define CLOCK_BOOTTIME CLOCK_MONOTONIC
 #endif

@@ -165,8 +165,7 @@ static fb_status import_pem(fb__key *key, fb_slice pem, fb_error *error)
     OPENSSL_free(data);
     if (problem != NULL) {
         key->algs = 0;
-        return problem == fb__key_not_loaded ? fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0})
-                                             : refuse(error, problem);
+        return problem == fb__key_not_loaded ? fb__out_of_memory(error) : refuse(error, problem);
     }
     return FB_OK;
 }
@@ -178,7 +177,7 @@ fb_status fb__key_from_pem(fb__key *key, const fb_mem *mem, fb_slice pem, fb_err
     fb__openssl_begin(&errors);
     fb_status status = import_pem(key, pem, error);
     if (status != FB_OK && fb__openssl_out_of_memory()) {
-        status = fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+        status = fb__out_of_memory(error);
     }
     fb__openssl_end(&errors);
     return status;

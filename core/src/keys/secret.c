@@ -9,7 +9,7 @@ fb_status fb__key_from_secret(fb__key *key, const fb_mem *mem, fb_slice secret, 
 {
     const char *found = NULL;
     if (!fb__find_public_material(mem, secret, &found)) {
-        return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+        return fb__out_of_memory(error);
     }
     if (found != NULL) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "secret: %s", found);
@@ -24,7 +24,7 @@ fb_status fb__key_from_secret(fb__key *key, const fb_mem *mem, fb_slice secret, 
     }
     key->secret = fb__alloc(mem, secret.size);
     if (key->secret == NULL) {
-        return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+        return fb__out_of_memory(error);
     }
     memcpy(key->secret, secret.data, secret.size);
     key->secret_size = secret.size;

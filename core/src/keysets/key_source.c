@@ -167,7 +167,7 @@ fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_o
     size_t text_size = fb__size_add(options->jwks_uri.size, fb__size_add(options->ca_file.size, options->ca_path.size));
     fb__key_source *source = fb__zalloc(mem, fb__size_add(sizeof(*source) + 3, text_size));
     if (source == NULL) {
-        return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+        return fb__out_of_memory(error);
     }
     atomic_init(&source->references, 1);
     atomic_init(&source->fork_seen, fb__fork_generation());

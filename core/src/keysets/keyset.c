@@ -36,11 +36,6 @@ void fb__keyset_release(fb__keyset *set)
     fb__free(&mem, set);
 }
 
-static fb_status out_of_memory(fb_error *error)
-{
-    return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
-}
-
 /* One key that serves whatever kid a token has. */
 static fb_status publish_single(fb__keyset **out, fb__keyset *set, fb_status status)
 {
@@ -58,7 +53,7 @@ fb_status fb__keyset_from_pem(fb__keyset **out, const fb_mem *mem, fb_slice pem,
 {
     fb__keyset *set = keyset_new(mem, 1);
     *out = NULL;
-    return set == NULL ? out_of_memory(error)
+    return set == NULL ? fb__out_of_memory(error)
                        : publish_single(out, set, fb__key_from_pem(&set->keys[0], mem, pem, error));
 }
 
@@ -68,7 +63,7 @@ fb_status fb__keyset_from_secret(fb__keyset **out, const fb_mem *mem, fb_slice s
     fb__keyset *set = keyset_new(mem, 1);
     *out = NULL;
     return set == NULL
-               ? out_of_memory(error)
+               ? fb__out_of_memory(error)
                : publish_single(out, set, fb__key_from_secret(&set->keys[0], mem, secret, algs, allow_short, error));
 }
 
@@ -85,7 +80,7 @@ static fb_status import_keys(fb__keyset *set, const struct document *document, s
     size_t usable = 0, at = array + 1;
     for (size_t i = 0; i < set->count; i++, at = document->nodes[at].next) {
         if (!fb__key_from_jwk(&set->keys[i], &set->mem, document->text.data, document->nodes, at)) {
-            return out_of_memory(error);
+            return fb__out_of_memory(error);
         }
         usable += set->keys[i].algs != 0;
         set->undecided = set->undecided || set->keys[i].undecided;
@@ -117,7 +112,7 @@ static fb_status read_document(fb__keyset **out, const fb_mem *mem, const struct
     }
     fb__keyset *set = keyset_new(mem, count);
     if (set == NULL) {
-        return out_of_memory(error);
+        return fb__out_of_memory(error);
     }
     fb__openssl_errors errors;
     fb__openssl_begin(&errors);
@@ -140,7 +135,7 @@ fb_status fb__keyset_from_jwks(fb__keyset **out, const fb_mem *mem, fb_slice tex
     size_t count;
     *out = NULL;
     if (document.nodes == NULL) {
-        return out_of_memory(error);
+        return fb__out_of_memory(error);
     }
     fb_status status;
     switch (
@@ -149,7 +144,7 @@ fb_status fb__keyset_from_jwks(fb__keyset **out, const fb_mem *mem, fb_slice tex
         status = read_document(out, mem, &document, error);
         break;
     case FB__JSON_NO_MEMORY:
-        status = out_of_memory(error);
+        status = fb__out_of_memory(error);
         break;
     default:
         status = fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: the document is not a valid JSON object");

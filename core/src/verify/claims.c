@@ -22,11 +22,6 @@ fb_slice fb__claim_name(enum fb__claim claim)
 /* More than fb_error keeps of a value, whatever escapes it is written with. */
 enum { ENOUGH = 12 * sizeof(((fb_error *)NULL)->actual) };
 
-fb_status fb__claims_out_of_memory(const fb__claims *claims)
-{
-    return fb__reject(claims->error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
-}
-
 fb_status fb__claims_missing(const fb__claims *claims, fb_status status, fb_slice name)
 {
     (void)fb__reject(claims->error, status, name);

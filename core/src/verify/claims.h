@@ -22,7 +22,6 @@ fb_slice fb__claim_name(enum fb__claim claim);
 
 /* ---- claims.c: how a verified claim is refused, with what was expected and what it holds */
 
-fb_status fb__claims_out_of_memory(const fb__claims *claims);
 /* Absent. */
 fb_status fb__claims_missing(const fb__claims *claims, fb_status status, fb_slice name);
 /* Of the wrong type, or not in the range of the type. */

@@ -82,7 +82,7 @@ static fb_status sole_audience(fb__claims *claims, size_t first, size_t end)
     }
     fb_slice value;
     if (!fb__result_text(claims->result, &claims->nodes[first], &value)) {
-        return fb__claims_out_of_memory(claims);
+        return fb__out_of_memory(claims->error);
     }
     if (is_url(value)) {
         claims->result->resource = value;
@@ -117,7 +117,7 @@ fb_status fb__claims_check_audience(fb__claims *claims)
             }
             return fb__result_text(claims->result, &claims->nodes[i], &claims->result->resource)
                        ? FB_OK
-                       : fb__claims_out_of_memory(claims);
+                       : fb__out_of_memory(claims->error);
         }
     }
     return matched ? FB_OK : fb__claims_mismatch(claims, FB_AUDIENCE_MISMATCH, FB__AUD, audiences);
@@ -138,7 +138,7 @@ fb_status fb__claims_read_subject(fb__claims *claims)
     }
     return fb__result_text(claims->result, &claims->nodes[index], &claims->result->subject)
                ? FB_OK
-               : fb__claims_out_of_memory(claims);
+               : fb__out_of_memory(claims->error);
 }
 
 fb_status fb__claims_read_client_id(fb__claims *claims)
@@ -155,10 +155,10 @@ fb_status fb__claims_read_client_id(fb__claims *claims)
             return fb__claims_mistyped(claims, FB_CLIENT_ID_INVALID, sources->items[i], index, "a string");
         }
         if (node->length > 0) {
-            return fb__result_text(result, node, &result->client_id) ? FB_OK : fb__claims_out_of_memory(claims);
+            return fb__result_text(result, node, &result->client_id) ? FB_OK : fb__out_of_memory(claims->error);
         }
     }
     return fb__result_own(result, claims->policy->client_id_default, &result->client_id)
                ? FB_OK
-               : fb__claims_out_of_memory(claims);
+               : fb__out_of_memory(claims->error);
 }

@@ -121,8 +121,9 @@ static const fb_list *effective(const struct list_option *option)
     return option->given->items != NULL ? option->given : option->otherwise;
 }
 
-/* Copies all lists into one block: slices first, text after all of them, so that every array is aligned. */
-static fb_status copy_lists(fb__policy *policy, const fb_mem *mem, const struct list_option *lists, size_t list_count)
+/* Copies all lists into one block: slices first, text after all of them, so that every array is aligned. False: out of
+ * memory. */
+static bool copy_lists(fb__policy *policy, const fb_mem *mem, const struct list_option *lists, size_t list_count)
 {
     size_t slice_count = 0, text_size = 0;
     for (size_t l = 0; l < list_count; l++) {
@@ -134,7 +135,7 @@ static fb_status copy_lists(fb__policy *policy, const fb_mem *mem, const struct 
     }
     policy->text = fb__alloc(mem, fb__size_add(fb__size_multiply(slice_count, sizeof(fb_slice)), text_size));
     if (policy->text == NULL) {
-        return FB_OUT_OF_MEMORY;
+        return false;
     }
     fb_slice *slices = policy->text;
     char *text = (char *)(slices + slice_count);
@@ -147,7 +148,7 @@ static fb_status copy_lists(fb__policy *policy, const fb_mem *mem, const struct 
             text += from->items[i].size;
         }
     }
-    return FB_OK;
+    return true;
 }
 
 fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *options, fb_error *error)
@@ -190,8 +191,8 @@ fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *o
     if (status != FB_OK) {
         return status;
     }
-    if (copy_lists(out, mem, lists, count) != FB_OK) {
-        return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+    if (!copy_lists(out, mem, lists, count)) {
+        return fb__out_of_memory(error);
     }
     out->client_id_default = client_copy.items[0];
     return FB_OK;

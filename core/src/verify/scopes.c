@@ -58,14 +58,14 @@ static fb_status list_scopes(fb__claims *claims, size_t array, fb_slice name)
     }
     fb_slice *room = scope_room(claims->result, end - array - 1);
     if (room == NULL) {
-        return fb__claims_out_of_memory(claims);
+        return fb__out_of_memory(claims->error);
     }
     for (size_t i = array + 1; i < end; i++) {
         if (claims->nodes[i].length == 0) {
             continue;
         }
         if (!fb__result_text(claims->result, &claims->nodes[i], &room[claims->result->scopes.count])) {
-            return fb__claims_out_of_memory(claims);
+            return fb__out_of_memory(claims->error);
         }
         claims->result->scopes.count++;
     }
@@ -91,7 +91,7 @@ fb_status fb__claims_read_scopes(fb__claims *claims)
         fb_slice value;
         return fb__result_text(result, &claims->nodes[index], &value) && split_scopes(result, value)
                    ? FB_OK
-                   : fb__claims_out_of_memory(claims);
+                   : fb__out_of_memory(claims->error);
     }
     return FB_OK;
 }

@@ -47,7 +47,7 @@ fb_status fb_decode_unverified(const char *token, size_t size, const fb_mem *giv
     }
     fb_unverified *unverified = fb__alloc(&mem, sizeof(*unverified) + size);
     if (unverified == NULL) {
-        return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+        return fb__out_of_memory(error);
     }
     unverified->mem = mem;
     char *at = unverified->text;

@@ -103,7 +103,7 @@ fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *
     const fb_mem mem = options.mem == NULL ? fb__mem_default : *options.mem;
     fb_verifier *verifier = fb__zalloc(&mem, sizeof(*verifier));
     if (verifier == NULL) {
-        return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+        return fb__out_of_memory(error);
     }
     verifier->mem = mem;
     verifier->around_signature = options.around_signature;

@@ -43,7 +43,7 @@ fb_status fb_verifier_keys(const fb_verifier *verifier, fb_keys **out, fb_error 
     fb_keys *keys = fb__zalloc(&verifier->mem, sizeof(*keys) + count * sizeof(keys->infos[0]));
     if (keys == NULL) {
         fb__keyset_release(set);
-        return fb__reject(error, FB_OUT_OF_MEMORY, (fb_slice){NULL, 0});
+        return fb__out_of_memory(error);
     }
     keys->mem = verifier->mem;
     keys->set = set;
