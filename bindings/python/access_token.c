@@ -70,11 +70,14 @@ static PyObject *get(PyObject *object, enum field field)
 #ifdef Py_GIL_DISABLED
     Py_BEGIN_CRITICAL_SECTION(object);
 #endif
-    if (self->values[field] == NULL) {
-        self->values[field] = make(self, field);
+    value = self->values[field] == NULL ? make(self, field) : Py_NewRef(self->values[field]);
+    if (value != NULL && self->values[field] == NULL) {
+        self->values[field] = Py_NewRef(value);
+    } else if (value != NULL && value != self->values[field]) {
+        /* Making it ran a finalizer that asked for the same field: what that one was given stays. */
+        Py_DECREF(value);
+        value = Py_NewRef(self->values[field]);
     }
-    value = self->values[field];
-    Py_XINCREF(value);
 #ifdef Py_GIL_DISABLED
     Py_END_CRITICAL_SECTION();
 #endif
@@ -210,6 +213,13 @@ done:
     return text;
 }
 
+/* Of the token's header; for the refusals of adapters. None for what a test has constructed. */
+static PyObject *kid(PyObject *self, void *Py_UNUSED(closure))
+{
+    const fb_result *result = ((access_token *)self)->result;
+    return fbpy_text(result == NULL ? (fb_slice){NULL, 0} : fb_result_kid(result));
+}
+
 static int traverse(PyObject *object, visitproc visit, void *arg)
 {
     access_token *self = (access_token *)object;
@@ -261,6 +271,7 @@ static PyGetSetDef fields[] = {
     {"claims", get_field, NULL, "dict: all claims, in the token's order.", (void *)CLAIMS},
     {"expires_at_datetime", expires_at_datetime, NULL,
      "datetime | None: expires_at as an aware UTC datetime; None also beyond the year 9999.", NULL},
+    {"_kid", kid, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 static PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};

@@ -8,6 +8,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdatomic.h>
+
 #include "fastbearer.h"
 
 enum { FBPY_NAMES = 128 }; /* slots of the cache of member names */
@@ -40,7 +42,7 @@ typedef struct fbpy_state {
     PyTypeObject *access_token_type;
     PyObject *classes[FBPY_CLASSES];
     PyObject *names[FBPY_NAMES];
-    bool told; /* that arithmetic is not used; once is enough */
+    atomic_bool warned; /* that arithmetic is not used; once is enough */
 } fbpy_state;
 
 /* ---- convert.c: values ------------------------------------------------------------------------------------------- */
@@ -67,12 +69,12 @@ bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep);
 
 /* ---- options.c: the keyword arguments of a verifier -------------------------------------------------------------- */
 
-enum { FBPY_LISTS = 8 };
+enum { FBPY_MAX_OPTIONS = 64 };
 
 typedef struct fbpy_options {
-    fb_options options; /* points into the keyword arguments and lists */
-    fb_slice *lists[FBPY_LISTS];
-    size_t list_count;
+    fb_options options;                /* points into the keyword arguments and lists */
+    fb_slice *lists[FBPY_MAX_OPTIONS]; /* by row of the table of options; NULL where there is none */
+    uint64_t given;                    /* bit i: row i of the table was given */
 } fbpy_options;
 
 /* False: an exception is set that names the option. Release in any case. */
@@ -86,6 +88,9 @@ int fbpy_load_classes(fbpy_state *state);
 
 /* Raises what error says and returns NULL. scopes: the tuple that missing_scopes counts in, or NULL. */
 PyObject *fbpy_raise(fbpy_state *state, const fb_error *error, PyObject *scopes);
+
+/* The status with this code. False: an exception is set. */
+bool fbpy_status_of(PyObject *code, fb_status *out);
 
 /* Every outcome as (number, code, text, http status, OAuth error, class): what the package is tested against. */
 PyObject *fbpy_outcomes(fbpy_state *state);

@@ -78,6 +78,21 @@ static fbpy_class class_of(fb_status status)
     return FBPY_FASTBEARER;
 }
 
+bool fbpy_status_of(PyObject *code, fb_status *out)
+{
+    const char *text = PyUnicode_Check(code) ? PyUnicode_AsUTF8AndSize(code, NULL) : NULL;
+    for (size_t i = 0; text != NULL && i < OUTCOMES; i++) {
+        if (strcmp(text, fb_status_name(outcomes[i].status)) == 0) {
+            *out = outcomes[i].status;
+            return true;
+        }
+    }
+    if (!PyErr_Occurred()) {
+        PyErr_SetString(PyExc_ValueError, "no such code");
+    }
+    return false;
+}
+
 int fbpy_load_classes(fbpy_state *state)
 {
     PyObject *errors = PyImport_ImportModule("fastbearer.errors");
@@ -123,13 +138,21 @@ static bool describe(PyObject *exception, const fb_error *error, PyObject *scope
     if (done && error->claim.data != NULL) {
         done = set(exception, "claim", fbpy_text(error->claim));
     }
+    if (done && error->expected[0] != '\0') {
+        done = set(exception, "expected", PyUnicode_FromString(error->expected));
+    }
+    if (done && error->actual[0] != '\0') {
+        done = set(exception, "actual", PyUnicode_FromString(error->actual));
+    }
     switch (error->status) {
     case FB_INSUFFICIENT_SCOPE:
         return done && set(exception, "missing", missing(error, scopes));
     case FB_KEYS_UNAVAILABLE:
+    case FB_KEY_NOT_FOUND:
         return done && set(exception, "retry_after", PyFloat_FromDouble(error->retry_after));
     case FB_KEYS_NEEDED:
-        return done && set(exception, "key_request", PyLong_FromUnsignedLongLong(error->key_request));
+        return done && set(exception, "wait", PyFloat_FromDouble(error->wait)) &&
+               set(exception, "key_request", PyLong_FromUnsignedLongLong(error->key_request));
     default:
         return done;
     }

@@ -34,15 +34,17 @@ static const struct option {
     OPTION(arithmetic, TEXT),
 };
 enum { OPTIONS = sizeof(options_table) / sizeof(options_table[0]) };
+_Static_assert((int)OPTIONS <= (int)FBPY_MAX_OPTIONS, "fbpy_options has room for each option once");
 
-static bool read_value(fbpy_options *reading, const struct option *option, PyObject *value)
+static bool read_value(fbpy_options *reading, size_t index, PyObject *value)
 {
+    const struct option *option = &options_table[index];
     void *field = (char *)&reading->options + option->offset;
     switch (option->kind) {
     case TEXT:
         return fbpy_slice(value, option->name, field);
     case LIST:
-        return fbpy_list(value, option->name, field, &reading->lists[reading->list_count++]);
+        return fbpy_list(value, option->name, field, &reading->lists[index]);
     case REAL:
         *(double *)field = PyFloat_AsDouble(value);
         break;
@@ -58,6 +60,18 @@ static bool read_value(fbpy_options *reading, const struct option *option, PyObj
     return PyErr_Occurred() == NULL;
 }
 
+/* Keywords of a subclass of str may be different keys of the dict and equal as text. */
+static bool read_once(fbpy_options *reading, size_t index, PyObject *value)
+{
+    uint64_t bit = (uint64_t)1 << index;
+    if ((reading->given & bit) != 0) {
+        PyErr_Format(PyExc_TypeError, "%s was given twice", options_table[index].name);
+        return false;
+    }
+    reading->given |= bit;
+    return read_value(reading, index, value);
+}
+
 static bool read_option(fbpy_options *reading, PyObject *name, PyObject *value)
 {
     const char *text = PyUnicode_AsUTF8AndSize(name, NULL);
@@ -66,7 +80,7 @@ static bool read_option(fbpy_options *reading, PyObject *name, PyObject *value)
     }
     for (size_t i = 0; i < OPTIONS; i++) {
         if (strcmp(text, options_table[i].name) == 0) {
-            return read_value(reading, &options_table[i], value);
+            return read_once(reading, i, value);
         }
     }
     if (strcmp(text, "keys_of") == 0) {
@@ -90,7 +104,7 @@ bool fbpy_options_read(fbpy_options *reading, PyObject *keywords)
 
 void fbpy_options_release(fbpy_options *reading)
 {
-    for (size_t i = 0; i < reading->list_count; i++) {
+    for (size_t i = 0; i < OPTIONS; i++) {
         PyMem_Free(reading->lists[i]);
     }
 }

@@ -163,7 +163,7 @@ static PyObject *wrap(verifier *self, fb_result *result, PyObject *token, fb_sli
 }
 
 /* For the log, which is Python's. The outcome of the verification stays what it is. */
-static void tell(const char *problem)
+static void warn(const char *problem)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
@@ -177,41 +177,72 @@ static void tell(const char *problem)
     PyErr_Restore(type, value, traceback);
 }
 
-static PyObject *verify(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
+static bool read_clock(PyObject *now, fb_clock *clock)
 {
-    verifier *self = (verifier *)object;
-    if (count != 2) {
-        PyErr_SetString(PyExc_TypeError, "verify takes a token and a time or None");
-        return NULL;
+    *clock = fb_clock_now();
+    if (now != Py_None) {
+        clock->unix_seconds = PyFloat_AsDouble(now);
     }
-    fb_clock clock = fb_clock_now();
-    if (arguments[1] != Py_None) {
-        clock.unix_seconds = PyFloat_AsDouble(arguments[1]);
-        if (clock.unix_seconds == -1.0 && PyErr_Occurred()) {
-            return NULL;
-        }
-    }
+    return !(clock->unix_seconds == -1.0 && PyErr_Occurred());
+}
+
+/* key_request: that of an earlier answer "keys needed" whose fetch has ended, or NULL. */
+static PyObject *verify_token(verifier *self, PyObject *given, PyObject *now, const uint64_t *key_request)
+{
+    fb_clock clock;
     fb_slice token;
-    PyObject *keep = NULL;
-    if (!fbpy_token(arguments[0], &token, &keep)) {
+    PyObject *keep = NULL, *access = NULL;
+    if (!read_clock(now, &clock) || !fbpy_token(given, &token, &keep)) {
         return NULL;
     }
-    PyObject *access = NULL;
     if (enter(self)) {
         fb_result *result = NULL;
         fb_error error = FB_ERROR_INIT;
-        fb_status status;
-        status = fb_verify(self->handle, token.data, token.size, clock, &result, &error);
-        access = status == FB_OK ? wrap(self, result, keep == NULL ? arguments[0] : keep, token)
+        fb_status status = key_request == NULL ? fb_verify(self->handle, token.data, token.size, clock, &result, &error)
+                                               : fb_verify_after_fetch(self->handle, token.data, token.size, clock,
+                                                                       *key_request, &result, &error);
+        access = status == FB_OK ? wrap(self, result, keep == NULL ? given : keep, token)
                                  : fbpy_raise(self->state, &error, self->required_scopes);
         leave(self);
-        if (!self->state->told && fb_arithmetic_problem() != NULL) {
-            self->state->told = true;
-            tell(fb_arithmetic_problem());
+        if (fb_arithmetic_problem() != NULL && !atomic_exchange(&self->state->warned, true)) {
+            warn(fb_arithmetic_problem());
         }
     }
     Py_XDECREF(keep);
     return access;
+}
+
+static PyObject *verify(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "verify takes a token and a time or None");
+        return NULL;
+    }
+    return verify_token((verifier *)self, arguments[0], arguments[1], NULL);
+}
+
+static PyObject *verify_after_fetch(PyObject *self, PyObject *arguments)
+{
+    PyObject *token = NULL, *now = NULL;
+    unsigned long long request = 0;
+    if (!PyArg_ParseTuple(arguments, "OOK:verify_after_fetch", &token, &now, &request)) {
+        return NULL;
+    }
+    uint64_t key_request = request;
+    return verify_token((verifier *)self, token, now, &key_request);
+}
+
+/* A refusal that Python decided on, by its code. */
+static PyObject *count_refusal(PyObject *object, PyObject *code)
+{
+    verifier *self = (verifier *)object;
+    fb_status status = FB_OK;
+    if (!fbpy_status_of(code, &status) || !enter(self)) {
+        return NULL;
+    }
+    fb_verifier_count_refusal(self->handle, status);
+    leave(self);
+    Py_RETURN_NONE;
 }
 
 /* ---- the key set ------------------------------------------------------------------------------------------------- */
@@ -227,48 +258,69 @@ static PyObject *refresh_due(PyObject *object, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(due);
 }
 
-static PyObject *refresh(PyObject *object, PyObject *arguments)
+/* (decision, ticket, url, etag); the last two are None unless the caller is to fetch. */
+static PyObject *describe_fetch(const fb_fetch *fetch)
 {
-    verifier *self = (verifier *)object;
-    int reason = 0;
-    unsigned long long request = 0;
-    if (!PyArg_ParseTuple(arguments, "iK:refresh", &reason, &request) || !enter(self)) {
-        return NULL;
-    }
-    fb_error error = FB_ERROR_INIT;
-    fb_status status;
-    FBPY_WITHOUT_GIL(true, status = fb_verifier_refresh(self->handle, (fb_refresh_reason)reason, request, &error));
-    leave(self);
-    if (status != FB_OK) {
-        return fbpy_raise(self->state, &error, NULL);
-    }
-    Py_RETURN_NONE;
+    const bool now = fetch->decision == FB_FETCH_NOW;
+    const fb_slice none = {NULL, 0};
+    return Py_BuildValue("(iKNN)", (int)fetch->decision, (unsigned long long)fetch->ticket,
+                         fbpy_text(now ? fetch->url : none), fbpy_text(now ? fb_text(fetch->etag) : none));
 }
 
-static PyObject *refresh_begin(PyObject *object, PyObject *arguments)
+/* background: the library fetches, with libcurl; otherwise the caller does. */
+static PyObject *begin(verifier *self, PyObject *arguments, bool background)
 {
-    verifier *self = (verifier *)object;
     int reason = 0;
     unsigned long long request = 0;
-    if (!PyArg_ParseTuple(arguments, "iK:refresh_begin", &reason, &request) || !enter(self)) {
+    if (!PyArg_ParseTuple(arguments, "iK", &reason, &request) || !enter(self)) {
         return NULL;
     }
     fb_fetch fetch = FB_FETCH_INIT;
     fb_error error = FB_ERROR_INIT;
-    fb_status status = fb_verifier_refresh_begin(self->handle, fb_clock_now().monotonic_seconds,
-                                                 (fb_refresh_reason)reason, request, &fetch, &error);
-    PyObject *answer = NULL;
-    if (status != FB_OK) {
-        (void)fbpy_raise(self->state, &error, NULL);
+    fb_status status;
+    if (background) {
+        FBPY_WITHOUT_GIL(
+            true, status = fb_verifier_refresh_start(self->handle, (fb_refresh_reason)reason, request, &fetch, &error));
     } else {
-        bool now = fetch.decision == FB_FETCH_NOW;
-        fb_slice none = {NULL, 0};
-        answer = Py_BuildValue("(iKdNNdn)", (int)fetch.decision, (unsigned long long)fetch.ticket, fetch.retry_after,
-                               fbpy_text(now ? fetch.url : none), fbpy_text(now ? fb_text(fetch.etag) : none),
-                               fetch.timeout, (Py_ssize_t)fetch.max_bytes);
+        status = fb_verifier_refresh_begin(self->handle, fb_clock_now().monotonic_seconds, (fb_refresh_reason)reason,
+                                           request, &fetch, &error);
     }
+    PyObject *fields = status == FB_OK ? describe_fetch(&fetch) : fbpy_raise(self->state, &error, NULL);
     leave(self);
-    return answer;
+    return fields;
+}
+
+static PyObject *refresh_begin(PyObject *self, PyObject *arguments)
+{
+    return begin((verifier *)self, arguments, false);
+}
+
+static PyObject *refresh_start(PyObject *self, PyObject *arguments)
+{
+    return begin((verifier *)self, arguments, true);
+}
+
+/* The header fields that the core asks for, by their lower-case names; what is missing stays absent. */
+static bool read_headers(PyObject *headers, fb_fetched *fetched)
+{
+    const struct {
+        const char *name;
+        fb_slice *value;
+    } fields[] = {
+        {"cache-control", &fetched->cache_control},
+        {"age", &fetched->age},
+        {"etag", &fetched->etag},
+        {"content-encoding", &fetched->content_encoding},
+        {"content-length", &fetched->content_length},
+        {"transfer-encoding", &fetched->transfer_encoding},
+    };
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        PyObject *value = PyDict_GetItemString(headers, fields[i].name);
+        if (value != NULL && !fbpy_slice(value, fields[i].name, fields[i].value)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static PyObject *refresh_complete(PyObject *object, PyObject *arguments)
@@ -276,20 +328,11 @@ static PyObject *refresh_complete(PyObject *object, PyObject *arguments)
     verifier *self = (verifier *)object;
     unsigned long long ticket = 0;
     fb_fetched fetched = FB_FETCHED_INIT;
-    PyObject *given[6];
-    if (!PyArg_ParseTuple(arguments, "KiOOOOOO:refresh_complete", &ticket, &fetched.http_status, &given[0], &given[1],
-                          &given[2], &given[3], &given[4], &given[5])) {
-        return NULL;
-    }
-    fb_slice *const slices[6] = {&fetched.failure, &fetched.body, &fetched.cache_control,
-                                 &fetched.age,     &fetched.etag, &fetched.content_encoding};
-    static const char *const names[6] = {"failure", "body", "cache_control", "age", "etag", "content_encoding"};
-    for (int i = 0; i < 6; i++) {
-        if (!fbpy_slice(given[i], names[i], slices[i])) {
-            return NULL;
-        }
-    }
-    if (!enter(self)) {
+    PyObject *failure = NULL, *body = NULL, *headers = NULL;
+    if (!PyArg_ParseTuple(arguments, "KOiOO!:refresh_complete", &ticket, &failure, &fetched.http_status, &body,
+                          &PyDict_Type, &headers) ||
+        !fbpy_slice(failure, "failure", &fetched.failure) || !fbpy_slice(body, "body", &fetched.body) ||
+        !read_headers(headers, &fetched) || !enter(self)) {
         return NULL;
     }
     fb_error error = FB_ERROR_INIT;
@@ -300,6 +343,25 @@ static PyObject *refresh_complete(PyObject *object, PyObject *arguments)
     if (status != FB_OK) {
         return fbpy_raise(self->state, &error, NULL);
     }
+    Py_RETURN_NONE;
+}
+
+/* The fetch had no outcome, and that is nobody's failure. */
+static PyObject *refresh_abandon(PyObject *object, PyObject *arguments)
+{
+    verifier *self = (verifier *)object;
+    unsigned long long ticket = 0;
+    if (!PyArg_ParseTuple(arguments, "K:refresh_abandon", &ticket) || !enter(self)) {
+        return NULL;
+    }
+    fb_fetched fetched = FB_FETCHED_INIT;
+    fb_error error = FB_ERROR_INIT;
+    fetched.abandoned = true;
+    /* Whatever it says, "keys unavailable" or "no such ticket", the fetch is over. */
+    fb_status status =
+        fb_verifier_refresh_complete(self->handle, ticket, fb_clock_now().monotonic_seconds, &fetched, &error);
+    (void)status;
+    leave(self);
     Py_RETURN_NONE;
 }
 
@@ -395,9 +457,10 @@ static PyObject *stats(PyObject *object, PyObject *Py_UNUSED(ignored))
         {"arithmetic_checks", s.arithmetic_checks},
         {"arithmetic_disagreements", s.arithmetic_disagreements},
     };
-    PyObject *dict =
-        Py_BuildValue("{sNsNsNss#}", "reasons", reasons(&s), "keys_held", PyBool_FromLong(s.keys_held), "keys_fresh",
-                      PyBool_FromLong(s.keys_fresh), "last_error", s.last_error, (Py_ssize_t)strlen(s.last_error));
+    PyObject *dict = Py_BuildValue("{sNsNsNsdsdss#}", "reasons", reasons(&s), "keys_held", PyBool_FromLong(s.keys_held),
+                                   "keys_fresh", PyBool_FromLong(s.keys_fresh), "retry_after", s.retry_after,
+                                   "unknown_kid_retry_after", s.unknown_kid_retry_after, "last_error", s.last_error,
+                                   (Py_ssize_t)strlen(s.last_error));
     for (size_t i = 0; dict != NULL && i < sizeof(counters) / sizeof(counters[0]); i++) {
         PyObject *value = PyLong_FromUnsignedLongLong(counters[i].value);
         if (value == NULL || PyDict_SetItemString(dict, counters[i].name, value) < 0) {
@@ -410,11 +473,15 @@ static PyObject *stats(PyObject *object, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef methods[] = {
     {"verify", (PyCFunction)(void (*)(void))verify, METH_FASTCALL, "verify($self, token, now, /)\n--\n\n"},
+    {"verify_after_fetch", verify_after_fetch, METH_VARARGS,
+     "verify_after_fetch($self, token, now, key_request, /)\n--\n\n"},
+    {"count_refusal", count_refusal, METH_O, "count_refusal($self, code, /)\n--\n\n"},
     {"refresh_due", refresh_due, METH_NOARGS, "refresh_due($self, /)\n--\n\n"},
-    {"refresh", refresh, METH_VARARGS, "refresh($self, reason, key_request, /)\n--\n\n"},
+    {"refresh_start", refresh_start, METH_VARARGS, "refresh_start($self, reason, key_request, /)\n--\n\n"},
     {"refresh_begin", refresh_begin, METH_VARARGS, "refresh_begin($self, reason, key_request, /)\n--\n\n"},
     {"refresh_complete", refresh_complete, METH_VARARGS,
-     "refresh_complete($self, ticket, status, failure, body, cache_control, age, etag, content_encoding, /)\n--\n\n"},
+     "refresh_complete($self, ticket, failure, status, body, headers, /)\n--\n\n"},
+    {"refresh_abandon", refresh_abandon, METH_VARARGS, "refresh_abandon($self, ticket, /)\n--\n\n"},
     {"refresh_wait", refresh_wait, METH_VARARGS, "refresh_wait($self, ticket, timeout, /)\n--\n\n"},
     {"keys", held_keys, METH_NOARGS, "keys($self, /)\n--\n\n"},
     {"stats", stats, METH_NOARGS, "stats($self, /)\n--\n\n"},

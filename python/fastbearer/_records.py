@@ -80,22 +80,38 @@ class KeyInfo(_Record):
 
 
 class Rejection(_Record):
-    """Why a token was refused, as ``on_reject`` gets it. Holds nothing of the token but the key id it asked for.
+    """Why a token was refused, as ``on_reject`` is given it. Holds the key id that the token asked for and, once its
+    signature is verified, the claim that was wrong; nothing else of the token.
 
     Attributes:
         code: the stable name of the reason, "token_expired".
         message: a sentence for people.
         claim: the claim that was missing or wrong, or None.
         kid: the key id of the token's header, made printable, or None. It comes from the network.
+        issuer: the verifier's configured issuer; None when there is none, or several.
+        expected, actual: what the verifier requires and what a verified claim held instead, at most 120 printable
+            characters; None for other refusals. For logs, not for the client.
     """
 
-    __slots__ = ("code", "message", "claim", "kid")
+    __slots__ = ("code", "message", "claim", "kid", "issuer", "expected", "actual")
     code: str
     message: str
     claim: str | None
     kid: str | None
+    issuer: str | None
+    expected: str | None
+    actual: str | None
 
-    def __init__(self, code: str, message: str, claim: str | None = None, kid: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        claim: str | None = None,
+        kid: str | None = None,
+        issuer: str | None = None,
+        expected: str | None = None,
+        actual: str | None = None,
+    ) -> None:
         self._fill(locals())
 
 

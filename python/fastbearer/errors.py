@@ -44,6 +44,8 @@ class FastBearerError(Exception):
         kid: the key id that the token's header asked for, made printable, or None. It comes from the network: fine for
             a log, not to be trusted.
         claim: the name of the claim that was missing or wrong, or None.
+        expected, actual: what this server requires and what the token held, when a claim of a token whose signature is
+            verified was refused; at most 120 printable characters, else None. For logs, not for the client.
     """
 
     code: str = "internal_error"
@@ -51,14 +53,14 @@ class FastBearerError(Exception):
     oauth_error: str = "server_error"
     kid: str | None = None
     claim: str | None = None
+    expected: str | None = None
+    actual: str | None = None
 
 
 class ConfigurationError(FastBearerError, ValueError):
     """An option or argument is wrong; the message names it."""
 
     code: str = "configuration_invalid"
-    http_status: int = 401
-    oauth_error: str = "invalid_token"
 
 
 class KeysUnavailableError(FastBearerError):
@@ -79,6 +81,7 @@ class _KeysNeeded(KeysUnavailableError):
 
     code: str = "keys_needed"
     key_request: int = 0
+    wait: float = 0.0
 
 
 class InvalidTokenError(FastBearerError):
@@ -108,9 +111,14 @@ class InvalidAlgorithmError(InvalidTokenError):
 
 
 class InvalidKeyError(InvalidTokenError):
-    """No key fits the token, or more than one, or the one it names may not be used with its algorithm."""
+    """No key fits the token, or more than one, or the one it names may not be used with its algorithm.
+
+    Attributes:
+        retry_after: with ``key_not_found``, the seconds until the key set may be fetched for an unknown key id again.
+    """
 
     code: str = "key_not_found"
+    retry_after: float = 0.0
 
 
 class ExpiredSignatureError(InvalidTokenError):

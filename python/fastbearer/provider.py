@@ -13,7 +13,7 @@ from . import _native, _options
 from ._native import AccessToken
 from ._records import KeyInfo, Rejection, Unverified
 from ._refresh import KeySource, running_loop
-from .errors import ConfigurationError, FastBearerError, InvalidKeyError, KeysUnavailableError, _KeysNeeded
+from .errors import ConfigurationError, FastBearerError, InvalidTokenError, KeysUnavailableError, _KeysNeeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ._refresh import Fetch
 
 __all__ = ["AccessToken", "KeyInfo", "Rejection", "Unverified", "Verifier", "decode_unverified"]
-
-_ATTEMPTS = 3
 
 #: Options that say what a token must be like; the others say where the keys come from.
 _POLICY = (
@@ -129,7 +127,7 @@ class Verifier:
             )
         self._check = self._native.verify
         if jwks_uri is not None and _keys_of is None:
-            self._source = KeySource(self._native, jwks_uri, fetch, fetch_timeout)
+            self._source = KeySource(self._native, jwks_uri, fetch, fetch_timeout, trust_env)
 
     def _derive(self, **policy: Any) -> Verifier:
         """A verifier with another policy on the same key set. Only with jwks_uri; starts with an empty token cache."""
@@ -159,29 +157,15 @@ class Verifier:
             if self._source is not None and self._native.refresh_due():
                 self._source.start(_native.REFRESH_AHEAD, 0)
             return access
-        return self._fetch_and_verify(token, now, needed)
-
-    def _fetch_and_verify(self, token: Any, now: float | None, needed: _KeysNeeded) -> AccessToken:
         assert self._source is not None
-        for _ in range(_ATTEMPTS):
-            request = needed.key_request
-            flight = self._source.start(_native.REFRESH_TOKEN, request)
-            flight.wait()
-            try:
-                return self._check(token, now)
-            except _KeysNeeded as error:
-                needed = error
-                if not flight.done.is_set() or self._answered(flight, request):
-                    break
-            except FastBearerError as error:
-                self._rejected(error)
-                raise error from None
-        raise self._undecided(needed, self._answered(flight, request))
+        self._source.fetch(_native.REFRESH_TOKEN, needed.key_request, needed.wait)
+        return self._verify_after_fetch(token, now, needed)
 
     async def verify_async(
         self, token: str | bytes | bytearray | memoryview, *, now: float | None = None
     ) -> AccessToken:
-        """The same for a coroutine. Verification stays on the loop's thread; only a fetch is waited for elsewhere."""
+        """Verifies like ``verify``, for coroutines: on the loop's thread, which is not blocked when keys must be fetched.
+        """
         try:
             access = self._check(token, now)
         except _KeysNeeded as error:
@@ -193,40 +177,22 @@ class Verifier:
             if self._source is not None and self._native.refresh_due():
                 self._source.start(_native.REFRESH_AHEAD, 0, running_loop())
             return access
-        return await self._fetch_and_verify_async(token, now, needed)
-
-    async def _fetch_and_verify_async(self, token: Any, now: float | None, needed: _KeysNeeded) -> AccessToken:
         assert self._source is not None
-        for _ in range(_ATTEMPTS):
-            request = needed.key_request
-            flight = self._source.start(_native.REFRESH_TOKEN, request, running_loop())
-            await flight.wait_async()
-            try:
-                return self._check(token, now)
-            except _KeysNeeded as error:
-                needed = error
-                if not flight.done.is_set() or self._answered(flight, request):
-                    break
-            except FastBearerError as error:
-                self._rejected(error)
-                raise error from None
-        raise self._undecided(needed, self._answered(flight, request))
+        await self._source.fetch_async(_native.REFRESH_TOKEN, needed.key_request, needed.wait)
+        return self._verify_after_fetch(token, now, needed)
 
-    def _answered(self, flight: Any, request: int) -> bool:
-        """Whether the set was fetched for this very key id. With a refresh_interval shorter than a fetch the core would
-        ask again and again.
-        """
-        fetched = flight.done.is_set() and flight.error is None and flight.request == request
-        return fetched and bool(self._native.stats()["keys_held"])
+    def _verify_after_fetch(self, token: Any, now: float | None, needed: _KeysNeeded) -> AccessToken:
+        """The verdict: the core never asks for a second fetch for the same token."""
+        try:
+            return self._native.verify_after_fetch(token, now, needed.key_request)
+        except FastBearerError as error:
+            self._rejected(error)
+            raise error from None
 
-    def _undecided(self, needed: _KeysNeeded, answered: bool) -> FastBearerError:
-        error: FastBearerError
-        if answered:
-            error = InvalidKeyError("no key fits the token")
-            error.kid = needed.kid
-        else:
-            error = KeysUnavailableError("the key set could not be fetched in time")
-            error.retry_after = 1.0
+    def _refused(self, access: AccessToken, error: InvalidTokenError) -> InvalidTokenError:
+        """error, for a token that was verified and is refused by an adapter: counted and reported like any refusal."""
+        error.kid = access._kid
+        self._native.count_refusal(error.code)
         self._rejected(error)
         return error
 
@@ -234,13 +200,20 @@ class Verifier:
         if self._on_reject is None or isinstance(error, ConfigurationError):
             return
         try:
-            self._on_reject(Rejection(error.code, str(error), error.claim, error.kid))
+            self._on_reject(
+                Rejection(error.code, str(error), error.claim, error.kid, self._issuer(), error.expected, error.actual)
+            )
         except Exception:
             if not self._hook_failed:
                 self._hook_failed = True
                 import logging
 
                 logging.getLogger("fastbearer").exception("on_reject failed; this is said once")
+
+    def _issuer(self) -> str | None:
+        """The configured issuer, when there is one only."""
+        issuers = _options.texts("issuer", self._options["issuer"]) or ()
+        return issuers[0] if len(issuers) == 1 else None
 
     # ---- keys
 
@@ -249,15 +222,11 @@ class Verifier:
 
         KeysUnavailableError says why it could not be had; held keys stay in use. ConfigurationError without jwks_uri.
         """
-        flight = self._key_source().start(_native.REFRESH_EXPLICIT, 0)
-        flight.wait()
-        self._raise_failure(flight)
+        self._raise_failure(self._key_source().fetch(_native.REFRESH_EXPLICIT))
 
     async def refresh_async(self) -> None:
-        """The same for a coroutine."""
-        flight = self._key_source().start(_native.REFRESH_EXPLICIT, 0, running_loop())
-        await flight.wait_async()
-        self._raise_failure(flight)
+        """Loads the key set now, as ``refresh`` does, without blocking the event loop."""
+        self._raise_failure(await self._key_source().fetch_async(_native.REFRESH_EXPLICIT))
 
     def _key_source(self) -> KeySource:
         self._native.refresh_due()  # ValueError when closed
@@ -266,12 +235,17 @@ class Verifier:
         return self._source
 
     def _raise_failure(self, flight: Any) -> None:
-        error = flight.error
-        if error is None and flight.done.is_set():
-            return
-        failed = KeysUnavailableError("the key set could not be fetched in time" if error is None else str(error))
-        failed.retry_after = getattr(error, "retry_after", 1.0)
-        raise failed
+        """flight None: another fetch has just ended, and its outcome is the outcome."""
+        if flight is not None and flight.error is None and not flight.done:
+            failed = KeysUnavailableError("the key set could not be fetched in time")
+            failed.retry_after = 1.0
+            raise failed
+        stats = self._native.stats()
+        problem = stats["last_error"] if flight is None else "" if flight.error is None else str(flight.error)
+        if problem:
+            failed = KeysUnavailableError(problem)
+            failed.retry_after = stats["retry_after"]
+            raise failed
 
     def keys(self) -> list[KeyInfo]:
         """What is held now: one KeyInfo a key, usable or not; empty before the first fetch."""

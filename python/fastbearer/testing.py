@@ -6,8 +6,9 @@
         jwks_server.fail(503)
         ...
 
-The fixtures are there as soon as fastbearer is installed: ``rsa_key_pair`` (generated once a session), ``mint_token``
-(``rsa_key_pair.create_token``) and ``jwks_server`` (a fresh JWKSServer a test).
+With ``pytest_plugins = ["fastbearer.testing"]`` in a conftest.py there are three fixtures: ``rsa_key_pair`` (generated
+once a session), ``mint_token`` (``rsa_key_pair.create_token``) and ``jwks_server`` (a fresh JWKSServer a test).
+JWKSServer itself needs no pytest.
 """
 
 from __future__ import annotations
@@ -18,11 +19,9 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import pytest
-
 from .keys import KeyPair, RSAKeyPair
 
-__all__ = ["JWKSServer", "jwks_server", "mint_token", "rsa_key_pair"]
+__all__ = ["JWKSServer"]
 
 
 class JWKSServer:
@@ -161,20 +160,25 @@ class JWKSServer:
         return Handler
 
 
-@pytest.fixture(scope="session")
-def rsa_key_pair() -> RSAKeyPair:
-    """An RSAKeyPair, generated once for all tests."""
-    return RSAKeyPair.generate()
+try:
+    import pytest
+except ImportError:
+    pass
+else:
+    __all__ += ["jwks_server", "mint_token", "rsa_key_pair"]
 
+    @pytest.fixture(scope="session")
+    def rsa_key_pair() -> RSAKeyPair:
+        """An RSAKeyPair, generated once for all tests."""
+        return RSAKeyPair.generate()
 
-@pytest.fixture
-def mint_token(rsa_key_pair: RSAKeyPair) -> Callable[..., str]:
-    """Mints a token with ``rsa_key_pair``; takes the arguments of ``create_token``."""
-    return rsa_key_pair.create_token
+    @pytest.fixture
+    def mint_token(rsa_key_pair: RSAKeyPair) -> Callable[..., str]:
+        """Mints a token with ``rsa_key_pair``; takes the arguments of ``create_token``."""
+        return rsa_key_pair.create_token
 
-
-@pytest.fixture
-def jwks_server(rsa_key_pair: RSAKeyPair) -> Iterator[JWKSServer]:
-    """A JWKSServer that publishes ``rsa_key_pair`` as "key-1"."""
-    with JWKSServer(rsa_key_pair) as server:
-        yield server
+    @pytest.fixture
+    def jwks_server(rsa_key_pair: RSAKeyPair) -> Iterator[JWKSServer]:
+        """A JWKSServer that publishes ``rsa_key_pair`` as "key-1"."""
+        with JWKSServer(rsa_key_pair) as server:
+            yield server

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import ALGORITHMS, AUDIENCE, ISSUER
 
 from fastbearer import KeyPair, RSAKeyPair, Verifier
+
+pytest_plugins = ["fastbearer.testing"]
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +45,14 @@ def mint(rsa_key_pair: RSAKeyPair) -> Callable[..., str]:
         return rsa_key_pair.create_token(**options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What to preload into a process whose monotonic clock is to be moved, by shift_clock(seconds)."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("needs a C compiler and LD_PRELOAD")
+    library = tmp_path_factory.mktemp("clock") / "shifted_clock.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, Path(__file__).parent / "shifted_clock.c"], check=True)
+    return str(library)

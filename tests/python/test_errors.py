@@ -57,6 +57,16 @@ def test_hierarchy() -> None:
         assert kind.code != "keys_needed"
 
 
+@pytest.mark.parametrize("now", [float("nan"), float("inf"), -float("inf")])
+def test_a_wrong_configuration_is_the_server_s_fault(now: float) -> None:
+    """500, never 401: no other token would help the client."""
+    pair = fastbearer.KeyPair.generate("ES256")
+    verifier = fastbearer.Verifier(public_key=pair.public_key, algorithms="ES256")
+    with pytest.raises(errors.ConfigurationError) as caught:
+        verifier.verify(pair.create_token(), now=now)
+    assert (caught.value.http_status, caught.value.oauth_error) == (500, "server_error")
+
+
 def test_errors_can_be_made_by_hand() -> None:
     error = errors.InsufficientScopeError(missing=("a", "b"))
     assert error.missing == ["a", "b"] and str(error)

@@ -7,6 +7,7 @@ import inspect
 import re
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import documented
@@ -53,6 +54,14 @@ def test_import_pulls_in_little() -> None:
     loaded = set(done.stdout.split())
     assert not loaded & {"asyncio", "logging", "json", "ssl", "urllib", "inspect", "dataclasses", "pydantic", "pytest"}
     assert "fastbearer._native" in loaded, done.stderr
+
+
+def test_the_key_server_for_tests_needs_no_pytest() -> None:
+    """And pytest does not know the fixtures unless the user names them."""
+    done = run_python("import sys; sys.modules['pytest'] = None; import fastbearer.testing as t; print(*t.__all__)")
+    assert done.stdout == "JWKSServer\n", done.stderr
+    assert set(fastbearer.testing.__all__) == {"JWKSServer", "jwks_server", "mint_token", "rsa_key_pair"}
+    assert not [point for point in entry_points(group="pytest11") if point.value.startswith("fastbearer")]
 
 
 def test_missing_fastmcp_says_what_to_install() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from support import KEYS, OTHER_KEYS, Minter
 
+pytest_plugins = ["fastbearer.testing"]
 KIND = os.environ["FASTBEARER_HOST"]
 _RESULTS: dict[str, str] = {}
 
