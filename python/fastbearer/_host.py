@@ -2,7 +2,8 @@
 
 A rejection is an everyday event that anybody can cause, so the log is rate-limited: the first one of each kind, then a
 count every ten seconds. A wrong configuration is said once. A line holds the reason code, the key id that the token
-asked for (made printable by the core) and the *configured* issuer; never the token, never a claim.
+asked for, the *configured* issuer and, when a verified claim was refused, what it should have held and what it did (all
+made printable by the core); never the token, never a claim that nobody has verified.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ class RejectionLog:
         kid = getattr(error, "kid", None)
         if kid:
             parts.append(f"kid {kid!r}")
+        expected, actual = getattr(error, "expected", None), getattr(error, "actual", None)
+        if expected:
+            parts.append(f"expected {expected}")
+        if actual:
+            parts.append(f"got {actual}")
         if issuer:
             parts.append(f"configured issuer {issuer!r}")
         if held_back:

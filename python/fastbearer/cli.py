@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         return _complain(USAGE, error.code, str(error))
     except FastBearerError as error:
-        return _complain(REFUSED, error.code, str(error))
+        expected = f"; expected {error.expected}" if error.expected else ""
+        actual = f"; the token has {error.actual}" if error.actual else ""
+        return _complain(REFUSED, error.code, f"{error}{expected}{actual}")
     except FileExistsError as error:
         return _complain(USAGE, "error", f"{error.filename} exists; --force replaces it")
     except BrokenPipeError:  # the reader has seen enough; nor must the interpreter write what is left
@@ -120,9 +122,13 @@ def _verify(options: argparse.Namespace) -> int:
         token_type=options.token_type,
         ca_file=options.ca_file,
         allow_http=options.allow_http,
+        trust_env=options.trust_env,
         cache_size=0,
     ) as verifier:
-        access = verifier.verify(_token(options.token), now=options.now)
+        try:
+            access = verifier.verify(_token(options.token), now=options.now)
+        except KeysUnavailableError as error:
+            raise KeysUnavailableError(f"{error}: {verifier.stats()['last_error']}") from None
         print(json.dumps(access.claims, indent=2, ensure_ascii=False))
     if options.audience is None:
         print("fastbearer: the audience was not checked (--audience)", file=sys.stderr)
@@ -133,7 +139,24 @@ def _inspect(options: argparse.Namespace) -> int:
     unverified = decode_unverified(_token(options.token))
     print("fastbearer: not verified; anybody can write this", file=sys.stderr)
     print(json.dumps({"header": unverified.header, "claims": unverified.claims}, indent=2, ensure_ascii=False))
+    for name in ("iat", "nbf", "exp"):
+        if name in unverified.claims:
+            print(f"fastbearer: {name}: {_moment(unverified.claims[name])}", file=sys.stderr)
     return OK
+
+
+def _moment(seconds: Any) -> str:
+    """A NumericDate for people: the date in UTC, and how far from now it is."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        return "not a number of seconds"
+    from datetime import datetime, timedelta, timezone
+
+    try:
+        date = datetime.fromtimestamp(seconds, timezone.utc).isoformat(sep=" ", timespec="seconds")
+        distance = timedelta(seconds=round(abs(seconds - time.time())))
+    except (OverflowError, ValueError, OSError):
+        return "beyond the calendar"
+    return f"{date.replace('+00:00', ' UTC')} ({f'in {distance}' if seconds > time.time() else f'{distance} ago'})"
 
 
 def _jwks(options: argparse.Namespace) -> int:
@@ -147,6 +170,7 @@ def _jwks(options: argparse.Namespace) -> int:
         algorithms=[name for name in _ASYMMETRIC],
         ca_file=options.ca_file,
         allow_http=options.allow_http,
+        trust_env=options.trust_env,
     ) as verifier:
         if options.uri is not None:
             verifier.refresh()
@@ -261,6 +285,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--now", type=float, metavar="SECONDS", help="verify as of this moment")
     verify.add_argument("--ca-file", metavar="FILE", help="certificates to trust for --jwks-uri")
     verify.add_argument("--allow-http", action="store_true", help="http:// for other hosts than loopback")
+    verify.add_argument("--trust-env", action="store_true", help="use the proxies that the environment names")
 
     inspect = command("inspect", _inspect, "Show what stands in a token, without verifying it.")
     inspect.add_argument("token", nargs="?", help="read from stdin when absent or -")
@@ -274,6 +299,7 @@ def _parser() -> argparse.ArgumentParser:
     jwks.add_argument("--kid", help="with --key: the key id to write")
     jwks.add_argument("--ca-file", metavar="FILE", help="certificates to trust for --uri")
     jwks.add_argument("--allow-http", action="store_true", help="http:// for other hosts than loopback")
+    jwks.add_argument("--trust-env", action="store_true", help="use the proxies that the environment names")
 
     bench = command("bench", _bench, "Measure verifying and minting on this machine.")
     bench.add_argument("--algorithm", action="append", help="may be repeated")

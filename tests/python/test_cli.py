@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -63,12 +64,37 @@ def test_mint_verify_inspect(key: Path, capsys: Out, monkeypatch: pytest.MonkeyP
     assert main([*verify, token, "--audience", "other"]) == 1
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("fastbearer: audience_mismatch: ") and token not in err
+    assert "expected" in err and "other" in err and "the token has" in err
     assert main([*verify, token, "--now", "99999999999"]) == 1
     assert "token_expired" in capsys.readouterr().err
     assert main(["inspect", token]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["header"] == {"typ": "JWT", "alg": "ES256", "kid": "k"} and "not verified" in err
     assert main(["inspect", "nonsense"]) == 1
+
+
+def test_inspect_says_times_for_people(key: Path, capsys: Out) -> None:
+    mint = ["mint", "--key", str(key), "--algorithm", "ES256", "--expires-in", "-60", "--claim", "iat=1e300"]
+    assert main([*mint, "--claim", "nbf=later"]) == 0
+    assert main(["inspect", capsys.readouterr().out.strip()]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["claims"]["iat"] == 1e300
+    assert err.splitlines()[1:3] == ["fastbearer: iat: beyond the calendar", "fastbearer: nbf: not a number of seconds"]
+    assert re.fullmatch(r"fastbearer: exp: 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC \(0:01:\d\d ago\)", err.splitlines()[3])
+
+
+def test_proxies_of_the_environment_are_asked_for(key: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Port 9 of this machine has no proxy; that it is tried shows in the error."""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    uri = "https://issuer.invalid/jwks"
+    for command in (["jwks", "--uri", uri], ["verify", "--jwks-uri", uri, "--algorithm", "ES256"]):
+        assert main(["mint", "--key", str(key), "--algorithm", "ES256"]) == 0
+        token = capsys.readouterr().out.strip()
+        more = [token] if command[0] == "verify" else []
+        assert main([*command, "--trust-env", *more]) == 3
+        assert "127.0.0.1 port 9" in capsys.readouterr().err
+        assert main([*command, *more]) == 3
+        assert "127.0.0.1 port 9" not in capsys.readouterr().err
 
 
 def test_key_sets(key: Path, capsys: Out, jwks_server: JWKSServer, tmp_path: Path) -> None:
