@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -84,6 +85,12 @@ def check_algorithms(algorithm: Any, algorithms: Any, public_key: Any, jwks_uri:
         raise ValueError("Symmetric HS* algorithms require a shared secret, not a public key.")
 
 
+def stand_in_key() -> str:
+    """What FastMCP's constructor is given where it knows no parameter for the key: random, since it might be used as one.
+    """
+    return secrets.token_urlsafe(64)
+
+
 def check_names(names: Collection[str], constructor: Callable[..., Any], of: str) -> None:
     """names are the arguments that are neither ours nor FastMCP's of all versions; newer versions may know more."""
     for name in names:
@@ -99,7 +106,7 @@ def for_upstream(given: dict[str, Any]) -> dict[str, Any]:
     if given.get("base_url") is not None and "base_url" not in host.PARAMETERS:
         raise TypeError(f"base_url needs FastMCP 2.11 or later; {host.VERSION} is installed")
     if given.get("public_key") and not isinstance(given["public_key"], str):
-        given["public_key"] = "held elsewhere"
+        given["public_key"] = stand_in_key()
     if given.get("algorithm") and given["algorithm"] not in _KNOWN_TO_EVERY_FASTMCP:
         given["algorithm"] = "RS256"
     for name in ("issuer", "audience"):  # lists are newer than some of the versions; ours is the attribute that counts

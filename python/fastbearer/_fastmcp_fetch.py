@@ -43,7 +43,7 @@ async def fetch(
                 return await _public_only(url, wanted, timeout, max_bytes)
             return await _get(url, wanted, client, timeout, max_bytes, ca_file, trust_env)
     except TimeoutError:
-        raise FetchError(f"no complete answer within {timeout:g} s") from None
+        raise FetchError(f"no complete response within {timeout:g} s") from None
 
 
 async def _get(

@@ -141,7 +141,7 @@ def fetch_options(provider: Any) -> dict[str, Any]:
 
 
 def check_options(provider: Any) -> None:
-    """Fails for an option that is wrong, all but public_key and jwks_uri: FastMCP looks at these with the first token."""
+    """Fails for an option that is wrong, all but public_key: FastMCP looks at that with the first token."""
     policy = read_policy(provider)
     if provider.jwks is not None:
         Verifier(jwks=provider.jwks, **policy).close()
@@ -150,7 +150,8 @@ def check_options(provider: Any) -> None:
     elif any(name in _HMAC_BYTES for name in policy["algorithms"]):
         Verifier(secret=bytes(max(_HMAC_BYTES.values())), **policy).close()
     else:
-        Verifier(jwks_uri="https://localhost/", fetch=provider._engine_fetch(), **fetch_options(provider), **policy).close()
+        uri = provider.jwks_uri or "https://localhost/"
+        Verifier(jwks_uri=uri, fetch=provider._engine_fetch(), **fetch_options(provider), **policy).close()
 
 
 def checked(value: Any) -> list[str] | str | None:

@@ -149,9 +149,7 @@ class Guard:
             access = await self.verifier.verify_async(token)
             missing = [scope for scope in self.required_scopes if scope not in access.scopes]
             if missing:
-                insufficient = InsufficientScopeError(missing=missing)
-                self.verifier._rejected(insufficient)
-                raise insufficient
+                raise self.verifier._refused(access, InsufficientScopeError(missing=missing))
             return access
         except FastBearerError as refused:
             return self._refuse(refused)

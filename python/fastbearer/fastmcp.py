@@ -24,6 +24,7 @@ from ._fastmcp_arguments import (
     check_names,
     for_upstream,
     is_given,
+    stand_in_key,
 )
 from ._fastmcp_jwks import JWKSView
 from ._fastmcp_keys import RSAKeyPair
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from fastmcp.server.auth.providers.jwt import JWTVerifier as _Upstream
     from fastmcp.server.dependencies import get_access_token
 
-    from ._records import Rejection
+    from ._records import KeyInfo, Rejection
 else:
     AccessToken = host.AccessToken
     get_access_token = host.get_access_token
@@ -134,7 +135,7 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         if required_scopes is not NOT_GIVEN:
             required_scopes = parse_scopes(required_scopes)
         given = {
-            "public_key": public_key if jwks is None and secret is None else "held elsewhere",
+            "public_key": public_key if jwks is None and secret is None else stand_in_key(),
             "jwks_uri": jwks_uri,
             "issuer": issuer,
             "audience": audience,
@@ -180,11 +181,14 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
     # --- Verifying ---------------------------------------------------------------------------------------------------
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """The token's AccessToken, or None; never raises. The reason of a refusal goes to the log and on_reject."""
+        """The token's AccessToken, or None. The reason of a refusal goes to the log and on_reject.
+
+        ConfigurationError when this server can accept no token at all, which FastMCP answers with 500.
+        """
         return await self.load_access_token(token)
 
     async def load_access_token(self, token: str) -> AccessToken | None:
-        """The same; the name that FastMCP 2.6 calls, and the method that subclasses override."""
+        """What verify_token does, under the name that FastMCP 2.6 calls and subclasses override."""
         try:
             plan = self._plan
             if plan is None or plan.stale(self):
@@ -195,9 +199,35 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
                 return await self._load_with_hooks(plan, token)
             access = await plan.engine.verify_async(token)
             return self._access_token(plan, access, access.scopes)
+        except ConfigurationError:
+            raise
         except Exception as error:
-            self._refused(error)
+            self._log.rejected(self.logger, error, self.issuer)
             return None
+
+    # --- Looking in ---------------------------------------------------------------------------------------------------
+
+    def stats(self) -> dict[str, Any]:
+        """Counters since the verifier was made or last configured anew, as fastbearer.Verifier.stats() has them.
+
+        Empty before the first token.
+        """
+        return {} if self._plan is None or self._plan.engine is None else self._plan.engine.stats()
+
+    def keys(self) -> list[KeyInfo]:
+        """The keys that are held now, usable or not; empty before the first token or refresh."""
+        return [] if self._plan is None or self._plan.engine is None else self._plan.engine.keys()
+
+    async def refresh(self) -> None:
+        """Loads the key set now, for example at start-up. KeysUnavailableError says why it could not be had; keys that
+        are held stay in use. ConfigurationError without jwks_uri.
+        """
+        plan = self._plan or await self._make_plan()
+        if plan.error is not None:
+            raise plan.error.with_traceback(None)
+        if plan.engine is None or not self.jwks_uri:
+            raise ConfigurationError("only a verifier with jwks_uri has keys to fetch")
+        await plan.engine.refresh_async()
 
     def _extract_scopes(self, claims: dict[str, Any]) -> list[str]:
         """The scopes of verified claims. Override it when your provider keeps them elsewhere."""
@@ -262,10 +292,6 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         if plan.error is not None:
             self._log.once(self.logger, f"every token is refused: configuration_invalid: {plan.error}")
 
-    def _refused(self, error: Exception) -> None:
-        if not isinstance(error, ConfigurationError):
-            self._log.rejected(self.logger, error, self.issuer)
-
     def _overrides(self, name: str) -> bool:
         return name in vars(self) or getattr(type(self), name) is not getattr(JWTVerifier, name)
 
@@ -287,8 +313,7 @@ class JWTVerifier(JWKSView, _Upstream):  # type: ignore[misc]
         scopes = self._extract_scopes(access.claims) if plan.extract_scopes else access.scopes
         error = self._refused_by_hook(plan, access, scopes)
         if error is not None:
-            engine._rejected(error)
-            raise error
+            raise engine._refused(access, error)
         return self._access_token(plan, access, scopes)
 
     def _refused_by_hook(self, plan: Plan, access: Any, scopes: list[str]) -> InvalidTokenError | None:

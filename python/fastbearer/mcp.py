@@ -22,12 +22,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Union
 
 from ._host import LOGGER, RejectionLog
+from .errors import ConfigurationError
 from .provider import Verifier
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._records import Rejection
+    from ._records import KeyInfo, Rejection
     from ._refresh import Fetch
 
 try:
@@ -91,7 +92,10 @@ class JWTVerifier:
         self._log = RejectionLog()
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """The token's AccessToken, or None; never raises. The reason of a refusal goes to the log and on_reject."""
+        """The token's AccessToken, or None. The reason of a refusal goes to the log and on_reject.
+
+        ConfigurationError when it is the server's fault, which the SDK answers with 500.
+        """
         try:
             access = await self.verifier.verify_async(token)
             expires_at = access.expires_at
@@ -104,9 +108,25 @@ class JWTVerifier:
                 subject=access.subject,
                 claims=access.claims,
             )
+        except ConfigurationError:
+            raise
         except Exception as error:
             self._log.rejected(self.logger, error, self.verifier.issuer)
             return None
+
+    def stats(self) -> dict[str, Any]:
+        """Counters since the verifier was made, as fastbearer.Verifier.stats() has them."""
+        return self.verifier.stats()
+
+    def keys(self) -> list[KeyInfo]:
+        """The keys that are held now, usable or not; empty before the first fetch."""
+        return self.verifier.keys()
+
+    async def refresh(self) -> None:
+        """Loads the key set now, for example at start-up. KeysUnavailableError says why it could not be had; keys that
+        are held stay in use. ConfigurationError without jwks_uri.
+        """
+        await self.verifier.refresh_async()
 
     async def load_access_token(self, token: str) -> AccessToken | None:
         """verify_token under the name that mcp 1.9 calls."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import pytest
 from fastapi import Depends, FastAPI, WebSocket
-from support import AUDIENCE, ISSUER, SCOPES, cases, request, serving
+from support import AUDIENCE, ISSUER, SCOPES, Misconfigured, cases, request, serving
 
 import fastbearer
 from fastbearer import AccessToken
@@ -31,6 +31,30 @@ def application(keys):
         await websocket.close()
 
     return app
+
+
+def test_a_refusal_is_counted_and_reported(keys, mint):
+    rejections = []
+    verifier = fastbearer.Verifier(public_key=keys.public_key, on_reject=rejections.append)
+    app = FastAPI()
+
+    @app.get("/read", dependencies=[Depends(bearer(verifier, "read"))])
+    async def read() -> None: ...
+
+    with serving(app) as url:
+        assert request(f"{url}/read", mint(kid="k1")).status == 403
+    assert [(rejection.code, rejection.kid) for rejection in rejections] == [("insufficient_scope", "k1")]
+    assert verifier.stats()["reasons"] == {"insufficient_scope": 1}
+
+
+def test_a_wrong_configuration_is_500(keys, mint):
+    app = FastAPI()
+
+    @app.get("/who", dependencies=[Depends(bearer(Misconfigured(public_key=keys.public_key)))])
+    async def who() -> None: ...
+
+    with serving(app) as url:
+        assert request(f"{url}/who", mint()).status == 500
 
 
 @pytest.fixture(scope="module")

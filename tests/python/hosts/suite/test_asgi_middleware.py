@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.authentication import requires
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
-from support import AUDIENCE, ISSUER, SCOPES, assert_no_token_in, cases, every_kind_of_token, run, serving
+from support import AUDIENCE, ISSUER, SCOPES, Misconfigured, assert_no_token_in, cases, every_kind_of_token, run, serving
 from support import request as send
 
 import fastbearer
@@ -111,6 +111,25 @@ def test_all_missing_scopes_in_one_challenge(keys, mint):
     assert answer.status == 403
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
     assert 'scope="read write"' in answer.headers["www-authenticate"]
+
+
+def test_a_refusal_for_a_scope_of_the_route_is_counted_and_reported(keys, mint):
+    rejections = []
+    verifier = verifier_for(keys, on_reject=rejections.append)
+    with serving(BearerAuthMiddleware(who, verifier=verifier, required_scopes=["read"])) as origin:
+        assert send(f"{origin}/", mint(kid="k\n1")).status == 403
+    (rejection,) = rejections
+    assert (rejection.code, rejection.kid, rejection.issuer) == ("insufficient_scope", "k?1", ISSUER)
+    stats = verifier.stats()
+    assert (stats["verified"], stats["rejected"], stats["reasons"]) == (1, 1, {"insufficient_scope": 1})
+
+
+def test_a_wrong_configuration_is_500(keys, mint):
+    verifier = Misconfigured(public_key=keys.public_key)
+    with serving(BearerAuthMiddleware(who, verifier=verifier)) as origin:
+        answer = send(f"{origin}/", mint())
+    assert answer.status == 500 and "www-authenticate" not in answer.headers
+    assert json.loads(answer.body)["error"] == "server_error"
 
 
 def test_the_verifiers_own_scopes_too(keys, mint):

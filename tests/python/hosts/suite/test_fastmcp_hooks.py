@@ -5,6 +5,7 @@ import logging
 import pytest
 from support import AUDIENCE, ISSUER, SCOPES, Minter, run
 
+import fastbearer
 from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier
 
 BOTH = pytest.mark.parametrize("kind", [BearerAuthProvider, JWTVerifier])
@@ -34,10 +35,12 @@ def test_attributes_can_be_written(kind, keys, other_keys, mint):
     assert load(provider, mint()) is None
     assert load(provider, Minter(other_keys)()) is not None
     provider.algorithm = "ES256"
-    assert load(provider, Minter(other_keys)()) is None
+    with pytest.raises(fastbearer.ConfigurationError, match="algorithms"):
+        load(provider, Minter(other_keys)())
     provider.algorithm = "RS256"
     provider.audience = []  # nothing can match, and that is not "not checked"
-    assert load(provider, Minter(other_keys)()) is None
+    with pytest.raises(fastbearer.ConfigurationError, match="audience"):
+        load(provider, Minter(other_keys)())
 
 
 def test_required_scopes_can_be_written(keys, mint):

@@ -54,6 +54,11 @@ def test_answers(origin, kind, transport, case):
     assert token is None or token not in str(answer.headers) + answer.body.decode("utf-8", "replace")
 
 
+def test_a_wrong_configuration_is_500(kind, mint):
+    with serving(application(kind(public_key="no key"), "http")) as origin:
+        assert knock(origin, "http", mint()).status == 500
+
+
 def channel(origin, transport, token):
     headers = {"Authorization": f"Bearer {token}"}  # auth= of the client of 2.6 forgets the scheme
     if transport == "sse":

@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from support import AUDIENCE, ISSUER, KEYS, OTHER_KEYS, Minter, run
 
+import fastbearer
 from fastbearer import _fastmcp_host as host
 from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier
 from tests.idp import IdentityProvider, SigningKey
@@ -144,7 +145,7 @@ def test_a_provider_that_misbehaves(fault, issuer, mint, caplog):
     assert not good(provider, mint(kid="k1"))
     assert issuer.requests <= 1, "a redirect was followed, or a fetch repeated"
     assert provider._plan.engine.stats()["fetches"] == 1
-    assert ("no complete answer within" in caplog.text) == (fault in WITHOUT_END)
+    assert ("no complete response within" in caplog.text) == (fault in WITHOUT_END)
     assert [record.levelno for record in caplog.records if "fetch failed" in record.getMessage()] == [logging.WARNING]
 
 
@@ -225,8 +226,10 @@ def test_a_transport_that_tests_replace(mint, keys, monkeypatch):
 
 
 def test_plain_http_is_for_loopback(mint, caplog):
-    provider = JWTVerifier(jwks_uri="http://issuer.example.com/jwks")
-    assert not good(provider, mint(kid="k1"))
+    provider = JWTVerifier(jwks_uri="https://issuer.example.com/jwks")
+    provider.jwks_uri = "http://issuer.example.com/jwks"
+    with pytest.raises(fastbearer.ConfigurationError, match="jwks_uri"):
+        good(provider, mint(kid="k1"))
     assert [r.levelno for r in caplog.records if "jwks_uri" in r.getMessage()] == [logging.WARNING]
 
 

@@ -111,10 +111,78 @@ def test_key_text_is_read_late(kind, caplog):
     provider = kind(public_key="abc")
     assert not caplog.records
     for _ in range(3):
-        assert load(provider, "a.b.c") is None
+        with pytest.raises(fastbearer.ConfigurationError):
+            load(provider, "a.b.c")
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1 and "configuration_invalid" in warnings[0].getMessage()
     assert "abc" not in caplog.text
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "options", [{"secret": SECRET, "algorithm": "HS256"}, {"public_key": SECRET.encode(), "algorithm": "HS256"},
+                {"jwks": '{"keys":[]}'}],
+)  # fmt: skip
+def test_fastmcp_is_given_a_random_key_in_place_of_one_that_it_does_not_know(kind, options, monkeypatch):
+    """Should FastMCP ever use it, nobody must know it."""
+    given = []
+
+    class Recorded(Exception):
+        pass
+
+    def record(self, **arguments):
+        given.append(arguments["public_key"])
+        raise Recorded
+
+    monkeypatch.setattr(host.UPSTREAM, "__init__", record)
+    for _ in range(2):
+        with pytest.raises(Recorded):
+            kind(**options)
+    assert given[0] != given[1] and all(len(key) >= 64 for key in given)
+
+
+@BOTH
+def test_looking_in(kind, keys, mint):
+    provider = kind(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE)
+    assert provider.keys() == [] and provider.stats() == {}
+    assert load(provider, mint()) and load(provider, mint(audience="x")) is None
+    stats = provider.stats()
+    assert (stats["verified"], stats["rejected"], stats["reasons"]) == (1, 1, {"audience_mismatch": 1})
+    assert [key.usable for key in provider.keys()] == [True]
+    with pytest.raises(fastbearer.ConfigurationError):
+        run(provider.refresh())
+
+
+@BOTH
+def test_refresh(kind, keys):
+    class Kept(kind):
+        async def _fetch_jwks(self):
+            return keys.jwks("k1")
+
+    provider = Kept(jwks_uri=JWKS_URI)
+    run(provider.refresh())
+    assert [key.kid for key in provider.keys()] == ["k1"] and provider.stats()["fetches"] == 1
+
+
+@BOTH
+def test_a_refusal_by_a_hook_is_counted_and_reported(kind, keys, mint):
+    rejections = []
+
+    class Picky(kind):
+        def _validate_issuer(self, issuer):
+            return False
+
+    provider = Picky(public_key=keys.public_key, issuer=ISSUER, on_reject=rejections.append)
+    assert load(provider, mint(kid="k1")) is None
+    assert [(rejection.code, rejection.kid) for rejection in rejections] == [("issuer_mismatch", "k1")]
+    assert provider.stats()["reasons"] == {"issuer_mismatch": 1}
+
+
+@BOTH
+@pytest.mark.parametrize("uri", ["http://issuer.example.com/keys", "ftp://issuer.example.com/keys", "nonsense"])
+def test_a_url_that_keys_must_not_come_from_is_refused_at_once(kind, uri):
+    with pytest.raises(fastbearer.ConfigurationError, match="jwks_uri"):
+        kind(jwks_uri=uri)
 
 
 @BOTH
@@ -270,7 +338,12 @@ def test_algorithms(mint):
         pair = fastbearer.KeyPair.generate(algorithm)
         token = pair.create_token(issuer=ISSUER)
         assert load(JWTVerifier(public_key=pair.public_key, algorithm=algorithm), token) is not None, algorithm
-        assert load(JWTVerifier(public_key=pair.public_key, algorithm="RS256"), token) is None
+        other = JWTVerifier(public_key=pair.public_key, algorithm="RS256")
+        if algorithm == "PS384":
+            assert load(other, token) is None
+        else:
+            with pytest.raises(fastbearer.ConfigurationError, match="algorithms"):
+                load(other, token)
         assert JWTVerifier(public_key=pair.public_key, algorithm=algorithm).algorithm == algorithm
     both = JWTVerifier(public_key=pair.public_key, algorithms=["ES256", "ES512"])
     assert load(both, token) is not None and both.algorithm == "ES256"

@@ -6,7 +6,19 @@ import time
 import pytest
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
-from support import AUDIENCE, ISSUER, SCOPES, assert_no_token_in, cases, every_kind_of_token, knock, run, serving, text_of
+from support import (
+    AUDIENCE,
+    ISSUER,
+    SCOPES,
+    Misconfigured,
+    assert_no_token_in,
+    cases,
+    every_kind_of_token,
+    knock,
+    run,
+    serving,
+    text_of,
+)
 
 import fastbearer.mcp
 from fastbearer.mcp import JWTVerifier
@@ -150,6 +162,20 @@ def test_keys_from_a_provider(jwks_server):
 def test_never_raises(keys, token):
     verifier = JWTVerifier(public_key=keys.public_key)
     assert run(verifier.verify_token(token)) is None
+
+
+def test_a_wrong_configuration_is_500(keys, mint):
+    server = server_for(JWTVerifier(verifier=Misconfigured(public_key=keys.public_key)))
+    with serving(server.streamable_http_app()) as origin:
+        assert knock(origin, "http", mint()).status == 500
+
+
+def test_looking_in(jwks_server):
+    verifier = JWTVerifier(jwks_uri=jwks_server.jwks_uri, issuer=jwks_server.issuer)
+    assert verifier.keys() == [] and verifier.stats()["fetches"] == 0
+    run(verifier.refresh())
+    assert [key.kid for key in verifier.keys()] == ["key-1"] and verifier.stats()["fetches"] == 1
+    assert run(verifier.verify_token(jwks_server.mint())) and verifier.stats()["verified"] == 1
 
 
 def test_no_token_in_any_log(keys, other_keys, mint, caplog):
