@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,16 @@ def test_the_outermost_report_has_them_all(program: Path) -> None:
     done = subprocess.run([script, script, program], env=environment, capture_output=True, text=True)
     assert done.stdout.count("########\n") == 1
     assert "SKIPPED" not in subprocess.run([script, "true"], env=environment, capture_output=True, text=True).stdout
+
+
+def test_a_skipped_file_of_python_is_named_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text((ROOT / "tests/conftest.py").read_text())
+    (tmp_path / "test_here.py").write_text("def test_here(): pass\n")
+    (tmp_path / "test_gone.py").write_text("import pytest\npytest.importorskip('no_such_module')\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path]
+    environment = {**os.environ, "FB_SKIPPED": str(tmp_path / "skipped")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "1 files of tests SKIPPED" in done.stdout
+    assert (
+        tmp_path / "skipped"
+    ).read_text() == "test_gone.py: Skipped: could not import 'no_such_module': No module named 'no_such_module'\n"
