@@ -13,13 +13,14 @@ nothing() { echo "not built, so not tested: $1" | tee -a "${FB_SKIPPED:-/dev/nul
 
 run tools/check/lint.sh
 run "$bin/python" -m pytest -q tests/project
-if [ -e build/CMakeCache.txt ]; then
+if grep -qs '^FB_TESTS:BOOL=ON' build/CMakeCache.txt; then
     run cmake --build build -j "$(nproc)" --target all >/dev/null
     run ctest --test-dir build --output-on-failure -j "$(nproc)" -LE slow --progress
 else
     nothing "C (make test-c)"
 fi
 if [ -e .venv/built ]; then
+    run make --no-print-directory .venv/built
     run "$bin/python" -m tests.vectors tests/vectors >/dev/null
     run "$bin/python" -m pytest -q tests/python --ignore tests/python/hosts \
         -k "not ($slow or all_hashes_collide)"
@@ -27,6 +28,7 @@ else
     nothing "Python (make test-python)"
 fi
 if [ -e build-node/fastbearer.node ]; then
+    run make --no-print-directory build-node/fastbearer.node
     run node tests/node/vectors.mjs tests/vectors >/dev/null
     run node --test --test-reporter=dot tests/node/{keypair,options,refresh,verifier}.test.mjs
 else
