@@ -6,18 +6,19 @@ mapfile -t sources < <(grep '^core/' core/sources.txt)
 read -ra libraries < <(pkg-config --cflags libcrypto jansson libcurl)
 flags=(-std=c11 -D_GNU_SOURCE -Icore/include -Icore/src "${libraries[@]}")
 
+failed=0
 echo "gcc -fanalyzer"
 for source in "${sources[@]}"; do
     # Over vector code it does not come to an end, nor over ed25519.c without; clang looks at these below.
     [ "$source" != core/src/arithmetic/ed25519/ed25519.c ] || continue
-    gcc "${flags[@]}" -DFB_PORTABLE -O1 -fanalyzer -Werror -c "$source" -o /dev/null
+    gcc "${flags[@]}" -DFB_PORTABLE -O1 -fanalyzer -Werror -c "$source" -o /dev/null || failed=1
 done
 echo "clang --analyze"
 # core.NullDereference looks at one file at a time and does not see that fb__reject returns the status it is given.
 clang --analyze --analyzer-output text -Xclang -analyzer-werror \
-    -Xclang -analyzer-disable-checker=core.NullDereference "${flags[@]}" "${sources[@]}"
+    -Xclang -analyzer-disable-checker=core.NullDereference "${flags[@]}" "${sources[@]}" || failed=1
 echo "clang-tidy"
-tools/check/tidy.sh
+tools/check/tidy.sh || failed=1
 
 echo "hardening"
 cmake -S . -B build -DCMAKE_BUILD_TYPE=Release >/dev/null
@@ -27,4 +28,5 @@ objects=(build/libfastbearer.so)
 for object in python/fastbearer/_native*.so node/*.node build-node/*.node node/prebuilds/*/*.node; do
     [ ! -e "$object" ] || objects+=("$object")
 done
-tools/check/hardening.sh "${objects[@]}"
+tools/check/hardening.sh "${objects[@]}" || failed=1
+exit $failed
