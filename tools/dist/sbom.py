@@ -1,8 +1,8 @@
 """Writes an SPDX 2.3 document beside each artefact: sbom.py WHEEL|SDIST|TGZ...  -> ARTEFACT.spdx.json
 
 What is in it is read from the artefact itself: every file with its hashes, the packages that its metadata ask for, and the libraries
-that its compiled objects link or hold. The same artefact gives the same document: its date is SOURCE_DATE_EPOCH, or that of the newest
-file inside.
+that its compiled objects link or hold. Whoever linked libraries statically names them (`parts`), with the hash of their sources. The
+same artefact gives the same document: its date is SOURCE_DATE_EPOCH, or that of the newest file inside.
 """
 
 from __future__ import annotations
@@ -27,6 +27,16 @@ LIBRARIES = {
     "libcurl": ("curl", "curl", rb"libcurl/(\d+\.\d+\.\d+)"),
     "libjansson": ("jansson", "MIT", None),
 }
+
+
+class Part(NamedTuple):
+    """A library inside of an object, by what it was built from."""
+
+    name: str
+    version: str
+    licence: str
+    purl: str
+    sha256: str = ""
 
 
 class Artefact(NamedTuple):
@@ -75,11 +85,21 @@ def of_npm(files: dict[str, bytes], newest: float) -> Artefact:
     return Artefact(name, version, f"pkg:npm/{name}@{version}", requires, files, newest)
 
 
+def of_c(files: dict[str, bytes], newest: float) -> Artefact:
+    text = next(content for name, content in files.items() if name.endswith("/fastbearer.pc")).decode()
+    version = next(line.split()[1] for line in text.splitlines() if line.startswith("Version:"))
+    return Artefact("fastbearer", version, f"pkg:generic/fastbearer@{version}", [], files, newest)
+
+
 def read(path: Path) -> Artefact:
     if path.suffix == ".whl":
         return of_python(*read_zip(path))
     files, newest = read_tar(path)
-    return of_npm(files, newest) if "package/package.json" in files else of_python(files, newest)
+    if "package/package.json" in files:
+        return of_npm(files, newest)
+    if any(name.endswith("/include/fastbearer.h") and "/core/" not in name for name in files):
+        return of_c(files, newest)
+    return of_python(files, newest)
 
 
 def linked(content: bytes) -> list[tuple[str, str, str, str]]:
@@ -139,7 +159,44 @@ def verification_code(entries: list[dict[str, Any]]) -> str:
     return hashlib.sha1("".join(sorted(entry["checksums"][0]["checksumValue"] for entry in entries)).encode()).hexdigest()
 
 
-def document(path: Path) -> dict[str, Any]:
+def part_entry(part: Part) -> dict[str, Any]:
+    checksums = {"checksums": [{"algorithm": "SHA256", "checksumValue": part.sha256}]} if part.sha256 else {}
+    return package("Library", part.name, part.version, part.licence, part.purl, **checksums)
+
+
+def is_object(content: bytes) -> bool:
+    """ELF, Mach-O of 64 bits, PE, or an archive of objects."""
+    return content.startswith((b"\x7fELF", b"\xcf\xfa\xed\xfe", b"MZ", b"!<arch>\n"))
+
+
+def carried(name: str, version: str, parts: list[Part]) -> dict[str, Any]:
+    """The document that lies inside of a package (PEP 770): its libraries, without the hash of what it lies in."""
+    main = package("Package", name, version, "Apache-2.0", f"pkg:generic/{name}@{version}")
+    entries = [part_entry(part) for part in parts]
+    relations = [("SPDXRef-DOCUMENT", "DESCRIBES", main["SPDXID"])]
+    relations += [(main["SPDXID"], "STATIC_LINK", entry["SPDXID"]) for entry in entries]
+    identity = hashlib.sha256(json.dumps([name, version, parts]).encode()).hexdigest()
+    epoch = float(os.environ.get("SOURCE_DATE_EPOCH", 0))
+    return framed(name, f"urn:sha256:{identity}:{name}", epoch, [main, *entries], [], relations)
+
+
+def framed(name: str, namespace: str, time: float, packages: list[dict[str, Any]], files: list[dict[str, Any]],
+           relations: list[tuple[str, str, str]]) -> dict[str, Any]:  # fmt: skip
+    created = datetime.datetime.fromtimestamp(int(time), datetime.timezone.utc)
+    return {
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "name": name,
+        "documentNamespace": namespace,
+        "creationInfo": {"created": created.strftime("%Y-%m-%dT%H:%M:%SZ"), "creators": ["Organization: fastbearer"]},
+        "packages": packages,
+        "files": files,
+        "relationships": [{"spdxElementId": a, "relationshipType": kind, "relatedSpdxElement": b} for a, kind, b in relations],
+    }
+
+
+def document(path: Path, parts: list[Part] | None = None) -> dict[str, Any]:
     artefact, digest = read(path), hashlib.sha256(path.read_bytes()).hexdigest()
     files = [file_entry(name, content) for name, content in sorted(artefact.files.items())]
     main = package(
@@ -153,23 +210,17 @@ def document(path: Path) -> dict[str, Any]:
         packages.append(package("Dependency", name, wanted or "any", "NOASSERTION", purl))
         relations.append((main["SPDXID"], "DEPENDS_ON", packages[-1]["SPDXID"]))
     for entry in files:
-        for relation, name, version, licence in linked(artefact.files[entry["fileName"][2:]]):
-            known = package("Library", name, version, licence, f"pkg:generic/{name}")
+        content = artefact.files[entry["fileName"][2:]]
+        found = [(relation, package("Library", name, version, licence, f"pkg:generic/{name}"))
+                 for relation, name, version, licence in linked(content)]  # fmt: skip
+        if parts is not None:
+            found = [("STATIC_LINK", part_entry(part)) for part in parts] if is_object(content) else []
+        for relation, known in found:
             if all(other["SPDXID"] != known["SPDXID"] for other in packages):
                 packages.append(known)
             relations.append((entry["SPDXID"], relation, known["SPDXID"]))
-    created = datetime.datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", artefact.newest)), datetime.timezone.utc)
-    return {
-        "spdxVersion": "SPDX-2.3",
-        "dataLicense": "CC0-1.0",
-        "SPDXID": "SPDXRef-DOCUMENT",
-        "name": path.name,
-        "documentNamespace": f"urn:sha256:{digest}:{path.name}",
-        "creationInfo": {"created": created.strftime("%Y-%m-%dT%H:%M:%SZ"), "creators": ["Organization: fastbearer"]},
-        "packages": packages,
-        "files": files,
-        "relationships": [{"spdxElementId": a, "relationshipType": kind, "relatedSpdxElement": b} for a, kind, b in relations],
-    }
+    time = float(os.environ.get("SOURCE_DATE_EPOCH", artefact.newest))
+    return framed(path.name, f"urn:sha256:{digest}:{path.name}", time, packages, files, relations)
 
 
 def main(paths: list[str]) -> None:
