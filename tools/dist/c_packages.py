@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from . import macos, sbom
+from . import macos, sbom, windows
 from .archive import tarred
 from .compiler import run, tools
 from .lock import HERE, ROOT
@@ -47,9 +47,7 @@ def shared(build: Build) -> tuple[dict[str, Path], dict[str, str]]:
     if target.system == "win32":
         made, library = out / "fastbearer.dll", out / "libfastbearer.dll.a"
         build.link(made, exports(), "", inputs)
-        definition = out / "fastbearer.def"
-        definition.write_text("LIBRARY fastbearer.dll\nEXPORTS\n" + "".join(f"    {name}\n" for name in exports()))
-        run(tools(target) / "dlltool", "-m", "i386:x86-64", "-d", definition, "-D", "fastbearer.dll", "-l", library)
+        windows.import_library(target, made.with_suffix(".def"), library)
         return {"bin/fastbearer.dll": made, "lib/libfastbearer.dll.a": library}, {}
     script, made = out / "exports.map", out / f"libfastbearer.so.{version()}"
     script.write_text("{\nglobal:\n" + "".join(f"    {name};\n" for name in exports()) + "local:\n    *;\n};\n")

@@ -40,15 +40,16 @@ def _flags(target: Target, source: Path, build: Path) -> list[str]:
 
 
 def build_openssl(source: Source, target: Target, build: Path, prefix: Path) -> None:
-    """Its prefix does not exist anywhere, and the compiler's command goes by a plain name: both stand in the library."""
-    origin, log, bin_folder = unpacked(source), build / "log", tools(target)
-    path = f"{bin_folder}:/usr/local/bin:/usr/bin:/bin"
+    """Its prefix does not exist anywhere; the command, the time and the paths of this build are kept out of its strings."""
+    origin, log = unpacked(source), build / "log"
+    path = f"{tools(target)}:/usr/local/bin:/usr/bin:/bin"
     # Apple's random numbers need a framework that zig does not have; getentropy serves.
     extra = ["-DOPENSSL_NO_APPLE_CRYPTO_RANDOM"] if target.system == "darwin" else []
     run("perl", origin / "Configure", target.openssl, *OPENSSL, "--prefix=/nonexistent/fastbearer", "--libdir=lib",
         "--openssldir=/nonexistent/fastbearer/ssl", *_flags(target, origin, build), *extra,
         cwd=build, log=log, PATH=path, CC="cc", AR="ar", RANLIB="ranlib", RC="rc")  # fmt: skip
     run("make", "-s", "build_generated", cwd=build, log=log, PATH=path)
+    (build / "crypto/buildinf.h").write_text(run("perl", origin / "util/mkbuildinf.pl", "cc", target.openssl, SOURCE_DATE_EPOCH="0"))
     run("make", "-s", f"-j{JOBS}", "libcrypto.a", "libssl.a", cwd=build, log=log, PATH=path)
     for name in ("libcrypto.a", "libssl.a"):
         shutil.copy(build / name, prefix / "lib" / name)

@@ -100,7 +100,10 @@ class Build:
     @cache
     def core(self, curl: bool = True) -> list[Path]:
         words = CORE if curl else [word for word in CORE if "CURL" not in word]
-        return compile_all(self.target, sources(self.target, curl), self.out / ("core" if curl else "core-node"), *words, *self.includes())
+        files = sources(self.target, curl)
+        if self.target.cpu == "aarch64" and self.target.system == "linux":
+            files.append(str((HERE / "arm64/trunctfdf2.c").relative_to(ROOT)))
+        return compile_all(self.target, files, self.out / ("core" if curl else "core-node"), *words, *self.includes())
 
     def extension(self, python: Python) -> Path:
         headers = unpacked(read()[python.headers])
@@ -133,6 +136,8 @@ class Build:
         if self.target.system == "darwin":
             return macos.link(self.target, result, exports, inputs)
         command = [tools(self.target) / "cc", "-shared", "-o", result, *inputs, "-Wl,--gc-sections", "-s"]
+        if self.target.system == "win32":
+            command.append(windows.definition(result, exports))
         if self.target.system == "linux":
             command += [f"-Wl,--version-script={ROOT / script}", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic",
                         "-Wl,-z,nodelete", "-Wl,--as-needed", *([f"-Wl,-soname,{soname}"] if soname else [])]  # fmt: skip

@@ -55,14 +55,23 @@ def undefined(objects: Sequence[Path], pattern: str) -> list[str]:
     return sorted(name for name in names if re.match(pattern, name))
 
 
+def definition(result: Path, exports: Sequence[str]) -> Path:
+    """What a DLL exports; without such a file the linker takes every function of every library."""
+    made = result.with_suffix(".def")
+    made.write_text(f"LIBRARY {result.name}\nEXPORTS\n" + "".join(f"    {name}\n" for name in exports))
+    return made
+
+
 def imports(target: Target, objects: Sequence[Path], library: str, pattern: str, out: Path) -> list[Path]:
     """An import library for a DLL with the symbols that the objects want of it."""
     if target.system != "win32":
         return []
-    definition, made = out / f"{library}.def", out / f"{library}.lib"
-    definition.write_text(f"LIBRARY {library}.dll\nEXPORTS\n" + "".join(f"    {name}\n" for name in undefined(objects, pattern)))
-    run(tools(target) / "dlltool", "-m", "i386:x86-64", "-d", definition, "-D", f"{library}.dll", "-l", made)
-    return [made]
+    return [import_library(target, definition(out / f"{library}.dll", undefined(objects, pattern)), out / f"{library}.lib")]
+
+
+def import_library(target: Target, listed: Path, made: Path) -> Path:
+    run(tools(target) / "dlltool", "-m", "i386:x86-64", "-d", listed, "-D", listed.with_suffix(".dll").name, "-l", made)
+    return made
 
 
 def host_symbols(target: Target, objects: Sequence[Path], out: Path) -> list[Path]:
