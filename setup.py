@@ -39,7 +39,10 @@ def version() -> str:
 
 def sources() -> list[str]:
     lines = (ROOT / "core/sources.txt").read_text(encoding="utf-8").splitlines()
-    core = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    listed = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    # On macOS and Windows NAME_darwin.c and NAME_win32.c take the place of NAME.c.
+    variants = {file: file.removesuffix(".c") + f"_{sys.platform}.c" for file in listed}
+    core = [variants[file] if (ROOT / variants[file]).exists() else file for file in listed]
     return core + sorted(str(path.relative_to(ROOT)) for path in (ROOT / "bindings/python").glob("*.c"))
 
 

@@ -54,6 +54,9 @@ typedef struct fb__fast_path {
     fb__fast_verdict (*verify)(const void *table, const fb__fast_input *input);
 } fb__fast_path;
 
+/* cpu.c: AVX-512 F, DQ, VL and IFMA, by this processor and system. */
+bool fb__cpu_has_ifma(void);
+
 extern const fb__fast_path fb__fast_rsa;     /* RS256 .. PS512: 2048, 3072 and 4096 bits, e = 65537, AVX-512 IFMA */
 extern const fb__fast_path fb__fast_p256;    /* ES256 */
 extern const fb__fast_path fb__fast_ed25519; /* EdDSA and Ed25519 on that curve */

@@ -8,11 +8,23 @@
 #include "fastbearer.h"
 
 #include <openssl/err.h>
+#include <pthread.h>
 #include <string.h>
 
 static inline bool fb__slice_equal(fb_slice a, fb_slice b)
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* The first place of word in text, or NULL. */
+static inline const char *fb__find(fb_slice text, fb_slice word)
+{
+    for (size_t i = 0; word.size > 0 && word.size <= text.size && i <= text.size - word.size; i++) {
+        if (text.data[i] == word.data[0] && memcmp(text.data + i, word.data, word.size) == 0) {
+            return text.data + i;
+        }
+    }
+    return NULL;
 }
 
 /* Fills an output of a caller who may know a shorter struct than this library; both begin with their size, which the
@@ -124,6 +136,25 @@ extern const fb_mem fb__mem_default;
 void *fb__alloc(const fb_mem *mem, size_t size);  /* uninitialised; NULL when there is none, or for FB__NO_SIZE */
 void *fb__zalloc(const fb_mem *mem, size_t size); /* zeroed */
 void fb__free(const fb_mem *mem, void *memory);
+
+/* ---- what differs between systems: NAME.c, or NAME_darwin.c and NAME_win32.c in its place */
+
+/* A number of JSON's grammar, whatever the process's locale is. False: out of memory. */
+bool fb__decimal(const char *text, double *out);
+
+/* Conditions that are waited for by the monotonic clock, since somebody sets the other one. */
+bool fb__condition_init(pthread_cond_t *condition);
+/* Until it is signalled, or for no reason; false: the time `until` of fb_clock's monotonic_seconds has come. */
+bool fb__condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, double until);
+
+/* A detached thread without signals. False: there is none. */
+bool fb__thread_start(void *(*run)(void *), void *argument);
+
+/* What a fork calls: in the parent before it, and after it in both. NULL: nothing. Once registered, for ever. */
+void fb__at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
+
+/* Whether the system has a store of trusted certificates that libcurl reads. */
+bool fb__ca_store(void);
 
 /* ---- fork.c: what a child must not inherit */
 

@@ -19,7 +19,7 @@ static void in_child(void)
 
 static void watch(void)
 {
-    (void)pthread_atfork(NULL, NULL, in_child);
+    fb__at_fork(NULL, NULL, in_child);
 }
 
 unsigned fb__fork_generation(void)

@@ -88,7 +88,7 @@ static void after_fork_in_child(void)
 
 static void watch_forks(void)
 {
-    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    fb__at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 static void at_exit(void)

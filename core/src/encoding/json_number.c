@@ -4,7 +4,6 @@
  */
 #include "encoding/json.h"
 
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -119,19 +118,12 @@ static bool read_int64(const char *text, size_t size, int64_t *out)
     return true;
 }
 
-/* strtod reads the decimal point of the process's locale, which is the host's business, so the "C" locale is named. */
 static bool read_double(const char *text, size_t size, double *out)
 {
     char copy[FB__MAX_NUMBER + 1];
     memcpy(copy, text, size);
     copy[size] = '\0';
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (plain == (locale_t)0) {
-        return false;
-    }
-    *out = strtod_l(copy, NULL, plain);
-    freelocale(plain);
-    return true;
+    return fb__decimal(copy, out);
 }
 
 bool fb__json_seconds(const char *text, const fb_node *node, fb__seconds *out)

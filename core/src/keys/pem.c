@@ -11,7 +11,7 @@
 
 static const char *find(const char *text, size_t size, const char *word)
 {
-    return size == 0 ? NULL : memmem(text, size, word, strlen(word));
+    return fb__find((fb_slice){text, size}, fb_text(word));
 }
 
 static bool mentions(fb_slice text, const char *word)

@@ -138,7 +138,7 @@ static bool is_ssh_key(fb_slice bytes)
 
 static const char *find(fb_slice text, const char *word)
 {
-    return text.size == 0 ? NULL : memmem(text.data, text.size, word, strlen(word));
+    return fb__find(text, fb_text(word));
 }
 
 static bool holds_mark(fb_slice text)

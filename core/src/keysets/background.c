@@ -10,7 +10,6 @@
 #include "key_source.h"
 
 #include <openssl/crypto.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -29,7 +28,7 @@ struct fb__background {
 
 /* ---- the threads of this process --------------------------------------------------------------------------------- */
 
-enum { STACK_BYTES = 1 << 20, END_MILLISECONDS = 5000 };
+enum { END_MILLISECONDS = 5000 };
 
 /* In the upper half the fork generation, in the lower how many threads of ours run in it. */
 static atomic_uint_least64_t running;
@@ -175,23 +174,10 @@ static struct fb__background *background_new(fb__key_source *source, const fb_fe
     return background;
 }
 
-/* The host's signals are not ours to handle, and what it does in a handler may need its own stack. */
 static bool start_thread(struct fb__background *background)
 {
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigset_t all, before;
-    if (pthread_attr_init(&attributes) != 0) {
-        return false;
-    }
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     (void)atomic_fetch_add(&background->references, 1);
-    bool started = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
-                   pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0 &&
-                   pthread_create(&thread, &attributes, run, background) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
+    bool started = fb__thread_start(run, background);
     if (!started) {
         (void)atomic_fetch_sub(&background->references, 1);
     }

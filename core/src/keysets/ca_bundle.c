@@ -24,3 +24,8 @@ const char *fb_ca_bundle(void)
     }
     return NULL;
 }
+
+bool fb__ca_store(void)
+{
+    return false;
+}

@@ -8,17 +8,16 @@
  * of use, and would have to be kept from children, from the end of the process and from whoever frees a verifier.
  */
 #include "http.h"
+#include "sockets.h"
 
 #include "public_address.h"
 #include "url.h"
 
 #include <curl/curl.h>
-#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 enum { MAX_HEADER_BYTES = 65536, MAX_VALUE = 512, CONNECT_MS = 3000, POLL_MS = 50 };
 
@@ -196,7 +195,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
         http->problem = "ssrf_safe: the host has an address that is not public";
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    return fb__socket_open(address->family, address->socktype, address->protocol);
 }
 
 /* libcurl has set one that writes the keys of the connection to the file that SSLKEYLOGFILE names. */
@@ -217,6 +216,9 @@ static bool set_certificates(fb__http *http, bool https)
     bool chosen = options->ca_file.size > 0 || options->ca_path.size > 0;
     const char *file = options->ca_file.size > 0 ? options->ca_file.data : chosen ? NULL : fb_ca_bundle();
     const char *path = options->ca_path.size > 0 ? options->ca_path.data : NULL;
+    if (!chosen && fb__ca_store()) {
+        return curl_easy_setopt(http->easy, CURLOPT_SSL_OPTIONS, (long)CURLSSLOPT_NATIVE_CA) == CURLE_OK;
+    }
     if (https && file == NULL && path == NULL) {
         http->problem = "no CA certificates: neither ca_file nor ca_path is set, and of /etc/ssl/certs/"
                         "ca-certificates.crt, /etc/pki/tls/certs/ca-bundle.crt, /etc/ssl/cert.pem and others none "

@@ -10,23 +10,15 @@
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
-#include <time.h>
 
 /* ---- lock, fork -------------------------------------------------------------------------------------------------- */
 
-/* Monotonic, because somebody sets the wall clock while a thread waits. */
 static bool init_lock(fb__key_source *source)
 {
-    pthread_condattr_t attributes;
     if (pthread_mutex_init(&source->lock, NULL) != 0) {
         return false;
     }
-    bool made = pthread_condattr_init(&attributes) == 0;
-    if (made) {
-        made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-               pthread_cond_init(&source->ended, &attributes) == 0;
-        (void)pthread_condattr_destroy(&attributes);
-    }
+    bool made = fb__condition_init(&source->ended);
     if (!made) {
         (void)pthread_mutex_destroy(&source->lock);
     }

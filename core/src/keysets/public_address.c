@@ -5,7 +5,7 @@
  */
 #include "public_address.h"
 
-#include <arpa/inet.h>
+#include "sockets.h"
 
 struct range {
     unsigned char address[16];

@@ -6,10 +6,8 @@
 #include "response.h"
 #include "url.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <time.h>
 
 bool fb__key_source_due(fb__key_source *source, double now)
 {
@@ -83,20 +81,13 @@ fb_status fb__key_source_begin(fb__key_source *source, double now, fb_refresh_re
 
 bool fb__key_source_wait(fb__key_source *source, uint64_t ticket, double timeout)
 {
-    struct timespec until;
-    double limited = timeout > 0.0 ? fmin(timeout, 86400.0) : 0.0;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)limited;
-    until.tv_nsec += (long)((limited - floor(limited)) * 1e9);
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
+    const double limited = timeout > 0.0 ? fmin(timeout, 86400.0) : 0.0;
+    const double until = fb_clock_now().monotonic_seconds + limited;
     (void)fb__key_source_retain(source);
     fb__key_source_lock(source);
-    int waited = 0;
-    while (ticket != 0 && source->schedule.ticket == ticket && waited != ETIMEDOUT) {
-        waited = pthread_cond_timedwait(&source->ended, &source->lock, &until);
+    bool waiting = true;
+    while (ticket != 0 && source->schedule.ticket == ticket && waiting) {
+        waiting = fb__condition_wait(&source->ended, &source->lock, until);
     }
     bool ended = source->schedule.ticket != ticket || ticket == 0;
     fb__key_source_unlock(source);

@@ -25,7 +25,7 @@ static void refuse(fb__response *response, const char *format, ...)
 static void refuse_failure(fb__response *response, fb_slice url, fb_slice failure)
 {
     const size_t loggable = fb__url_loggable_size(url), query = url.size - loggable;
-    if (failure.size == 0 || (query > 1 && memmem(failure.data, failure.size, url.data + loggable, query) != NULL)) {
+    if (failure.size == 0 || (query > 1 && fb__find(failure, (fb_slice){url.data + loggable, query}) != NULL)) {
         refuse(response, "the fetch failed");
         return;
     }

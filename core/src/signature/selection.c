@@ -123,7 +123,8 @@ static unsigned draw_distance(void)
         return 1;
     }
     const double uniform = ((double)(random >> 11) + 1.0) * 0x1p-53; /* above 0, at most 1 */
-    return 1 + (unsigned)fmin(log(uniform) / log1p(-1.0 / FB__FAST_CHECK), FB__FAST_CHECK * 64.0);
+    const double one_in = FB__FAST_CHECK;
+    return 1 + (unsigned)fmin(log(uniform) / log1p(-1.0 / one_in), one_in * 64.0);
 }
 
 bool fb__fast_check_due(fb__key *key)

@@ -17,11 +17,9 @@ typedef struct fe8 {
     __m512i limb[5];
 } fe8;
 
-/* Each of these is false as well when the system does not keep the registers. */
 static bool ifma_supported(void)
 {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512ifma");
+    return fb__cpu_has_ifma();
 }
 
 IFMA_TARGET __m512i times_19(__m512i a)

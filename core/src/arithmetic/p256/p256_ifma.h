@@ -335,7 +335,7 @@ static inline IFMA bool sum_ifma(xyzz *out, term *terms, size_t count)
 
 static inline bool ifma_supported(void)
 {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512ifma");
+    return fb__cpu_has_ifma();
 }
 
 #endif

@@ -121,10 +121,9 @@ static void rsa_subtract(rsa_number *a, const rsa_number *b)
 #endif
 #define RSA_INLINE RSA_IFMA __attribute__((always_inline)) static inline
 
-/* Both libgcc and compiler-rt ask the OS (XCR0) before they report any part of AVX-512. */
 static bool rsa_supported(void)
 {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512ifma");
+    return fb__cpu_has_ifma();
 }
 
 /* Rare: a sum of two limbs reaches 2^52 once in 2^40 times, unless somebody takes the trouble. Returns the carry. */
