@@ -58,15 +58,17 @@ SYSTEM = {
     "darwin": [],
     "win32": ["-lws2_32", "-lcrypt32", "-lbcrypt", "-ladvapi32", "-luser32", "-liphlpapi", "-lsecur32"],
 }
-CORE = ["-std=c11", "-D_GNU_SOURCE", "-D_DARWIN_C_SOURCE", "-DNDEBUG", "-DFB_CURL", "-DCURL_STATICLIB", "-DFB_BUNDLED"]
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wvla", "-Wstrict-prototypes", "-Werror"]
+CORE = ["-std=c11", "-D_GNU_SOURCE", "-D_DARWIN_C_SOURCE", "-DNDEBUG", "-DCURL_STATICLIB", "-DFB_BUNDLED"]
 
 
 def sources(target: Target, curl: bool = True) -> list[str]:
-    """A variant in core/sources.txt names the systems that it is for."""
+    """On macOS and Windows NAME_darwin.c and NAME_win32.c take the place of NAME.c."""
     lines = (ROOT / "core/sources.txt").read_text(encoding="utf-8").splitlines()
-    listed = [line.split() for line in lines if line and not line.startswith("#")]
-    files = [file for file, *systems in listed if not systems or target.system in systems]
-    return [file for file in files if curl or "curl" not in file]
+    listed = [line for line in lines if line and not line.startswith("#")]
+    variants = {file: file.removesuffix(".c") + f"_{target.system}.c" for file in listed}
+    found = [variants[file] if (ROOT / variants[file]).exists() else file for file in listed]
+    return found if curl else [file.replace("http_curl", "http_none") for file in found]
 
 
 def compile_all(target: Target, files: Sequence[str], out: Path, *words: str | Path) -> list[Path]:
@@ -99,11 +101,10 @@ class Build:
 
     @cache
     def core(self, curl: bool = True) -> list[Path]:
-        words = CORE if curl else [word for word in CORE if "CURL" not in word]
         files = sources(self.target, curl)
         if self.target.cpu == "aarch64" and self.target.system == "linux":
             files.append(str((HERE / "arm64/trunctfdf2.c").relative_to(ROOT)))
-        return compile_all(self.target, files, self.out / ("core" if curl else "core-node"), *words, *self.includes())
+        return compile_all(self.target, files, self.out / ("core" if curl else "core-node"), *CORE, *WARNINGS, *self.includes())
 
     def extension(self, python: Python) -> Path:
         headers = unpacked(read()[python.headers])
