@@ -457,10 +457,9 @@ static PyObject *stats(PyObject *object, PyObject *Py_UNUSED(ignored))
         {"arithmetic_checks", s.arithmetic_checks},
         {"arithmetic_disagreements", s.arithmetic_disagreements},
     };
-    PyObject *dict = Py_BuildValue("{sNsNsNsdsdss#}", "reasons", reasons(&s), "keys_held", PyBool_FromLong(s.keys_held),
+    PyObject *dict = Py_BuildValue("{sNsNsNsdsdss}", "reasons", reasons(&s), "keys_held", PyBool_FromLong(s.keys_held),
                                    "keys_fresh", PyBool_FromLong(s.keys_fresh), "retry_after", s.retry_after,
-                                   "unknown_kid_retry_after", s.unknown_kid_retry_after, "last_error", s.last_error,
-                                   (Py_ssize_t)strlen(s.last_error));
+                                   "unknown_kid_retry_after", s.unknown_kid_retry_after, "last_error", s.last_error);
     for (size_t i = 0; dict != NULL && i < sizeof(counters) / sizeof(counters[0]); i++) {
         PyObject *value = PyLong_FromUnsignedLongLong(counters[i].value);
         if (value == NULL || PyDict_SetItemString(dict, counters[i].name, value) < 0) {
