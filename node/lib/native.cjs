@@ -9,14 +9,33 @@ const path = require('node:path');
 const root = path.join(__dirname, '..', '..');
 const binary = path.join(root, 'build-node', 'fastbearer.node');
 
+/* npm, pnpm and Yarn install the package for glibc or the one for musl; whoever installs both gets the one that loads. */
+const systems = process.platform === 'linux' ? ['linux', 'linuxmusl'] : [process.platform];
+const packages = systems.map((system) => `@fastbearer/${system}-${process.arch}`);
+
+/* The first that loads; else the error of the first that is there. */
+function loadFirst(candidates) {
+  let failure;
+  for (const candidate of candidates) {
+    try {
+      return require(candidate);
+    } catch (error) {
+      if (failure === undefined || failure.code === 'MODULE_NOT_FOUND') {
+        failure = error;
+      }
+    }
+  }
+  throw failure;
+}
+
 function load() {
   try {
-    return require(binary);
+    return loadFirst([binary, ...packages]);
   } catch (error) {
     const what = `${process.platform}-${process.arch}, Node ${process.versions.node}`;
     const missing = error.code === 'MODULE_NOT_FOUND';
     const sentence = missing
-      ? `fastbearer: its native part is not built for this system (${what}): run \`npm run build\` in ${root}`
+      ? `fastbearer: its native part is not built for this system (${what}): run \`npm run build\` in ${root}, or install ${packages.join(' or ')}`
       : `fastbearer: its native part cannot be loaded (${what}): ${error.message}; run \`npm run build\` in ${root}`;
     throw Object.assign(new Error(sentence, { cause: error }), { code: 'ERR_ADDON_MISSING' });
   }
