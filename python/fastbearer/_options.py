@@ -181,13 +181,14 @@ def _authorities() -> dict[str, str]:
     system's, which the core finds; else certifi's.
     """
     import os
+    import sys
 
     named = {
         option: os.environ[variable]
         for option, variable in (("ca_file", "SSL_CERT_FILE"), ("ca_path", "SSL_CERT_DIR"))
         if os.environ.get(variable)
     }
-    if named or _native.ca_bundle() is not None:
+    if named or _native.ca_bundle() is not None or sys.platform == "win32":  # where the core reads the system's store
         return named
     try:
         import certifi
