@@ -1,7 +1,7 @@
 /*
  * base64url without padding (RFC 4648 section 5, RFC 7515 section 2). Given any bytes. Never accepts another alphabet,
- * padding, white space, a length that no bytes have, or trailing bits that are not zero: else one signature had many
- * spellings.
+ * padding, white space, a length that no bytes have, or trailing bits that are not zero: otherwise one signature would
+ * have many spellings.
  */
 #include "encoding/encoding.h"
 

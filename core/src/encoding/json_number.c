@@ -1,6 +1,6 @@
 /*
  * Numbers of the JSON reader (RFC 8259 section 6): which are accepted, and what a NumericDate says (RFC 7519 section
- * 2). Given hostile bytes; no number is converted before somebody asks for its value.
+ * 2). Given hostile bytes; a number is converted only when its value is asked for.
  */
 #include "encoding/json.h"
 

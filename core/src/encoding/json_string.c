@@ -41,8 +41,8 @@ static bool is_low_surrogate(int32_t unit)
     return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-/* The size of the escape at text and the character it stands for; 0 for what is no escape. A surrogate is valid only as
- * one half of a pair (RFC 8259 section 8.2). */
+/* The size of the escape at text and the character it stands for; 0 for what is not an escape. A surrogate is valid
+ * only as one half of a pair (RFC 8259 section 8.2). */
 static size_t read_escape(const char *text, size_t left, uint32_t *code)
 {
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
@@ -152,7 +152,7 @@ static size_t utf8_size(const char *text, size_t left)
     return size;
 }
 
-/* Moves over printable ASCII but for quote and backslash, which needs no look at each character. */
+/* Moves over printable ASCII except quote and backslash, sixteen characters at a time where the processor can. */
 static const char *skip_plain(const char *at, const char *end)
 {
 #ifdef FB_SSE2

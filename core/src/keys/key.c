@@ -86,8 +86,8 @@ static bool names_hash(const EVP_PKEY *pkey, const char *parameter, fb__hash has
 
 /*
  * Whether parameters bind the key, by the salt that they name: OpenSSL leaves out what has its default, SHA-1, but
- * never the salt's length. It has no length to tell for lack of memory too, so no is an answer only where it can
- * allocate and says so twice. False: not to be found out.
+ * never the salt's length. The length is missing for lack of memory too, so its absence counts only where OpenSSL
+ * can allocate and reports it twice. False: cannot be determined.
  */
 static bool read_salt(fb__key *key, int *salt)
 {
@@ -125,7 +125,7 @@ static const char *restrict_to_pss(fb__key *key)
 
 /*
  * The point at infinity is one octet, or has no encoding, as OpenSSL sees it: a key of it verifies nothing, and is
- * somebody's mistake. As with the salt, it is asked for twice. False: not to be found out.
+ * somebody's mistake. As with the salt, it is asked for twice. False: cannot be determined.
  */
 static bool read_point_size(const fb__key *key, size_t *size)
 {
@@ -239,7 +239,7 @@ static const char *check_okp(fb__key *key)
 
 const char *fb__key_classify(fb__key *key)
 {
-    /* Asked once: the answer is no, too, when there is no memory to find it. */
+    /* Asked once: for lack of memory the answer is "no" as well. */
     const bool pss = EVP_PKEY_is_a(key->pkey, "RSA-PSS");
     if (pss || EVP_PKEY_is_a(key->pkey, "RSA")) {
         key->kty = FB__KTY_RSA;

@@ -43,8 +43,8 @@ static const char *check_pem_text(fb_slice pem)
     if (mentions(pem, "Proc-Type:")) {
         return "the PEM block is encrypted";
     }
-    size_t behind = (size_t)(begin - pem.data) + 1;
-    if (find(pem.data + behind, pem.size - behind, "-----BEGIN ") != NULL) {
+    size_t after = (size_t)(begin - pem.data) + 1;
+    if (find(pem.data + after, pem.size - after, "-----BEGIN ") != NULL) {
         return "there is more than one PEM block; give exactly one key";
     }
     if (find(pem.data, pem.size, "\n") == NULL && find(pem.data, pem.size, "\r") == NULL) {

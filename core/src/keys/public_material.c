@@ -5,7 +5,7 @@
  * order marks and wide characters, with escapes undone, and from base64 and hex. Private keys are found the same way.
  *
  * Only structure that no random secret has is matched. A key without structure, the 32 bytes of Ed25519 for one, cannot
- * be told from a secret.
+ * be told apart from a secret.
  */
 #include "keys/keys.h"
 

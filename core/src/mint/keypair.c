@@ -1,6 +1,6 @@
 /*
  * Key pairs: generated or loaded. The private key is parsed once; private material is cleansed when the pair is freed
- * and stands in no error.
+ * and never appears in an error.
  */
 #include "mint/mint.h"
 

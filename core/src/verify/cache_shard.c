@@ -50,17 +50,17 @@ void fb__shard_clear(fb__shard *shard, const fb_mem *mem)
     fb__free(mem, shard->buckets);
 }
 
-static void forget(fb__queue *queue)
+static void abandon(fb__queue *queue)
 {
     queue->oldest = queue->newest = NULL;
     queue->entries = queue->bytes = 0;
 }
 
-void fb__shard_forget(fb__shard *shard)
+void fb__shard_abandon(fb__shard *shard)
 {
     memset(shard->buckets, 0, (shard->bucket_mask + 1) * sizeof(*shard->buckets));
-    forget(&shard->probation);
-    forget(&shard->main);
+    abandon(&shard->probation);
+    abandon(&shard->main);
 }
 
 fb__entry *fb__shard_find(const fb__shard *shard, fb__cache_key key, const char *token, size_t size)

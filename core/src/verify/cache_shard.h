@@ -40,7 +40,7 @@ bool fb__shard_init(fb__shard *shard, const fb_mem *mem, size_t entries, size_t 
 /* Frees all entries and the buckets. */
 void fb__shard_clear(fb__shard *shard, const fb_mem *mem);
 /* Empties it without a look at the entries, whose links cannot be trusted; their memory is lost. */
-void fb__shard_forget(fb__shard *shard);
+void fb__shard_abandon(fb__shard *shard);
 
 /* The entry of exactly this token, or NULL. */
 fb__entry *fb__shard_find(const fb__shard *shard, fb__cache_key key, const char *token, size_t size);

@@ -4,7 +4,7 @@
  */
 #include "verify/claims.h"
 
-/* RFC 9068 makes of claims that others may leave out claims that must be there. */
+/* RFC 9068 requires claims that are optional otherwise. */
 static bool is_required(const fb__claims *claims, const fb_list *configured)
 {
     return configured->items != NULL || claims->policy->token_type == FB__TYPE_ACCESS_TOKEN;
@@ -39,7 +39,7 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* scheme "://" and something after it, RFC 3986 section 3. What a host does with it, it parses itself. */
+/* scheme "://" and something after it, RFC 3986 section 3. Whoever uses it parses it. */
 static bool is_url(fb_slice value)
 {
     size_t i = 0;

@@ -135,7 +135,7 @@ static bool usable(fb__cache *cache)
             continue;
         }
         (void)pthread_mutex_init(&shard->lock, NULL);
-        fb__shard_forget(shard);
+        fb__shard_abandon(shard);
     }
     atomic_store_explicit(&cache->fork_seen, now, memory_order_release);
     return true;

@@ -1,6 +1,6 @@
 /*
- * The text of a token that nobody has verified, for people and tools. It takes no part in a verification, and what it
- * gives must not be decided by.
+ * The text of a token that nobody has verified, for people and tools. It takes no part in a verification, and
+ * nothing may be decided by what it returns.
  */
 #include "verify/verify.h"
 

@@ -69,7 +69,7 @@ static fb_status make_cache(fb_verifier *verifier, const fb_options *options, fb
     return status == FB_OK ? FB_OK : fb__reject(error, status, (fb_slice){NULL, 0});
 }
 
-/* What it leaves behind when it fails, fb_verifier_free takes away. */
+/* Where it fails, fb_verifier_free frees what there is by then. */
 static fb_status build(fb_verifier *verifier, const fb_options *options, fb_error *error)
 {
     fb_status status = fb__policy_new(&verifier->policy, &verifier->mem, options, error);
@@ -152,7 +152,7 @@ static void collect(const fb_verifier *verifier, double monotonic_seconds, fb_st
     for (size_t i = 1; i < FB__STATUS_COUNT; i++) {
         uint64_t count = atomic_load_explicit(&verifier->outcomes[i], memory_order_relaxed);
         fb_status status = fb__status_at(i);
-        /* "Fetch and ask again" is no verdict on a token. */
+        /* "Fetch, then verify again" is not a verdict on a token. */
         if (count == 0 || status == FB_KEYS_NEEDED) {
             continue;
         }

@@ -106,7 +106,7 @@ typedef struct fb__cache_key {
 fb_status fb__cache_new(fb__cache **out, const fb_mem *mem, size_t entries, size_t bytes);
 void fb__cache_free(fb__cache *cache);
 fb__cache_key fb__cache_key_of(const fb__cache *cache, const char *token, size_t size);
-/* A reference to the result of exactly this token under this generation of keys, or NULL. What is dead by now goes. */
+/* A reference to the result of exactly this token under this generation of keys, or NULL. Drops it when it is dead. */
 fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
                          double now);
 /* Keeps a reference of its own. Not being able to is no error. dead_at: Unix seconds (exp + leeway), INFINITY for never
