@@ -43,8 +43,9 @@
  * verifier at the same time. Objects that were handed out (fb_result, fb_keypair) never change after creation and may
  * be read from any thread; who frees one must be its last user. After fork() a child may go on using what it inherited.
  *
- * The library does not log, read the environment or start threads. Only fb_verifier_refresh talks to the network, and
- * only fb_clock_now reads a clock.
+ * The library does not log. fb_verifier_refresh alone talks to the network, and starts a thread for that; it is the
+ * only function beside fb_clock_now that asks a clock what time it is. The library itself reads no environment, but
+ * what fetches may: libcurl (proxies, with trust_env) and the resolver.
  */
 #ifndef FASTBEARER_H
 #define FASTBEARER_H
@@ -331,9 +332,9 @@ typedef struct fb_options {
 
     /*
      * Which typ is accepted (RFC 8725 section 3.11; compared without regard to case and to an "application/" prefix).
-     * Not given: none, JWT, at+jwt. "any": typ is not looked at beyond being a string. "at+jwt": only that, and all that
-     * RFC 9068 section 2.2 demands of an access token: iss, exp (whatever require_exp says), aud, sub, client_id, iat
-     * and jti must be present and of their types, whatever client_id_claims says.
+     * Not given: none, JWT, at+jwt. "any": typ is not looked at beyond being a string. "at+jwt": only that, and all
+     * that RFC 9068 section 2.2 demands of an access token: iss, exp (whatever require_exp says), aud, sub, client_id,
+     * iat and jti must be present and of their types, whatever client_id_claims says.
      */
     fb_slice token_type;
 
@@ -373,20 +374,38 @@ typedef struct fb_options {
     size_t cache_size;
     size_t cache_bytes;
 
-    /* Key sets behind a URL; see "Key sets" below. */
-    double refresh_interval; /* seconds between two fetches for unknown key ids. >= 0, default 30 */
-    double stale_if_error;   /* seconds that held keys stay in use past their freshness when fetches fail. >= 0, default
-                                3600 */
-    double fetch_timeout;    /* seconds, the whole fetch. > 0, default 10 */
-    size_t max_jwks_bytes;   /* 1 .. 16 MiB, decoded. Default 65536 */
-    bool allow_http;         /* accept http:// for hosts other than loopback. Default false */
+    /* ---- Key sets behind a URL; see the section of that name below. Looked at only with jwks_uri. */
 
-    /* Only read by fb_verifier_refresh. */
-    fb_slice ca_file; /* PEM bundle. Not given: SSL_CERT_FILE / SSL_CERT_DIR are the host's to pass on; the known paths
-                         are tried */
-    fb_slice ca_path; /* directory of hashed certificates */
-    bool ssrf_safe;   /* connect to public addresses only, checked on the socket that is opened */
-    bool trust_env;   /* honour the proxy variables of the environment */
+    /* Seconds between two fetches for unknown key ids that succeed. 0 or more, finite. Default 30. */
+    double refresh_interval;
+
+    /* Seconds that held keys stay in use past their freshness when fetching fails. 0 or more, finite. Default 3600. */
+    double stale_if_error;
+
+    /* Seconds that a whole fetch may take, names and TLS included. More than 0, at most 3600. Default 10. */
+    double fetch_timeout;
+
+    /* How large the document may be, decoded. 1 .. 16 MiB. Default 65536. */
+    size_t max_jwks_bytes;
+
+    /* Accept http:// for hosts other than loopback. Default false. */
+    bool allow_http;
+
+    /* ---- The same, for fb_verifier_refresh only. */
+
+    /* A PEM file of CA certificates. Without it and ca_path: fb_ca_bundle. SSL_CERT_FILE and SSL_CERT_DIR are the
+     * host's to pass on. */
+    fb_slice ca_file;
+
+    /* A directory of hashed CA certificates. */
+    fb_slice ca_path;
+
+    /* Connect to public addresses only (see fb_address_is_public), checked on the socket that is opened. Not together
+     * with trust_env. Default false. */
+    bool ssrf_safe;
+
+    /* Honour the proxy variables of the environment. Default false. */
+    bool trust_env;
 
     /*
      * Share the key set, and its refresh state, of this other verifier, in place of one of the four key sources. It
@@ -586,45 +605,78 @@ FB_API size_t fb_unescape(const char *text, size_t size, char *out);
 /* -------------------------------------------------------------------------------------------------------------------
  * Key sets behind a URL
  *
- * The library decides when to fetch, the host fetches; fb_verifier_refresh is the host for plain C programs.
+ * The library decides when to fetch and what a response is worth; the host fetches. fb_verifier_refresh is the host for
+ * plain C programs:
  *
- * Held keys are fresh for Cache-Control max-age less Age, clamped to 60 .. 3600 s, 600 s without it. Before that runs
- * out fb_verifier_refresh_due says so, once, and a host refreshes in the background; no request waits for it. When
- * fetches fail, held keys stay in use for stale_if_error beyond their freshness, retries back off from 1 s to 60 s;
- * after that tokens are refused with FB_KEYS_UNAVAILABLE. A key id that is not in the set is worth one fetch, then at
- * most one in refresh_interval. A new set replaces the old one whole: tokens of a withdrawn key are refused from then
- * on, cached results included.
+ *     fb_status status = fb_verify(verifier, token, size, fb_clock_now(), &result, &error);
+ *     if (status == FB_KEYS_NEEDED) {
+ *         uint64_t request = error.key_request;
+ *         status = fb_verifier_refresh(verifier, FB_REFRESH_TOKEN, request, &error);
+ *         status = fb_verify_after_fetch(verifier, token, size, fb_clock_now(), request, &result, &error);
+ *     }
+ *     if (fb_verifier_refresh_due(verifier, fb_clock_now().monotonic_seconds)) {
+ *         fb_fetch fetch = FB_FETCH_INIT;
+ *         status = fb_verifier_refresh_start(verifier, FB_REFRESH_AHEAD, 0, &fetch, &error); // in the background
+ *     }
+ *
+ * Another host begins a fetch with fb_verifier_refresh_begin, makes it in its own way, and ends it with
+ * fb_verifier_refresh_complete. All the times that one verifier is given must be of one clock; fb_verifier_refresh
+ * takes that of fb_clock_now.
+ *
+ * Freshness. A set is fresh for the max-age of its Cache-Control less its Age, but not less than 60 s nor more than
+ * 3600 s; for 600 s without a max-age. Before that runs out fb_verifier_refresh_due says so, and a refresh in the
+ * background keeps it from ever being waited for.
+ *
+ * Failures. A fetch is retried after 1 s, then 2, 4, ... 60 s. When one has failed since a set came, the set stays in
+ * use for stale_if_error beyond its freshness; a set that nobody has tried to renew is not used beyond it. With no
+ * usable set tokens are refused with FB_KEYS_UNAVAILABLE.
+ *
+ * Unknown key ids. A key id that the set does not have is worth a fetch, and then, when that has succeeded, another
+ * after refresh_interval; at once when some other fetch has brought or confirmed the set. A fetch that fails does not
+ * use the interval up. FB_KEY_NOT_FOUND is said only by a set that was fetched for the token, or within the interval;
+ * otherwise the token is refused with FB_KEYS_UNAVAILABLE, since it may be good. While usable keys are held, tokens
+ * wait for a fetch until 2 s after it began, and those that come later not at all.
+ *
+ * Replacement. A new set replaces the old one whole: tokens of a withdrawn key are refused from then on, cached results
+ * included. A set with the same keys replaces nothing, however it is written.
  */
 
+/* Why a fetch is asked for. */
 typedef enum fb_refresh_reason {
-    FB_REFRESH_TOKEN = 0, /* fb_verify said FB_KEYS_NEEDED; pass its error.key_request */
-    FB_REFRESH_AHEAD = 1, /* fb_verifier_refresh_due said so */
-    FB_REFRESH_EXPLICIT =
-        2 /* somebody asked for it: at start-up, or an operator. Not held back by back-off or interval */
+    FB_REFRESH_TOKEN = 0,   /* fb_verify said FB_KEYS_NEEDED */
+    FB_REFRESH_AHEAD = 1,   /* fb_verifier_refresh_due said so */
+    FB_REFRESH_EXPLICIT = 2 /* at start-up, or an operator wants it: not held back by back-off or interval */
 } fb_refresh_reason;
 
+/* What is to be done about it. */
 typedef enum fb_refresh_decision {
-    FB_FETCH_NOW = 0,  /* fetch url, then call fb_verifier_refresh_complete with the ticket, whatever happened */
-    FB_FETCH_WAIT = 1, /* somebody else is fetching: wait for ticket with fb_verifier_refresh_wait, or poll */
-    FB_FETCH_DONE = 2, /* the keys that were asked for have arrived meanwhile: verify again */
-    FB_FETCH_LATER = 3 /* not now: try again in retry_after seconds; held keys, if any, go on serving */
+    FB_FETCH_NOW = 0,  /* fetch, then call fb_verifier_refresh_complete with the ticket, whatever happened */
+    FB_FETCH_WAIT = 1, /* somebody else is fetching: wait for the ticket, see fb_verifier_refresh_wait */
+    FB_FETCH_DONE = 2, /* nothing: verifying again gives the verdict */
+    FB_FETCH_LATER = 3 /* nothing now: no fetch is allowed for retry_after seconds */
 } fb_refresh_decision;
 
-/*
- * What fb_verifier_refresh_begin decided. Start it from FB_FETCH_INIT; members beyond size are not written.
- *
- * url belongs to the verifier. etag is NUL-terminated, and is sent as If-None-Match when it is not empty. timeout:
- * with FB_FETCH_NOW what the whole fetch may take; with FB_FETCH_WAIT how long to wait for the ticket at most. The host
- * must keep timeout and max_bytes.
- */
+/* What fb_verifier_refresh_begin decided. Start from FB_FETCH_INIT; members beyond size are not written. */
 typedef struct fb_fetch {
     size_t size; /* sizeof(fb_fetch), set by FB_FETCH_INIT */
     fb_refresh_decision decision;
+
+    /* Of the fetch that is under way now, whoever makes it; 0: none is. */
     uint64_t ticket;
+
+    /* Seconds until a fetch is allowed. Only FB_FETCH_LATER. */
     double retry_after;
+
+    /* What to fetch. Belongs to the verifier. */
     fb_slice url;
+
+    /* What to send as If-None-Match, NUL-terminated; nothing when it is empty. */
     char etag[260];
+
+    /* Seconds: what the whole fetch may take; with FB_FETCH_WAIT how long to wait for the ticket at most. */
     double timeout;
+
+    /* How large the body may be: a host stops reading beyond it. */
     size_t max_bytes;
 } fb_fetch;
 
@@ -644,37 +696,45 @@ static inline fb_fetch fb_fetch_init(void)
 #endif
 
 /*
- * Asks whether to fetch now. key_request is that of the fb_error for FB_REFRESH_TOKEN, otherwise 0. out starts from
- * FB_FETCH_INIT. FB_CONFIGURATION_INVALID when the verifier has no jwks_uri, monotonic_seconds is not finite, reason is
- * none of the enumeration, or out has no size. Thread-safe, does not block.
+ * Asks whether to fetch now, and takes the fetch on if so: one at a time is under way for a key set. One that has not
+ * been completed a second after fetch_timeout has failed, and the next caller takes over from it.
+ *
+ * key_request is that of fb_error for FB_REFRESH_TOKEN, otherwise 0. out starts from FB_FETCH_INIT. error may be NULL.
+ *
+ * FB_OK: out is filled. FB_CONFIGURATION_INVALID: the verifier has no jwks_uri, monotonic_seconds is not finite, reason
+ * is none of the enumeration, or out has no size. Thread-safe; does not block.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotonic_seconds,
                                                          fb_refresh_reason reason, uint64_t key_request, fb_fetch *out,
                                                          fb_error *error);
 
 /*
- * What came back. Either abandoned is set, or failure (a sentence for the log: "connection refused"), or http_status,
- * body and the header values that matter: raw, absent when the response had none, all values of a repeated field joined
- * with ", ".
- *
- * content_encoding: anything but absent, empty or "identity" is refused: nothing is decoded. content_length and
- * transfer_encoding: two different lengths, a length beside a transfer coding, and a coding other than "chunked" are
- * refused (RFC 9112 section 6.3): nobody can say where such a response ends.
- *
- * abandoned: the host stopped before the fetch had an outcome (its event loop ended, the request that made it was
- * cancelled). It is nobody's failure: no back-off, the next caller fetches at once.
+ * What came back. Start from FB_FETCHED_INIT, then set abandoned, or failure, or all the others. Header values are raw,
+ * absent when the response had none, and all values of a repeated field joined with ", ". Everything is the caller's;
+ * nothing need outlive the call.
  */
 typedef struct fb_fetched {
     size_t size; /* sizeof(fb_fetched), set by FB_FETCHED_INIT */
+
+    /* Why there is no response, as a sentence for the log: "connection refused". Absent: there is one. */
     fb_slice failure;
+
     int http_status;
-    fb_slice body;
+    fb_slice body; /* as it came: nothing is decoded */
     fb_slice cache_control;
     fb_slice age;
     fb_slice etag;
+
+    /* Anything but absent, empty or "identity" is refused. */
     fb_slice content_encoding;
+
+    /* Two different lengths, a length beside a transfer coding, and a coding other than "chunked" are refused (RFC 9112
+     * section 6.3): nobody can say where such a response ends. */
     fb_slice content_length;
     fb_slice transfer_encoding;
+
+    /* The host stopped before the fetch had an outcome: its event loop ended, the request that made it was cancelled.
+     * That is no failure of the provider's: there is no back-off, and the next caller fetches at once. */
     bool abandoned;
 } fb_fetched;
 
@@ -694,52 +754,83 @@ static inline fb_fetched fb_fetched_init(void)
 #endif
 
 /*
- * Hands the outcome of a fetch to the verifier, and wakes who waits for it. A set counts only if it came with 200 (or
- * is 304 to our own etag), is at most max_jwks_bytes, an object with an array keys of at most 100 and has one usable
- * key; anything else is a failed fetch and leaves the held keys as they are.
+ * Hands the outcome of a fetch to the verifier, and wakes who waits for it. A response counts when it came with 200, is
+ * at most max_jwks_bytes, and is a JSON object with an array "keys" of at most 100 of which one can be used; or when it
+ * is 304 to the etag of fb_fetch. Anything else is a failed fetch, and leaves the held keys as they are.
  *
- * FB_OK: keys are held and fresh. FB_KEYS_UNAVAILABLE: the fetch failed, error.text says why and error.retry_after when
- * the next is allowed. FB_CONFIGURATION_INVALID: no such ticket (it was completed or has timed out). FB_OUT_OF_MEMORY.
+ * monotonic_seconds is the time at which it came. error may be NULL.
+ *
+ * FB_OK: keys are held and fresh. FB_KEYS_UNAVAILABLE: the fetch failed or was abandoned; error.text says why and
+ * error.retry_after when the next is allowed. FB_OUT_OF_MEMORY: the same, for want of memory.
+ * FB_CONFIGURATION_INVALID: there is no such ticket (it was completed, or was taken over), fetched has no size, or
+ * monotonic_seconds is not finite. Thread-safe; does not block.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t ticket,
                                                             double monotonic_seconds, const fb_fetched *fetched,
                                                             fb_error *error);
 
 /*
- * Blocks until the fetch with this ticket has ended, however it ended, or timeout seconds have passed (false).
+ * Waits for the fetch with this ticket. true: it has ended, however it ended; false: timeout seconds have passed.
+ * Thread-safe; blocks.
  */
 FB_API bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticket, double timeout);
 
-/* Whether a background refresh is due. True at most once until the next fetch ends, so one caller gets to do it. Cheap.
+/*
+ * Whether a refresh in the background is worth a fetch now: held keys run out soon, or have, and no fetch is under way
+ * or held back. Asking changes nothing, so several callers may hear true; fb_verifier_refresh_begin with
+ * FB_REFRESH_AHEAD lets one of them fetch, and the others go on. Thread-safe; does not block; cheap.
  */
 FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds);
 
-/* Whether an IP address, as text, is one of the public internet, which is what ssrf_safe connects to; false for what is
- * no address. For hosts that open the socket themselves. */
-FB_API bool fb_address_is_public(fb_slice text);
-
-/* The file of CA certificates that fb_verifier_refresh falls back to: the first of the distributions' known paths that
- * can be read, or NULL. Constant text. */
-FB_API const char *fb_ca_bundle(void);
-
 /*
- * The whole refresh with libcurl: begin, fetch or wait for who is fetching, complete. Blocks for at most fetch_timeout.
- * FB_OK: keys arrived; verify again. FB_KEYS_UNAVAILABLE: they did not. FB_CONFIGURATION_INVALID: no jwks_uri, or a
- * library built without libcurl.
+ * The whole refresh with libcurl: begins a fetch and makes it, or waits for who is making one. The fetch runs on a
+ * thread that the library starts for it and that ends with it, signals blocked; so this function returns in time
+ * whatever the resolver does, and leaves OpenSSL's error queue alone. A verifier may be freed while its fetch goes on.
+ * exit() waits until such a thread has ended: for some milliseconds, or at most 5 s where libcurl resolves names
+ * without a thread of its own.
+ *
+ * Blocks for at most fetch_timeout and a quarter of a second; with FB_REFRESH_TOKEN and usable keys until 2 s after the
+ * fetch began. The fetch goes on then.
+ *
+ * FB_OK: a fetch has succeeded, or none is needed. FB_KEYS_UNAVAILABLE: it failed, goes on, or is not allowed yet;
+ * error.text says which and error.retry_after when the next is allowed. FB_OUT_OF_MEMORY.
+ * FB_CONFIGURATION_INVALID: no jwks_uri, no such reason, or a library that was built without libcurl. Thread-safe.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason,
                                                    uint64_t key_request, fb_error *error);
 
 /*
- * Starts what fb_verifier_refresh does and returns at once: with FB_FETCH_NOW the fetch is under way on a thread of the
- * library, which completes it too. Wait for its ticket with fb_verifier_refresh_wait; fb_stats.last_error says how it
- * ended. out starts from FB_FETCH_INIT. FB_CONFIGURATION_INVALID as for fb_verifier_refresh. Thread-safe.
+ * Starts what fb_verifier_refresh does, and returns at once; for hosts with an event loop, or whose threads must not
+ * block. With FB_FETCH_NOW the fetch is under way on a thread of the library's, which completes it too: wait for its
+ * ticket with fb_verifier_refresh_wait. fb_stats.last_error says how it ended. out starts from FB_FETCH_INIT. error may
+ * be NULL.
+ *
+ * FB_OK: out is filled. FB_CONFIGURATION_INVALID: as for fb_verifier_refresh, or out has no size. Thread-safe; does not
+ * block.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_start(const fb_verifier *verifier, fb_refresh_reason reason,
                                                          uint64_t key_request, fb_fetch *out, fb_error *error);
 
-/* One key of the set that is held, usable or not. All text belongs to the fb_keys; absent where the key has none. The
- * library allocates these, a caller never does: a newer library may add members at the end. */
+/*
+ * Whether text is an IP address of the public internet, which is what ssrf_safe connects to; false for what is no
+ * address. For hosts that open the socket themselves.
+ */
+FB_API bool fb_address_is_public(fb_slice text);
+
+/*
+ * The file of CA certificates that fb_verifier_refresh falls back to: the first of the distributions' known paths that
+ * can be read; NULL when there is none. Constant text.
+ */
+FB_API const char *fb_ca_bundle(void);
+
+/* -------------------------------------------------------------------------------------------------------------------
+ * Looking into a verifier
+ */
+
+/*
+ * One key of the set that is held, usable or not. All text belongs to the fb_keys; absent where the key has none. The
+ * library allocates these, a caller never does: a newer library may add members at the end.
+ */
 typedef struct fb_key_info {
     fb_slice kid;
     fb_slice kty; /* "RSA", "EC", "OKP", "oct"; what the document said */
@@ -754,38 +845,52 @@ typedef struct fb_key_info {
 
 typedef struct fb_keys fb_keys;
 
-/* A copy of what is held now. *out is the caller's, freed with fb_keys_free. An empty list when nothing has been
- * fetched. */
+/*
+ * The keys that are held now, however old. *out is the caller's, freed with fb_keys_free; it is empty when nothing has
+ * been fetched, and does not change when a new set comes. error may be NULL. FB_OK, FB_OUT_OF_MEMORY. Thread-safe.
+ */
 FB_API FB_MUST_CHECK fb_status fb_verifier_keys(const fb_verifier *verifier, fb_keys **out, fb_error *error);
+
+/* How many there are. */
 FB_API size_t fb_keys_count(const fb_keys *keys);
-FB_API const fb_key_info *fb_keys_at(const fb_keys *keys, size_t index); /* NULL behind the last */
+
+/* One of them, by its place in the document, from 0; NULL after the last. Belongs to keys. */
+FB_API const fb_key_info *fb_keys_at(const fb_keys *keys, size_t index);
+
+/* NULL is fine. */
 FB_API void fb_keys_free(fb_keys *keys);
 
-/*
- * Counters since the verifier was made, and the state of its key set. Start it from FB_STATS_INIT; members beyond size
- * are not written. Read without a lock: each is exact, together they may be a moment apart. last_error is
- * NUL-terminated, empty when the last fetch succeeded.
- */
-#define FB_STATS_REASONS 64
+enum { FB_STATS_REASONS = 64 };
+
+/* Counters since the verifier was made, and the state of its key set, which it may share with others (keys_of). Start
+ * from FB_STATS_INIT; members beyond size are not written. */
 typedef struct fb_stats {
     size_t size; /* sizeof(fb_stats), set by FB_STATS_INIT */
-    uint64_t verified;
-    uint64_t rejected;
+
+    uint64_t verified; /* tokens that were accepted */
+    uint64_t rejected; /* refused, by fb_verify or by the host (fb_verifier_count_refusal) */
     struct {
         fb_status status;
         uint64_t count;
     } reasons[FB_STATS_REASONS]; /* those that occurred, by status; reason_count of them */
     size_t reason_count;
+
     uint64_t cache_hits, cache_misses, cache_evictions;
     uint64_t cache_entries, cache_bytes;
-    uint64_t fetches, fetch_failures;
-    uint64_t generation; /* counts the key sets that have been held; 0: none yet */
-    bool keys_held, keys_fresh;
+
+    uint64_t fetches;        /* that were begun */
+    uint64_t fetch_failures; /* that failed */
+    uint64_t generation;     /* how many key sets have been held so far; 0: none yet */
+    bool keys_held;          /* usable keys; always true with a static key */
+    bool keys_fresh;
     double retry_after;             /* seconds until a fetch is allowed after one that failed; 0: now */
     double unknown_kid_retry_after; /* seconds until a key id that is not held is worth a fetch again; 0: now */
-    char last_error[220];
-    uint64_t table_bytes;                                 /* of all keys that are held */
-    uint64_t arithmetic_checks, arithmetic_disagreements; /* of the whole process, see "Arithmetic" */
+    char last_error[220];           /* why the last fetch failed, NUL-terminated; empty when it succeeded */
+
+    uint64_t table_bytes; /* of all keys that are held */
+
+    /* Of the whole process, see "Arithmetic". */
+    uint64_t arithmetic_checks, arithmetic_disagreements;
 } fb_stats;
 
 #ifdef __cplusplus
@@ -803,7 +908,10 @@ static inline fb_stats fb_stats_init(void)
     }
 #endif
 
-/* FB_CONFIGURATION_INVALID when out has no size or monotonic_seconds is not finite. error may be NULL. Thread-safe. */
+/*
+ * Fills out. Each counter is exact; together they may be a moment apart. error may be NULL. FB_OK;
+ * FB_CONFIGURATION_INVALID: out has no size, or monotonic_seconds is not finite. Thread-safe; does not block.
+ */
 FB_API FB_MUST_CHECK fb_status fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out,
                                                  fb_error *error);
 

@@ -13,6 +13,14 @@
 
 static int *child_verdict; /* in memory that both share */
 
+/* ThreadSanitizer refuses children that start threads, since it may see less in them, and waits for a second at exits.
+ */
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0:atexit_sleep_ms=0";
+}
+
 static inline pid_t child_start(void)
 {
     if (child_verdict == NULL) {

@@ -57,18 +57,25 @@ static void end_threads(void)
     }
 }
 
-/* Handlers run in reverse order: OpenSSL's own was registered when the key source asked it for random numbers. */
+/* Handlers run in reverse order, so OpenSSL must have registered its own before. */
 static void watch(void)
 {
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL); /* with 0 it may register nothing */
     if (atexit(end_threads) != 0) {
         atomic_store(&ending, true);
+    }
+}
+
+void fb__background_watch_exit(void)
+{
+    if (fb__http_available()) {
+        (void)pthread_once(&watch_once, watch);
     }
 }
 
 /* False: the process is ending. */
 static bool count_thread(void)
 {
-    (void)pthread_once(&watch_once, watch);
     uint64_t before = atomic_load(&running), after;
     do {
         const uint64_t none = running_none();

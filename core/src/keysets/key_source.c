@@ -172,6 +172,7 @@ fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_o
         fb__free(mem, source);
         return fb__reject(error, FB_INTERNAL_ERROR, (fb_slice){NULL, 0});
     }
+    fb__background_watch_exit();
     fb__schedule_init(&source->schedule, options->refresh_interval, options->stale_if_error, options->fetch_timeout,
                       seed);
     fb__key_source_advertise(source);

@@ -47,7 +47,9 @@ void fb__key_source_advertise(fb__key_source *source);
 /* Under the lock: whether keys are held that may be used now. */
 bool fb__key_source_usable(const fb__key_source *source, double now);
 
-/* background.c. Tells the fetch to end soon; release waits until its thread does not know the key source any more. */
+/* background.c. Before there is a fetch: one that begins when the process ends is not let in. */
+void fb__background_watch_exit(void);
+/* Tells the fetch to end soon; release waits until its thread does not know the key source any more. */
 void fb__background_stop(struct fb__background *background);
 void fb__background_release(struct fb__background *background);
 
