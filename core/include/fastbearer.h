@@ -860,7 +860,7 @@ FB_API const fb_key_info *fb_keys_at(const fb_keys *keys, size_t index);
 /* NULL is fine. */
 FB_API void fb_keys_free(fb_keys *keys);
 
-enum { FB_STATS_REASONS = 64 };
+#define FB_STATS_REASONS 64
 
 /* Counters since the verifier was made, and the state of its key set, which it may share with others (keys_of). Start
  * from FB_STATS_INIT; members beyond size are not written. */
