@@ -19,17 +19,14 @@ typedef struct verifier {
 /* ---- the GIL -------------------------------------------------------------------------------------------------------
  */
 
-/* Between the two calls of one verification, which happen on one thread. */
-static _Thread_local PyThreadState *saved;
-
-static void around_signature(void *context, bool begin)
+static void *release_gil(void *Py_UNUSED(context))
 {
-    (void)context;
-    if (begin) {
-        saved = PyEval_SaveThread();
-    } else {
-        PyEval_RestoreThread(saved);
-    }
+    return PyEval_SaveThread();
+}
+
+static void acquire_gil(void *Py_UNUSED(context), void *saved)
+{
+    PyEval_RestoreThread(saved);
 }
 
 /* ---- from first to last use -------------------------------------------------------------------------------------- */
@@ -81,7 +78,8 @@ static bool start(verifier *self, PyObject *keywords, fbpy_options *options)
     }
     self->required_scopes = keywords == NULL ? NULL : PyDict_GetItemString(keywords, "required_scopes");
     Py_XINCREF(self->required_scopes);
-    options->options.around_signature = around_signature;
+    options->options.before_signature = release_gil;
+    options->options.after_signature = acquire_gil;
     options->options.keys_of = other == NULL ? NULL : other->handle;
     fb_error error = FB_ERROR_INIT;
     fb_status status;

@@ -416,13 +416,14 @@ typedef struct fb_options {
     const fb_verifier *keys_of;
 
     /*
-     * For hosts with a lock around their interpreter: called right before (begin true) and right after (false) the
-     * arithmetic of a public-key signature, on the thread that verifies, with around_signature_context. All else that
-     * fb_verify does, a token from the cache and HMAC included, takes less time than handing such a lock over. NULL:
-     * not called.
+     * For hosts with a lock around their interpreter: called right before and right after the arithmetic of a
+     * public-key signature, on the thread that verifies, with signature_context. What before_signature returns is
+     * handed to after_signature: many threads may verify at a time. All else that fb_verify does, a token from the
+     * cache and HMAC included, takes less time than handing such a lock over. NULL, both: not called.
      */
-    void (*around_signature)(void *context, bool begin);
-    void *around_signature_context;
+    void *(*before_signature)(void *context);
+    void (*after_signature)(void *context, void *before);
+    void *signature_context;
 } fb_options;
 
 #ifdef __cplusplus

@@ -124,12 +124,19 @@ TEST(more_than_there_can_be)
 
 static int depth, calls;
 
-static void around(void *context, bool begin)
+static void *before(void *context)
 {
-    CHECK(context == &depth);
-    depth += begin ? 1 : -1;
+    CHECK(context == &depth && depth == 0);
+    depth++;
     calls++;
-    CHECK(depth == 0 || depth == 1);
+    return &calls;
+}
+
+static void after(void *context, void *returned)
+{
+    CHECK(context == &depth && returned == &calls && depth == 1);
+    depth--;
+    calls++;
 }
 
 static int calls_for(const char *algorithm)
@@ -146,8 +153,10 @@ static int calls_for(const char *algorithm)
     options.public_key = pem;
     options.secret = pem.data == NULL ? fb_keypair_private_pem(pair) : options.secret;
     options.algorithms = FB_LIST(fb_text(algorithm));
-    options.around_signature = around;
-    options.around_signature_context = &depth;
+    options.before_signature = before;
+    options.signature_context = &depth;
+    expect(fb_verifier_new(&verifier, &options, &error), FB_CONFIGURATION_INVALID, "after_signature");
+    options.after_signature = after;
     options.cache_size = 0;
     CHECK(fb_verifier_new(&verifier, &options, &error) == FB_OK);
     calls = 0;

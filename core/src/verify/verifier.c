@@ -20,6 +20,9 @@ static fb_status check_options(const fb_options *options, fb_error *error)
     if (options->keys_of != NULL && options->keys_of->key_source == NULL) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "keys_of must be a verifier that was made with jwks_uri");
     }
+    if ((options->before_signature == NULL) != (options->after_signature == NULL)) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "before_signature and after_signature go together");
+    }
     if (options->cache_size > UINT32_MAX / 2) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "cache_size must be below 2147483648");
     }
@@ -106,8 +109,9 @@ fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *
         return fb__out_of_memory(error);
     }
     verifier->mem = mem;
-    verifier->around_signature = options.around_signature;
-    verifier->around_signature_context = options.around_signature_context;
+    verifier->before_signature = options.before_signature;
+    verifier->after_signature = options.after_signature;
+    verifier->signature_context = options.signature_context;
     status = build(verifier, &options, error);
     if (status != FB_OK) {
         fb_verifier_free(verifier);

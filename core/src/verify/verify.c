@@ -43,16 +43,15 @@ static fb_status choose_key(struct work *work)
 
 static fb_status check_signature(struct work *work)
 {
-    void (*around)(void *, bool) = work->header.alg->kty == FB__KTY_OCT ? NULL : work->verifier->around_signature;
-    if (around != NULL) {
-        around(work->verifier->around_signature_context, true);
-    }
+    const fb_verifier *verifier = work->verifier;
+    const bool announced = verifier->before_signature != NULL && work->header.alg->kty != FB__KTY_OCT;
+    void *before = announced ? verifier->before_signature(verifier->signature_context) : NULL;
     fb__gate_enter();
     fb_status status = fb__signature_verify(work->key, work->header.alg, work->parts.signing_input,
-                                            work->parts.signature, work->verifier->policy.fast);
+                                            work->parts.signature, verifier->policy.fast);
     fb__gate_leave();
-    if (around != NULL) {
-        around(work->verifier->around_signature_context, false);
+    if (announced) {
+        verifier->after_signature(verifier->signature_context, before);
     }
     return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
 }

@@ -125,9 +125,10 @@ struct fb_verifier {
     fb__policy policy;
     fb__keyset *static_keys; /* exactly one of the two */
     fb__key_source *key_source;
-    fb__cache *cache; /* NULL: switched off */
-    void (*around_signature)(void *context, bool begin);
-    void *around_signature_context;
+    fb__cache *cache;                         /* NULL: switched off */
+    void *(*before_signature)(void *context); /* both or none */
+    void (*after_signature)(void *context, void *before);
+    void *signature_context;
     atomic_uint_least64_t outcomes[FB__STATUS_COUNT];
 };
 
