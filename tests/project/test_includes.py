@@ -96,7 +96,7 @@ def test_bindings_include_the_public_header_and_their_own() -> None:
 
 
 def test_every_source_of_the_core_is_built() -> None:
-    """A variant, which is not in the list, is named where it takes the place of another, or by the system that it is for."""
+    """A variant, which is not in the list, is named where it is chosen, or by the system that it is for."""
     listed = {
         line for line in (ROOT / "core/sources.txt").read_text().splitlines() if line and not line.startswith("#")
     }

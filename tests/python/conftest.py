@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ALGORITHMS, AUDIENCE, ISSUER
 
 from fastbearer import KeyPair, RSAKeyPair, Verifier
+from helpers import ALGORITHMS, AUDIENCE, ISSUER
 
 pytest_plugins = ["fastbearer.testing"]
 
@@ -54,5 +54,7 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> str:
     if compiler is None or sys.platform != "linux":
         pytest.skip("needs a C compiler and LD_PRELOAD")
     library = tmp_path_factory.mktemp("clock") / "shifted_clock.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, Path(__file__).parent / "shifted_clock.c"], check=True)
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", "-o", library, Path(__file__).parent / "shifted_clock.c"], check=True
+    )
     return str(library)

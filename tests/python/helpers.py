@@ -26,7 +26,9 @@ def source_of(pair: KeyPair) -> dict[str, Any]:
     return {"public_key": pair.public_key, "algorithms": pair.algorithm}
 
 
-def run_python(code: str, *arguments: str, timeout: float = 60.0, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_python(
+    code: str, *arguments: str, timeout: float = 60.0, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Runs code in a fresh interpreter that imports the same package."""
     package = str(Path(fastbearer.__file__).parent.parent)
     return subprocess.run(

@@ -13,8 +13,9 @@ import hmac
 import json
 import math
 import re
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, Callable
+from typing import Any
 from urllib.parse import unquote
 
 from cryptography import x509
@@ -24,20 +25,44 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
-EC_OF = {"ES256": ("secp256r1", 32, "256"), "ES384": ("secp384r1", 48, "384"), "ES512": ("secp521r1", 66, "512"),
-         "ES256K": ("secp256k1", 32, "256")}
-CURVES: dict[str, tuple[Any, int]] = {"P-256": (ec.SECP256R1(), 32), "P-384": (ec.SECP384R1(), 48), "P-521": (ec.SECP521R1(), 66),
-                                      "secp256k1": (ec.SECP256K1(), 32)}
-PRIME = {"P-256": 2**256 - 2**224 + 2**192 + 2**96 - 1, "P-384": 2**384 - 2**128 - 2**96 + 2**32 - 1, "P-521": 2**521 - 1,
-         "secp256k1": 2**256 - 2**32 - 977}
+EC_OF = {
+    "ES256": ("secp256r1", 32, "256"),
+    "ES384": ("secp384r1", 48, "384"),
+    "ES512": ("secp521r1", 66, "512"),
+    "ES256K": ("secp256k1", 32, "256"),
+}
+CURVES: dict[str, tuple[Any, int]] = {
+    "P-256": (ec.SECP256R1(), 32),
+    "P-384": (ec.SECP384R1(), 48),
+    "P-521": (ec.SECP521R1(), 66),
+    "secp256k1": (ec.SECP256K1(), 32),
+}
+PRIME = {
+    "P-256": 2**256 - 2**224 + 2**192 + 2**96 - 1,
+    "P-384": 2**384 - 2**128 - 2**96 + 2**32 - 1,
+    "P-521": 2**521 - 1,
+    "secp256k1": 2**256 - 2**32 - 977,
+}
 HMAC = ("HS256", "HS384", "HS512")
 RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 ASYMMETRIC = (*RSA, *EC_OF, "EdDSA", "Ed25519", "Ed448")
 # RFC 9864: the old name and the new one are one algorithm of one key.
 NAMES = {"EdDSA": {"EdDSA", "Ed25519", "Ed448"}, "Ed25519": {"EdDSA", "Ed25519"}, "Ed448": {"EdDSA", "Ed448"}}
 SOURCES = ("public_key", "jwks", "jwks_raw", "secret")
-OPTIONS = {*SOURCES, "algorithms", "issuer", "audience", "required_scopes", "leeway", "require_exp", "token_type", "required_claims",
-           "scope_claims", "client_id_claims", "max_token_bytes"}
+OPTIONS = {
+    *SOURCES,
+    "algorithms",
+    "issuer",
+    "audience",
+    "required_scopes",
+    "leeway",
+    "require_exp",
+    "token_type",
+    "required_claims",
+    "scope_claims",
+    "client_id_claims",
+    "max_token_bytes",
+}
 SEGMENT = re.compile(r"[A-Za-z0-9_-]+\Z")
 PEM_BEGIN, PEM_END = re.compile(r"-----BEGIN ([^\n]*?)-----"), "-----END {}-----"
 KEY_TEXT = re.compile(r"-----BEGIN|---- BEGIN|^\s*(ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-)", re.I)
@@ -95,7 +120,9 @@ def strict_json(raw: bytes) -> Any:
     if raw.startswith(b"\xef\xbb\xbf"):
         raise ValueError("byte order mark")
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=members, parse_constant=constant, parse_int=integer, parse_float=real)
+        value = json.loads(
+            raw.decode("utf-8"), object_pairs_hook=members, parse_constant=constant, parse_int=integer, parse_float=real
+        )
     except RecursionError:
         raise ValueError("too deep") from None
     if not isinstance(value, dict):
@@ -240,7 +267,11 @@ def read_jwk(jwk: Any) -> Key | None:
         if "use" in jwk and jwk["use"] != "sig":
             raise BadKey("use")
         operations = jwk.get("key_ops", ["verify"])
-        if not isinstance(operations, list) or not all(isinstance(o, str) for o in operations) or "verify" not in operations:
+        if (
+            not isinstance(operations, list)
+            or not all(isinstance(o, str) for o in operations)
+            or "verify" not in operations
+        ):
             raise BadKey("key_ops")
         key = jwk_key(jwk)
         algs = algs_of(key)
@@ -287,7 +318,11 @@ def pem_key(text: str) -> tuple[Any, bool]:
     pss = label == "PUBLIC KEY" and bytes.fromhex("06092a864886f70d01010a") in der[:32]
     key: Any = serialization.load_der_public_key(der)
     if isinstance(key, rsa.RSAPublicKey) and not pss:
-        kind = serialization.PublicFormat.PKCS1 if label.startswith("RSA") else serialization.PublicFormat.SubjectPublicKeyInfo
+        kind = (
+            serialization.PublicFormat.PKCS1
+            if label.startswith("RSA")
+            else serialization.PublicFormat.SubjectPublicKeyInfo
+        )
         if key.public_bytes(serialization.Encoding.DER, kind) != der:
             raise BadKey("label or DER")
     elif label.startswith("RSA"):
@@ -304,22 +339,33 @@ def is_public(text: str, layers: int = 5) -> bool:
         return True
     if not layers:
         return False
-    tries = {text.strip("\"'"), unquote(text), re.sub(r"\\u00([0-7][0-9a-fA-F])", lambda m: chr(int(m[1], 16)), text),
-             text.replace('\\"', '"').replace("\\n", "\n").replace("\\\\", "\\")} - {text}
+    tries = {
+        text.strip("\"'"),
+        unquote(text),
+        re.sub(r"\\u00([0-7][0-9a-fA-F])", lambda m: chr(int(m[1], 16)), text),
+        text.replace('\\"', '"').replace("\\n", "\n").replace("\\\\", "\\"),
+    } - {text}
     if any(is_public(other, layers - 1) for other in tries):
         return True
-    words = [re.sub(r"\s", "", word) for word in re.split(r"[^A-Za-z0-9+/_\s-]", text)] + re.split(r"[^A-Za-z0-9+/_-]", text)
-    words += [re.sub(r"[\s:]", "", text)] + [word[word.find("MI"):] for word in words if "MI" in word]
+    words = [re.sub(r"\s", "", word) for word in re.split(r"[^A-Za-z0-9+/_\s-]", text)] + re.split(
+        r"[^A-Za-z0-9+/_-]", text
+    )
+    words += [re.sub(r"[\s:]", "", text)] + [word[word.find("MI") :] for word in words if "MI" in word]
     return any(is_public_word(word, layers - 1) for word in set(words) if re.fullmatch("[A-Za-z0-9+/_-]{24,}", word))
 
 
 def is_public_word(word: str, layers: int) -> bool:
-    readings = [base64.urlsafe_b64decode(cut.replace("+", "-").replace("/", "_") + "=" * (-len(cut) % 4))
-                for cut in [word[:-1] if len(word) % 4 == 1 else word]]
+    readings = [
+        base64.urlsafe_b64decode(cut.replace("+", "-").replace("/", "_") + "=" * (-len(cut) % 4))
+        for cut in [word[:-1] if len(word) % 4 == 1 else word]
+    ]
     if len(word) % 2 == 0 and re.fullmatch("[0-9a-fA-F]+", word):
         readings.append(bytes.fromhex(word))
-    loads: list[Callable[[bytes], Any]] = [serialization.load_der_public_key, x509.load_der_x509_certificate,
-                                           lambda der: serialization.load_der_private_key(der, None)]
+    loads: list[Callable[[bytes], Any]] = [
+        serialization.load_der_public_key,
+        x509.load_der_x509_certificate,
+        lambda der: serialization.load_der_private_key(der, None),
+    ]
     for data in readings:
         if re.match(rb"\0\0\0.(ssh-|ecdsa-|sk-)", data, re.S):
             return True
@@ -370,7 +416,14 @@ class Policy:
         self.claims = as_list(config.get("required_claims")) or []
         self.scope_claims = as_list(config.get("scope_claims")) or ["scope", "scp"]
         self.client_claims = as_list(config.get("client_id_claims")) or ["client_id", "azp", "sub"]
-        for strings in (self.issuers or [], self.audiences or [], self.scopes, self.claims, self.scope_claims, self.client_claims):
+        for strings in (
+            self.issuers or [],
+            self.audiences or [],
+            self.scopes,
+            self.claims,
+            self.scope_claims,
+            self.client_claims,
+        ):
             need("" not in strings, bad)
         need(len(self.scopes) <= 64, bad)
         self.leeway = Fraction(config.get("leeway", 0))

@@ -1,7 +1,8 @@
 """Run by test_memory.py, in a process of its own: out_of_memory.py preload|testcapi
 
-Each allocation of each call fails in turn. The call gives the right answer or raises MemoryError; where the memory was OpenSSL's it
-may fail closed with another of the library's errors. Whatever happened, the same call works right after it.
+Each allocation of each call fails in turn. The call gives the right answer or raises MemoryError; where the memory was
+OpenSSL's it may fail closed with another of the library's errors. Whatever happened, the same call works right after
+it.
 """
 
 from __future__ import annotations
@@ -82,11 +83,13 @@ def unverified() -> bool:
 
 def plain_object() -> bool:
     access = AccessToken(token="t", client_id="c", scopes=["a"], expires_at=2**40, claims={"a": 1})
-    return access == AccessToken(token="t", client_id="c", scopes=["a"], expires_at=2**40, claims={"a": 1}) and "t" in repr(access)
+    return access == AccessToken(
+        token="t", client_id="c", scopes=["a"], expires_at=2**40, claims={"a": 1}
+    ) and "t" in repr(access)
 
 
 def interpreters_own(error: SystemError) -> bool:
-    """CPython says this of a plain `raise` whose traceback finds no memory. Of a function of ours it names the function."""
+    """CPython says this of a plain `raise` whose traceback finds no memory. Of our functions it says which one."""
     return str(error) == "error return without exception set" or str(error).startswith("<function ")
 
 

@@ -2,9 +2,9 @@
 
     python tests/python/pythons.py [INTERPRETER ...]
 
-Without a name it looks for python3.10 and later, free-threaded ones (python3.14t) too, on PATH and in pyenv's folder, and
-takes the first of each minor version that can build extensions. The wheel of the oldest must work under all the others: it
-is for the limited API of 3.10, and that is the one that would be published.
+Without a name it looks for python3.10 and later, free-threaded ones (python3.14t) too, on PATH and in pyenv's folder,
+and takes the first of each minor version that can build extensions. The wheel of the oldest must work under all the
+others: it is for the limited API of 3.10, and that is the one that would be published.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "hosts"))
-from setup_venv import CACHE, ROOT, build_wheel  # noqa: E402
-from setup_venv import run as command  # noqa: E402
+from setup_venv import CACHE, ROOT, build_wheel
+from setup_venv import run as command
 
 NAME = re.compile(r"python3\.(\d+)t?")
 OLDEST = 10

@@ -1,4 +1,5 @@
-"""Which arithmetic verifies: the option, what keys() and stats() say, and what is logged when ours is not to be used."""
+"""Which arithmetic verifies: the option, what keys() and stats() say, and what is logged when ours is not to be
+used."""
 
 from __future__ import annotations
 

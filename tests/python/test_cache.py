@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ISSUER, source_of
 
 import fastbearer
 from fastbearer import KeyPair, Verifier
+from helpers import ISSUER, source_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_800_000_000
@@ -83,7 +83,11 @@ def test_the_clock_goes_on_and_back(pairs: dict[str, KeyPair], leeway: float) ->
     both = Both(**source_of(pair), leeway=leeway, cache_size=2)
     tokens = [
         pair.create_token(now=NOW, kid="k", additional_claims=claims)
-        for claims in ({"exp": NOW + 10, "nbf": NOW - 10, "iat": NOW - 20}, {"exp": NOW + 10.5, "nbf": NOW + 0.5}, {"exp": NOW + 20})
+        for claims in (
+            {"exp": NOW + 10, "nbf": NOW - 10, "iat": NOW - 20},
+            {"exp": NOW + 10.5, "nbf": NOW + 0.5},
+            {"exp": NOW + 20},
+        )
     ]
     chance = random.Random(8)
     seen = [both.judge(chance.choice(tokens), NOW - 30 + chance.randrange(240) / 4) for _ in range(3000)]
@@ -259,11 +263,22 @@ def test_all_hashes_collide(tmp_path: Path) -> None:
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
     flags = f"{os.environ.get('CFLAGS', '')} -DFB_CACHE_COLLIDE"
-    build = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path / "site"), str(tmp_path)]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        str(tmp_path / "site"),
+        str(tmp_path),
+    ]
     subprocess.run(build, env={**os.environ, "CFLAGS": flags}, check=True, capture_output=True, timeout=600)
     site = str(tmp_path / "site")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), __file__],
-        env={**os.environ, "FASTBEARER_COLLIDING": site, "PYTHONPATH": site}, capture_output=True, text=True, timeout=600,
+        env={**os.environ, "FASTBEARER_COLLIDING": site, "PYTHONPATH": site},
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0 and "1 skipped" in done.stdout, done.stdout + done.stderr

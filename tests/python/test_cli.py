@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import run_python
 
 import fastbearer
 from fastbearer.cli import main
 from fastbearer.testing import JWKSServer
+from helpers import run_python
 
 Out = pytest.CaptureFixture[str]
 
@@ -161,5 +161,7 @@ def test_bench(capsys: Out) -> None:
 
 
 def test_module_is_the_command() -> None:
-    done = run_python("import runpy, sys; sys.argv = ['fastbearer', '--version']; runpy.run_module('fastbearer', run_name='__main__')")
+    done = run_python(
+        "import runpy, sys; sys.argv = ['fastbearer', '--version']; runpy.run_module('fastbearer', run_name='__main__')"
+    )
     assert done.returncode == 0 and done.stdout.startswith("fastbearer ")

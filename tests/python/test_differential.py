@@ -1,4 +1,5 @@
-"""Some thousand changed cases through the library and through the oracle; `make fuzz` runs as many as there is time for."""
+"""Some thousand changed cases through the library and through the oracle; `make fuzz` runs as many as there is time
+for."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import pytest
 
 pytest.importorskip("cryptography")
 sys.path.append(str(Path(__file__).resolve().parents[1] / "fuzz"))
-import differential  # noqa: E402
+import differential
 
 
 def test_both_say_the_same() -> None:
@@ -18,5 +19,7 @@ def test_both_say_the_same() -> None:
     assert found == []
     # What was reached: good tokens, and what is decided before, at and behind the signature.
     assert differential.tally["accept"] > 200 and differential.tally["signature_invalid"] > 50
-    assert {"token_malformed", "header_invalid", "payload_invalid", "exp_invalid", "scope_invalid"} <= set(differential.tally)
+    assert {"token_malformed", "header_invalid", "payload_invalid", "exp_invalid", "scope_invalid"} <= set(
+        differential.tally
+    )
     assert len(differential.tally) > 25

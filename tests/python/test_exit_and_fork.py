@@ -1,20 +1,19 @@
-"""What other threads may be doing when the process ends or forks. OpenSSL has locks and an exit handler of its own, which
-know nothing of our threads.
+"""What other threads may be doing when the process ends or forks. OpenSSL has locks and an exit handler of its own,
+which know nothing of our threads.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from helpers import run_python
 
 from fastbearer.testing import JWKSServer
+from helpers import run_python
 
 BUSY_DAEMONS = """
 import sys, threading, time

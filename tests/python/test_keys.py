@@ -11,11 +11,11 @@ import time
 from typing import Any
 
 import pytest
-from helpers import ALGORITHMS, source_of
 
 import fastbearer
 from fastbearer import ConfigurationError, KeyPair, RSAKeyPair, Verifier, decode_unverified
 from fastbearer.keys import SecretStr
+from helpers import ALGORITHMS, source_of
 
 
 def parts(token: str) -> tuple[str, str]:
@@ -44,7 +44,9 @@ def test_create_token_as_fastmcp_does(rsa_key_pair: RSAKeyPair) -> None:
     assert claims["sub"] == "fastmcp-user" and claims["iss"] == "https://fastmcp.example.com"
     assert before <= claims["iat"] <= time.time() and claims["exp"] == claims["iat"] + 3600
     header, payload = parts(
-        rsa_key_pair.create_token("é", "i", "a", ["x", "y"], -5, {"n": 2**80, "f": 0.1, "d": {"k": [None]}}, "key", now=100.7)
+        rsa_key_pair.create_token(
+            "é", "i", "a", ["x", "y"], -5, {"n": 2**80, "f": 0.1, "d": {"k": [None]}}, "key", now=100.7
+        )
     )
     assert header == '{"typ":"JWT","alg":"RS256","kid":"key"}'
     assert payload == (
@@ -68,7 +70,10 @@ def test_create_token_as_fastmcp_does(rsa_key_pair: RSAKeyPair) -> None:
         ({"expires_in_seconds": datetime.timedelta(minutes=1)}, {"exp": 1060}),
         ({"expires_in_seconds": 0.5}, {"exp": 1000.5}),
         ({"additional_claims": {"exp": 5, "aud": "z"}}, {"exp": 5, "aud": "z"}),
-        ({"additional_claims": {"at": datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)}}, {"at": 1893456000}),
+        (
+            {"additional_claims": {"at": datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)}},
+            {"at": 1893456000},
+        ),
         ({"additional_claims": {}}, {}),
     ],
 )
@@ -127,7 +132,12 @@ def test_sizes() -> None:
 
 def test_wrong_keys_are_not_quoted(rsa_key_pair: RSAKeyPair, pairs: dict[str, KeyPair]) -> None:
     private = rsa_key_pair.private_key.get_secret_value()
-    for text, algorithm in ((private, "ES256"), (private[:200], "RS256"), ("geheim", "RS256"), (rsa_key_pair.public_key, "RS256")):
+    for text, algorithm in (
+        (private, "ES256"),
+        (private[:200], "RS256"),
+        ("geheim", "RS256"),
+        (rsa_key_pair.public_key, "RS256"),
+    ):
         with pytest.raises(ConfigurationError) as caught:
             KeyPair(private_key=text, algorithm=algorithm)
         assert text[-50:-30] not in str(caught.value) or text == "geheim"

@@ -55,7 +55,12 @@ def test_no_token_anywhere(
     ("claims", "code", "expected", "actual"),
     [
         ({"audience": "https://elsewhere.example"}, "audience_mismatch", "me", "https://elsewhere.example"),
-        ({"issuer": "https://elsewhere.example"}, "issuer_mismatch", "https://issuer.example", "https://elsewhere.example"),
+        (
+            {"issuer": "https://elsewhere.example"},
+            "issuer_mismatch",
+            "https://issuer.example",
+            "https://elsewhere.example",
+        ),
         ({"audience": ["a", "b" * 500]}, "audience_mismatch", "me", "b" * 50),
         ({"issuer": "line\nbreak\u202eé"}, "issuer_mismatch", "https://issuer.example", "line?break"),
     ],
@@ -110,7 +115,9 @@ def test_proxies_that_are_not_used_are_named_once(
         assert ("trust_env=True" in caplog.text) == bool(warnings) and "password" not in caplog.text
 
 
-@pytest.mark.parametrize("make", [lambda: KeyPair.generate("HS256").secret.decode("latin-1"), lambda: "-----BEGIN X" * 9])
+@pytest.mark.parametrize(
+    "make", [lambda: KeyPair.generate("HS256").secret.decode("latin-1"), lambda: "-----BEGIN X" * 9]
+)
 def test_no_secret_in_configuration_errors(make: Callable[[], str], caplog: pytest.LogCaptureFixture) -> None:
     secret = make()
     for options in ({"public_key": secret}, {"jwks": secret}, {"secret": secret[:5]}, {"jwks_uri": secret}):

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from helpers import run_python
 
 from fastbearer import AccessToken, KeyPair, KeysUnavailableError, Verifier
+from helpers import run_python
 
 
 class Provider:

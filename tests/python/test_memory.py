@@ -1,4 +1,5 @@
-"""No memory: each allocation of each call fails in turn, the interpreter's, the binding's, the core's and OpenSSL's alike."""
+"""No memory: each allocation of each call fails in turn, the interpreter's, the binding's, the core's and OpenSSL's
+alike."""
 
 from __future__ import annotations
 

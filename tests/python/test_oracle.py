@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 
 pytest.importorskip("cryptography")
-import oracle  # noqa: E402
+import oracle
 
 SUITES = Path(__file__).resolve().parent.parent / "vectors"
 FILES = sorted(SUITES.glob("*/*.json"))
@@ -40,10 +41,41 @@ def test_suite(path: Path) -> None:
 
 def test_every_code_is_there() -> None:
     """Each reason that a static key can give has a case that names it alone."""
-    named = {case["code"] for path in FILES for case in json.loads(path.read_text()) if isinstance(case.get("code"), str)}
-    expected = """token_too_large token_malformed header_invalid payload_invalid algorithm_not_allowed critical_header_unsupported
-        header_unsupported token_type_not_allowed key_not_found key_ambiguous key_unsuitable signature_invalid exp_missing exp_invalid
-        token_expired nbf_invalid token_not_yet_valid iat_invalid token_issued_in_future iss_missing iss_invalid issuer_mismatch
-        aud_missing aud_invalid audience_mismatch sub_invalid client_id_invalid jti_invalid scope_invalid insufficient_scope claim_missing
-        configuration_invalid""".split()
+    named = {
+        case["code"] for path in FILES for case in json.loads(path.read_text()) if isinstance(case.get("code"), str)
+    }
+    expected = [
+        "token_too_large",
+        "token_malformed",
+        "header_invalid",
+        "payload_invalid",
+        "algorithm_not_allowed",
+        "critical_header_unsupported",
+        "header_unsupported",
+        "token_type_not_allowed",
+        "key_not_found",
+        "key_ambiguous",
+        "key_unsuitable",
+        "signature_invalid",
+        "exp_missing",
+        "exp_invalid",
+        "token_expired",
+        "nbf_invalid",
+        "token_not_yet_valid",
+        "iat_invalid",
+        "token_issued_in_future",
+        "iss_missing",
+        "iss_invalid",
+        "issuer_mismatch",
+        "aud_missing",
+        "aud_invalid",
+        "audience_mismatch",
+        "sub_invalid",
+        "client_id_invalid",
+        "jti_invalid",
+        "scope_invalid",
+        "insufficient_scope",
+        "claim_missing",
+        "configuration_invalid",
+    ]
     assert sorted(named) == sorted(expected)

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from helpers import run_python
 
 from fastbearer import KeyPair, KeysUnavailableError, Verifier
+from helpers import run_python
 
 #: Time passes by shift_clock, so that a minute takes none.
 ROTATION = """
@@ -84,7 +84,9 @@ print(waits)
 
 @pytest.mark.parametrize("how", ["sync", "async"])
 @pytest.mark.parametrize(
-    ("failing_for", "waits"), [("0.5", [1]), ("6", [1, 2, 4]), ("60", [1, 2, 4, 8, 16, 32])], ids=["once", "thrice", "a minute"]
+    ("failing_for", "waits"),
+    [("0.5", [1]), ("6", [1, 2, 4]), ("60", [1, 2, 4, 8, 16, 32])],
+    ids=["once", "thrice", "a minute"],
 )
 def test_a_rotation_while_the_provider_fails(clock: str, failing_for: str, waits: list[int], how: str) -> None:
     """503 and another try after the back-off, never 401 for the interval of unknown key ids."""
@@ -149,11 +151,15 @@ def test_conflicting_lengths_with_libcurl(pair: KeyPair, raw_server: Any, fields
 
 
 @pytest.mark.parametrize("fields", CONFLICTS, ids=str)
-@pytest.mark.parametrize("form", [list, lambda pairs: {name: ", ".join(v for n, v in pairs if n == name) for name, _ in pairs}])
+@pytest.mark.parametrize(
+    "form", [list, lambda pairs: {name: ", ".join(v for n, v in pairs if n == name) for name, _ in pairs}]
+)
 def test_conflicting_lengths_with_a_fetch_function(pair: KeyPair, fields: dict[str, list[str]], form: Any) -> None:
     body = json.dumps(pair.jwks("k")).encode()
     headers = form(written(fields, body))
-    verifier = Verifier(jwks_uri="https://issuer.example/keys", fetch=lambda *_: (200, headers, body), algorithms="ES256")
+    verifier = Verifier(
+        jwks_uri="https://issuer.example/keys", fetch=lambda *_: (200, headers, body), algorithms="ES256"
+    )
     with pytest.raises(KeysUnavailableError):
         verifier.refresh()
     assert verifier.keys() == []

@@ -10,13 +10,13 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
-import documented
 import pytest
-from helpers import run_python
 
+import documented
 import fastbearer
 import fastbearer.asgi
 import fastbearer.testing
+from helpers import run_python
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,7 +96,16 @@ def test_types() -> None:
     pytest.importorskip("mypy")
     files = [str(path) for name in ("typing_examples.py",) for path in [Path(__file__).parent / name]]
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(ROOT / ".cache/mypy"), *files],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--no-error-summary",
+            "--cache-dir",
+            str(ROOT / ".cache/mypy"),
+            *files,
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT,

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from helpers import run_python, source_of
 
 import fastbearer
 from fastbearer import KeyPair, RSAKeyPair, Verifier
 from fastbearer.testing import JWKSServer
+from helpers import run_python, source_of
 
 Mint = Callable[..., str]
 
@@ -297,10 +297,12 @@ def test_memory_is_flat(pairs: dict[str, KeyPair]) -> None:
 import gc, resource, sys
 from fastbearer import InvalidTokenError, KeyPair, Verifier
 pair = KeyPair.generate("HS256")
-verifiers = [Verifier(secret=pair.secret, cache_size=0, required_scopes=["a"]), Verifier(secret=pair.secret, cache_size=64)]
+without_cache = Verifier(secret=pair.secret, cache_size=0, required_scopes=["a"])
+verifiers = [without_cache, Verifier(secret=pair.secret, cache_size=64)]
 def work(rounds):
     for i in range(rounds):
-        token = pair.create_token(subject=str(i), scopes=["a", "b"], additional_claims={f"n{i}": {"x": [i, 1.5, "y" * 50]}})
+        claims = {f"n{i}": {"x": [i, 1.5, "y" * 50]}}
+        token = pair.create_token(subject=str(i), scopes=["a", "b"], additional_claims=claims)
         for verifier in verifiers:
             access = verifier.verify(token)
             assert access.claims["sub"] == str(i) and access.scopes and access.client_id and access.subject

@@ -14,6 +14,7 @@ import fastbearer
 from fastbearer import KeyPair, KeysUnavailableError, RSAKeyPair, Verifier
 from fastbearer.testing import JWKSServer
 
+
 @pytest.fixture(scope="module")
 def other() -> KeyPair:
     return RSAKeyPair.generate()

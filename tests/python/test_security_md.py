@@ -1,4 +1,5 @@
-"""SECURITY.md says of each promise which test holds it, and of each known mistake which case repeats it: both must exist."""
+"""SECURITY.md says of each promise which test holds it, and of each known mistake which case repeats it: both must
+exist."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ def test_every_c_test_exists_and_is_run() -> None:
 
 def test_every_case_exists_and_every_case_is_named() -> None:
     named = {name for name in QUOTED if name.startswith("cve.")}
-    cases = {case["id"] for path in (ROOT / "tests/vectors/cve").glob("*.json") for case in json.loads(path.read_text())}
+    cases = {
+        case["id"] for path in (ROOT / "tests/vectors/cve").glob("*.json") for case in json.loads(path.read_text())
+    }
     assert named - cases == set()
     # What is not named is the good neighbour of a bad case, or what a strict reader must not refuse.
     accepted = {"cve.parsing.FastMCP-4282", "cve.parsing.FastMCP-4515"}

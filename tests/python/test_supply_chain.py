@@ -1,4 +1,5 @@
-"""What is published: the same bytes from the same sources, described to the last file; and what the tests install, by hash."""
+"""What is published: the same bytes from the same sources, described to the last file; and what the tests install, by
+hash."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ _spec.loader.exec_module(sbom)
 
 def copy_of_the_sources(place: Path, age: float) -> Path:
     """Everything that could go into a package, with other times, other rights and in another order on the disk."""
-    names = ["core", "bindings", "python", "node", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE",
-             "SECURITY.md", "CMakeLists.txt", "package.json"]  # fmt: skip
+    names = ["core", "bindings", "python", "node", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md",
+             "CHANGELOG.md", "LICENSE", "SECURITY.md", "CMakeLists.txt", "package.json"]  # fmt: skip
     for name in names if age == 0 else reversed(names):
         source = ROOT / name
         if source.is_dir():
@@ -50,7 +51,11 @@ def build_sdist(place: Path) -> Path:
     out = place / "out"
     out.mkdir()
     subprocess.run(
-        [sys.executable, "-c", code, str(out)], cwd=place, check=True, capture_output=True, env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH}
+        [sys.executable, "-c", code, str(out)],
+        cwd=place,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH},
     )
     (made,) = out.iterdir()
     return made
@@ -77,7 +82,9 @@ def test_the_sdist_builds_without_the_repository(sdists: list[Path]) -> None:
     """All that core/sources.txt and the binding name is in it, and nothing that was compiled."""
     with tarfile.open(sdists[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    listed = [line for line in (ROOT / "core/sources.txt").read_text().splitlines() if line and not line.startswith("#")]
+    listed = [
+        line for line in (ROOT / "core/sources.txt").read_text().splitlines() if line and not line.startswith("#")
+    ]
     assert set(listed) <= names and "bindings/python/exports.map" in names and "core/include/fastbearer.h" in names
     assert not [name for name in names if name.endswith((".so", ".pyc", ".o"))]
 
@@ -111,7 +118,11 @@ def test_the_document_of_a_sdist(sdists: list[Path]) -> None:
     found = sbom.document(sdists[0])
     check_document(found, sbom.read(sdists[0]).files)
     (main,) = found["packages"]
-    assert (main["name"], main["versionInfo"], main["licenseDeclared"]) == ("fastbearer", fastbearer.__version__, "Apache-2.0")
+    assert (main["name"], main["versionInfo"], main["licenseDeclared"]) == (
+        "fastbearer",
+        fastbearer.__version__,
+        "Apache-2.0",
+    )
     assert main["externalRefs"][0]["referenceLocator"] == f"pkg:pypi/fastbearer@{fastbearer.__version__}"
     assert sbom.document(sdists[0]) == found
 
@@ -119,7 +130,8 @@ def test_the_document_of_a_sdist(sdists: list[Path]) -> None:
 def test_the_document_of_a_wheel(tmp_path: Path) -> None:
     """Which libraries it needs is read from the extension that is in it."""
     wheel = tmp_path / "fastbearer-0-cp310-abi3-linux_x86_64.whl"
-    metadata = "Metadata-Version: 2.4\nName: fastbearer\nVersion: 0\nRequires-Dist: other>=1\nRequires-Dist: x; extra == 'test'\n"
+    metadata = "Metadata-Version: 2.4\nName: fastbearer\nVersion: 0\n"
+    metadata += "Requires-Dist: other>=1\nRequires-Dist: x; extra == 'test'\n"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("fastbearer-0.dist-info/METADATA", metadata)
         archive.write(fastbearer._native.__file__, "fastbearer/_native.abi3.so")

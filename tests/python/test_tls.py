@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import run_python
 
 from fastbearer import KeyPair, KeysUnavailableError, Verifier
+from helpers import run_python
 
 pytest.importorskip("cryptography")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tests.idp import FAULTS, IdentityProvider  # noqa: E402
+from tests.idp import FAULTS, IdentityProvider
 
 #: Faults with which the keys can be had all the same.
 HARMLESS = {"late_header", "same_lengths", "changed", "broken_keys", "text_type", "skewed_date", "repeated_field"}
@@ -37,7 +37,7 @@ def plain() -> Iterator[IdentityProvider]:
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults(secure: IdentityProvider, plain: IdentityProvider, fault: str) -> None:
-    """A fault costs at most the time-out, never gives keys that were not there, and is over when the provider is well."""
+    """A fault costs at most the time-out, never gives keys that were not there, and ends with the trouble."""
     for idp in (secure,) if fault in TLS_ONLY else (plain, secure):
         idp.misbehave(fault)
         with Verifier(jwks_uri=idp.jwks_uri, algorithms="ES256", ca_file=idp.ca_file, fetch_timeout=0.6) as verifier:
@@ -48,7 +48,9 @@ def test_faults(secure: IdentityProvider, plain: IdentityProvider, fault: str) -
                 with pytest.raises(KeysUnavailableError) as caught:
                     verifier.refresh()
                 assert len(str(caught.value)) < 250 and verifier.keys() == []
-                last = verifier.stats()["last_error"]  # of limited length; what OpenSSL has to say grows with its versions
+                last = verifier.stats()[
+                    "last_error"
+                ]  # of limited length; what OpenSSL has to say grows with its versions
                 assert len(last) > 20 and str(caught.value).startswith(last)
             assert time.monotonic() - start < 20  # a hang would not end at all; a busy machine may be slow
             idp.behave()

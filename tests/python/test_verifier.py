@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import ALGORITHMS, AUDIENCE, ISSUER, source_of
 
 import fastbearer
 from fastbearer import ConfigurationError, KeyPair, Rejection, RSAKeyPair, Verifier
+from helpers import ALGORITHMS, AUDIENCE, ISSUER, source_of
 
 Mint = Callable[..., str]
 
@@ -60,7 +60,10 @@ def test_key_set(pairs: dict[str, KeyPair]) -> None:
             refused(verifier, one.create_token(kid="two"), "key_unsuitable")
             error = refused(verifier, one.create_token(kid="three\n"), "key_not_found")
             assert error.kid == "three?"
-            assert [(key.kid, key.kty, key.usable) for key in verifier.keys()] == [("one", "RSA", True), ("two", "EC", True)]
+            assert [(key.kid, key.kty, key.usable) for key in verifier.keys()] == [
+                ("one", "RSA", True),
+                ("two", "EC", True),
+            ]
     assert verifier.issuer is None
 
 
@@ -257,7 +260,9 @@ def test_claim_names(rsa_key_pair: RSAKeyPair, mint: Mint) -> None:
 
 
 def test_several_issuers_and_audiences(rsa_key_pair: RSAKeyPair, mint: Mint) -> None:
-    verifier = Verifier(public_key=rsa_key_pair.public_key, issuer=["https://a", ISSUER], audience=("https://b", AUDIENCE))
+    verifier = Verifier(
+        public_key=rsa_key_pair.public_key, issuer=["https://a", ISSUER], audience=("https://b", AUDIENCE)
+    )
     assert verifier.verify(mint(audience=["https://x", AUDIENCE])).resource == AUDIENCE
     assert verifier.issuer == ["https://a", ISSUER]
 

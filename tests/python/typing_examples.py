@@ -27,7 +27,11 @@ def hook(rejection: Rejection) -> None:
 
 async def use(token: str) -> AccessToken:
     verifier = Verifier(
-        jwks_uri="https://issuer.example/jwks", issuer=["https://issuer.example"], audience="me", fetch=fetch, on_reject=hook
+        jwks_uri="https://issuer.example/jwks",
+        issuer=["https://issuer.example"],
+        audience="me",
+        fetch=fetch,
+        on_reject=hook,
     )
     Verifier(jwks_uri="https://issuer.example/jwks", fetch=fetch_async, algorithms=["RS256", "ES256"], leeway=5)
     Verifier(jwks={"keys": []}), Verifier(secret=b"secret"), Verifier(public_key=open("key.pem").read())

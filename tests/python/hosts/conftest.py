@@ -1,4 +1,5 @@
-"""The suite runs inside the hosts' environments, started by test_matrix.py or matrix.py; not where pytest was called."""
+"""The suite runs inside the hosts' environments, started by test_matrix.py or matrix.py; not where pytest was
+called."""
 
 import os
 

@@ -1,6 +1,6 @@
 """Runs the host tests, each in its host's environment, and prints a table host x check.
 
-    python tests/python/hosts/matrix.py [--all] [NAME ...]
+python tests/python/hosts/matrix.py [--all] [NAME ...]
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hosts import Host, chosen  # noqa: E402
-from setup_venv import ROOT, build_wheel, interpreter, prepare  # noqa: E402
+from hosts import Host, chosen
+from setup_venv import ROOT, build_wheel, interpreter, prepare
 
 SUITE = Path(__file__).parent / "suite"
 SYMBOLS = {"ok": "ok", "failed": "FAILED", "skipped": "-"}
@@ -43,7 +43,18 @@ def run(host: Host) -> Result:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         environment["PYTHONPATH"] = str(ROOT)  # tests.idp
-        command = [interpreter(host), "-m", "pytest", "-q", "--rootdir", SUITE, "-p", "no:cacheprovider", "--tb=short", SUITE]
+        command = [
+            interpreter(host),
+            "-m",
+            "pytest",
+            "-q",
+            "--rootdir",
+            SUITE,
+            "-p",
+            "no:cacheprovider",
+            "--tb=short",
+            SUITE,
+        ]
         done = subprocess.run(
             [str(part) for part in command], cwd=SUITE, env=environment, text=True, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

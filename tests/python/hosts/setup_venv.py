@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hosts import TOOLS, Host, chosen  # noqa: E402
+from hosts import TOOLS, Host, chosen
 
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache"
@@ -66,7 +66,9 @@ def copy_to(place: Path, source: str) -> None:
     """Copies one file or folder of the tree to the same place under another root."""
     (place / source).parent.mkdir(parents=True, exist_ok=True)
     if (ROOT / source).is_dir():
-        shutil.copytree(ROOT / source, place / source, ignore=shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info"))
+        shutil.copytree(
+            ROOT / source, place / source, ignore=shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info")
+        )
     else:
         shutil.copy2(ROOT / source, place / source)
 

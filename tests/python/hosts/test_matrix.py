@@ -1,6 +1,7 @@
 """The hosts of the normal run, as part of the Python tests: each one's suite in its own environment."""
 
 import pytest
+
 from hosts import HOSTS
 from matrix import run_all, table
 

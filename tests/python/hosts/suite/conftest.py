@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from support import KEYS, OTHER_KEYS, Minter
 
 pytest_plugins = ["fastbearer.testing"]

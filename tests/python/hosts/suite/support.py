@@ -145,7 +145,9 @@ def request(
         connection.endheaders(data)
         response = connection.getresponse()
         stream = response.getheader("content-type", "").startswith("text/event-stream")
-        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, b"" if stream else response.read())
+        return Answer(
+            response.status, {k.lower(): v for k, v in response.getheaders()}, b"" if stream else response.read()
+        )
     finally:
         connection.close()
 
@@ -174,7 +176,8 @@ def every_kind_of_token(mint: Minter, other_keys: Any) -> list[str]:
         mint(**secret), mint(**secret, expires_in_seconds=-5), mint(**secret, issuer="https://evil.example.com"),
         mint(**secret, audience="x"), mint(**secret, scopes=["special-scope"]), Minter(other_keys)(**secret),
         "not-a-token-at-all", mint(**secret, kid="kid-of-the-token"),
-        mint(**secret, additional_claims={"nbf": 99999999999}), mint(**secret, additional_claims={"aud": ["special", 5]}),
+        mint(**secret, additional_claims={"nbf": 99999999999}),
+        mint(**secret, additional_claims={"aud": ["special", 5]}),
     ]  # fmt: skip
 
 

@@ -9,7 +9,17 @@ from starlette.applications import Starlette
 from starlette.authentication import requires
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
-from support import AUDIENCE, ISSUER, SCOPES, Misconfigured, assert_no_token_in, cases, every_kind_of_token, run, serving
+from support import (
+    AUDIENCE,
+    ISSUER,
+    SCOPES,
+    Misconfigured,
+    assert_no_token_in,
+    cases,
+    every_kind_of_token,
+    run,
+    serving,
+)
 from support import request as send
 
 import fastbearer
@@ -146,7 +156,16 @@ def test_bare_challenge(keys):
 
 @pytest.mark.parametrize(
     "value",
-    ["Bearer", "Bearer ", "Bearer  {}", "Bearer {} ", "Bearer {}, Bearer {}", "bearer {}x y", "Bearer a\x7fb", "Bearer é"],
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer  {}",
+        "Bearer {} ",
+        "Bearer {}, Bearer {}",
+        "bearer {}x y",
+        "Bearer a\x7fb",
+        "Bearer é",
+    ],
     ids=repr,
 )
 def test_malformed_header(origin, mint, value):

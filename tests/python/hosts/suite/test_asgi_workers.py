@@ -1,4 +1,5 @@
-"""Worker processes that die in the middle of a fetch, and servers that are killed: what comes after them works at once."""
+"""Worker processes that die in the middle of a fetch, and servers that are killed: what comes after them works at
+once."""
 
 import contextlib
 import json
@@ -18,7 +19,16 @@ from fastbearer.testing import JWKSServer
 
 WORKERS = 2
 UVICORN = ["uvicorn", "apps.workers:app", "--log-level", "critical", "--timeout-graceful-shutdown", "1"]
-GUNICORN = ["gunicorn", "apps.workers:app", "--log-level", "critical", "--graceful-timeout", "1", "-k", "uvicorn_worker.UvicornWorker"]
+GUNICORN = [
+    "gunicorn",
+    "apps.workers:app",
+    "--log-level",
+    "critical",
+    "--graceful-timeout",
+    "1",
+    "-k",
+    "uvicorn_worker.UvicornWorker",
+]
 SERVERS = {"uvicorn": UVICORN, "gunicorn": GUNICORN, "gunicorn-preload": [*GUNICORN, "--preload"]}
 
 
@@ -36,7 +46,9 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self.command, cwd=Path(__file__).parent, env=self.environment, start_new_session=True)
+        self.process = subprocess.Popen(
+            self.command, cwd=Path(__file__).parent, env=self.environment, start_new_session=True
+        )
 
     def ask(self, token: str) -> tuple[int, int]:
         """Status, and which process answered; (0, 0) when none did."""
@@ -138,7 +150,7 @@ def test_told_to_end_in_the_middle_of_a_fetch(served):
 
 
 def test_forked_after_threads(keys):
-    """With --preload the parent has fetched, with a thread of its own, before it forks: the workers need no fetch more."""
+    """With --preload the parent has fetched, with a thread of its own, before it forks: workers need no fetch more."""
     with JWKSServer(keys) as provider:
         server = Server("gunicorn-preload", provider)
         try:

@@ -1,4 +1,5 @@
-"""Where we differ from FastMCP: each row of the README's table, with the option that brings FastMCP's behaviour back."""
+"""Where we differ from FastMCP: each row of the README's table, with the option that brings FastMCP's behaviour
+back."""
 
 import json
 import time

@@ -55,7 +55,7 @@ def test_required_scopes_can_be_written(keys, mint):
     assert load(provider, mint(scopes=["admin", "tools:call"])) is not None
 
 
-# --- hooks -------------------------------------------------------------------------------------------------------------
+# --- hooks ------------------------------------------------------------------------------------------------------------
 
 
 def test_extract_scopes(keys, mint):

@@ -1,11 +1,11 @@
 """FastMCP servers over loopback: what each kind of token is answered, on both transports, with real clients."""
 
 import pytest
+from fastmcp import Client, FastMCP
+from fastmcp.client.transports import SSETransport, StreamableHttpTransport
 from support import AUDIENCE, ISSUER, SCOPES, cases, knock, run, serving, text_of
 
 from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier, get_access_token
-from fastmcp import Client, FastMCP
-from fastmcp.client.transports import SSETransport, StreamableHttpTransport
 
 MISSING_SCOPE = {BearerAuthProvider: 403, JWTVerifier: 401}
 

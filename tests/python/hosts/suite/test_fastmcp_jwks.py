@@ -133,7 +133,8 @@ def test_cancelling_one_request_does_not_fail_the_others(provider, issuer, mint)
 WITHOUT_END = ["slow_header", "slow_body", "trickle", "hang"]
 FAULTS = ["reset", "reset_body", "close", "short_body", "long_body", "endless_body", "endless_header", "large_body",
           "large_chunked", "bomb", "gzip", "deflate", "redirect", "redirect_308", "created", "no_content", "partial",
-          "not_modified", "not_found", "too_many", "server_error", "html", "empty_body", "empty_set", "array", "cut_json",
+          "not_modified", "not_found", "too_many", "server_error", "html", "empty_body", "empty_set", "array",
+          "cut_json",
           "keys_object", "http09", "not_http"]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def load(provider, token):
     return run(provider.load_access_token(token))
 
 
-# --- construction ------------------------------------------------------------------------------------------------------
+# --- construction -----------------------------------------------------------------------------------------------------
 
 
 @BOTH
@@ -247,7 +247,8 @@ def test_refused_tokens(kind, keys, mint, changes):
 @BOTH
 @pytest.mark.parametrize(
     "token",
-    ["not.a.jwt", "too.many.parts.here.invalid", "invalid-token", "", "header.body", " ", "a" * 70000, "é.é.é", "\0", "..",
+    ["not.a.jwt", "too.many.parts.here.invalid", "invalid-token", "", "header.body", " ", "a" * 70000, "é.é.é", "\0",
+     "..",
      None, 7, b"bytes"],
     ids=lambda token: repr(token)[:20],
 )  # fmt: skip
@@ -430,7 +431,7 @@ def test_on_reject(keys, mint):
     assert [rejection.code for rejection in seen] == ["token_expired"]
 
 
-# --- key pair, helpers, other providers of FastMCP ----------------------------------------------------------------------
+# --- key pair, helpers, other providers of FastMCP --------------------------------------------------------------------
 
 
 def test_key_pair():
@@ -463,8 +464,9 @@ def test_create_token_as_upstream_does(keys):
 
     ours = RSAKeyPair(private_key=keys_secret(keys), public_key=keys.public_key)
     theirs = host.UPSTREAM_KEY_PAIR(private_key=keys_secret(keys), public_key=keys.public_key)
-    (header, claims), (their_header, their_claims) = parts(ours.create_token(**arguments)), parts(
-        theirs.create_token(**arguments)
+    (header, claims), (their_header, their_claims) = (
+        parts(ours.create_token(**arguments)),
+        parts(theirs.create_token(**arguments)),
     )
     assert header == their_header
     for name in ("iat", "exp"):

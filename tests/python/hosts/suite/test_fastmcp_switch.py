@@ -1,4 +1,5 @@
-"""Beside the installed FastMCP's own class: the same parameters, attributes, error texts, and uses by FastMCP itself."""
+"""Beside the installed FastMCP's own class: the same parameters, attributes, error texts, and uses by FastMCP
+itself."""
 
 import inspect
 import json
@@ -217,9 +218,8 @@ def test_behind_a_remote_auth_provider_on_a_real_server(keys, mint):
         from fastmcp.server.auth import RemoteAuthProvider
     except ImportError:
         pytest.skip("this FastMCP has no RemoteAuthProvider")
-    from pydantic import AnyHttpUrl
-
     from fastmcp import FastMCP
+    from pydantic import AnyHttpUrl
 
     where = "base_url" if "base_url" in inspect.signature(RemoteAuthProvider).parameters else "resource_server_url"
     verifier = JWTVerifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE, required_scopes=SCOPES)
@@ -229,7 +229,9 @@ def test_behind_a_remote_auth_provider_on_a_real_server(keys, mint):
     with serving(FastMCP("guarded", auth=auth).http_app(path="/mcp", transport="streamable-http")) as origin:
         refused = knock(origin, "http", "garbage")
         place = refused.headers["www-authenticate"].partition('resource_metadata="')[2].partition('"')[0]
-        assert refused.status == 401 and place.startswith("https://mcp.example.com/.well-known/oauth-protected-resource")
+        assert refused.status == 401 and place.startswith(
+            "https://mcp.example.com/.well-known/oauth-protected-resource"
+        )
         document = json.loads(request(origin + place.removeprefix("https://mcp.example.com")).body)
         assert [server.rstrip("/") for server in document["authorization_servers"]] == [ISSUER]
         assert knock(origin, "http", mint()).status == 200
@@ -254,7 +256,9 @@ def test_authkit_binds_the_audience(keys, monkeypatch):
         return keys.jwks("k1")
 
     monkeypatch.setattr(verifier, "_fetch_jwks", published)
-    before = run(verifier.verify_token(Minter(keys)(issuer="https://kit.example.com", audience="https://other", kid="k1")))
+    before = run(
+        verifier.verify_token(Minter(keys)(issuer="https://kit.example.com", audience="https://other", kid="k1"))
+    )
     FastMCP("guarded", auth=auth).http_app(path="/mcp", transport="streamable-http")
     assert verifier.audience == AUDIENCE
     for audience, good in ((AUDIENCE, True), ("https://other", False)):

@@ -112,7 +112,13 @@ def test_encode():
     mine = pair.create_token(subject=None, issuer=None, additional_claims=claims, kid="k1")
     assert decode_unverified(mine).claims == decode_unverified(theirs).claims == claims
     assert decode_unverified(mine).header == decode_unverified(theirs).header
-    assert set(decode_unverified(pair.create_token(additional_claims={"n": 5})).claims) == {"sub", "iss", "iat", "exp", "n"}
+    assert set(decode_unverified(pair.create_token(additional_claims={"n": 5})).claims) == {
+        "sub",
+        "iss",
+        "iat",
+        "exp",
+        "n",
+    }
 
 
 def joserfc_verify(token, document):

@@ -1,4 +1,5 @@
-"""Servers of the official MCP SDK over loopback: every kind of token, both transports, resource validation, real clients."""
+"""Servers of the official MCP SDK over loopback: every kind of token, both transports, resource validation, real
+clients."""
 
 import inspect
 import time

@@ -57,6 +57,9 @@ def test_every_public_type_is_complete():
     assert incomplete == []
     counts = report["exportedSymbolCounts"]
     assert counts["withKnownType"] > 150 and counts["withAmbiguousType"] == counts["withUnknownType"] == 0
-    assert {"fastbearer.Verifier", "fastbearer.fastmcp.JWTVerifier", "fastbearer.mcp.JWTVerifier", "fastbearer.asgi.bearer"} <= {
-        symbol["name"] for symbol in report["symbols"] if symbol["isExported"]
-    }
+    assert {
+        "fastbearer.Verifier",
+        "fastbearer.fastmcp.JWTVerifier",
+        "fastbearer.mcp.JWTVerifier",
+        "fastbearer.asgi.bearer",
+    } <= {symbol["name"] for symbol in report["symbols"] if symbol["isExported"]}

@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from fastbearer.fastmcp import AccessToken, BearerAuthProvider, JWTVerifier, RSAKeyPair, get_access_token
 from fastmcp import FastMCP
 
+from fastbearer.fastmcp import AccessToken, BearerAuthProvider, JWTVerifier, RSAKeyPair, get_access_token
+
 keys = RSAKeyPair.generate()
-token: str = keys.create_token(subject="alice", audience=["a", "b"], scopes=["read"], additional_claims={"x": 1}, kid="k")
+token: str = keys.create_token(
+    subject="alice", audience=["a", "b"], scopes=["read"], additional_claims={"x": 1}, kid="k"
+)
 document: dict[str, Any] = keys.jwks("k")
 pem: str = keys.public_key
 private: str = keys.private_key.get_secret_value()

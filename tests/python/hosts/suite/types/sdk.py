@@ -9,7 +9,9 @@ from fastbearer import Verifier
 from fastbearer.mcp import AccessToken, JWTVerifier
 
 url = "https://mcp.example.com/mcp"
-verifier: TokenVerifier = JWTVerifier(jwks_uri="https://issuer.example/jwks", issuer="https://issuer.example", audience=url)
+verifier: TokenVerifier = JWTVerifier(
+    jwks_uri="https://issuer.example/jwks", issuer="https://issuer.example", audience=url
+)
 server = MCPServer(
     "server",
     token_verifier=verifier,
