@@ -1,12 +1,13 @@
 /*
- * Answers questions about the arithmetic of ed25519.c, one a line: a name and hexadecimal operands, each of a
- * fixed number of 64-bit words, least significant first and separated by commas. The answer is a line of the same form,
- * or "no". Limbs come and go as they are, so that whoever asks chooses how full they are and sees how full they get.
+ * Answers check_ed25519.py: hexadecimal operands, each of a fixed number of 64-bit words, least significant first and
+ * separated by commas. The answer is a line of the same form, or "no". Limbs come and go as they are, so that whoever
+ * asks chooses how full they are and sees how full they get.
  */
+#include "answer.h"
+
 #include "arithmetic/ed25519/ed25519.c"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #ifdef __SIZEOF_INT128__
@@ -235,9 +236,9 @@ static bool answer_point(const char *name)
 
 /* ---- vectors -------------------------------------------------------------------------------- */
 
-#ifdef FB_ED25519_IFMA
+#ifdef FB_IFMA
 
-__attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma"))) static void read_lanes(fe8 *a)
+FB_IFMA static void read_lanes(fe8 *a)
 {
     uint64_t words[40];
     read_words(words, 40);
@@ -246,7 +247,7 @@ __attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma"))) static void read
     }
 }
 
-__attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma"))) static void write_lanes(const fe8 *a)
+FB_IFMA static void write_lanes(const fe8 *a)
 {
     uint64_t words[40];
     for (unsigned i = 0; i < 5; i++) {
@@ -255,7 +256,7 @@ __attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma"))) static void writ
     write_words(words, 40);
 }
 
-__attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma"))) static void answer_lanes(bool multiplies)
+FB_IFMA static void answer_lanes(bool multiplies)
 {
     fe8 a, b;
     fe x, y;
@@ -283,8 +284,8 @@ __attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma"))) static void answ
 static bool answer_vectors(const char *name)
 {
     if (strcmp(name, "vectors") == 0) {
-        use_ifma = ifma_supported();
-        puts(use_ifma ? "1" : "no");
+        with_ifma = fb__cpu_has_ifma();
+        puts(with_ifma ? "1" : "no");
     } else if (strcmp(name, "lanes_mul") == 0 || strcmp(name, "lanes_add") == 0) {
         answer_lanes(strcmp(name, "lanes_mul") == 0);
     } else {
@@ -334,26 +335,16 @@ static bool answer_table(const char *name)
     return true;
 }
 
-int main(void)
+bool begin(void)
 {
-    char name[16];
     build_base();
-    while (scanf("%15s", name) == 1) {
-        if (!answer_field(name) && !answer_bytes(name) && !answer_scalar(name) && !answer_point(name) &&
-            !answer_vectors(name) && !answer_table(name)) {
-            fprintf(stderr, "field_ed25519: what is %s?\n", name);
-            return 2;
-        }
-    }
-    return 0;
+    return true;
 }
 
-#else
-
-int main(void)
+bool answer(const char *name)
 {
-    puts("unsupported");
-    return 0;
+    return answer_field(name) || answer_bytes(name) || answer_scalar(name) || answer_point(name) ||
+           answer_vectors(name) || answer_table(name);
 }
 
 #endif

@@ -1,12 +1,14 @@
 /*
- * The arithmetic of core/src/fast_p256*.h, one operation a line: a name and numbers in hexadecimal, 64 digits each; the
- * answer is numbers. check_p256.py asks. Representations are shown as they are: Montgomery form stays Montgomery form.
+ * Answers check_p256.py: numbers in hexadecimal, 64 digits each. Representations are shown as they are: Montgomery form
+ * stays Montgomery form.
  */
-#if defined(__SIZEOF_INT128__)
+#include "answer.h"
+
 #include "arithmetic/p256/p256.c"
 
-#include <stdio.h>
 #include <stdlib.h>
+
+#ifdef __SIZEOF_INT128__
 
 static void show(const u256 *a)
 {
@@ -83,7 +85,7 @@ static bool answer_plain(const char *name, const u256 *a, const u256 *b)
     } else if (strcmp(name, "terms") == 0) {
         show_terms(a);
     } else if (strcmp(name, "vectors") == 0) {
-        printf("%d ", ifma_supported());
+        printf("%d ", fb__cpu_has_ifma());
     } else if (strcmp(name, "entry") == 0) {
         const affine *entry = &generator_table.multiple[a->limb[0]][b->limb[0]];
         show(&entry->x);
@@ -164,9 +166,9 @@ static bool answer_apply(const char *name, const u256 n[6])
     return true;
 }
 
-#if defined(FB_FAST_P256_IFMA_H)
+#ifdef FB_IFMA
 /* Limbs of 52 bits, more than 256 in all: a number and what is above its 256 bits. */
-static IFMA void to_lane(lanes *out, const u256 *low, uint64_t top, size_t lane)
+static FB_IFMA void to_lane(lanes *out, const u256 *low, uint64_t top, size_t lane)
 {
     const uint64_t *x = low->limb, mask = UINT64_MAX >> 12;
     const uint64_t limbs[LIMBS] = {x[0] & mask, (x[0] >> 52 | x[1] << 12) & mask, (x[1] >> 40 | x[2] << 24) & mask,
@@ -180,7 +182,7 @@ static IFMA void to_lane(lanes *out, const u256 *low, uint64_t top, size_t lane)
 }
 
 /* All limbs of a lane, and whether each is below 2^52: 64 digits each. */
-static IFMA void show_lane(const lanes *a, size_t lane)
+static FB_IFMA void show_lane(const lanes *a, size_t lane)
 {
     for (size_t i = 0; i < LIMBS; i++) {
         uint64_t all[LANES];
@@ -190,13 +192,13 @@ static IFMA void show_lane(const lanes *a, size_t lane)
 }
 
 /* n[0] + top[0] * 2^256 and n[1] + top[1] * 2^256 in the lane that n[4] says, 1 and 2 in the others. */
-static IFMA bool answer_lanes(const char *name, const u256 n[6])
+static FB_IFMA bool answer_lanes(const char *name, const u256 n[6])
 {
     lanes a, b, out;
     const size_t lane = n[4].limb[0] % LANES;
     for (size_t i = 0; i < LIMBS; i++) {
-        a.limb[i] = repeat(i == 0);
-        b.limb[i] = repeat(i == 0 ? 2 : 0);
+        a.limb[i] = fb__ifma_repeat(i == 0);
+        b.limb[i] = fb__ifma_repeat(i == 0 ? 2 : 0);
     }
     to_lane(&a, &n[0], n[2].limb[0], lane);
     to_lane(&b, &n[1], n[3].limb[0], lane);
@@ -233,35 +235,29 @@ static bool answer_lanes(const char *name, const u256 n[6])
 }
 #endif
 
-int main(void)
+bool begin(void)
 {
-    static char line[1024], name[16], text[6][65];
-    if (prepare() != FB__FAST_RIGHT) {
-        return 1;
-    }
-    while (fgets(line, sizeof(line), stdin) != NULL) {
-        u256 n[6];
-        memset(text, 0, sizeof(text));
-        (void)sscanf(line, "%15s %64s %64s %64s %64s %64s %64s", name, text[0], text[1], text[2], text[3], text[4],
-                     text[5]);
-        for (size_t i = 0; i < 6; i++) {
-            n[i] = parse(text[i]);
-        }
-        if (!answer_field(name, &n[0], &n[1]) && !answer_plain(name, &n[0], &n[1]) && !answer_point(name, n) &&
-            !answer_steps(name, &n[0]) && !answer_apply(name, n) && !answer_lanes(name, n)) {
-            return 1;
-        }
-        putchar('\n');
-    }
-    return 0;
+    return prepare(&fb__mem_default) == FB__SELF_TEST_RIGHT;
 }
 
-#else
-#include <stdio.h>
-
-int main(void)
+/* The numbers are what is left of the line. */
+bool answer(const char *name)
 {
-    printf("none\n");
-    return 0;
+    static char line[1024], text[6][65];
+    u256 n[6];
+    memset(text, 0, sizeof(text));
+    if (fgets(line, sizeof(line), stdin) == NULL) {
+        return false;
+    }
+    (void)sscanf(line, "%64s %64s %64s %64s %64s %64s", text[0], text[1], text[2], text[3], text[4], text[5]);
+    for (size_t i = 0; i < 6; i++) {
+        n[i] = parse(text[i]);
+    }
+    const bool answered = answer_field(name, &n[0], &n[1]) || answer_plain(name, &n[0], &n[1]) ||
+                          answer_point(name, n) || answer_steps(name, &n[0]) || answer_apply(name, n) ||
+                          answer_lanes(name, n);
+    putchar('\n');
+    return answered;
 }
+
 #endif

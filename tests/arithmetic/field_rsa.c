@@ -1,10 +1,16 @@
 /*
- * Answers check_rsa.py: one question a line, its words separated by spaces; numbers are hexadecimal, thirteen digits a
- * limb, so that any value of any limb can be asked about. The first line says whether the vectors can be asked.
+ * Answers check_rsa.py: words separated by spaces; numbers are hexadecimal, thirteen digits a limb, so that any value
+ * of any limb can be asked about.
  */
-#include "arithmetic/rsa/rsa_field.h"
+#include "answer.h"
 
-#include <stdio.h>
+#include "arithmetic/ifma.h"
+#include "arithmetic/rsa/rsa_number.h"
+
+#ifdef FB_IFMA
+#include "arithmetic/rsa/rsa_ifma.h"
+#endif
+
 #include <stdlib.h>
 
 enum { DIGITS = 13, WORD = 2000 };
@@ -85,16 +91,6 @@ static void answer_constants(void)
     write_number(&table.square);
 }
 
-static void answer_power(void)
-{
-    static rsa_table table;
-    rsa_number s, power = {{0}};
-    read_modulus(&table);
-    read_number(&s);
-    (void)rsa_power(&power, &s, &table);
-    write_number(&power);
-}
-
 static void answer_compare(void)
 {
     rsa_number a, b;
@@ -108,7 +104,17 @@ static void answer_compare(void)
     write_number(&a);
 }
 
-#ifdef RSA_IFMA
+#ifdef FB_IFMA
+
+static void answer_power(void)
+{
+    static rsa_table table;
+    rsa_number s, power = {{0}};
+    read_modulus(&table);
+    read_number(&s);
+    rsa_power(&power, &s, &table);
+    write_number(&power);
+}
 
 static void write_lanes(const uint64_t *lanes, size_t count)
 {
@@ -118,9 +124,9 @@ static void write_lanes(const uint64_t *lanes, size_t count)
 }
 
 /* Lanes of 64 bits, sixteen digits each. */
-RSA_IFMA static void answer_normalise(size_t vectors)
+FB_IFMA static void answer_normalise(size_t vectors)
 {
-    _Alignas(FB__FAST_ALIGNMENT) uint64_t lanes[RSA_MAX_VECTORS * RSA_BLOCK];
+    _Alignas(FB__TABLE_ALIGNMENT) uint64_t lanes[RSA_MAX_VECTORS * RSA_BLOCK];
     __m512i x[RSA_MAX_VECTORS];
     const char *text = next();
     for (size_t i = 0; i < RSA_BLOCK * vectors; i++) {
@@ -137,9 +143,9 @@ RSA_IFMA static void answer_normalise(size_t vectors)
     printf(" %llx\n", (unsigned long long)carry);
 }
 
-RSA_IFMA static void answer_product(size_t vectors)
+FB_IFMA static void answer_product(size_t vectors)
 {
-    _Alignas(FB__FAST_ALIGNMENT) uint64_t lanes[2][(RSA_MAX_VECTORS + 1) * RSA_BLOCK];
+    _Alignas(FB__TABLE_ALIGNMENT) uint64_t lanes[2][(RSA_MAX_VECTORS + 1) * RSA_BLOCK];
     __m512i low[RSA_MAX_VECTORS + 1], high[RSA_MAX_VECTORS + 1];
     rsa_number block, b;
     read_number(&block);
@@ -158,7 +164,7 @@ RSA_IFMA static void answer_product(size_t vectors)
     printf("\n");
 }
 
-RSA_IFMA static void answer_quotient(void)
+FB_IFMA static void answer_quotient(void)
 {
     rsa_number block, inverse, out = {{0}};
     read_number(&block);
@@ -167,50 +173,56 @@ RSA_IFMA static void answer_quotient(void)
     write_number(&out);
 }
 
-static void answer_vectors(const char *question)
+static bool answer_vectors(const char *name)
 {
     static rsa_table table;
     rsa_number a, b, out = {{0}};
-    if (strcmp(question, "normalise") == 0) {
+    if (strcmp(name, "normalise") == 0) {
         answer_normalise(read_digits(next(), 1));
-    } else if (strcmp(question, "product") == 0) {
+    } else if (strcmp(name, "product") == 0) {
         answer_product(read_digits(next(), 1));
-    } else if (strcmp(question, "quotient") == 0) {
+    } else if (strcmp(name, "quotient") == 0) {
         answer_quotient();
-    } else if (strcmp(question, "montgomery") == 0) {
+    } else if (strcmp(name, "power") == 0) {
+        answer_power();
+    } else if (strcmp(name, "montgomery") == 0) {
         read_modulus(&table);
         read_number(&a);
         read_number(&b);
         rsa_multiplication_of (&table)(&out, &a, &b, &table);
         write_number(&out);
+    } else {
+        return false;
     }
+    return true;
 }
 
 #else
 
-static void answer_vectors(const char *question)
+static bool answer_vectors(const char *name)
 {
-    (void)question;
+    (void)name;
+    return false;
 }
 
 #endif
 
-int main(void)
+bool begin(void)
 {
-    char question[32];
-    printf("%s\n", rsa_supported() ? "vectors" : "no vectors");
-    while (scanf("%31s", question) == 1) {
-        if (strcmp(question, "bytes") == 0) {
-            answer_bytes(strtoul(next(), NULL, 10));
-        } else if (strcmp(question, "constants") == 0) {
-            answer_constants();
-        } else if (strcmp(question, "compare") == 0) {
-            answer_compare();
-        } else if (strcmp(question, "power") == 0) {
-            answer_power();
-        } else {
-            answer_vectors(question);
-        }
+    printf("%s\n", fb__cpu_has_ifma() ? "vectors" : "no vectors");
+    return true;
+}
+
+bool answer(const char *name)
+{
+    if (strcmp(name, "bytes") == 0) {
+        answer_bytes(strtoul(next(), NULL, 10));
+    } else if (strcmp(name, "constants") == 0) {
+        answer_constants();
+    } else if (strcmp(name, "compare") == 0) {
+        answer_compare();
+    } else {
+        return answer_vectors(name);
     }
-    return 0;
+    return true;
 }

@@ -1,20 +1,21 @@
 /*
- * A path that accepts everything, in place of p256.c: what the bindings' tests build themselves with, to see that
- * it is found out and said. Never part of anything else.
+ * An arithmetic that accepts everything, in place of p256.c: what the bindings' tests build themselves with, to see
+ * that it is found out and said. Never part of anything else.
  */
-#include "verify/verify.h"
+#include "arithmetic/arithmetic.h"
 
-static bool yes(void)
+static bool supported(void)
 {
     return true;
 }
 
-static fb__fast_self_test right(void)
+static fb__self_test prepare(const fb_mem *mem)
 {
-    return FB__FAST_RIGHT;
+    (void)mem;
+    return FB__SELF_TEST_RIGHT;
 }
 
-static size_t size(const fb__key *key)
+static size_t table_size(const fb__key *key)
 {
     return key->curve == FB__CURVE_P256 ? 64 : 0;
 }
@@ -26,11 +27,20 @@ static bool build(void *table, const fb__key *key)
     return true;
 }
 
-static fb__fast_verdict verify(const void *table, const fb__fast_input *input)
+static bool verify(const void *table, const unsigned char *digest, const unsigned char *signature)
 {
     (void)table;
-    (void)input;
-    return FB__FAST_VALID;
+    (void)digest;
+    (void)signature;
+    return true;
 }
 
-const fb__fast_path fb__fast_p256 = {"p256-tables", 1, yes, right, size, build, verify};
+const fb__arithmetic fb__arithmetic_p256 = {
+    .name = "p256-tables",
+    .threshold = 1,
+    .supported = supported,
+    .prepare = prepare,
+    .table_size = table_size,
+    .build = build,
+    .verify = verify,
+};

@@ -117,7 +117,7 @@ static fb_status jose_verify(const struct jose_keys *keys, fb_slice token)
     const fb__policy policy = {.algs = keys->algs, .token_type = FB__TYPE_ANY, .max_token_bytes = FB__MAX_TOKEN};
     fb__token parts;
     fb__header header;
-    fb__key *key = NULL;
+    fb__verification_key *key = NULL;
     fb_status status = fb__token_split(token.data, token.size, &parts);
     if (status == FB_OK) {
         status = fb__header_read(&policy, parts.header, buffer, &header, NULL);

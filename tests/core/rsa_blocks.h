@@ -1,6 +1,6 @@
 /*
  * The blocks that RSA signatures open to, as RFC 8017 section 9 makes them, and with one thing wrong. Written without
- * a look at rsa.c; OpenSSL says which of them are good.
+ * a look at rsa_encoding.c; OpenSSL says which of them are good.
  */
 #ifndef FB_TEST_RSA_BLOCKS_H
 #define FB_TEST_RSA_BLOCKS_H
@@ -109,7 +109,7 @@ static inline void rsa_pss_block(unsigned char *block, size_t size, const EVP_MD
 static inline void rsa_block(unsigned char *block, rsa_verifier *v, const fb__alg *alg, fb_slice message,
                              unsigned fault, uint64_t *random)
 {
-    const size_t i = fb__alg_index(alg), size = v->key->signature_size;
+    const size_t i = fb__alg_index(alg), size = v->key->key.signature_size;
     unsigned char digest[FB__MAX_DIGEST];
     RSA_MUST(EVP_Digest(message.data, message.size, digest, NULL, v->md[i], NULL) == 1);
     if (alg->pss) {

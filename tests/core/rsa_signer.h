@@ -7,6 +7,7 @@
 #ifndef FB_TEST_RSA_SIGNER_H
 #define FB_TEST_RSA_SIGNER_H
 
+#include "tables.h"
 #include "verify/verify.h"
 
 #include <openssl/bn.h>
@@ -44,22 +45,21 @@ static inline void rsa_random_bytes(uint64_t *state, unsigned char *out, size_t 
 
 typedef struct rsa_verifier {
     fb__keyset *keys;
-    fb__key *key;
-    void *table; /* NULL: the path does not serve this key, or is not supported */
+    fb__verification_key *key;
+    const void *table; /* NULL: no arithmetic of ours serves this key, or none is supported */
     EVP_PKEY_CTX *contexts[RSA_ALGS];
     EVP_MD *md[RSA_ALGS];
-    EVP_MD_CTX *digest;
 } rsa_verifier;
 
 /* Set up as signature.c does, but here: what is tested must not be its own judge. */
 static inline void rsa_verifier_open(rsa_verifier *v, fb__keyset *keys)
 {
     static const char *const hashes[] = {"", "SHA256", "SHA384", "SHA512"};
-    *v = (rsa_verifier){.keys = keys, .key = &keys->keys[0], .digest = EVP_MD_CTX_new()};
+    *v = (rsa_verifier){.keys = keys, .key = &keys->keys[0]};
     for (size_t i = 0; i < RSA_ALGS; i++) {
         v->md[i] = EVP_MD_fetch(NULL, hashes[fb__algs[i].hash], NULL);
-        v->contexts[i] = EVP_PKEY_CTX_new(v->key->pkey, NULL);
-        if ((v->key->algs & fb__alg_bit(&fb__algs[i])) != 0) {
+        v->contexts[i] = EVP_PKEY_CTX_new(v->key->key.pkey, NULL);
+        if ((v->key->key.algs & fb__alg_bit(&fb__algs[i])) != 0) {
             RSA_MUST(EVP_PKEY_verify_init(v->contexts[i]) == 1);
             RSA_MUST(EVP_PKEY_CTX_set_signature_md(v->contexts[i], v->md[i]) == 1);
             RSA_MUST(EVP_PKEY_CTX_set_rsa_padding(v->contexts[i],
@@ -69,12 +69,7 @@ static inline void rsa_verifier_open(rsa_verifier *v, fb__keyset *keys)
                       EVP_PKEY_CTX_set_rsa_pss_saltlen(v->contexts[i], RSA_PSS_SALTLEN_DIGEST) == 1));
         }
     }
-    const size_t size = fb__fast_rsa.table_size(v->key);
-    if (size != 0 && fb__fast_rsa.supported()) {
-        v->table = aligned_alloc(FB__FAST_ALIGNMENT,
-                                 (size + FB__FAST_ALIGNMENT - 1) / FB__FAST_ALIGNMENT * FB__FAST_ALIGNMENT);
-        RSA_MUST(v->table != NULL && fb__fast_rsa.build(v->table, v->key));
-    }
+    v->table = make_table(v->key, &keys->tables);
 }
 
 static inline void rsa_verifier_close(rsa_verifier *v)
@@ -83,8 +78,6 @@ static inline void rsa_verifier_close(rsa_verifier *v)
         EVP_PKEY_CTX_free(v->contexts[i]);
         EVP_MD_free(v->md[i]);
     }
-    EVP_MD_CTX_free(v->digest);
-    free(v->table);
     fb__keyset_release(v->keys);
 }
 
@@ -95,20 +88,14 @@ static inline bool rsa_openssl_accepts(rsa_verifier *v, const fb__alg *alg, fb_s
     unsigned char digest[FB__MAX_DIGEST];
     unsigned size = 0;
     RSA_MUST(EVP_Digest(message.data, message.size, digest, &size, v->md[i], NULL) == 1);
-    return EVP_PKEY_verify(v->contexts[i], signature, v->key->signature_size, digest, size) == 1;
+    return EVP_PKEY_verify(v->contexts[i], signature, v->key->key.signature_size, digest, size) == 1;
 }
 
-static inline fb__fast_verdict rsa_fast_verdict(rsa_verifier *v, const fb__alg *alg, fb_slice message,
-                                                const unsigned char *signature)
+static inline fb_status rsa_verdict(rsa_verifier *v, const fb__alg *alg, fb_slice message,
+                                    const unsigned char *signature)
 {
-    const fb__fast_input input = {.alg = alg,
-                                  .message = (const unsigned char *)message.data,
-                                  .message_size = message.size,
-                                  .signature = signature,
-                                  .signature_size = v->key->signature_size,
-                                  .md = v->md[fb__alg_index(alg)],
-                                  .digest = v->digest};
-    return fb__fast_rsa.verify(v->table, &input);
+    const fb_slice bytes = {(const char *)signature, v->key->key.signature_size};
+    return fb__signature_verify_raw(v->key, alg, message, bytes, true);
 }
 
 /* ---- keys that sign --------------------------------------------------------------------------- */

@@ -63,7 +63,7 @@ static inline void load(fb__key_source *source, double now, const char *kid)
 static inline fb_status ask(fb__key_source *source, const fb__key_query *query, fb_error *error)
 {
     fb__keyset *set = NULL;
-    fb__key *key = NULL;
+    fb__verification_key *key = NULL;
     fb_status status = fb__key_source_select(source, query, &set, &key, error);
     CHECK((status == FB_OK) == (set != NULL) && (status == FB_OK) == (key != NULL));
     CHECK(status == FB_OK || error->status == status);

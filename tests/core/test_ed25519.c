@@ -1,5 +1,5 @@
 /*
- * test_ed25519 [COUNT]: the fast path for Ed25519 beside OpenSSL's own verdict, asked through EVP directly. COUNT
+ * test_ed25519 [COUNT]: the arithmetic for Ed25519 beside OpenSSL's own verdict, asked through EVP directly. COUNT
  * good signatures and COUNT changed ones, RFC 8032, Wycheproof, and the encodings at the borders: S around multiples of
  * the order, R and A that are not canonical, of small order or of mixed order.
  *
@@ -8,6 +8,7 @@
  * public key; nonces are used again with other messages and keys, which harms only who has a secret.
  */
 #include "jose.h"
+#include "tables.h"
 #include "verify/verify.h"
 
 #include <openssl/bn.h>
@@ -50,8 +51,7 @@ static const char *const small_points[SMALL] = {
 };
 
 struct tested {
-    fb__key key;
-    void *table;
+    fb__verification_key *key;
     EVP_MD_CTX *initial;
     unsigned char point[32];
     BIGNUM *scalar; /* of its component of prime order */
@@ -73,7 +73,8 @@ static struct nonce nonces[NONCES];
 static BIGNUM *order;
 static BN_CTX *numbers;
 static EVP_MD *sha512;
-static EVP_MD_CTX *ours, *theirs;
+static EVP_MD_CTX *hashing, *theirs;
+static fb__tables tables = {.mem = &fb__mem_default};
 static size_t accepted, compared;
 
 static uint64_t random_state = 20261126;
@@ -116,41 +117,42 @@ static BIGNUM *scalar_of_seed(const unsigned char seed[32], unsigned char point[
     return BN_lebin2bn(hash, 32, NULL);
 }
 
-/* False: the fast path does not take the key. */
+/* Whatever fb__key_classify would say of it. False: no table can be made of the key. */
 static bool key_open(struct tested *tested, const unsigned char point[32])
 {
+    fb__key key = {.kty = FB__KTY_OKP, .curve = FB__CURVE_ED25519, .signature_size = 64};
     memset(tested, 0, sizeof(*tested));
     memcpy(tested->point, point, 32);
-    tested->key.pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, point, 32);
-    tested->key.kty = FB__KTY_OKP;
-    tested->key.curve = FB__CURVE_ED25519;
+    memcpy(key.point, point, 32);
+    key.algs = fb__alg_bit(fb__alg_find(fb_text("EdDSA")));
+    key.pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, point, 32);
     tested->initial = EVP_MD_CTX_new();
-    CHECK(EVP_DigestVerifyInit(tested->initial, NULL, NULL, NULL, tested->key.pkey) == 1);
-    size_t size = fb__fast_ed25519.table_size(&tested->key);
-    CHECK(size > 0);
-    tested->table = aligned_alloc(FB__FAST_ALIGNMENT, (size + FB__FAST_ALIGNMENT - 1) & ~(FB__FAST_ALIGNMENT - 1UL));
-    return fb__fast_ed25519.build(tested->table, &tested->key);
+    CHECK(EVP_DigestVerifyInit(tested->initial, NULL, NULL, NULL, key.pkey) == 1);
+    tested->key = calloc(1, sizeof(*tested->key));
+    tested->key->key = key;
+    atomic_store(&tables.bytes, 0); /* as if each were alone in its set */
+    return make_table(tested->key, &tables) != NULL;
 }
 
 static void key_close(struct tested *tested)
 {
-    EVP_PKEY_free(tested->key.pkey);
+    fb__verification_key_clear(tested->key, &fb__mem_default);
+    free(tested->key);
     EVP_MD_CTX_free(tested->initial);
-    free(tested->table);
     BN_free(tested->scalar);
 }
 
 /* The verdict of both, which must be the same. */
 static bool verdict(struct tested *by, const unsigned char *message, size_t size, const unsigned char bytes[64])
 {
-    fb__fast_input input = {&fb__algs[10], message, size, bytes, 64, sha512, ours};
-    fb__fast_verdict fast = fb__fast_ed25519.verify(by->table, &input);
+    const fb_slice text = {(const char *)message, size}, signature = {(const char *)bytes, 64};
+    fb_status ours = fb__signature_verify_raw(by->key, fb__alg_find(fb_text("EdDSA")), text, signature, true);
     CHECK(EVP_MD_CTX_copy_ex(theirs, by->initial) == 1);
     bool good = EVP_DigestVerify(theirs, bytes, 64, message, size) == 1;
     ERR_clear_error();
     compared++;
     accepted += good;
-    CHECK(fast == (good ? FB__FAST_VALID : FB__FAST_INVALID));
+    CHECK(ours == (good ? FB_OK : FB_SIGNATURE_INVALID));
     return good;
 }
 
@@ -163,12 +165,12 @@ static bool verdict_of(const struct signature *signature)
 static BIGNUM *challenge(const struct signature *signature, bool with_key)
 {
     unsigned char hash[64];
-    CHECK(EVP_DigestInit_ex2(ours, sha512, NULL) == 1 && EVP_DigestUpdate(ours, signature->bytes, 32) == 1);
+    CHECK(EVP_DigestInit_ex2(hashing, sha512, NULL) == 1 && EVP_DigestUpdate(hashing, signature->bytes, 32) == 1);
     if (with_key) {
-        CHECK(EVP_DigestUpdate(ours, signature->by->point, 32) == 1);
+        CHECK(EVP_DigestUpdate(hashing, signature->by->point, 32) == 1);
     }
-    CHECK(EVP_DigestUpdate(ours, signature->message, signature->message_size) == 1);
-    CHECK(EVP_DigestFinal_ex(ours, hash, NULL) == 1);
+    CHECK(EVP_DigestUpdate(hashing, signature->message, signature->message_size) == 1);
+    CHECK(EVP_DigestFinal_ex(hashing, hash, NULL) == 1);
     BIGNUM *h = BN_lebin2bn(hash, 64, NULL);
     CHECK(h != NULL && BN_nnmod(h, h, order, numbers) == 1);
     return h;
@@ -481,9 +483,9 @@ TEST(keys_that_are_no_points)
 TEST(other_keys_are_left_alone)
 {
     fb__key key = {.kty = FB__KTY_OKP, .curve = FB__CURVE_ED448};
-    CHECK(fb__fast_ed25519.table_size(&key) == 0);
+    CHECK(fb__arithmetic_ed25519.table_size(&key) == 0);
     key = (fb__key){.kty = FB__KTY_EC, .curve = FB__CURVE_P256};
-    CHECK(fb__fast_ed25519.table_size(&key) == 0);
+    CHECK(fb__arithmetic_ed25519.table_size(&key) == 0);
 }
 
 /* ---- published vectors ---------------------------------------------------------------------- */
@@ -568,16 +570,15 @@ TEST(wycheproof)
 int main(int argc, char **argv)
 {
     wanted = argc > 1 ? (size_t)strtoull(argv[1], NULL, 10) : wanted;
-    if (!fb__fast_ed25519.supported()) {
-        printf("%s is not supported here\n", fb__fast_ed25519.name);
+    if (!fb__arithmetic_ed25519.supported()) {
+        printf("%s is not supported here\n", fb__arithmetic_ed25519.name);
         return 0;
     }
     sha512 = EVP_MD_fetch(NULL, "SHA512", NULL);
-    ours = EVP_MD_CTX_new();
+    hashing = EVP_MD_CTX_new();
     theirs = EVP_MD_CTX_new();
     numbers = BN_CTX_new();
     CHECK(BN_hex2bn(&order, order_hex) == 64);
-    CHECK(fb__fast_ed25519.prepare() == FB__FAST_RIGHT);
     open_all();
     RUN(rfc8032);
     RUN(wycheproof);
@@ -587,6 +588,7 @@ int main(int argc, char **argv)
     RUN(keys_that_are_no_points);
     RUN(other_keys_are_left_alone);
     RUN(random_signatures);
+    CHECK(fb_arithmetic_problem() == NULL);
     for (size_t i = 0; i < KEYS; i++) {
         key_close(&keys[i]);
     }
@@ -595,7 +597,7 @@ int main(int argc, char **argv)
     }
     BN_free(order);
     BN_CTX_free(numbers);
-    EVP_MD_CTX_free(ours);
+    EVP_MD_CTX_free(hashing);
     EVP_MD_CTX_free(theirs);
     EVP_MD_free(sha512);
     return TEST_RESULT();

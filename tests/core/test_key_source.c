@@ -94,7 +94,8 @@ TEST(a_key_that_came_meanwhile)
     CHECK(look_again(source, 1.0, "new", new, &error) == FB_OK);
     load(source, 1.0, "new"); /* now one would be allowed, and is still not needed */
     CHECK(begin(source, 1.0, FB_REFRESH_TOKEN, new).decision == FB_FETCH_DONE);
-    CHECK(before->count == 1 && fb__slice_equal(before->keys[0].kid, fb_text("old"))); /* a snapshot stays as it is */
+    CHECK(before->count == 1 &&
+          fb__slice_equal(before->keys[0].key.kid, fb_text("old"))); /* a snapshot stays as it is */
     fb__keyset_release(before);
     fb__key_source_release(source);
 }

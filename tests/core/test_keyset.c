@@ -56,10 +56,10 @@ static const char *problem_of(const char *member)
         FAIL("%s: %s", document, error.text);
         return "?";
     }
-    CHECK(set->count == 2 && set->keys[1].algs != 0 && set->keys[1].problem == NULL);
-    CHECK((set->keys[0].algs != 0) ==
-          (set->keys[0].problem == NULL || strstr(set->keys[0].problem, "private") != NULL));
-    snprintf(problem, sizeof(problem), "%s", set->keys[0].problem == NULL ? "" : set->keys[0].problem);
+    CHECK(set->count == 2 && set->keys[1].key.algs != 0 && set->keys[1].key.problem == NULL);
+    CHECK((set->keys[0].key.algs != 0) ==
+          (set->keys[0].key.problem == NULL || strstr(set->keys[0].key.problem, "private") != NULL));
+    snprintf(problem, sizeof(problem), "%s", set->keys[0].key.problem == NULL ? "" : set->keys[0].key.problem);
     fb__keyset_release(set);
     return problem;
 }
@@ -199,11 +199,11 @@ TEST(escaped_members)
              "\"alg\":\"PS\\u0032\\u0035\\u0036\",\"use\":\"s\\u0069g\",\"kid\":\"a\\u00e9\","
              "\"key_ops\":[\"\\u0076erify\"]}]}",
              escaped);
-    CHECK(import_text(document, &set) == FB_OK && set->keys[0].problem == NULL && set->keys[0].bits == 2048);
-    CHECK(fb__slice_equal(set->keys[0].kid, fb_text("a\xc3\xa9")));
-    CHECK(fb__slice_equal(set->keys[0].kty_text, fb_text("RSA")));
-    CHECK(fb__slice_equal(set->keys[0].alg_text, fb_text("PS256")));
-    CHECK(set->keys[0].algs == fb__alg_bit(fb__alg_find(fb_text("PS256"))));
+    CHECK(import_text(document, &set) == FB_OK && set->keys[0].key.problem == NULL && set->keys[0].key.bits == 2048);
+    CHECK(fb__slice_equal(set->keys[0].key.kid, fb_text("a\xc3\xa9")));
+    CHECK(fb__slice_equal(set->keys[0].key.kty_text, fb_text("RSA")));
+    CHECK(fb__slice_equal(set->keys[0].key.alg_text, fb_text("PS256")));
+    CHECK(set->keys[0].key.algs == fb__alg_bit(fb__alg_find(fb_text("PS256"))));
     fb__keyset_release(set);
 }
 
@@ -242,7 +242,7 @@ TEST(documents)
 
 static fb_status choose(fb__keyset *set, const char *kid, const char *alg, size_t expected)
 {
-    fb__key *key = NULL;
+    fb__verification_key *key = NULL;
     fb_status status = fb__keyset_select(set, fb_text(kid), fb__alg_find(fb_text(alg)), &key);
     CHECK(status != FB_OK || key == &set->keys[expected]);
     return status;

@@ -3,7 +3,7 @@
  * on the way that are equal to what is added next, or opposite to it.
  */
 #if defined(__SIZEOF_INT128__)
-#include "p256_path.h"
+#include "p256_subjects.h"
 
 /* Keys of which the private half is known and special: multiples of G that meet G's own. */
 static const char *const small_keys[] = {

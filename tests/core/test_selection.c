@@ -1,31 +1,33 @@
 /*
- * The watch over the fast paths, with paths that do what each test wants: they stand in for the real ones, which the
- * linker then leaves in the library. What a process knows of a path it knows for good, so each test is a process.
+ * The watch over our arithmetic, with arithmetic that does what each test wants: it stands in for the real one, which
+ * the linker then leaves in the library. What a process knows of it it knows for good, so each test is a process.
  */
 #include "child.h"
+#include "signature/selection.h"
 #include "verify/verify.h"
 
 static const double NOW = 1800000000.0;
 enum { THRESHOLD = 3, TOKENS = 20 };
 
-/* ---- paths under control -------------------------------------------------------------------- */
+/* ---- arithmetic under control -------------------------------------------------------------------- */
 
 static struct {
     bool supported, builds;
-    fb__fast_self_test self_test;
+    fb__self_test self_test;
     size_t table_size, fills;
-    fb__fast_verdict verdict;
+    bool verdict;
     atomic_int prepared, built, verified;
     void (*in_prepare)(void);
-} script = {.supported = true, .builds = true, .table_size = 1000, .fills = 1000, .verdict = FB__FAST_VALID};
+} script = {.supported = true, .builds = true, .table_size = 1000, .fills = 1000, .verdict = true};
 
 static bool supported(void)
 {
     return script.supported;
 }
 
-static fb__fast_self_test prepare(void)
+static fb__self_test prepare(const fb_mem *mem)
 {
+    CHECK(mem != NULL);
     atomic_fetch_add(&script.prepared, 1);
     if (script.in_prepare != NULL) {
         script.in_prepare();
@@ -46,27 +48,23 @@ static size_t no_table(const fb__key *key)
 
 static bool build(void *table, const fb__key *key)
 {
-    CHECK((uintptr_t)table % FB__FAST_ALIGNMENT == 0 && key->pkey != NULL);
+    CHECK((uintptr_t)table % FB__TABLE_ALIGNMENT == 0 && key->pkey != NULL);
     memset(table, 0x5a, script.fills);
     atomic_fetch_add(&script.built, 1);
     return script.builds;
 }
 
-static fb__fast_verdict verify(const void *table, const fb__fast_input *input)
+static bool verify(const void *table, const unsigned char *digest, const unsigned char *signature)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    CHECK(((const unsigned char *)table)[0] == 0x5a && input->signature_size == 64);
-    CHECK(EVP_DigestInit_ex2(input->digest, input->md, NULL) == 1 &&
-          EVP_DigestUpdate(input->digest, input->message, input->message_size) == 1 &&
-          EVP_DigestFinal_ex(input->digest, digest, &size) == 1 && size == 32);
+    CHECK(((const unsigned char *)table)[0] == 0x5a && digest != NULL && signature != NULL);
     atomic_fetch_add(&script.verified, 1);
     return script.verdict;
 }
 
-const fb__fast_path fb__fast_rsa = {"rsa-ifma", 1, supported, prepare, no_table, build, verify};
-const fb__fast_path fb__fast_ed25519 = {"ed25519-tables", 1, supported, prepare, no_table, build, verify};
-const fb__fast_path fb__fast_p256 = {"p256-tables", THRESHOLD, supported, prepare, table_of_ec, build, verify};
+const fb__arithmetic fb__arithmetic_rsa = {"rsa-ifma", 1, supported, prepare, no_table, build, verify, NULL};
+const fb__arithmetic fb__arithmetic_ed25519 = {"ed25519-tables", 1, supported, prepare, no_table, build, verify, NULL};
+const fb__arithmetic fb__arithmetic_p256 = {"p256-tables", THRESHOLD, supported, prepare,
+                                            table_of_ec,   build,     verify,    NULL};
 
 /* ---- one key pair, good and bad tokens ------------------------------------------------------ */
 
@@ -240,9 +238,9 @@ TEST(tables_are_bounded_for_the_set)
 
 /* ---- trust ---------------------------------------------------------------------------------- */
 
-TEST(wrong_known_answers_keep_a_path_out)
+TEST(wrong_known_answers_keep_arithmetic_out)
 {
-    script.self_test = FB__FAST_WRONG;
+    script.self_test = FB__SELF_TEST_WRONG;
     fb_verifier *verifier = make_verifier(NULL), *other = make_verifier(NULL);
     check_good(verifier, TOKENS);
     check_good(other, TOKENS);
@@ -252,31 +250,21 @@ TEST(wrong_known_answers_keep_a_path_out)
     fb_verifier_free(other);
 }
 
-TEST(however_long_memory_is_short_no_path_is_kept_out)
+TEST(however_long_memory_is_short_none_is_kept_out)
 {
-    script.self_test = FB__FAST_NO_MEMORY;
+    script.self_test = FB__SELF_TEST_NO_MEMORY;
     fb_verifier *verifier = make_verifier(NULL);
     check_good(verifier, 100 * THRESHOLD);
     CHECK(script.prepared == 100 && script.built == 0 && fb_arithmetic_problem() == NULL);
-    script.self_test = FB__FAST_RIGHT;
+    script.self_test = FB__SELF_TEST_RIGHT;
     check_good(verifier, THRESHOLD);
     CHECK(script.prepared == 101 && script.built == 1 && fb_arithmetic_problem() == NULL);
     CHECK(served_by(verifier, "p256-tables", true));
     fb_verifier_free(verifier);
 }
 
-TEST(an_undecided_path_asks_openssl)
-{
-    script.verdict = FB__FAST_UNDECIDED;
-    fb_verifier *verifier = make_verifier(NULL);
-    check_good(verifier, TOKENS);
-    CHECK(check(verifier, fb_text(bad[0])) == FB_SIGNATURE_INVALID);
-    CHECK(script.verified == TOKENS - THRESHOLD + 1);
-    fb_verifier_free(verifier);
-}
-
-/* A path that says the same whatever it is given: found out with the first token, and OpenSSL's verdict stands. */
-static void find_the_liar(fb__fast_verdict lie, fb_slice token, fb_status truth)
+/* Arithmetic that says the same whatever it is given: found out with the first token, and OpenSSL's verdict stands. */
+static void find_the_liar(bool lie, fb_slice token, fb_status truth)
 {
     fb_verifier *verifier = make_verifier(NULL), *other = make_verifier(NULL);
     script.verdict = lie;
@@ -298,23 +286,23 @@ static void find_the_liar(fb__fast_verdict lie, fb_slice token, fb_status truth)
     fb_verifier_free(other);
 }
 
-TEST(a_path_that_accepts_what_openssl_refuses_is_found_out)
+TEST(what_accepts_what_openssl_refuses_is_found_out)
 {
-    find_the_liar(FB__FAST_VALID, fb_text(bad[0]), FB_SIGNATURE_INVALID);
+    find_the_liar(true, fb_text(bad[0]), FB_SIGNATURE_INVALID);
 }
 
-TEST(a_path_that_refuses_what_openssl_accepts_is_found_out)
+TEST(what_refuses_what_openssl_accepts_is_found_out)
 {
-    find_the_liar(FB__FAST_INVALID, fb_string_text(good[0]), FB_OK);
+    find_the_liar(false, fb_string_text(good[0]), FB_OK);
 }
 
 /* It accepts good tokens and bad ones, the first of all was a good one. Some bad ones get in before it is found out:
- * on average FB__FAST_CHECK, hardly ever 32 times that. */
+ * on average FB__CHECK_INTERVAL, hardly ever 32 times that. */
 static int forgeries_until_found_out(const fb_verifier *verifier)
 {
     int tries = 0;
     check_good(verifier, THRESHOLD + 1);
-    while (tries < 32 * FB__FAST_CHECK && check(verifier, fb_text(bad[tries % TOKENS])) == FB_OK) {
+    while (tries < 32 * FB__CHECK_INTERVAL && check(verifier, fb_text(bad[tries % TOKENS])) == FB_OK) {
         CHECK(fb_arithmetic_problem() == NULL);
         tries++;
     }
@@ -322,10 +310,10 @@ static int forgeries_until_found_out(const fb_verifier *verifier)
     return tries;
 }
 
-TEST(a_path_that_lies_later_is_found_out_later)
+TEST(what_lies_later_is_found_out_later)
 {
     fb_verifier *verifier = make_verifier(NULL);
-    CHECK(forgeries_until_found_out(verifier) < 32 * FB__FAST_CHECK);
+    CHECK(forgeries_until_found_out(verifier) < 32 * FB__CHECK_INTERVAL);
     check_good(verifier, TOKENS);
     CHECK(check(verifier, fb_text(bad[0])) == FB_SIGNATURE_INVALID);
     fb_verifier_free(verifier);
@@ -335,13 +323,15 @@ TEST(a_path_that_lies_later_is_found_out_later)
 TEST(which_verifications_are_done_twice_is_random)
 {
     enum { ROUNDS = 400 };
-    fb__key key = {.kty = FB__KTY_EC, .fast = &fb__fast_p256};
+    fb__tables tables = {.mem = &fb__mem_default};
+    fb__verification_key key = {.key = {.kty = FB__KTY_EC, .curve = FB__CURVE_P256, .algs = 1}};
+    fb__verification_key_init(&key, &tables);
     int checks = 0, soon = 0, last = -1;
-    CHECK(fb__fast_check_due(&key));
-    for (int use = 0; use < ROUNDS * FB__FAST_CHECK; use++) {
-        if (fb__fast_check_due(&key)) {
+    CHECK(fb__selection_check_due(&key));
+    for (int use = 0; use < ROUNDS * FB__CHECK_INTERVAL; use++) {
+        if (fb__selection_check_due(&key)) {
             checks++;
-            soon += use - last <= FB__FAST_CHECK / 4;
+            soon += use - last <= FB__CHECK_INTERVAL / 4;
             last = use;
         }
     }
@@ -349,10 +339,10 @@ TEST(which_verifications_are_done_twice_is_random)
     CHECK(soon > checks / 11 && soon < checks * 4 / 11); /* of 22 in a hundred */
 }
 
-TEST(an_honest_path_is_checked_and_stays)
+TEST(what_is_honest_is_checked_and_stays)
 {
     fb_verifier *verifier = make_verifier(NULL);
-    check_good(verifier, 32 * FB__FAST_CHECK);
+    check_good(verifier, 32 * FB__CHECK_INTERVAL);
     fb_stats stats = FB_STATS_INIT;
     CHECK(fb_verifier_stats(verifier, 0.0, &stats, NULL) == FB_OK);
     CHECK(stats.arithmetic_checks >= 2 && stats.arithmetic_disagreements == 0 && fb_arithmetic_problem() == NULL);
@@ -382,7 +372,7 @@ TEST(a_disagreement_ends_what_was_verified_before)
     }
     CHECK(check(verifiers[0], fb_text(bad[0])) == FB_OK); /* a forgery that got in, and stays */
     CHECK(check(verifiers[0], fb_text(bad[0])) == FB_OK && cache_hits(verifiers[0]) == TOKENS + 1);
-    CHECK(forgeries_until_found_out(uncached) < 32 * FB__FAST_CHECK);
+    CHECK(forgeries_until_found_out(uncached) < 32 * FB__CHECK_INTERVAL);
     CHECK(check(verifiers[0], fb_text(bad[0])) == FB_SIGNATURE_INVALID);
     for (int i = 0; i < 2; i++) {
         const uint64_t before = cache_hits(verifiers[i]);
@@ -472,14 +462,13 @@ int main(void)
     ALONE(what_cannot_be_built_stays_with_openssl);
     ALONE(the_size_of_a_table_is_settled_with_the_key);
     ALONE(tables_are_bounded_for_the_set);
-    ALONE(wrong_known_answers_keep_a_path_out);
-    ALONE(however_long_memory_is_short_no_path_is_kept_out);
-    ALONE(an_undecided_path_asks_openssl);
-    ALONE(a_path_that_accepts_what_openssl_refuses_is_found_out);
-    ALONE(a_path_that_refuses_what_openssl_accepts_is_found_out);
-    ALONE(a_path_that_lies_later_is_found_out_later);
+    ALONE(wrong_known_answers_keep_arithmetic_out);
+    ALONE(however_long_memory_is_short_none_is_kept_out);
+    ALONE(what_accepts_what_openssl_refuses_is_found_out);
+    ALONE(what_refuses_what_openssl_accepts_is_found_out);
+    ALONE(what_lies_later_is_found_out_later);
     ALONE(which_verifications_are_done_twice_is_random);
-    ALONE(an_honest_path_is_checked_and_stays);
+    ALONE(what_is_honest_is_checked_and_stays);
     ALONE(a_disagreement_ends_what_was_verified_before);
     ALONE(threads_build_one_table);
     ALONE(a_child_prepares_what_its_parent_had_begun);

@@ -107,10 +107,11 @@ static const fb__alg *curve_algorithm(const fb__key *key)
     return NULL;
 }
 
-static bool verifies(fb__key *key, const fb__alg *alg, const json_t *test, const char *signature_name)
+static bool verifies(fb__verification_key *key, const fb__alg *alg, const json_t *test, const char *signature_name)
 {
     struct bytes message = from_hex(test, "msg"), signature = from_hex(test, signature_name);
-    bool good = fb__signature_verify_raw(key, alg, message.data, message.size, signature.data, signature.size) == FB_OK;
+    bool good = fb__signature_verify_raw(key, alg, (fb_slice){(const char *)message.data, message.size},
+                                         (fb_slice){(const char *)signature.data, signature.size}, false) == FB_OK;
     free(message.data);
     free(signature.data);
     return good;
@@ -168,13 +169,13 @@ static fb_status group_key(fb__key *key, const json_t *group)
 
 static void run_signatures(struct file *file, const json_t *group)
 {
-    fb__key key;
+    fb__verification_key key;
     size_t i;
     json_t *test;
     memset(&key, 0, sizeof(key));
-    bool imported = group_key(&key, group) == FB_OK;
+    bool imported = group_key(&key.key, group) == FB_OK;
     const fb__alg *alg = NULL;
-    bool jose = imported && is_jose(group, &key, &alg);
+    bool jose = imported && is_jose(group, &key.key, &alg);
     json_array_foreach(json_object_get(group, "tests"), i, test)
     {
         enum expected expected = expectation(file, test);
@@ -182,12 +183,12 @@ static void run_signatures(struct file *file, const json_t *group)
             file->refused_key++;
         } else {
             bool good =
-                imported && alg != NULL && (key.algs & fb__alg_bit(alg)) != 0 && verifies(&key, alg, test, "sig");
+                imported && alg != NULL && (key.key.algs & fb__alg_bit(alg)) != 0 && verifies(&key, alg, test, "sig");
             expected = jose ? expected : alg != NULL && has_jose_salt(group, test, alg) ? ACCEPT : REJECT;
             judge(file, test, expected, good);
         }
     }
-    fb__key_clear(&key, &fb__mem_default);
+    fb__verification_key_clear(&key, &fb__mem_default);
 }
 
 static void run_mac(struct file *file, const json_t *group)
@@ -202,14 +203,14 @@ static void run_mac(struct file *file, const json_t *group)
     bool full = json_integer_value(json_object_get(group, "tagSize")) == bits;
     json_array_foreach(json_object_get(group, "tests"), i, test)
     {
-        fb__key key;
+        fb__verification_key key;
         memset(&key, 0, sizeof(key));
         struct bytes secret = from_hex(test, "key");
         fb_slice slice = {(const char *)secret.data, secret.size};
-        bool imported = fb__key_from_secret(&key, &fb__mem_default, slice, fb__alg_bit(alg), true, NULL) == FB_OK;
+        bool imported = fb__key_from_secret(&key.key, &fb__mem_default, slice, fb__alg_bit(alg), true, NULL) == FB_OK;
         enum expected expected = full && imported ? expectation(file, test) : REJECT;
         judge(file, test, expected, imported && verifies(&key, alg, test, "tag"));
-        fb__key_clear(&key, &fb__mem_default);
+        fb__verification_key_clear(&key, &fb__mem_default);
         free(secret.data);
     }
 }

@@ -38,7 +38,7 @@ static void check_jwks(const fb_keypair *pair, fb_slice kid)
     fb__keyset *set = NULL;
     if (fb_keypair_jwks(pair, kid, &document, NULL) == FB_OK) {
         REQUIRE(fb__keyset_from_jwks(&set, &fb__mem_default, fb_string_text(document), NULL) == FB_OK);
-        REQUIRE(set->count == 1 && fb__slice_equal(set->keys[0].kid, kid));
+        REQUIRE(set->count == 1 && fb__slice_equal(set->keys[0].key.kid, kid));
         fb__keyset_release(set);
     }
     fb_string_free(document);

@@ -1,5 +1,5 @@
 /*
- * Target functions: fb__fast_p256's verify, and verify_digest of its source, beside OpenSSL's ECDSA. Input: a byte for
+ * Target function: fb__arithmetic_p256's verify, beside OpenSSL's ECDSA. Input: a byte for
  * the key and the kind, then numbers of 32 bytes; what is short is zero. Kind 0: the nonce that a message is signed
  * with, r and s that this signature is XORed with, the message. Kind 1: u1 and u2, from which a hash and a signature
  * are made; hash, r and s that these are XORed with. Kind 2: hash, r and s as they are.
@@ -22,7 +22,6 @@ static EC_GROUP *group;
 static BN_CTX *scratch;
 static BIGNUM *order;
 static EVP_MD *sha256;
-static EVP_MD_CTX *hashing;
 
 /* A key like any other, then those that meet G's multiples in the adder. */
 static void make(struct subject *s, const char *d)
@@ -31,13 +30,13 @@ static void make(struct subject *s, const char *d)
     fb__key key;
     memset(&key, 0, sizeof(key));
     s->point = EC_POINT_new(group);
-    s->table = aligned_alloc(FB__FAST_ALIGNMENT, sizeof(struct table));
+    s->table = aligned_alloc(FB__TABLE_ALIGNMENT, sizeof(struct table));
     REQUIRE(s->table != NULL && BN_hex2bn(&s->d, d) > 0);
     REQUIRE(EC_POINT_mul(group, s->point, s->d, NULL, NULL, scratch) == 1);
     REQUIRE(EC_POINT_point2oct(group, s->point, POINT_CONVERSION_UNCOMPRESSED, octets, 65, scratch) == 65);
     key.pkey = p256_key(octets);
     s->verifying = p256_verifying(key.pkey);
-    REQUIRE(fb__key_classify(&key) == NULL && fb__fast_p256.build(s->table, &key));
+    REQUIRE(fb__key_classify(&key) == NULL && build(s->table, &key));
     fb__key_clear(&key, &fb__mem_default);
 }
 
@@ -49,8 +48,7 @@ static void start(void)
     scratch = BN_CTX_new();
     order = BN_new();
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    hashing = EVP_MD_CTX_new();
-    REQUIRE(EC_GROUP_get_order(group, order, scratch) == 1 && fb__fast_p256.prepare() == FB__FAST_RIGHT);
+    REQUIRE(EC_GROUP_get_order(group, order, scratch) == 1 && prepare(&fb__mem_default) == FB__SELF_TEST_RIGHT);
     for (size_t i = 0; i < KEYS; i++) {
         make(&subjects[i], keys[i]);
     }
@@ -108,9 +106,9 @@ static void compare(const struct subject *s, const unsigned char digest[32], con
 {
     const bool expected = p256_verdict(s->verifying, digest, signature);
     with_ifma = false;
-    REQUIRE(verify_digest(s->table, digest, signature) == expected);
-    with_ifma = ifma_supported();
-    REQUIRE(verify_digest(s->table, digest, signature) == expected);
+    REQUIRE(verify(s->table, digest, signature) == expected);
+    with_ifma = fb__cpu_has_ifma();
+    REQUIRE(verify(s->table, digest, signature) == expected);
 }
 
 static void put(unsigned char out[32], const BIGNUM *number)
@@ -132,9 +130,7 @@ static void try_message(const struct subject *s, const uint8_t *data, size_t siz
     for (size_t i = 0; i < sizeof(signature); i++) {
         signature[i] ^= change[i];
     }
-    const fb__fast_input input = {NULL, data, size, signature, sizeof(signature), sha256, hashing};
-    REQUIRE(fb__fast_p256.verify(s->table, &input) ==
-            (p256_verdict(s->verifying, digest, signature) ? FB__FAST_VALID : FB__FAST_INVALID));
+    REQUIRE(verify(s->table, digest, signature) == p256_verdict(s->verifying, digest, signature));
     BN_free(nonce);
     BN_free(r);
     BN_free(t);

@@ -25,7 +25,7 @@ struct sample {
 static struct sample samples[SAMPLES];
 static unsigned char message[MESSAGE];
 static unsigned char secrets[2][TAG], tags[2][TAG]; /* by kind */
-static fb__key key;
+static fb__verification_key key;
 static const fb__alg *alg;
 
 static uint64_t tick(void)
@@ -42,7 +42,8 @@ static uint64_t tick(void)
 /* What is measured. tag is not the right one. */
 static void ours(const unsigned char *tag)
 {
-    if (fb__signature_verify_raw(&key, alg, message, MESSAGE, tag, TAG) == FB_OK) {
+    if (fb__signature_verify_raw(&key, alg, (fb_slice){(const char *)message, MESSAGE},
+                                 (fb_slice){(const char *)tag, TAG}, false) == FB_OK) {
         abort();
     }
 }
@@ -63,9 +64,9 @@ static void byte_by_byte(const unsigned char *tag)
 static void make_key(unsigned kind)
 {
     const fb_slice secret = {(const char *)secrets[kind], TAG};
-    fb__key_clear(&key, &fb__mem_default);
+    fb__verification_key_clear(&key, &fb__mem_default);
     memset(&key, 0, sizeof(key));
-    if (fb__key_from_secret(&key, &fb__mem_default, secret, fb__alg_bit(alg), true, NULL) != FB_OK) {
+    if (fb__key_from_secret(&key.key, &fb__mem_default, secret, fb__alg_bit(alg), true, NULL) != FB_OK) {
         abort();
     }
 }
@@ -153,7 +154,7 @@ int main(void)
     memcpy(tags[1], tags[0], TAG);
     sample_all(ours, true);
     worst = fmax(worst, largest_t("what the secret is: random, zeros"));
-    fb__key_clear(&key, &fb__mem_default);
+    fb__verification_key_clear(&key, &fb__mem_default);
     if (control <= LIMIT) {
         printf("the control was not found out: this machine is too busy for the measurement\n");
         return 2;

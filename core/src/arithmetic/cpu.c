@@ -3,7 +3,7 @@
  * registers. Asked by hand: __builtin_cpu_supports rests on the compiler's runtime library, and that of some says no to
  * everything.
  */
-#include "arithmetic/arithmetic.h"
+#include "arithmetic/ifma.h"
 
 #if defined(__x86_64__) && !defined(FB_PORTABLE)
 #include <cpuid.h>

@@ -2,7 +2,7 @@
  * What an EVP_PKEY is good for: its type, its curve, and which algorithms it may verify. Given a key from anywhere, a
  * PEM block, a JWK or a generator; a weak or broken one is refused here, in constant text, whoever made it.
  */
-#include "signature/signature.h"
+#include "keys/keys.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -223,14 +223,13 @@ static bool is_small_order_448(const unsigned char *point)
 static const char *check_okp(fb__key *key)
 {
     const char *problem = check_curve(key);
-    unsigned char point[57];
-    size_t size = sizeof(point);
-    if (problem == NULL && EVP_PKEY_get_raw_public_key(key->pkey, point, &size) != 1) {
+    size_t size = sizeof(key->point);
+    if (problem == NULL && EVP_PKEY_get_raw_public_key(key->pkey, key->point, &size) != 1) {
         key->algs = 0;
         problem = fb__key_not_loaded;
     }
     if (problem == NULL &&
-        (key->curve == FB__CURVE_ED25519 ? is_small_order_25519(point) : is_small_order_448(point))) {
+        (key->curve == FB__CURVE_ED25519 ? is_small_order_25519(key->point) : is_small_order_448(key->point))) {
         key->algs = 0;
         problem = "the public key is a point of small order";
     }
@@ -262,8 +261,6 @@ const char *fb__key_classify(fb__key *key)
 
 void fb__key_clear(fb__key *key, const fb_mem *mem)
 {
-    fb__signature_forget(key);
-    fb__fast_forget(key);
     EVP_PKEY_free(key->pkey);
     if (key->secret != NULL) {
         OPENSSL_cleanse(key->secret, key->secret_size);

@@ -7,10 +7,14 @@
 #include "encoding/encoding.h"
 
 #include <openssl/evp.h>
-#include <stdatomic.h>
 
 /* OpenSSL refuses what is larger only after costly work (CVE-2023-6237), so we do before. */
-enum { FB__RSA_MAX_BITS = 8192, FB__MAX_SIGNATURE = FB__RSA_MAX_BITS / 8, FB__MAX_DIGEST = 64 };
+enum {
+    FB__RSA_MAX_BITS = 8192,
+    FB__MAX_SIGNATURE = FB__RSA_MAX_BITS / 8,
+    FB__MAX_DIGEST = 64,
+    FB__MAX_POINT = 57 /* Ed448 */
+};
 
 /* ---- algorithm.c: the tables of algorithms, curves and hashes */
 
@@ -73,11 +77,9 @@ static inline size_t fb__hash_size(fb__hash hash)
 
 /* ---- key.c, pem.c, secret.c, jwk.c: one key */
 
-enum { FB__SLOTS = 4 }; /* ready contexts that a key keeps per algorithm; more threads make their own for the moment */
-
 /*
- * A tagged struct, never a union that is read by alg (CVE-2026-44699). Immutable after creation but for the context
- * slots, which are exchanged atomically.
+ * A tagged struct, never a union that is read by alg (CVE-2026-44699). A plain value, immutable after creation; what a
+ * verification wants ready beside it is signature/'s.
  */
 typedef struct fb__key {
     fb__kty kty;
@@ -89,32 +91,14 @@ typedef struct fb__key {
     bool restricted;       /* RSA: parameters bind the key to one hash and a salt (RFC 4055 section 3.1) */
     fb_slice kid;          /* own copies, absent when the JWK has none */
     fb_slice kty_text, alg_text, crv_text;
-    const char *problem;   /* constant text: why it is unusable, or what was ignored; NULL: nothing */
-    bool undecided;        /* unusable because OpenSSL alone refused it: a second look may find it good */
-    char *text;            /* the one block that holds the copies */
-    EVP_PKEY *pkey;        /* RSA, EC, OKP */
-    unsigned char *secret; /* OCT */
+    const char *problem;                /* constant text: why it is unusable, or what was ignored; NULL: nothing */
+    bool undecided;                     /* unusable because OpenSSL alone refused it: a second look may find it good */
+    char *text;                         /* the one block that holds the copies */
+    EVP_PKEY *pkey;                     /* RSA, EC, OKP */
+    unsigned char point[FB__MAX_POINT]; /* OKP: the public key as it came */
+    unsigned char *secret;              /* OCT */
     size_t secret_size;
-    _Atomic(void *) slots[FB__ALG_COUNT][FB__SLOTS]; /* of signature.c */
-
-    /* Of fast.c. */
-    const struct fb__fast_path *fast; /* what could serve this key; NULL: OpenSSL alone */
-    size_t fast_size;                 /* of the table that it would take */
-    struct fb__tables *tables;        /* of the key's set */
-    atomic_uint fast_uses;            /* valid tokens by OpenSSL, then all tokens by the table */
-    atomic_uint fast_check_at;        /* the use by the table that is next done by OpenSSL as well */
-    atomic_bool fast_claimed;         /* a table is being built, has been built, or cannot be */
-    _Atomic(const void *) fast_table; /* set once, when it is complete */
-    void *fast_memory;
-    size_t fast_bytes;
 } fb__key;
-
-/* What the keys of one set have in common: tables are bounded in bytes for all of them together. */
-typedef struct fb__tables {
-    const fb_mem *mem;
-    atomic_size_t bytes;
-} fb__tables;
-enum { FB__MAX_TABLE_BYTES = 4 << 20 };
 
 /* Each fills key (which the caller zeroed) or leaves an error text that names the option. */
 fb_status fb__key_from_pem(fb__key *key, const fb_mem *mem, fb_slice pem, fb_error *error);

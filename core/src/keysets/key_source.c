@@ -298,8 +298,8 @@ static bool unknown(fb__key_source *source, const fb__key_query *query, const fb
     return latest;
 }
 
-fb_status fb__key_source_select(fb__key_source *source, const fb__key_query *query, fb__keyset **set, fb__key **key,
-                                fb_error *error)
+fb_status fb__key_source_select(fb__key_source *source, const fb__key_query *query, fb__keyset **set,
+                                fb__verification_key **key, fb_error *error)
 {
     struct refusal refusal;
     *set = NULL;

@@ -31,7 +31,7 @@ void fb__keyset_release(fb__keyset *set)
     FB__INSIDE_GATE;
     fb_mem mem = set->mem;
     for (size_t i = 0; i < set->count; i++) {
-        fb__key_clear(&set->keys[i], &mem);
+        fb__verification_key_clear(&set->keys[i], &mem);
     }
     fb__free(&mem, set);
 }
@@ -44,7 +44,7 @@ static fb_status publish_single(fb__keyset **out, fb__keyset *set, fb_status sta
         return status;
     }
     set->ignore_kid = true;
-    fb__fast_adopt(&set->keys[0], &set->tables);
+    fb__verification_key_init(&set->keys[0], &set->tables);
     *out = set;
     return FB_OK;
 }
@@ -54,7 +54,7 @@ fb_status fb__keyset_from_pem(fb__keyset **out, const fb_mem *mem, fb_slice pem,
     fb__keyset *set = keyset_new(mem, 1);
     *out = NULL;
     return set == NULL ? fb__out_of_memory(error)
-                       : publish_single(out, set, fb__key_from_pem(&set->keys[0], mem, pem, error));
+                       : publish_single(out, set, fb__key_from_pem(&set->keys[0].key, mem, pem, error));
 }
 
 fb_status fb__keyset_from_secret(fb__keyset **out, const fb_mem *mem, fb_slice secret, uint32_t algs, bool allow_short,
@@ -62,9 +62,9 @@ fb_status fb__keyset_from_secret(fb__keyset **out, const fb_mem *mem, fb_slice s
 {
     fb__keyset *set = keyset_new(mem, 1);
     *out = NULL;
-    return set == NULL
-               ? fb__out_of_memory(error)
-               : publish_single(out, set, fb__key_from_secret(&set->keys[0], mem, secret, algs, allow_short, error));
+    return set == NULL ? fb__out_of_memory(error)
+                       : publish_single(out, set,
+                                        fb__key_from_secret(&set->keys[0].key, mem, secret, algs, allow_short, error));
 }
 
 /* ---- documents ------------------------------------------------------------------------------ */
@@ -79,12 +79,13 @@ static fb_status import_keys(fb__keyset *set, const struct document *document, s
 {
     size_t usable = 0, at = array + 1;
     for (size_t i = 0; i < set->count; i++, at = document->nodes[at].next) {
-        if (!fb__key_from_jwk(&set->keys[i], &set->mem, document->text.data, document->nodes, at)) {
+        fb__key *key = &set->keys[i].key;
+        if (!fb__key_from_jwk(key, &set->mem, document->text.data, document->nodes, at)) {
             return fb__out_of_memory(error);
         }
-        usable += set->keys[i].algs != 0;
-        set->undecided = set->undecided || set->keys[i].undecided;
-        fb__fast_adopt(&set->keys[i], &set->tables);
+        usable += key->algs != 0;
+        set->undecided = set->undecided || key->undecided;
+        fb__verification_key_init(&set->keys[i], &set->tables);
     }
     if (usable > 0) {
         return FB_OK;
@@ -93,7 +94,7 @@ static fb_status import_keys(fb__keyset *set, const struct document *document, s
         return fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: the key set is empty");
     }
     return fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: none of the %zu keys can be used; of the first: %s",
-                    set->count, set->keys[0].problem);
+                    set->count, set->keys[0].key.problem);
 }
 
 static fb_status read_document(fb__keyset **out, const fb_mem *mem, const struct document *document, fb_error *error)
@@ -158,14 +159,14 @@ fb_status fb__keyset_from_jwks(fb__keyset **out, const fb_mem *mem, fb_slice tex
  * ---------------------------------------------------------------------------------------------------------------------
  */
 
-fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, fb__key **out)
+fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, fb__verification_key **out)
 {
     const uint32_t bit = fb__alg_bit(alg);
     const bool by_kid = kid.data != NULL && !set->ignore_kid;
     bool named = set->ignore_kid;
-    fb__key *found = NULL;
+    fb__verification_key *found = NULL;
     for (size_t i = 0; i < set->count; i++) {
-        fb__key *key = &set->keys[i];
+        const fb__key *key = &set->keys[i].key;
         if (by_kid && (key->kid.data == NULL || !fb__slice_equal(key->kid, kid))) {
             continue;
         }
@@ -176,7 +177,7 @@ fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, f
         if (found != NULL) {
             return FB_KEY_AMBIGUOUS;
         }
-        found = key;
+        found = &set->keys[i];
     }
     *out = found;
     return found != NULL ? FB_OK : named ? FB_KEY_UNSUITABLE : FB_KEY_NOT_FOUND;
@@ -213,7 +214,7 @@ bool fb__keyset_same(const fb__keyset *a, const fb__keyset *b)
         for (size_t j = 0; !same && j < b->count; j++) {
             /* The same place first: providers seldom shuffle. */
             size_t at = (i + j) % b->count;
-            same = !paired[at] && same_key(&a->keys[i], &b->keys[at]);
+            same = !paired[at] && same_key(&a->keys[i].key, &b->keys[at].key);
             paired[at] = paired[at] || same;
         }
     }

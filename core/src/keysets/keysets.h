@@ -19,7 +19,7 @@ typedef struct fb__keyset {
     bool undecided;      /* of a key: the document is worth reading again */
     fb__tables tables;
     size_t count;
-    fb__key keys[];
+    fb__verification_key keys[];
 } fb__keyset;
 
 fb_status fb__keyset_from_pem(fb__keyset **out, const fb_mem *mem, fb_slice pem, fb_error *error);
@@ -31,7 +31,7 @@ fb__keyset *fb__keyset_retain(fb__keyset *set);
 void fb__keyset_release(fb__keyset *set); /* NULL is fine */
 
 /* FB_OK, FB_KEY_NOT_FOUND, FB_KEY_AMBIGUOUS, FB_KEY_UNSUITABLE. kid absent: the only key that fits. */
-fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, fb__key **out);
+fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, fb__verification_key **out);
 
 /* Whether both hold the same keys, in any order: replacing one by the other would change nothing. */
 bool fb__keyset_same(const fb__keyset *a, const fb__keyset *b);
@@ -57,8 +57,8 @@ typedef struct fb__key_query {
  * FB_OK: *key is the key, *set a reference to the set that it belongs to, released by the caller. Otherwise error says
  * all there is to say, and both are NULL: what fb__keyset_select refuses, FB_KEYS_NEEDED, FB_KEYS_UNAVAILABLE.
  */
-fb_status fb__key_source_select(fb__key_source *source, const fb__key_query *query, fb__keyset **set, fb__key **key,
-                                fb_error *error);
+fb_status fb__key_source_select(fb__key_source *source, const fb__key_query *query, fb__keyset **set,
+                                fb__verification_key **key, fb_error *error);
 uint64_t fb__key_source_generation(fb__key_source *source, double now); /* 0: no usable keys are held now */
 fb__keyset *fb__key_source_keys(fb__key_source *source);                /* a reference, however old; NULL: none */
 void fb__key_source_stats(fb__key_source *source, double now, fb_stats *out);

@@ -53,7 +53,7 @@ bool fb__unknown_kids_known(const fb__unknown_kids *kids, uint64_t request, cons
     const uint64_t hash = request >> COUNT_BITS;
     bool found = false;
     for (size_t i = 0; i < set->count && !found; i++) {
-        const fb__key *key = &set->keys[i];
+        const fb__key *key = &set->keys[i].key;
         found = key->algs != 0 && key->kid.data != NULL && hash == hash_kid(kids, key->kid);
     }
     return found;

@@ -59,9 +59,6 @@ static fb_status finish(fb_keypair *pair, fb_error *error)
     if (problem == NULL && (pair->key.algs & fb__alg_bit(pair->alg)) == 0) {
         problem = "the key is not one for the algorithm";
     }
-    if (problem == fb__key_not_loaded) {
-        return fb__out_of_memory(error);
-    }
     if (problem != NULL) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "private_key: %s", problem);
     }

@@ -79,11 +79,14 @@ enum { BLINDING_USES = 32 };
 
 static bool sign_and_check(const fb_keypair *pair, const char *input, size_t size, unsigned char *out, size_t *out_size)
 {
-    fb__key *key = (fb__key *)(uintptr_t)&pair->key; /* for its ready contexts */
+    fb__verification_key key = {.key = pair->key}; /* what it refers to stays the pair's */
     bool right = false;
     for (int i = 0; !right && i <= BLINDING_USES && sign_pkey(pair, input, size, out, out_size); i++) {
-        right = fb__signature_verify_raw(key, pair->alg, (const unsigned char *)input, size, out, *out_size) == FB_OK;
+        right = fb__signature_verify_raw(&key, pair->alg, (fb_slice){input, size},
+                                         (fb_slice){(const char *)out, *out_size}, false) == FB_OK;
     }
+    key.key = (fb__key){.kty = FB__KTY_NONE};
+    fb__verification_key_clear(&key, &pair->mem);
     return right;
 }
 

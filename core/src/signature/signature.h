@@ -4,40 +4,63 @@
 #ifndef FB_SIGNATURE_H
 #define FB_SIGNATURE_H
 
-#include "arithmetic/arithmetic.h"
+#include "keys/keys.h"
 
-enum { FB__MAX_DER = 144 /* SEQUENCE of two INTEGERs of 66 bytes */ };
+#include <stdatomic.h>
 
-/* ---- selection.c: arithmetic of our own, and the watch over it */
+/* What the keys of one set have in common: tables are bounded in bytes for all of them together. */
+typedef struct fb__tables {
+    const fb_mem *mem;
+    atomic_size_t bytes;
+} fb__tables;
 
-enum { FB__FAST_CHECK = 4096 }; /* one verification in so many, on average, is done by OpenSSL as well */
+enum {
+    FB__CONTEXTS = 4, /* that are kept ready for each algorithm; more threads make their own for the moment */
+    FB__MAX_TABLE_BYTES = 4 << 20,
+    FB__CHECK_INTERVAL = 4096 /* one verification by a table in so many, on average, is done by OpenSSL as well */
+};
 
-/* Once per key, before it is shared: finds out what could serve it. */
-void fb__fast_adopt(fb__key *key, fb__tables *tables);
-/* OpenSSL has verified a token with this key. The call that makes it enough builds the table. */
-void fb__fast_count(fb__key *key);
-/* For key->fast->verify; NULL: OpenSSL's turn. */
-const void *fb__fast_table(const fb__key *key);
-/* Counts a verification by the table; whether this one is OpenSSL's as well. */
-bool fb__fast_check_due(fb__key *key);
-void fb__fast_disagreed(const fb__key *key);
-/* Differs after every disagreement: what was verified before counts no more. */
-uint64_t fb__arithmetic_epoch(void);
-void fb__fast_forget(fb__key *key);
-void fb__fast_stats(fb_stats *out);
+/* A key, and what verifying with it wants ready. Everything but the key is changed atomically: any number of threads.
+ */
+typedef struct fb__verification_key {
+    fb__key key;
+    _Atomic(void *) contexts[FB__ALG_COUNT][FB__CONTEXTS]; /* of context.c */
+
+    /* Of selection.c. */
+    struct fb__selection *selection; /* which arithmetic of ours could serve the key; NULL: OpenSSL's alone */
+    fb__tables *tables;
+    size_t table_size;           /* what that arithmetic wants */
+    atomic_uint uses;            /* valid tokens by OpenSSL, then all tokens by the table */
+    atomic_uint check_at;        /* the use by the table that is next done by OpenSSL as well */
+    atomic_bool is_claimed;      /* a table is being built, has been built, or cannot be */
+    _Atomic(const void *) table; /* set once, when it is complete */
+    void *table_memory;
+    size_t table_bytes;
+} fb__verification_key;
+
+/* Once for a key that was imported, before it is shared: finds out which arithmetic could serve it. */
+void fb__verification_key_init(fb__verification_key *key, fb__tables *tables);
+/* Frees all of it, the key's own memory too. One that was only zeroed is fine. */
+void fb__verification_key_clear(fb__verification_key *key, const fb_mem *mem);
+
+/* ---- selection.c: what is said of the arithmetic that serves a key, and of ours as a whole */
+
+/* What verifies now: "openssl" or the name of an arithmetic; and the bytes of its table, 0 for OpenSSL. */
+const char *fb__selection_name(const fb__verification_key *key, size_t *table_bytes);
+/* Differs after every disagreement with OpenSSL: what was verified before counts no more. */
+uint64_t fb__selection_epoch(void);
+void fb__selection_stats(fb_stats *out);
 
 /* ---- signature.c */
 
 /*
- * FB_OK, FB_SIGNATURE_INVALID, FB_OUT_OF_MEMORY or FB_INTERNAL_ERROR. key must have alg's bit. signature is base64url
- * text that fb__token_split has found valid. fast: arithmetic of our own may decide. Leaves OpenSSL's error queue as it
- * was.
+ * FB_OK, FB_SIGNATURE_INVALID, FB_OUT_OF_MEMORY or FB_INTERNAL_ERROR. signature is base64url text that fb__token_split
+ * has found valid. with_tables: arithmetic of our own may decide. Leaves OpenSSL's error queue as it was.
  */
-fb_status fb__signature_verify(fb__key *key, const fb__alg *alg, fb_slice signing_input, fb_slice signature, bool fast);
-/* The same on a decoded signature, by OpenSSL alone: for vectors that are not tokens. */
-fb_status fb__signature_verify_raw(fb__key *key, const fb__alg *alg, const unsigned char *message, size_t message_size,
-                                   const unsigned char *signature, size_t signature_size);
-/* Frees what signature.c keeps in a key. */
-void fb__signature_forget(fb__key *key);
+fb_status fb__signature_verify(fb__verification_key *key, const fb__alg *alg, fb_slice signing_input,
+                               fb_slice signature, bool with_tables);
+/* The same on a decoded signature: for what is not a token. */
+fb_status fb__signature_verify_raw(fb__verification_key *key, const fb__alg *alg, fb_slice message, fb_slice signature,
+                                   bool with_tables);
 
 #endif

@@ -109,8 +109,9 @@ static fb_status read_scalars(fb__policy *policy, const fb_options *options, fb_
     }
     policy->require_exp =
         options->require_exp || policy->token_type == FB__TYPE_ACCESS_TOKEN; /* RFC 9068 section 2.2 */
-    policy->fast = !fb__slice_equal(options->arithmetic, fb_text("openssl"));
-    if (policy->fast && options->arithmetic.data != NULL && !fb__slice_equal(options->arithmetic, fb_text("auto"))) {
+    policy->with_tables = !fb__slice_equal(options->arithmetic, fb_text("openssl"));
+    if (policy->with_tables && options->arithmetic.data != NULL &&
+        !fb__slice_equal(options->arithmetic, fb_text("auto"))) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "arithmetic must be \"auto\" or \"openssl\"");
     }
     return FB_OK;

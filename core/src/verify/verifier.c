@@ -54,7 +54,7 @@ static fb_status check_keys_fit(const fb_verifier *verifier, fb_error *error)
 {
     const fb__keyset *keys = verifier->static_keys;
     for (size_t i = 0; keys != NULL && i < keys->count; i++) {
-        if ((keys->keys[i].algs & verifier->policy.algs) != 0) {
+        if ((keys->keys[i].key.algs & verifier->policy.algs) != 0) {
             return FB_OK;
         }
     }
@@ -175,7 +175,7 @@ static void collect(const fb_verifier *verifier, double monotonic_seconds, fb_st
     fb__keyset *set = fb__verifier_keyset(verifier);
     out->table_bytes = set == NULL ? 0 : atomic_load_explicit(&set->tables.bytes, memory_order_relaxed);
     fb__keyset_release(set);
-    fb__fast_stats(out);
+    fb__selection_stats(out);
 }
 
 fb_status fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out, fb_error *error)

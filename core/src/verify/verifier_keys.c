@@ -21,17 +21,19 @@ struct fb_keys {
     fb_key_info infos[];
 };
 
-static void describe(fb_key_info *info, const fb__key *key, bool fast)
+static void describe(fb_key_info *info, const fb__verification_key *verification_key, bool with_tables)
 {
-    fast = fast && fb__fast_table(key) != NULL;
+    const fb__key *key = &verification_key->key;
+    info->arithmetic = fb_text("openssl");
+    if (with_tables) {
+        info->arithmetic = fb_text(fb__selection_name(verification_key, &info->table_bytes));
+    }
     info->kid = key->kid;
     info->kty = key->kty_text;
     info->alg = key->alg_text;
     info->crv = key->crv_text;
     info->usable = key->algs != 0;
     info->problem = fb_text(key->problem);
-    info->arithmetic = fb_text(fast ? key->fast->name : "openssl");
-    info->table_bytes = fast ? key->fast_bytes : 0;
     info->bits = key->bits;
 }
 
@@ -49,7 +51,7 @@ fb_status fb_verifier_keys(const fb_verifier *verifier, fb_keys **out, fb_error 
     keys->set = set;
     keys->count = count;
     for (size_t i = 0; i < count; i++) {
-        describe(&keys->infos[i], &set->keys[i], verifier->policy.fast);
+        describe(&keys->infos[i], &set->keys[i], verifier->policy.with_tables);
     }
     *out = keys;
     return FB_OK;

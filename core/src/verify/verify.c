@@ -22,7 +22,7 @@ struct work {
     bool after_fetch; /* the token has had its fetch, that of key_request */
     uint64_t key_request;
     fb__keyset *keys; /* a reference, when they can be replaced */
-    fb__key *key;
+    fb__verification_key *key;
 };
 
 static fb_status choose_key(struct work *work)
@@ -48,7 +48,7 @@ static fb_status check_signature(struct work *work)
     void *before = announced ? verifier->before_signature(verifier->signature_context) : NULL;
     fb__gate_enter();
     fb_status status = fb__signature_verify(work->key, work->header.alg, work->parts.signing_input,
-                                            work->parts.signature, verifier->policy.fast);
+                                            work->parts.signature, verifier->policy.with_tables);
     fb__gate_leave();
     if (announced) {
         verifier->after_signature(verifier->signature_context, before);
@@ -138,7 +138,7 @@ static fb_status verify_with_cache(struct work *work, fb_result **out)
     const bool fetches = verifier->key_source != NULL;
     const uint64_t held = fetches ? fb__key_source_generation(verifier->key_source, work->clock.monotonic_seconds) : 0;
     /* Results from before our arithmetic contradicted OpenSSL, or from while that was found out, are not used. */
-    const uint64_t epoch = fb__arithmetic_epoch() << 48;
+    const uint64_t epoch = fb__selection_epoch() << 48;
     const fb__cache_key key = fb__cache_key_of(verifier->cache, work->token.data, work->token.size);
     if (!fetches || held != 0) {
         *out = cached_result(work, key, held ^ epoch);

@@ -5,8 +5,8 @@
  * Two sizes of limbs: "reduced" is at most 2^51 + 2^13, what every multiplication returns; "wide" is less than 2^54,
  * what every multiplication takes. A sum or a difference of two reduced ones is below 2^53, hence wide.
  */
-#ifndef FB_FAST_ED25519_FIELD_H
-#define FB_FAST_ED25519_FIELD_H
+#ifndef FB_ARITHMETIC_ED25519_FIELD_H
+#define FB_ARITHMETIC_ED25519_FIELD_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,36 +1,29 @@
 /*
  * The additions of ed25519.c on AVX-512 IFMA, two sums at a time: eight field elements in five vectors of limbs,
  * the coordinates X, Y, T, Z of one sum in the lower half and those of the other in the upper half. Given what the
- * portable code is given, and must end at the same point. Called only when ifma_supported() says so.
+ * portable code is given, and must end at the same point. Called where the processor has been asked.
  *
  * The instructions multiply the low 52 bits of each lane and drop the others, so no factor may reach 2^52. What fe8_mul
  * returns is below 2^51 + 2^11, so it is reduced; sums and differences are carried before they are multiplied.
  */
-#ifndef FB_FAST_ED25519_IFMA_H
-#define FB_FAST_ED25519_IFMA_H
+#ifndef FB_ARITHMETIC_ED25519_IFMA_H
+#define FB_ARITHMETIC_ED25519_IFMA_H
 
-#include <immintrin.h>
-
-#define IFMA_TARGET __attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma"), always_inline)) static inline
+#include "arithmetic/ifma.h"
 
 typedef struct fe8 {
     __m512i limb[5];
 } fe8;
 
-static bool ifma_supported(void)
-{
-    return fb__cpu_has_ifma();
-}
-
-IFMA_TARGET __m512i times_19(__m512i a)
+FB_IFMA_INLINE __m512i times_19(__m512i a)
 {
     return _mm512_add_epi64(_mm512_add_epi64(a, _mm512_slli_epi64(a, 1)), _mm512_slli_epi64(a, 4));
 }
 
 /* Each limb's carry to the next, all at once. Limbs below 2^53 are below 2^51 + 2^6 afterwards. */
-IFMA_TARGET void fe8_carry(fe8 *a)
+FB_IFMA_INLINE void fe8_carry(fe8 *a)
 {
-    const __m512i mask = _mm512_set1_epi64((long long)FE_MASK);
+    const __m512i mask = fb__ifma_repeat(FE_MASK);
     __m512i *limb = a->limb, carry0 = _mm512_srli_epi64(limb[0], 51), carry1 = _mm512_srli_epi64(limb[1], 51),
             carry2 = _mm512_srli_epi64(limb[2], 51), carry3 = _mm512_srli_epi64(limb[3], 51),
             carry4 = times_19(_mm512_srli_epi64(limb[4], 51));
@@ -59,7 +52,7 @@ IFMA_TARGET void fe8_carry(fe8 *a)
  * into it are below (1 + 19 * 14) * 2^52, so what is carried to the next limb is below 2^10; the last one, of which
  * nineteen times the carry goes to the first limb, is below (13 + 19 * 2) * 2^52, and that below 2^11.
  */
-IFMA_TARGET void fe8_mul(fe8 *out, const fe8 *a, const fe8 *b)
+FB_IFMA_INLINE void fe8_mul(fe8 *out, const fe8 *a, const fe8 *b)
 {
     const __m512i zero = _mm512_setzero_si512();
     __m512i low[10] = {zero, zero, zero, zero, zero, zero, zero, zero, zero, zero};
@@ -74,22 +67,22 @@ IFMA_TARGET void fe8_mul(fe8 *out, const fe8 *a, const fe8 *b)
 }
 
 /* One word of both entries: y - x, y + x, 2 d x y, and a zero that no memory is read for. */
-IFMA_TARGET __m512i ifma_load(const addend pair[2], unsigned word)
+FB_IFMA_INLINE __m512i ifma_load(const addend pair[2], unsigned word)
 {
     return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi64(7, pair[0].entry->word[word])),
                               _mm256_maskz_loadu_epi64(7, pair[1].entry->word[word]), 1);
 }
 
-#define IFMA_2P(i) _mm512_set1_epi64((long long)(2 * (FE_MASK - ((i) == 0 ? 18 : 0))))
+#define IFMA_2P(i) fb__ifma_repeat(2 * (FE_MASK - ((i) == 0 ? 18 : 0)))
 /* To be subtracted: y - x and y + x change places, and 2p - 2 d x y is still below 2^52. */
 #define IFMA_SIGN(i)                                                    \
     limb[i] = _mm512_mask_permutex_epi64(limb[i], swap, limb[i], 0xe1); \
     limb[i] = _mm512_mask_sub_epi64(limb[i], negate, IFMA_2P(i), limb[i])
 
 /* The factors of the first half of an addition: y - x, y + x, 2 d x y, 2. */
-IFMA_TARGET void ifma_factors(fe8 *out, const addend pair[2])
+FB_IFMA_INLINE void ifma_factors(fe8 *out, const addend pair[2])
 {
-    const __m512i mask = _mm512_set1_epi64((long long)FE_MASK), two = _mm512_set1_epi64(2);
+    const __m512i mask = fb__ifma_repeat(FE_MASK), two = fb__ifma_repeat(2);
     __mmask8 swap = (__mmask8)((pair[0].negative ? 0x03 : 0) | (pair[1].negative ? 0x30 : 0));
     __mmask8 negate = (__mmask8)((pair[0].negative ? 0x04 : 0) | (pair[1].negative ? 0x40 : 0));
     __m512i w0 = ifma_load(pair, 0), w1 = ifma_load(pair, 1), w2 = ifma_load(pair, 2), w3 = ifma_load(pair, 3);
@@ -108,7 +101,7 @@ IFMA_TARGET void ifma_factors(fe8 *out, const addend pair[2])
 }
 
 /* first + 2p - second in the lanes of minus, first + second in those of plus, first in the others. */
-IFMA_TARGET __m512i ifma_combine(__m512i first, __m512i second, __m512i twice_p, __mmask8 minus, __mmask8 plus)
+FB_IFMA_INLINE __m512i ifma_combine(__m512i first, __m512i second, __m512i twice_p, __mmask8 minus, __mmask8 plus)
 {
     first = _mm512_mask_add_epi64(first, minus, first, twice_p);
     first = _mm512_mask_sub_epi64(first, minus, first, second);
@@ -131,7 +124,7 @@ IFMA_TARGET __m512i ifma_combine(__m512i first, __m512i second, __m512i twice_p,
     }
 
 /* The same formula as point_add: all of a line at once. */
-IFMA_TARGET void ifma_add(fe8 *p, const addend pair[2])
+FB_IFMA_INLINE void ifma_add(fe8 *p, const addend pair[2])
 {
     fe8 q, factors;
     ifma_factors(&factors, pair);
@@ -145,8 +138,7 @@ IFMA_TARGET void ifma_add(fe8 *p, const addend pair[2])
 }
 
 /* Adds up an even number of addends, every other one into each of two sums. */
-__attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma"))) static void
-ifma_sums(point out[2], const addend *addends, unsigned count)
+FB_IFMA static void ifma_sums(point out[2], const addend *addends, unsigned count)
 {
     const __m512i zero = _mm512_setzero_si512();
     uint64_t lanes[5][8];

@@ -2,8 +2,8 @@
  * Points of edwards25519 for ed25519.c: -x^2 + y^2 = 1 + d x^2 y^2. Public data only: nothing here is constant
  * time.
  */
-#ifndef FB_FAST_ED25519_POINT_H
-#define FB_FAST_ED25519_POINT_H
+#ifndef FB_ARITHMETIC_ED25519_POINT_H
+#define FB_ARITHMETIC_ED25519_POINT_H
 
 #include "ed25519_field.h"
 

@@ -2,8 +2,8 @@
  * Integers modulo L = 2^252 + 27742317777372353535851937790883648493, the order of Ed25519's base point, for
  * ed25519.c: four words of 64 bits, least significant first. Public data only: nothing here is constant time.
  */
-#ifndef FB_FAST_ED25519_SCALAR_H
-#define FB_FAST_ED25519_SCALAR_H
+#ifndef FB_ARITHMETIC_ED25519_SCALAR_H
+#define FB_ARITHMETIC_ED25519_SCALAR_H
 
 #include "ed25519_field.h"
 

@@ -1,24 +1,21 @@
 /*
- * ES256 with tables: u1 * G + u2 * Q (SEC 1, section 4.1.4) as a sum of points that are looked up, without a doubling,
- * since all keys share one table and each key has its own. Given public keys and hostile signatures; time depends on
- * both, so nothing secret may ever come here. Hashing and keys are OpenSSL's.
+ * ES256 with tables: u1 * G + u2 * Q as a sum of points that are looked up, without a doubling, since all keys share
+ * one table and each key has its own. Given public keys and hostile signatures; time depends on both, so nothing secret
+ * may ever come here.
  */
 #include "arithmetic/arithmetic.h"
+#include "arithmetic/ifma.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 
-#if defined(__SIZEOF_INT128__)
+#ifdef __SIZEOF_INT128__
+
 #include "p256_table.h"
-#if defined(__x86_64__) && !defined(FB_PORTABLE)
+
+#ifdef FB_IFMA
 #include "p256_ifma.h"
 #else
-static bool ifma_supported(void)
-{
-    return false;
-}
-
 static bool sum_ifma(xyzz *out, term *terms, size_t count)
 {
     (void)out;
@@ -30,8 +27,8 @@ static bool sum_ifma(xyzz *out, term *terms, size_t count)
 
 static const affine generator = {{{0xf4a13945d898c296, 0x77037d812deb33a0, 0xf8bce6e563a440f2, 0x6b17d1f2e12c4247}},
                                  {{0xcbb6406837bf51f5, 0x2bce33576b315ece, 0x8ee7eb4a7c0f9e16, 0x4fe342e2fe1a7f9b}}};
-static _Alignas(FB__FAST_ALIGNMENT) struct table generator_table; /* filled by prepare, only read after that */
-static bool with_ifma;                                            /* the same */
+static _Alignas(FB__TABLE_ALIGNMENT) struct table generator_table; /* filled by prepare, only read after that */
+static bool with_ifma;                                             /* the same */
 
 /* ---- one signature -------------------------------------------------------------------------- */
 
@@ -91,7 +88,8 @@ static bool x_matches(const xyzz *p, const u256 *r)
     return has_x(p, r) || (u256_add(&next, r, &p256_order) == 0 && u256_less(&next, &p256_prime) && has_x(p, &next));
 }
 
-static bool verify_digest(const struct table *key, const unsigned char digest[32], const unsigned char signature[64])
+/* SEC 1, section 4.1.4. */
+static bool verify(const void *table, const unsigned char *digest, const unsigned char *signature)
 {
     const u256 e = u256_from_bytes(digest), r = u256_from_bytes(signature), s = u256_from_bytes(signature + 32);
     u256 inverse, u1, u2;
@@ -103,7 +101,7 @@ static bool verify_digest(const struct table *key, const unsigned char digest[32
     sc_invert(&inverse, &s);
     sc_mul(&u1, &e, &inverse);
     sc_mul(&u2, &r, &inverse);
-    size_t count = look_up(terms, key, &u2);
+    size_t count = look_up(terms, table, &u2);
     count += look_up(terms + count, &generator_table, &u1);
     if (!with_ifma || !sum_ifma(&sum, terms, count)) {
         sum_terms(&sum, terms, count);
@@ -111,12 +109,7 @@ static bool verify_digest(const struct table *key, const unsigned char digest[32
     return x_matches(&sum, &r);
 }
 
-/* ---- the path ------------------------------------------------------------------------------- */
-
-static bool supported(void)
-{
-    return true;
-}
+/* ---- tables -------------------------------------------------------------------------------- */
 
 static size_t table_size(const fb__key *key)
 {
@@ -146,43 +139,27 @@ static bool build(void *out, const fb__key *key)
     return fill_from(out, &a);
 }
 
-static fb__fast_verdict verify(const void *table, const fb__fast_input *input)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (input->signature_size != 64 || EVP_DigestInit_ex2(input->digest, input->md, NULL) != 1 ||
-        EVP_DigestUpdate(input->digest, input->message, input->message_size) != 1 ||
-        EVP_DigestFinal_ex(input->digest, digest, &size) != 1 || size != 32) {
-        return FB__FAST_UNDECIDED;
-    }
-    return verify_digest(table, digest, input->signature) ? FB__FAST_VALID : FB__FAST_INVALID;
-}
-
 /* ---- known answers -------------------------------------------------------------------------- */
 
-/* RFC 7515, appendix A.3; and nothing that differs from it in a byte of the signature. */
-static fb__fast_self_test knows_rfc7515(const struct table *table, const EVP_MD *md, EVP_MD_CTX *context)
+/* RFC 7515, appendix A.3; and nothing that differs from it in a byte of the signature or of the digest. */
+static bool knows_rfc7515(const struct table *table)
 {
-    static const char message[] = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGF"
-                                  "tcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    unsigned char digest[32] = {0x21, 0xc6, 0x73, 0x68, 0xf4, 0x36, 0x57, 0x7f, 0x44, 0x7f, 0x80,
+                                0x51, 0x62, 0xca, 0x13, 0xb8, 0x0d, 0x04, 0x6a, 0x3f, 0xe4, 0x67,
+                                0x24, 0x7e, 0x65, 0xea, 0x47, 0x7a, 0xa7, 0x50, 0xfa, 0x2e};
     unsigned char signature[64] = {0x0e, 0xd1, 0x21, 0x53, 0x79, 0x63, 0x6c, 0x48, 0x3c, 0x2f, 0x7f, 0x15, 0x58,
                                    0x07, 0xd4, 0x02, 0xa3, 0xb2, 0x28, 0x03, 0x3a, 0xf9, 0x7c, 0x7e, 0x17, 0x81,
                                    0x9a, 0xc3, 0x16, 0x9e, 0xa6, 0x65, 0xc5, 0x0a, 0x07, 0xd3, 0x8c, 0x3c, 0x70,
                                    0xe5, 0xd8, 0xf1, 0x2d, 0xaf, 0x08, 0x4a, 0x54, 0x80, 0xa6, 0x65, 0x90, 0xc5,
                                    0xf2, 0x93, 0x50, 0x9a, 0x8f, 0x3f, 0x7f, 0x8a, 0x83, 0xa3, 0x54, 0xd5};
-    const fb__fast_input input = {.message = (const unsigned char *)message,
-                                  .message_size = sizeof(message) - 1,
-                                  .signature = signature,
-                                  .signature_size = sizeof(signature),
-                                  .md = md,
-                                  .digest = context};
-    fb__fast_self_test found = fb__fast_expect(verify(table, &input), FB__FAST_VALID);
-    for (size_t i = 0; i < sizeof(signature) && found == FB__FAST_RIGHT; i++) {
-        signature[i] ^= (unsigned char)(1 << i % 8);
-        found = fb__fast_expect(verify(table, &input), FB__FAST_INVALID);
-        signature[i] ^= (unsigned char)(1 << i % 8);
+    bool right = verify(table, digest, signature);
+    for (size_t i = 0; i < sizeof(signature) + sizeof(digest) && right; i++) {
+        unsigned char *byte = i < sizeof(signature) ? &signature[i] : &digest[i - sizeof(signature)];
+        *byte ^= (unsigned char)(1 << i % 8);
+        right = !verify(table, digest, signature);
+        *byte ^= (unsigned char)(1 << i % 8);
     }
-    return found;
+    return right;
 }
 
 /*
@@ -198,50 +175,47 @@ static bool knows_collisions(void)
     u256_to_bytes(signature, &generator.x);
     u256_to_bytes(signature + 32, &twice);
     u256_to_bytes(digest, &generator.x);
-    if (!verify_digest(&generator_table, digest, signature)) {
+    if (!verify(&generator_table, digest, signature)) {
         return false;
     }
     u256_to_bytes(digest, &negative);
-    if (verify_digest(&generator_table, digest, signature)) {
+    if (verify(&generator_table, digest, signature)) {
         return false;
     }
     u256_to_bytes(signature + 32, &p256_order);
-    return !verify_digest(&generator_table, digest, signature);
+    return !verify(&generator_table, digest, signature);
 }
 
 /* With and without the vector code, where there is a choice. */
-static fb__fast_self_test knows_answers(const struct table *table, const EVP_MD *md, EVP_MD_CTX *context)
+static bool knows_answers(const struct table *table)
 {
-    const bool choices[] = {false, ifma_supported()};
-    for (size_t i = 0; i < 2; i++) {
-        with_ifma = choices[i];
-        const fb__fast_self_test found = knows_rfc7515(table, md, context);
-        if (found != FB__FAST_RIGHT || !knows_collisions()) {
-            return found != FB__FAST_RIGHT ? found : FB__FAST_WRONG;
-        }
+    with_ifma = false;
+    if (!knows_rfc7515(table) || !knows_collisions()) {
+        return false;
     }
-    return FB__FAST_RIGHT;
+    with_ifma = fb__cpu_has_ifma();
+    return !with_ifma || (knows_rfc7515(table) && knows_collisions());
 }
 
-static fb__fast_self_test prepare(void)
+static fb__self_test prepare(const fb_mem *mem)
 {
     static const affine key = {{{0xbacf6e3c7bd15445, 0x580733357be9ef13, 0x4183cbee6fdb4b7b, 0x7fcdce2770f6c45d}},
                                {{0x8a4623288588e5ad, 0xb3695d6ea90b24ad, 0x872cdfedb9eeb9f4, 0xc7f144cd1bbd9b7e}}};
-    EVP_MD *md = EVP_MD_fetch(NULL, "SHA256", NULL);
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    struct table *table = OPENSSL_malloc(sizeof(*table));
-    fb__fast_self_test found = FB__FAST_NO_MEMORY;
-    if (md != NULL && context != NULL && table != NULL) {
-        found = fill_from(&generator_table, &generator) && fill_from(table, &key) ? knows_answers(table, md, context)
-                                                                                  : FB__FAST_WRONG;
+    struct table *table = fb__alloc(mem, sizeof(*table));
+    if (table == NULL) {
+        return FB__SELF_TEST_NO_MEMORY;
     }
-    OPENSSL_free(table);
-    EVP_MD_CTX_free(context);
-    EVP_MD_free(md);
-    return found;
+    const bool right = fill_from(&generator_table, &generator) && fill_from(table, &key) && knows_answers(table);
+    fb__free(mem, table);
+    return right ? FB__SELF_TEST_RIGHT : FB__SELF_TEST_WRONG;
 }
 
-const fb__fast_path fb__fast_p256 = {
+static bool supported(void)
+{
+    return true;
+}
+
+const fb__arithmetic fb__arithmetic_p256 = {
     .name = "p256-tables",
     .threshold = 16, /* half a millisecond, for 32 us less without vectors; 39 us less with them */
     .supported = supported,
@@ -254,43 +228,6 @@ const fb__fast_path fb__fast_p256 = {
 #else
 
 /* Without integers of 128 bits this would be slower than OpenSSL. */
-static bool no(void)
-{
-    return false;
-}
-
-static size_t no_table(const fb__key *key)
-{
-    (void)key;
-    return 0;
-}
-
-static fb__fast_self_test no_self_test(void)
-{
-    return FB__FAST_WRONG;
-}
-
-static bool no_build(void *table, const fb__key *key)
-{
-    (void)table;
-    (void)key;
-    return false;
-}
-
-static fb__fast_verdict no_verdict(const void *table, const fb__fast_input *input)
-{
-    (void)table;
-    (void)input;
-    return FB__FAST_UNDECIDED;
-}
-
-const fb__fast_path fb__fast_p256 = {
-    .name = "p256-tables",
-    .supported = no,
-    .prepare = no_self_test,
-    .table_size = no_table,
-    .build = no_build,
-    .verify = no_verdict,
-};
+const fb__arithmetic fb__arithmetic_p256 = {.name = "p256-tables", .supported = fb__arithmetic_unsupported};
 
 #endif

@@ -5,8 +5,8 @@
  * What is taken modulo p is below p and in Montgomery form (x * 2^256 mod p), so equal numbers have equal limbs. An out
  * may be one of the arguments.
  */
-#ifndef FB_FAST_P256_FIELD_H
-#define FB_FAST_P256_FIELD_H
+#ifndef FB_ARITHMETIC_P256_FIELD_H
+#define FB_ARITHMETIC_P256_FIELD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,19 +7,12 @@
  * p256_table.h without a look at their special cases: equal, opposite and infinite points make ZZ a multiple of p,
  * which stays one through all that follows, and is found out in the end.
  */
-#ifndef FB_FAST_P256_IFMA_H
-#define FB_FAST_P256_IFMA_H
+#ifndef FB_ARITHMETIC_P256_IFMA_H
+#define FB_ARITHMETIC_P256_IFMA_H
+
+#include "arithmetic/ifma.h"
 
 #include "p256_table.h"
-
-#define IFMA __attribute__((target("avx512f,avx512ifma")))
-
-/* At -O2, loops stay loops, and arrays of vectors stay in memory. */
-#if defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 10")
-#endif
 
 enum { LANES = 8, LIMBS = 5 };
 
@@ -31,16 +24,11 @@ typedef struct lanes_xyzz {
     lanes x, y, zz, zzz;
 } lanes_xyzz;
 
-static inline IFMA __m512i repeat(uint64_t value)
-{
-    return _mm512_set1_epi64((long long)value);
-}
-
 /* Every limb but the last into 0 .. 2^52 - 1; what is above, or below zero, goes to the next one. */
-static inline IFMA void carry_on(lanes *a)
+static inline FB_IFMA void carry_on(lanes *a)
 {
-    const __m512i mask = repeat(UINT64_MAX >> 12);
-    UNROLLED
+    const __m512i mask = fb__ifma_repeat(UINT64_MAX >> 12);
+    FB_UNROLLED
     for (size_t i = 0; i + 1 < LIMBS; i++) {
         a->limb[i + 1] = _mm512_add_epi64(a->limb[i + 1], _mm512_srai_epi64(a->limb[i], 52));
         a->limb[i] = _mm512_and_si512(a->limb[i], mask);
@@ -54,9 +42,9 @@ static inline IFMA void carry_on(lanes *a)
  * -p = -2^256 + 2^224 - 2^192 - 2^96 + 1, of which 2^96 is bit 44 of limb 1, 2^192 bit 36 of limb 3, 2^224 bit 16 of
  * limb 4.
  */
-static inline IFMA void fold(lanes *a)
+static inline FB_IFMA void fold(lanes *a)
 {
-    const __m512i q = _mm512_sub_epi64(_mm512_srai_epi64(a->limb[4], 48), repeat(1));
+    const __m512i q = _mm512_sub_epi64(_mm512_srai_epi64(a->limb[4], 48), fb__ifma_repeat(1));
     a->limb[0] = _mm512_add_epi64(a->limb[0], q);
     a->limb[1] = _mm512_sub_epi64(a->limb[1], _mm512_slli_epi64(q, 44));
     a->limb[3] = _mm512_sub_epi64(a->limb[3], _mm512_slli_epi64(q, 36));
@@ -65,9 +53,9 @@ static inline IFMA void fold(lanes *a)
     carry_on(a);
 }
 
-static inline IFMA void lanes_sub(lanes *out, const lanes *a, const lanes *b)
+static inline FB_IFMA void lanes_sub(lanes *out, const lanes *a, const lanes *b)
 {
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < LIMBS; i++) {
         out->limb[i] = _mm512_sub_epi64(a->limb[i], b->limb[i]);
     }
@@ -78,10 +66,11 @@ static inline IFMA void lanes_sub(lanes *out, const lanes *a, const lanes *b)
  * t += m * p * 2^(52 * i) with m = t[i] mod 2^52, and t[i] carried into t[i + 1]: p = -1 mod 2^52. The limbs of p are
  * -1, 2^44, 0, 2^36, 2^48 - 2^16, as the sum of their products.
  */
-static inline IFMA void cancel(__m512i *t)
+static inline FB_IFMA void cancel(__m512i *t)
 {
-    const __m512i m = _mm512_and_si512(t[0], repeat(UINT64_MAX >> 12));
-    const __m512i limb1 = repeat((uint64_t)1 << 44), limb3 = repeat((uint64_t)1 << 36), limb4 = repeat(0xffffffff0000);
+    const __m512i m = _mm512_and_si512(t[0], fb__ifma_repeat(UINT64_MAX >> 12));
+    const __m512i limb1 = fb__ifma_repeat((uint64_t)1 << 44), limb3 = fb__ifma_repeat((uint64_t)1 << 36),
+                  limb4 = fb__ifma_repeat(0xffffffff0000);
     t[1] = _mm512_add_epi64(t[1], _mm512_srli_epi64(t[0], 52));
     t[1] = _mm512_madd52lo_epu64(t[1], m, limb1);
     t[2] = _mm512_madd52hi_epu64(t[2], m, limb1);
@@ -96,26 +85,26 @@ static inline IFMA void cancel(__m512i *t)
  * one of them at most 2.01. A limb of t is a sum of at most 9 halves of products, 6 of multiples of p and a carry, and
  * below 2^56. Out of line: as fast, and less code to fetch where caches are cold.
  */
-static __attribute__((noinline)) IFMA void lanes_mul(lanes *out, const lanes *a, const lanes *b)
+static __attribute__((noinline)) FB_IFMA void lanes_mul(lanes *out, const lanes *a, const lanes *b)
 {
     __m512i t[2 * LIMBS];
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < 2 * LIMBS; i++) {
         t[i] = _mm512_setzero_si512();
     }
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < LIMBS; i++) {
-        UNROLLED
+        FB_UNROLLED
         for (size_t k = 0; k < LIMBS; k++) {
             t[i + k] = _mm512_madd52lo_epu64(t[i + k], a->limb[i], b->limb[k]);
             t[i + k + 1] = _mm512_madd52hi_epu64(t[i + k + 1], a->limb[i], b->limb[k]);
         }
     }
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < LIMBS; i++) {
         cancel(t + i);
     }
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < LIMBS; i++) {
         out->limb[i] = t[LIMBS + i];
     }
@@ -125,9 +114,9 @@ static __attribute__((noinline)) IFMA void lanes_mul(lanes *out, const lanes *a,
 /* ---- points --------------------------------------------------------------------------------- */
 
 /* The entries' x and y, 16 * p at most: 2^256 * x as 2^260 * x needs but four bits of shift. */
-static inline IFMA void load_coordinate(lanes *out, const __m512i row[4])
+static inline FB_IFMA void load_coordinate(lanes *out, const __m512i row[4])
 {
-    const __m512i mask = repeat(UINT64_MAX >> 12);
+    const __m512i mask = fb__ifma_repeat(UINT64_MAX >> 12);
     __m512i *limb = out->limb;
     limb[0] = _mm512_and_si512(_mm512_slli_epi64(row[0], 4), mask);
     limb[1] = _mm512_or_si512(_mm512_srli_epi64(row[0], 48), _mm512_slli_epi64(row[1], 16));
@@ -140,20 +129,20 @@ static inline IFMA void load_coordinate(lanes *out, const __m512i row[4])
 }
 
 /* Entry i goes to lane i: the transpose of eight rows of eight. */
-static inline IFMA void load_entries(lanes *x, lanes *y, const term *terms)
+static inline FB_IFMA void load_entries(lanes *x, lanes *y, const term *terms)
 {
     __m512i a[LANES], b[LANES];
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < LANES; i++) {
         a[i] = _mm512_loadu_si512(terms[i].entry);
     }
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < LANES; i += 2) {
         b[i] = _mm512_unpacklo_epi64(a[i], a[i + 1]);
         b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 1]);
     }
     /* b[2 * i + j]: words j, j + 2, j + 4, j + 6 of entries 2 * i and 2 * i + 1 */
-    UNROLLED
+    FB_UNROLLED
     for (size_t j = 0; j < 2; j++) {
         const __m512i low = _mm512_shuffle_i64x2(b[j], b[j + 2], 0x88),
                       high = _mm512_shuffle_i64x2(b[j], b[j + 2], 0xdd);
@@ -173,7 +162,7 @@ static inline IFMA void load_entries(lanes *x, lanes *y, const term *terms)
  * and with ZZ1 * ZZ2 and ZZZ1 * ZZZ2 in place (1.2 p). H^2 and H^3 are below 1.3 p and U1 * H^2 below 2.3 p; so ZZ and
  * ZZZ are below 1.2 p again, and X and Y below 2.01 p.
  */
-static inline IFMA void finish(lanes_xyzz *p, const lanes *u1, const lanes *s1, const lanes *h, const lanes *r)
+static inline FB_IFMA void finish(lanes_xyzz *p, const lanes *u1, const lanes *s1, const lanes *h, const lanes *r)
 {
     lanes hh, hhh, v, t;
     lanes_mul(&hh, h, h);
@@ -182,7 +171,7 @@ static inline IFMA void finish(lanes_xyzz *p, const lanes *u1, const lanes *s1, 
     lanes_mul(&t, r, r);
     lanes_mul(&p->zz, &p->zz, &hh);
     lanes_mul(&p->zzz, &p->zzz, &hhh);
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < LIMBS; i++) {
         const __m512i twice = _mm512_add_epi64(v.limb[i], v.limb[i]);
         p->x.limb[i] = _mm512_sub_epi64(_mm512_sub_epi64(t.limb[i], hhh.limb[i]), twice);
@@ -195,14 +184,14 @@ static inline IFMA void finish(lanes_xyzz *p, const lanes *u1, const lanes *s1, 
 }
 
 /* p + (x, y), or (x, -y) in the lanes of negative. x and y may be up to 16 p. */
-static inline IFMA void add_entries(lanes_xyzz *p, const lanes *x, const lanes *y, __mmask8 negative)
+static inline FB_IFMA void add_entries(lanes_xyzz *p, const lanes *x, const lanes *y, __mmask8 negative)
 {
     const __m512i zero = _mm512_setzero_si512();
     const lanes u1 = p->x, s1 = p->y;
     lanes h, r;
     lanes_mul(&h, x, &p->zz);
     lanes_mul(&r, y, &p->zzz);
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < LIMBS; i++) {
         r.limb[i] = _mm512_mask_sub_epi64(r.limb[i], negative, zero, r.limb[i]);
     }
@@ -211,7 +200,7 @@ static inline IFMA void add_entries(lanes_xyzz *p, const lanes *x, const lanes *
     finish(p, &u1, &s1, &h, &r);
 }
 
-static inline IFMA void add_points(lanes_xyzz *p, const lanes_xyzz *q)
+static inline FB_IFMA void add_points(lanes_xyzz *p, const lanes_xyzz *q)
 {
     lanes u1, s1, h, r;
     lanes_mul(&u1, &p->x, &q->zz);
@@ -226,9 +215,9 @@ static inline IFMA void add_points(lanes_xyzz *p, const lanes_xyzz *q)
 }
 
 /* Each lane's neighbour in a: the one four, two or one away. */
-static inline IFMA void exchange(lanes *out, const lanes *a, size_t distance)
+static inline FB_IFMA void exchange(lanes *out, const lanes *a, size_t distance)
 {
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < LIMBS; i++) {
         out->limb[i] = distance == 4   ? _mm512_shuffle_i64x2(a->limb[i], a->limb[i], 0x4e)
                        : distance == 2 ? _mm512_shuffle_i64x2(a->limb[i], a->limb[i], 0xb1)
@@ -236,7 +225,7 @@ static inline IFMA void exchange(lanes *out, const lanes *a, size_t distance)
     }
 }
 
-static inline IFMA void add_neighbours(lanes_xyzz *p, size_t distance)
+static inline FB_IFMA void add_neighbours(lanes_xyzz *p, size_t distance)
 {
     lanes_xyzz q;
     exchange(&q.x, &p->x, distance);
@@ -248,7 +237,7 @@ static inline IFMA void add_neighbours(lanes_xyzz *p, size_t distance)
 
 /* ---- the sum -------------------------------------------------------------------------------- */
 
-static inline IFMA __mmask8 signs(const term *terms)
+static inline FB_IFMA __mmask8 signs(const term *terms)
 {
     unsigned negative = 0;
     for (size_t i = 0; i < LANES; i++) {
@@ -257,29 +246,29 @@ static inline IFMA __mmask8 signs(const term *terms)
     return (__mmask8)negative;
 }
 
-static inline IFMA void start_with(lanes_xyzz *p, const term *terms)
+static inline FB_IFMA void start_with(lanes_xyzz *p, const term *terms)
 {
     static const uint64_t one[LIMBS] = {0x10, 0xf000000000000, 0xfffffffffffff, 0xffeffffffffff, 0xfffff};
     const __mmask8 negative = signs(terms);
     load_entries(&p->x, &p->y, terms);
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < LIMBS; i++) {
         p->y.limb[i] = _mm512_mask_sub_epi64(p->y.limb[i], negative, _mm512_setzero_si512(), p->y.limb[i]);
-        p->zz.limb[i] = p->zzz.limb[i] = repeat(one[i]);
+        p->zz.limb[i] = p->zzz.limb[i] = fb__ifma_repeat(one[i]);
     }
     fold(&p->y);
 }
 
 /* p in the lanes of mask, what was there before in the others. */
-static inline IFMA void keep_others(lanes *p, const lanes *before, __mmask8 mask)
+static inline FB_IFMA void keep_others(lanes *p, const lanes *before, __mmask8 mask)
 {
-    UNROLLED
+    FB_UNROLLED
     for (size_t i = 0; i < LIMBS; i++) {
         p->limb[i] = _mm512_mask_mov_epi64(before->limb[i], mask, p->limb[i]);
     }
 }
 
-static inline IFMA void add_some(lanes_xyzz *p, const term *terms, __mmask8 mask)
+static inline FB_IFMA void add_some(lanes_xyzz *p, const term *terms, __mmask8 mask)
 {
     const lanes_xyzz before = *p;
     lanes x, y;
@@ -294,7 +283,7 @@ static inline IFMA void add_some(lanes_xyzz *p, const term *terms, __mmask8 mask
 }
 
 /* The first lane, reduced. */
-static inline IFMA void first_lane(u256 *out, const lanes *a)
+static inline FB_IFMA void first_lane(u256 *out, const lanes *a)
 {
     uint64_t l[LIMBS];
     for (size_t i = 0; i < LIMBS; i++) {
@@ -311,7 +300,7 @@ static inline IFMA void first_lane(u256 *out, const lanes *a)
  * X and ZZ of the sum of count terms, both times the same power of 2, which their quotient does not show; Y and ZZZ are
  * left out. terms has room for a multiple of LANES. False: a special case came up, or there are too few terms.
  */
-static inline IFMA bool sum_ifma(xyzz *out, term *terms, size_t count)
+static inline FB_IFMA bool sum_ifma(xyzz *out, term *terms, size_t count)
 {
     lanes_xyzz p;
     if (count < LANES) {
@@ -331,11 +320,6 @@ static inline IFMA bool sum_ifma(xyzz *out, term *terms, size_t count)
     first_lane(&out->x, &p.x);
     first_lane(&out->zz, &p.zz);
     return !u256_is_zero(&out->zz);
-}
-
-static inline bool ifma_supported(void)
-{
-    return fb__cpu_has_ifma();
 }
 
 #endif

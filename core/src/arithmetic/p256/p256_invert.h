@@ -6,8 +6,8 @@
  * bits of f and g. They make one matrix, which is then applied to f and g, and modulo the modulus to d and e, which
  * keep f * c = x * d and g * c = x * e for a constant c: in the end, d is c / x or its negative.
  */
-#ifndef FB_FAST_P256_INVERT_H
-#define FB_FAST_P256_INVERT_H
+#ifndef FB_ARITHMETIC_P256_INVERT_H
+#define FB_ARITHMETIC_P256_INVERT_H
 
 #include "p256_field.h"
 

@@ -5,8 +5,8 @@
  * The group has prime order n, so every point but infinity has that order: no entry of a table is infinity, and none
  * has y = 0. What a sum passes through is the choice of whoever signs, so the adder takes every case.
  */
-#ifndef FB_FAST_P256_TABLE_H
-#define FB_FAST_P256_TABLE_H
+#ifndef FB_ARITHMETIC_P256_TABLE_H
+#define FB_ARITHMETIC_P256_TABLE_H
 
 #include "p256_invert.h"
 

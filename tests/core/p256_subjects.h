@@ -1,14 +1,15 @@
 /*
- * What the tests of the path for ES256 share: the path's own source, keys with their tables, every verdict beside
- * OpenSSL's, and signatures for scalars of choice. The source is included since a hash of choice gets in only below the
- * hashing.
+ * What the tests of the arithmetic for ES256 share: its own source, keys with their tables, every verdict beside
+ * OpenSSL's, and signatures for scalars of choice. The source is included for its parts, and to run with and without
+ * vectors.
  */
-#ifndef FB_TEST_P256_PATH_H
-#define FB_TEST_P256_PATH_H
+#ifndef FB_TEST_P256_SUBJECTS_H
+#define FB_TEST_P256_SUBJECTS_H
 
 #include "arithmetic/p256/p256.c"
 
 #include "p256.h"
+#include "tables.h"
 #include "test.h"
 
 #include <openssl/err.h>
@@ -31,8 +32,8 @@ static inline void pick_bytes(unsigned char *out, size_t size)
 /* ---- keys ----------------------------------------------------------------------------------- */
 
 struct subject {
-    fb__key key;
-    struct table *table;
+    fb__verification_key *key;
+    const struct table *table;
     EVP_PKEY_CTX *verifying, *signing; /* signing: NULL without a private key */
 };
 
@@ -40,18 +41,19 @@ static EC_GROUP *group;
 static BN_CTX *scratch;
 static BIGNUM *order;
 static EVP_MD *sha256;
-static EVP_MD_CTX *hashing;
+static fb__tables tables = {.mem = &fb__mem_default};
 static size_t compared, valid;
 
 /* Takes the key over. */
 static inline struct subject subject_of(EVP_PKEY *pkey, bool private)
 {
-    struct subject s = {.table = aligned_alloc(FB__FAST_ALIGNMENT, sizeof(struct table))};
-    p256_must(pkey != NULL && s.table != NULL);
-    s.key.pkey = pkey;
-    CHECK(fb__key_classify(&s.key) == NULL);
-    CHECK(fb__fast_p256.table_size(&s.key) == sizeof(struct table));
-    CHECK(fb__fast_p256.build(s.table, &s.key));
+    struct subject s = {.key = calloc(1, sizeof(*s.key))};
+    p256_must(pkey != NULL && s.key != NULL);
+    s.key->key.pkey = pkey;
+    CHECK(fb__key_classify(&s.key->key) == NULL);
+    atomic_store(&tables.bytes, 0); /* as if each were alone in its set */
+    s.table = make_table(s.key, &tables);
+    CHECK(s.table != NULL && s.key->table_size == sizeof(struct table));
     s.verifying = p256_verifying(pkey);
     s.signing = private ? p256_signing(pkey) : NULL;
     return s;
@@ -68,8 +70,8 @@ static inline void subject_clear(struct subject *s)
 {
     EVP_PKEY_CTX_free(s->verifying);
     EVP_PKEY_CTX_free(s->signing);
-    EVP_PKEY_free(s->key.pkey);
-    free(s->table);
+    fb__verification_key_clear(s->key, &fb__mem_default);
+    free(s->key);
 }
 
 /* ---- verdicts ------------------------------------------------------------------------------- */
@@ -78,9 +80,9 @@ static inline void subject_clear(struct subject *s)
 static inline bool agree(const struct subject *s, const unsigned char digest[32], const unsigned char signature[64])
 {
     with_ifma = false;
-    const bool plain = verify_digest(s->table, digest, signature);
-    with_ifma = ifma_supported();
-    const bool ours = verify_digest(s->table, digest, signature);
+    const bool plain = verify(s->table, digest, signature);
+    with_ifma = fb__cpu_has_ifma();
+    const bool ours = verify(s->table, digest, signature);
     const bool theirs = p256_verdict(s->verifying, digest, signature);
     compared++;
     valid += theirs;
@@ -99,16 +101,12 @@ static inline bool agree_on_message(const struct subject *s, const unsigned char
                                     const unsigned char signature[64])
 {
     unsigned char digest[32];
-    const fb__fast_input input = {.message = message,
-                                  .message_size = size,
-                                  .signature = signature,
-                                  .signature_size = 64,
-                                  .md = sha256,
-                                  .digest = hashing};
     p256_must(EVP_Digest(message, size, digest, NULL, sha256, NULL) == 1);
     const bool ours = agree(s, digest, signature);
     ERR_clear_error(); /* OpenSSL's own words on a bad signature */
-    CHECK(fb__fast_p256.verify(s->table, &input) == (ours ? FB__FAST_VALID : FB__FAST_INVALID));
+    CHECK(fb__signature_verify_raw(s->key, fb__alg_find(fb_text("ES256")), (fb_slice){(const char *)message, size},
+                                   (fb_slice){(const char *)signature, 64},
+                                   true) == (ours ? FB_OK : FB_SIGNATURE_INVALID));
     CHECK(ERR_peek_error() == 0);
     return ours;
 }
@@ -231,10 +229,9 @@ static inline bool begin(void)
     scratch = BN_CTX_new();
     order = BN_new();
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    hashing = EVP_MD_CTX_new();
-    p256_must(EC_GROUP_get_order(group, order, scratch) == 1 && sha256 != NULL && hashing != NULL);
-    printf("vector code: %s\n", ifma_supported() ? "tested" : "not for this processor, or left out");
-    return fb__fast_p256.supported() && fb__fast_p256.prepare() == FB__FAST_RIGHT;
+    p256_must(EC_GROUP_get_order(group, order, scratch) == 1 && sha256 != NULL);
+    printf("vector code: %s\n", fb__cpu_has_ifma() ? "tested" : "not for this processor, or left out");
+    return fb__arithmetic_p256.supported() && prepare(&fb__mem_default) == FB__SELF_TEST_RIGHT;
 }
 
 static inline void end(void)
@@ -244,7 +241,6 @@ static inline void end(void)
     BN_free(order);
     BN_CTX_free(scratch);
     EVP_MD_free(sha256);
-    EVP_MD_CTX_free(hashing);
 }
 
 #endif
