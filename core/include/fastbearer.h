@@ -1,12 +1,13 @@
-/*
- * fastbearer: bearer-token authentication for servers that speak HTTP.
+/**
+ * @file fastbearer.h
+ * @brief Bearer-token authentication for servers that speak HTTP.
  *
  * This header is the manual of the C library. It is the only public header, it needs nothing but the C standard
  * library, and it compiles as C11 and as C++17.
  *
  * The library verifies JWT access tokens in JWS compact serialisation (RFC 7515, RFC 7519) against one key, a key-set
  * document (RFC 7517) or a key set that lives behind a URL, and mints tokens for tests. What is accepted is strict by
- * default; the option that loosens a rule says so in its text.
+ * default; an option that loosens a rule says so in its text.
  *
  *     fb_options options = FB_OPTIONS_INIT;
  *     options.public_key = fb_text(pem);
@@ -25,26 +26,32 @@
  *     }
  *     fb_verifier_free(verifier);
  *
- * CONVENTIONS
+ * @par Text and numbers
+ * Text and bytes are passed as (pointer, size). Nothing depends on a terminating NUL: a NUL is data. Text is UTF-8.
+ * Times are seconds and sizes are bytes, everywhere.
  *
- * Text and bytes enter and leave as (pointer, size). Nothing depends on a terminating NUL: a NUL is data. Text is
- * UTF-8.
+ * @par Ownership
+ * What comes back through a pointer-to-pointer belongs to the caller, who frees it with the function named in its text.
+ * What a function returns directly (a fb_slice, a const pointer) belongs to the object it was asked of and lives
+ * exactly as long as that object. What a caller passes in is copied, and need not outlive the call.
  *
- * Times are seconds, sizes are bytes, everywhere.
+ * @par Structures that the caller allocates
+ * They begin with their size and are started from the FB_..._INIT of their name, options and outputs alike. So a newer
+ * library can know more members than the program that uses it, and leaves alone what is not there.
  *
- * Ownership has two rules. What comes back through a pointer-to-pointer belongs to the caller, who frees it with the
- * function named in its text. What a function returns directly (a fb_slice, a const pointer) belongs to the object it
- * was asked of and lives exactly as long as that object.
+ * @par Errors
+ * Every function that can fail returns a fb_status and, where it takes a fb_error (which may be NULL), fills it in.
+ * There is no other error state: no errno, no global, no thread-local, and OpenSSL's error queue is as the caller left
+ * it. A failed allocation is FB_OUT_OF_MEMORY of that one call, and changes nothing else.
  *
- * Every function that can fail returns a fb_status and, where it takes a fb_error, fills it in. There is no other error
- * state: no errno, no global, no thread-local, and nothing is left in OpenSSL's error queue.
+ * @par Threads and processes
+ * Any thread may use one verifier at the same time, with every function that takes a const fb_verifier. Objects that
+ * were handed out (fb_result, fb_keypair, fb_keys) never change after creation and may be read from any thread; whoever
+ * frees one must be its last user. A child of fork() may go on using what it inherited.
  *
- * Any thread may call fb_verify, the fb_verifier_refresh_* functions, fb_verifier_keys and fb_verifier_stats on one
- * verifier at the same time. Objects that were handed out (fb_result, fb_keypair) never change after creation and may
- * be read from any thread; who frees one must be its last user. After fork() a child may go on using what it inherited.
- *
- * The library does not log. fb_verifier_refresh alone talks to the network, and starts a thread for that; it is the
- * only function beside fb_clock_now that asks a clock what time it is. The library itself reads no environment, but
+ * @par What the library does not do
+ * It does not log. Only fb_verifier_refresh and fb_verifier_refresh_start talk to the network, and start a thread for
+ * that; only they, fb_verifier_refresh_wait and fb_clock_now read a clock. The library itself reads no environment, but
  * what fetches may: libcurl (proxies, with trust_env) and the resolver.
  */
 #ifndef FASTBEARER_H
@@ -61,36 +68,50 @@ extern "C" {
 #if defined(_WIN32)
 #define FB_API
 #else
+/** Marks what the library exports. */
 #define FB_API __attribute__((visibility("default")))
 #endif
+/** Marks functions whose outcome must not be ignored. */
 #define FB_MUST_CHECK __attribute__((warn_unused_result))
 
-/* -------------------------------------------------------------------------------------------------------------------
- * Versions
+/**
+ * @defgroup versions Versions
+ * @{
  */
 
+/** The version of this header. */
 #define FB_VERSION "0.1.0"
+
+/** Its first number. */
 #define FB_VERSION_MAJOR 0
+
+/** Its second number. */
 #define FB_VERSION_MINOR 1
+
+/** Its third number. */
 #define FB_VERSION_PATCH 0
 
-/* One number that grows with every version, for #if: FB_VERSION_NUMBER >= 1002003 is "1.2.3 or newer". */
+/** One number that grows with every version, for \#if: FB_VERSION_NUMBER >= 1002003 is "1.2.3 or newer". */
 #define FB_VERSION_NUMBER (FB_VERSION_MAJOR * 1000000 + FB_VERSION_MINOR * 1000 + FB_VERSION_PATCH)
 
-/* The version of the library that is running, "0.1.0". Constant text. */
+/** The version of the library that is running, "0.1.0". Constant text. */
 FB_API const char *fb_version(void);
 
-/* The version of the OpenSSL library that is running, "3.0.19", which can differ from the one it was compiled with. */
+/** The version of the OpenSSL library that is running, "3.0.19", which can differ from that it was compiled with.
+ * Constant text. */
 FB_API const char *fb_openssl_version(void);
 
-/* The version of the jansson library that is running, "2.14". */
+/** The version of the jansson library that is running, "2.14". Constant text. */
 FB_API const char *fb_jansson_version(void);
 
-/* -------------------------------------------------------------------------------------------------------------------
- * The end of the process
+/** @} */
+
+/**
+ * @defgroup exit The end of the process
+ * @{
  */
 
-/*
+/**
  * For hosts whose threads go on running while the process ends, such as Python's daemon threads: OpenSSL frees its
  * state in an exit handler, and a thread that works with it at that moment would crash. From the first call on, exit()
  * waits until no thread is inside OpenSSL through this library, at most 3 seconds, and threads that call the library
@@ -99,157 +120,186 @@ FB_API const char *fb_jansson_version(void);
  */
 FB_API void fb_guard_exit(void);
 
-/* -------------------------------------------------------------------------------------------------------------------
- * Text, lists, memory
+/** @} */
+
+/**
+ * @defgroup text Text, lists, memory
+ * @{
  */
 
-/* A piece of text or bytes that somebody else owns. data == NULL means "absent"; size may be 0 with data set: "empty".
+/**
+ * A piece of text or bytes that somebody else owns. data == NULL means "absent"; size may be 0 with data set: "empty".
  */
 typedef struct fb_slice {
-    const char *data;
-    size_t size;
+    const char *data; /**< not NUL-terminated */
+    size_t size;      /**< in bytes */
 } fb_slice;
 
-/* An array of slices. items == NULL means "not given"; items set with count 0 means "given, and empty". */
+/**
+ * An array of slices. items == NULL with count 0 means "not given"; items set with count 0 means "given, and empty".
+ * items == NULL with a count is a configuration error.
+ */
 typedef struct fb_list {
-    const fb_slice *items;
-    size_t count;
+    const fb_slice *items; /**< the first of count */
+    size_t count;          /**< how many there are */
 } fb_list;
 
-/* The slice of a NUL-terminated string without its NUL; an absent slice for NULL. For configuration text, never for
+/** The slice of a NUL-terminated string without its NUL; an absent slice for NULL. For configuration text, never for
  * input. */
 FB_API fb_slice fb_text(const char *text);
 
-/* A list literal that lives until the end of the enclosing block: FB_LIST(fb_text("a"), fb_text("b")). C only. */
+/** A list literal that lives until the end of the enclosing block: FB_LIST(fb_text("a"), fb_text("b")). C only. */
 #define FB_LIST(...) \
     ((fb_list){(const fb_slice[]){__VA_ARGS__}, sizeof((const fb_slice[]){__VA_ARGS__}) / sizeof(fb_slice)})
 
-/*
+/**
  * Where an object gets its memory. Given once, at creation; used for everything that the object and its results
  * allocate, except inside OpenSSL, jansson and libcurl, which have hooks of their own. Both functions must be callable
- * from any thread. allocate returns NULL when there is none, memory aligned as malloc aligns otherwise; release takes
- * NULL.
+ * from any thread.
  */
 typedef struct fb_mem {
+    /** size bytes, aligned as malloc aligns; NULL when there are none. size is at least 1. */
     void *(*allocate)(void *context, size_t size);
+
+    /** Takes back what allocate gave; NULL is fine. */
     void (*release)(void *context, void *memory);
+
+    /** Handed to both. It must outlive every object that was made with it. */
     void *context;
 } fb_mem;
 
-/* -------------------------------------------------------------------------------------------------------------------
- * Outcomes
+/** @} */
+
+/**
+ * @defgroup outcomes Outcomes
  *
- * One enumeration for everything that can happen. The numbers and the names of fb_status_name are stable: none is ever
- * reused or renamed. A rejected token reports the first rule that it failed, in the order in which the checks run:
+ * One enumeration for everything that can happen. A rejected token reports the first rule that it failed, in the order
+ * in which the checks run:
  *
  *     size, form of the three segments, header (JSON; crit; b64, zip, enc, cty; typ; alg; kid), choice of key,
- * signature, payload (JSON), exp, nbf, iat, iss, aud, sub, client id, required claims, type of the scope claim,
- * required scopes.
+ *     signature, payload (JSON), exp, nbf, iat, iss, aud, sub, client id, what token_type "at+jwt" demands beside
+ *     these, required claims, type of the scope claim, required scopes.
  *
  * Nothing in the payload is read before the signature has been verified.
+ * @{
  */
+
+/** The numbers, and the names of fb_status_name, are stable: none is ever reused or renamed. */
 typedef enum fb_status {
-    FB_OK = 0,
+    FB_OK = 0, /**< it worked; the token is valid */
 
     /* Form: RFC 7515 section 7.1, RFC 8259. */
-    FB_TOKEN_TOO_LARGE = 101, /* more than max_token_bytes */
-    FB_TOKEN_MALFORMED = 102, /* not three non-empty segments of unpadded, canonical base64url */
-    FB_HEADER_INVALID = 103,  /* not one strict JSON object, or a member that we read has the wrong type */
-    FB_PAYLOAD_INVALID = 104, /* not one strict JSON object */
+    FB_TOKEN_TOO_LARGE = 101, /**< more than max_token_bytes */
+    FB_TOKEN_MALFORMED = 102, /**< not three non-empty segments of unpadded, canonical base64url */
+    FB_HEADER_INVALID = 103,  /**< not one strict JSON object, or a member that is read has the wrong type */
+    FB_PAYLOAD_INVALID = 104, /**< not one strict JSON object */
 
     /* Header: RFC 7515 section 4, RFC 8725. */
-    FB_ALGORITHM_NOT_ALLOWED = 201,       /* alg is not, byte for byte, on the list */
-    FB_CRITICAL_HEADER_UNSUPPORTED = 202, /* crit is present; we understand no extension */
-    FB_HEADER_UNSUPPORTED = 203,          /* b64, zip, enc, or cty "JWT" */
-    FB_TOKEN_TYPE_NOT_ALLOWED = 204,      /* typ is not one that token_type accepts */
+    FB_ALGORITHM_NOT_ALLOWED = 201,       /**< alg is not, byte for byte, on the list */
+    FB_CRITICAL_HEADER_UNSUPPORTED = 202, /**< crit is present; no extension is understood */
+    FB_HEADER_UNSUPPORTED = 203,          /**< b64, zip, enc, or cty "JWT" */
+    FB_TOKEN_TYPE_NOT_ALLOWED = 204,      /**< typ is not one that token_type accepts */
 
     /* Key: RFC 7517. */
-    FB_KEY_NOT_FOUND = 301,    /* no key has this kid, or there is no kid and no key fits */
-    FB_KEY_AMBIGUOUS = 302,    /* more than one key fits */
-    FB_KEY_UNSUITABLE = 303,   /* the key with this kid may not be used with this alg */
-    FB_KEYS_UNAVAILABLE = 304, /* the key set cannot be had now; fb_error.retry_after says when to try again */
-    FB_KEYS_NEEDED = 305,      /* not a verdict: fetch the key set (fb_verifier_refresh...), then verify again */
+    FB_KEY_NOT_FOUND = 301,    /**< no key has this kid, or there is no kid and no key fits */
+    FB_KEY_AMBIGUOUS = 302,    /**< more than one key fits */
+    FB_KEY_UNSUITABLE = 303,   /**< the key with this kid may not be used with this alg */
+    FB_KEYS_UNAVAILABLE = 304, /**< the key set cannot be had now; fb_error.retry_after says when to try again */
+    FB_KEYS_NEEDED = 305,      /**< not a verdict: fetch the key set, then ask fb_verify_after_fetch */
 
-    FB_SIGNATURE_INVALID = 401,
+    FB_SIGNATURE_INVALID = 401, /**< not made with the key over these very bytes */
 
     /* Time: RFC 7519 sections 4.1.4 to 4.1.6. */
-    FB_EXP_MISSING = 501,
-    FB_EXP_INVALID = 502,   /* not a number, or outside of 64-bit seconds */
-    FB_TOKEN_EXPIRED = 503, /* now >= exp + leeway */
-    FB_NBF_INVALID = 504,
-    FB_TOKEN_NOT_YET_VALID = 505, /* now + leeway < nbf */
-    FB_IAT_INVALID = 506,
-    FB_TOKEN_ISSUED_IN_FUTURE = 507, /* now + leeway < iat */
+    FB_EXP_MISSING = 501,            /**< absent, and require_exp or token_type "at+jwt" demands it */
+    FB_EXP_INVALID = 502,            /**< not a number, or outside of 64-bit seconds */
+    FB_TOKEN_EXPIRED = 503,          /**< now >= exp + leeway */
+    FB_NBF_INVALID = 504,            /**< not a number, or outside of 64-bit seconds */
+    FB_TOKEN_NOT_YET_VALID = 505,    /**< now + leeway < nbf */
+    FB_IAT_INVALID = 506,            /**< not a number, or outside of 64-bit seconds */
+    FB_TOKEN_ISSUED_IN_FUTURE = 507, /**< now + leeway < iat */
 
-    /* Parties: RFC 7519 sections 4.1.1 to 4.1.3, RFC 8693 section 4.3. */
-    FB_ISS_MISSING = 601,
-    FB_ISS_INVALID = 602, /* not a string */
-    FB_ISSUER_MISMATCH = 603,
-    FB_AUD_MISSING = 604,
-    FB_AUD_INVALID = 605, /* neither a string nor an array of strings */
-    FB_AUDIENCE_MISMATCH = 606,
-    FB_SUB_INVALID = 607,       /* not a string */
-    FB_CLIENT_ID_INVALID = 608, /* not a string */
-    FB_JTI_INVALID = 609,       /* not a string; only with token_type "at+jwt" */
+    /* Parties: RFC 7519 sections 4.1.1 to 4.1.3, RFC 8693 section 4.3, RFC 9068 section 2.2. */
+    FB_ISS_MISSING = 601,       /**< absent, and issuers or token_type "at+jwt" demands it */
+    FB_ISS_INVALID = 602,       /**< not a string */
+    FB_ISSUER_MISMATCH = 603,   /**< none of issuers */
+    FB_AUD_MISSING = 604,       /**< absent, and audiences or token_type "at+jwt" demands it */
+    FB_AUD_INVALID = 605,       /**< neither a string nor an array of strings */
+    FB_AUDIENCE_MISMATCH = 606, /**< names none of audiences */
+    FB_SUB_INVALID = 607,       /**< not a string */
+    FB_CLIENT_ID_INVALID = 608, /**< the claim that holds the client id is not a string */
+    FB_JTI_INVALID = 609,       /**< not a string; looked at with token_type "at+jwt" only */
 
     /* Scope: RFC 6749 section 3.3, RFC 8693 section 4.2. */
-    FB_SCOPE_INVALID = 701,      /* neither a string nor an array of strings */
-    FB_INSUFFICIENT_SCOPE = 702, /* fb_error.missing_scopes says which */
+    FB_SCOPE_INVALID = 701,      /**< neither a string nor an array of strings */
+    FB_INSUFFICIENT_SCOPE = 702, /**< a required scope is not granted; fb_error.missing_scopes says which */
 
-    FB_CLAIM_MISSING = 801, /* a required claim is absent; fb_error.claim names it */
+    FB_CLAIM_MISSING = 801, /**< a claim that required_claims or token_type "at+jwt" demands is absent */
 
-    /* Usage: an option or argument is wrong; fb_error.text names it. */
-    FB_CONFIGURATION_INVALID = 901,
+    /* Usage. */
+    FB_CONFIGURATION_INVALID = 901, /**< an option or argument is wrong; fb_error.text names it */
 
-    FB_OUT_OF_MEMORY = 1001,
-    FB_INTERNAL_ERROR = 1002
+    FB_OUT_OF_MEMORY = 1001, /**< this call could not be done; nothing else has changed */
+    FB_INTERNAL_ERROR = 1002 /**< OpenSSL or the system failed at something that cannot fail */
 } fb_status;
 
-/* The stable name, "token_expired"; "ok" for FB_OK; "internal_error" for a number that is no status. Constant text. */
+/** The stable name, "token_expired"; "ok" for FB_OK; "internal_error" for a number that is not a status. Constant text.
+ */
 FB_API const char *fb_status_name(fb_status status);
 
-/* A sentence for people, without a word from the token. Constant text. */
+/** A sentence for people, without a word from the token. Constant text. */
 FB_API const char *fb_status_text(fb_status status);
 
-/* What to answer over HTTP: 401, 403 insufficient_scope, 503 keys unavailable, 500 for our own trouble and for a wrong
- * configuration, 200 for FB_OK. */
+/** What to answer over HTTP: 200 for FB_OK, 401 for a token, 403 for insufficient scope, 503 when keys are not
+ * available, 500 for a wrong configuration and for the library's own trouble. */
 FB_API int fb_status_http(fb_status status);
 
-/* The OAuth error code (RFC 6750 section 3.1): "invalid_token", "insufficient_scope", "temporarily_unavailable",
- * "server_error"; "" for FB_OK. Constant text. */
+/** The OAuth error code (RFC 6750 section 3.1): "invalid_token" for 401, "insufficient_scope" for 403,
+ * "temporarily_unavailable" for 503, "server_error" for 500; "" for FB_OK. Constant text. */
 FB_API const char *fb_status_oauth(fb_status status);
 
-/*
+/**
  * The details of a failure. The caller owns it, starts it from FB_ERROR_INIT (or sets size, the only member that is
- * read) and need not free it. All members within size are written on failure; on success only status is. One object
+ * read), and need not free it. All members within size are written on failure; on success only status is. One object
  * may be used for any number of calls, one after the other.
- *
- * text is a sentence, NUL-terminated, and safe to log: it never holds the token, key material or an unverified claim.
- * kid is the key id that the token's header asked for, made harmless (printable ASCII, other bytes as '?', cut to fit),
- * empty when the header was not read that far. It comes from the network: log it, do not trust it.
- * claim names the claim that was missing, wrong or out of range, or is absent; it is constant or belongs to the
- * verifier. missing_scopes has bit i set when required_scopes.items[i] is not among the token's scopes; only
- * FB_INSUFFICIENT_SCOPE. retry_after is seconds until a fetch is allowed again, at least 0: with FB_KEYS_UNAVAILABLE,
- * and with FB_KEY_NOT_FOUND of a key set that is fetched (0: at once). text says it too when it is more than 0.
- * key_request and wait go with FB_KEYS_NEEDED. key_request is passed on to fb_verifier_refresh or
- * fb_verifier_refresh_begin and to fb_verify_after_fetch. wait is how many seconds this token may wait for the fetch at
- * most: fetch_timeout when no usable key is held, 2 when some are.
- *
- * expected and actual say what this server requires and what the token held instead, when a claim of a token whose
- * signature is verified was refused: NUL-terminated, printable ASCII (other bytes as '?'), at most 120 characters,
- * empty otherwise. They are for logs, never for the response to a client.
  */
 typedef struct fb_error {
-    size_t size; /* sizeof(fb_error), set by FB_ERROR_INIT */
+    size_t size; /**< sizeof(fb_error), set by FB_ERROR_INIT */
+
+    /** What the function returned. */
     fb_status status;
+
+    /** A sentence, NUL-terminated, and safe to log: it never holds the token, key material or an unverified claim. Of a
+     * token that was refused for a time it says by how many seconds. */
     char text[220];
+
+    /** The key id that the token's header asked for: NUL-terminated printable ASCII (other bytes as '?'), cut to fit;
+     * empty when the header was not read that far. It comes from the network: log it, do not trust it. */
     char kid[80];
+
+    /** The claim that was missing, wrong or out of range; absent when it was none. Constant, or the verifier's. */
     fb_slice claim;
+
+    /** Bit i is set when required_scopes.items[i] is not among the token's scopes. FB_INSUFFICIENT_SCOPE only. */
     uint64_t missing_scopes;
+
+    /** Seconds until a fetch is allowed again, at least 0: with FB_KEYS_UNAVAILABLE, and with FB_KEY_NOT_FOUND of a key
+     * set that is fetched (0: at once). text says it too when it is more than 0. */
     double retry_after;
+
+    /** With FB_KEYS_NEEDED: what to hand to fb_verifier_refresh or fb_verifier_refresh_begin, and to
+     * fb_verify_after_fetch. */
     uint64_t key_request;
+
+    /** What this server requires, when a claim of a token whose signature is verified was refused: NUL-terminated
+     * printable ASCII (other bytes as '?') of at most 120 characters, empty otherwise. For logs; it must not be sent to
+     * the client. */
     char expected[124];
+
+    /** What the claim held instead, in the same form, "absent" where the token has no such claim. For logs only. */
     char actual[124];
+
+    /** With FB_KEYS_NEEDED: how many seconds this token may wait for the fetch at most: fetch_timeout when no usable
+     * key is held, 2 when some are. */
     double wait;
 } fb_error;
 
@@ -262,75 +312,118 @@ static inline fb_error fb_error_init(void)
 }
 #define FB_ERROR_INIT fb_error_init()
 #else
+/** What an fb_error starts from. */
 #define FB_ERROR_INIT            \
     {                            \
         .size = sizeof(fb_error) \
     }
 #endif
 
-/* -------------------------------------------------------------------------------------------------------------------
- * Time
- *
- * fb_verify reads no clock: the caller brings both. unix_seconds (seconds since 1970-01-01T00:00:00Z, fractions
- * welcome, any finite number) is compared with the claims. monotonic_seconds (from any origin, never going back) drives
- * the key set's freshness; with a static key it is not looked at.
+/** @} */
+
+/**
+ * @defgroup time Time
+ * @{
+ */
+
+/**
+ * The moment of a verification. fb_verify reads no clock: the caller brings both.
  */
 typedef struct fb_clock {
+    /** Seconds since 1970-01-01T00:00:00Z, fractions welcome; any finite number. Compared with the claims. */
     double unix_seconds;
+
+    /** Seconds from any origin, never going back; any finite number. Drives the freshness of a key set that is fetched,
+     * and must be of one clock for all calls to one verifier. */
     double monotonic_seconds;
 } fb_clock;
 
-/* Both clocks of the system, now. */
+/** Both clocks of the system, now. */
 FB_API fb_clock fb_clock_now(void);
 
-/* -------------------------------------------------------------------------------------------------------------------
- * Options of a verifier
+/** @} */
+
+/**
+ * @defgroup options Options of a verifier
+ * @{
  */
 
+/** Verifies tokens against keys and a policy. Made by fb_verifier_new. */
 typedef struct fb_verifier fb_verifier;
 
-/*
- * Always start from FB_OPTIONS_INIT, which sets size and the defaults; a program compiled against an older header keeps
- * working with a newer library. All text is copied: nothing here need outlive fb_verifier_new.
+/**
+ * What a verifier accepts. Always start from FB_OPTIONS_INIT, which sets size and the defaults; a program compiled
+ * against an older header keeps working with a newer library. All text is copied.
+ *
+ * Where the keys come from is said by exactly one of public_key, jwks, jwks_uri, secret and keys_of.
  */
 typedef struct fb_options {
-    size_t size;       /* sizeof(fb_options), set by FB_OPTIONS_INIT */
-    const fb_mem *mem; /* NULL: malloc and free. Copied */
+    size_t size; /**< sizeof(fb_options), set by FB_OPTIONS_INIT */
 
-    /*
-     * Where the keys come from: exactly one of the four.
-     *
-     * public_key: one PEM block: SubjectPublicKeyInfo ("PUBLIC KEY"), PKCS#1 ("RSA PUBLIC KEY") or X.509
-     * ("CERTIFICATE", only its key is used). Text and white space around the block are fine. A private key, two blocks,
-     * an encrypted block or trailing DER are configuration errors. jwks: a JWK set document (RFC 7517 section 5), held
-     * as given. Keys that cannot be used are skipped, see fb_verifier_keys; a document without one usable key is a
-     * configuration error. jwks_uri: an https URL, fetched when it is needed by fb_verifier_refresh or by the host
-     * through fb_verifier_refresh_begin / _complete. http only with a loopback host or allow_http. secret: HMAC key, at
-     * least as long as the hash (RFC 7518 section 3.2), never the text of a PEM, SSH, certificate or JWK document.
-     * Copied, and cleansed when the verifier is freed.
+    /** Where the verifier gets its memory. Copied. NULL: malloc and free. */
+    const fb_mem *mem;
+
+    /**
+     * The key as one PEM block: SubjectPublicKeyInfo ("PUBLIC KEY"), PKCS#1 ("RSA PUBLIC KEY") or X.509 ("CERTIFICATE",
+     * of which only the key is used: neither its dates nor its issuer are looked at). Text and white space around the
+     * block are fine. A private key, two blocks, an encrypted block or bytes after the DER are configuration errors.
      */
     fb_slice public_key;
+
+    /**
+     * A JWK set document (RFC 7517 section 5), held as given, with at most 100 keys. Keys that cannot be used are
+     * skipped, and fb_verifier_keys says why; a document without one usable key is a configuration error.
+     */
     fb_slice jwks;
+
+    /**
+     * An https URL of a JWK set, fetched when it is needed by fb_verifier_refresh, or by the host through
+     * fb_verifier_refresh_begin and fb_verifier_refresh_complete. http only with a loopback host or allow_http.
+     */
     fb_slice jwks_uri;
+
+    /**
+     * An HMAC key, at least as long as the hash (RFC 7518 section 3.2). Key material of another kind is a configuration
+     * error, since whoever can read it could sign: a public or private key, a certificate or a JWK, whatever form it
+     * comes in (PEM, DER, SSH, JSON; in base64 or hex, in UTF-16, with escapes). Copied, and cleansed when the verifier
+     * is freed.
+     */
     fb_slice secret;
 
-    /*
+    /**
      * The algorithms that are accepted, compared byte for byte with the header's alg: RS256 RS384 RS512 PS256 PS384
      * PS512 ES256 ES384 ES512 ES256K EdDSA Ed25519 Ed448 HS256 HS384 HS512. HMAC and public-key algorithms never stand
-     * in one list; HMAC needs secret, the others a key. Default: RS256, with secret HS256. An empty list is an error.
+     * in one list; HMAC needs secret, the others a key. An empty list is a configuration error. Default: RS256, with
+     * secret HS256.
      */
     fb_list algorithms;
 
-    fb_list issuers;   /* iss must be one of these. Not given: iss is not checked beyond its type. Empty: error */
-    fb_list audiences; /* one of aud must be one of these. Not given: not checked, so that a token issued for another
-                          service is accepted here (RFC 8725 section 3.9). Empty: error */
-    fb_list required_scopes; /* all of these must be granted; at most 64 */
-    fb_list required_claims; /* each must be present, whatever its type or value */
+    /**
+     * iss must be one of these, byte for byte. An empty list is a configuration error. Not given: iss may be absent,
+     * and is not checked beyond its type.
+     */
+    fb_list issuers;
 
-    double leeway;    /* seconds of clock skew that are forgiven, 0 .. 86400. Default 0 */
-    bool require_exp; /* default true; false accepts a token that never expires */
+    /**
+     * aud must name one of these, byte for byte. An empty list is a configuration error. Not given: aud may be absent
+     * and is not checked beyond its type, so that a token issued for another service is accepted here (RFC 8725 section
+     * 3.9).
+     */
+    fb_list audiences;
 
-    /*
+    /** All of these must be granted; at most 64, none with a space. Default: none. */
+    fb_list required_scopes;
+
+    /** Each of these top-level claims must be present, whatever its type or value. Default: none. */
+    fb_list required_claims;
+
+    /** Seconds of clock skew that are forgiven, 0 .. 86400. Default 0. */
+    double leeway;
+
+    /** false accepts a token without exp, which never expires. Default true. */
+    bool require_exp;
+
+    /**
      * Which typ is accepted (RFC 8725 section 3.11; compared without regard to case and to an "application/" prefix).
      * Not given: none, JWT, at+jwt. "any": typ is not looked at beyond being a string. "at+jwt": only that, and all
      * that RFC 9068 section 2.2 demands of an access token: iss, exp (whatever require_exp says), aud, sub, client_id,
@@ -338,76 +431,89 @@ typedef struct fb_options {
      */
     fb_slice token_type;
 
-    fb_list scope_claims; /* the first of these that is present holds the scopes. Default: scope, scp */
-    fb_list
-        client_id_claims; /* the first that is present and not empty is the client id. Default: client_id, azp, sub */
-    fb_slice client_id_default; /* when none is. Default: "unknown" */
+    /** The first of these claims that is present holds the scopes. Default: scope, scp. */
+    fb_list scope_claims;
 
-    size_t max_token_bytes; /* 1 .. 65536. Default 16384 */
+    /** The first of these claims that is present and not empty is the client id. Default: client_id, azp, sub. */
+    fb_list client_id_claims;
 
-    /*
+    /** The client id when no claim holds one; not empty. Default: "unknown". */
+    fb_slice client_id_default;
+
+    /** Larger tokens are refused before anything of them is read. 1 .. 65536. Default 16384. */
+    size_t max_token_bytes;
+
+    /**
      * Accept an HMAC secret that is shorter than the hash, against RFC 7518 section 3.2. For hosts whose users have
      * such secrets; an empty one is refused even so. Default false.
      */
     bool allow_short_secret;
 
-    /*
-     * Which arithmetic verifies signatures. "auto", the default: that of this library where it is faster than
-     * OpenSSL's, see "Arithmetic" below. "openssl": OpenSSL's alone.
+    /**
+     * Which arithmetic verifies signatures. "auto": that of this library where it is faster than OpenSSL's, see
+     * @ref arithmetic. "openssl": OpenSSL's alone. Default "auto".
      */
     fb_slice arithmetic;
 
-    /*
-     * Verified-token cache. cache_size: how many tokens, 0 switches it off, default 1024. cache_bytes: what all entries
-     * may occupy together, default 16 MiB. Only tokens that passed every check are held, each verifier has its own, and
-     * a hit is an equal token, not an equal hash. Times are checked again on every hit with the caller's clock,
-     * whichever way it went; a refusal reads the same as at first sight.
+    /**
+     * How many verified tokens are cached, less than 2147483648; 0 switches the cache off. Default 1024.
      *
-     * An entry dies at exp + leeway, when the key set changes, and when room is needed. Room is made like this: once
-     * the cache is full, a newcomer takes the place of the oldest newcomer, within an eighth of cache_size and
-     * cache_bytes. Asked for again while it is there, it moves into the other seven eighths, where it displaces what
-     * was not asked for lately. One client with any number of valid tokens that it shows once, of any size, so
-     * displaces an eighth at most; to displace more it must show each of them twice. From 256 entries on the cache is
-     * eight caches, by hash, each with its lock and an eighth of both bounds; a token that needs more bytes than its
-     * place has is not held.
+     * Only tokens that passed every check are held, each verifier has its own cache, and a hit is an equal token, not
+     * an equal hash. Times are checked again on every hit with the caller's clock, whichever way it went; a refusal
+     * reads the same as that of an uncached token.
+     *
+     * An entry dies at exp + leeway, when the key set changes, and when room is needed. Once the cache is full, a new
+     * entry takes the place of the oldest new one, within an eighth of cache_size and cache_bytes. Asked for again
+     * while it is there, it moves into the other seven eighths, where it displaces what was not asked for lately. So a
+     * client with any number of valid tokens, of any size, that presents each of them once displaces an eighth at most.
+     * From 256 entries on the cache is eight caches, by hash, each with its lock and an eighth of both bounds; a token
+     * that needs more bytes than its place has is not held.
      */
     size_t cache_size;
+
+    /** What all entries of the cache may occupy together. Default 16 MiB. */
     size_t cache_bytes;
 
-    /* ---- Key sets behind a URL; see the section of that name below. Looked at only with jwks_uri. */
+    /** @name Key sets behind a URL, see @ref keysets. Looked at only with jwks_uri.
+     * @{ */
 
-    /* Seconds between two fetches for unknown key ids that succeed. 0 or more, finite. Default 30. */
+    /** Seconds between two fetches for unknown key ids that succeed. 0 or more, finite. Default 30. */
     double refresh_interval;
 
-    /* Seconds that held keys stay in use past their freshness when fetching fails. 0 or more, finite. Default 3600. */
+    /** Seconds that held keys stay in use past their freshness when fetching fails. 0 or more, finite. Default 3600. */
     double stale_if_error;
 
-    /* Seconds that a whole fetch may take, names and TLS included. More than 0, at most 3600. Default 10. */
+    /** Seconds that a whole fetch may take, names and TLS included. More than 0, at most 3600. Default 10. */
     double fetch_timeout;
 
-    /* How large the document may be, decoded. 1 .. 16 MiB. Default 65536. */
+    /** How large the document may be, decoded. 1 .. 16 MiB. Default 65536. */
     size_t max_jwks_bytes;
 
-    /* Accept http:// for hosts other than loopback. Default false. */
+    /** Accept http:// for hosts other than loopback. Default false. */
     bool allow_http;
 
-    /* ---- The same, for fb_verifier_refresh only. */
+    /** @} */
 
-    /* A PEM file of CA certificates. Without it and ca_path: fb_ca_bundle. SSL_CERT_FILE and SSL_CERT_DIR are the
+    /** @name The same, for fb_verifier_refresh and fb_verifier_refresh_start only
+     * @{ */
+
+    /** A PEM file of CA certificates. Without it and ca_path: fb_ca_bundle. SSL_CERT_FILE and SSL_CERT_DIR are the
      * host's to pass on. */
     fb_slice ca_file;
 
-    /* A directory of hashed CA certificates. */
+    /** A directory of hashed CA certificates. */
     fb_slice ca_path;
 
-    /* Connect to public addresses only (see fb_address_is_public), checked on the socket that is opened. Not together
+    /** Connect to public addresses only (see fb_address_is_public), checked on the socket that is opened. Not together
      * with trust_env. Default false. */
     bool ssrf_safe;
 
-    /* Honour the proxy variables of the environment. Default false. */
+    /** Honour the proxy variables of the environment. Default false. */
     bool trust_env;
 
-    /*
+    /** @} */
+
+    /**
      * Share the key set, and its refresh state, of this other verifier, in place of one of the four key sources. It
      * must have been made with jwks_uri. The key set lives until the last of its verifiers is freed. For hosts that
      * change their policy (issuer, scopes, ...) while they run: a new verifier is cheap, and a new one starts with an
@@ -415,14 +521,18 @@ typedef struct fb_options {
      */
     const fb_verifier *keys_of;
 
-    /*
+    /**
      * For hosts with a lock around their interpreter: called right before and right after the arithmetic of a
      * public-key signature, on the thread that verifies, with signature_context. What before_signature returns is
      * handed to after_signature: many threads may verify at a time. All else that fb_verify does, a token from the
-     * cache and HMAC included, takes less time than handing such a lock over. NULL, both: not called.
+     * cache and HMAC included, takes less time than handing such a lock over. Both or neither; NULL: not called.
      */
     void *(*before_signature)(void *context);
+
+    /** Called after it, with what before_signature returned. */
     void (*after_signature)(void *context, void *before);
+
+    /** Handed to both. */
     void *signature_context;
 } fb_options;
 
@@ -443,6 +553,7 @@ static inline fb_options fb_options_init(void)
 }
 #define FB_OPTIONS_INIT fb_options_init()
 #else
+/** What an fb_options starts from. */
 #define FB_OPTIONS_INIT                                                                                             \
     {                                                                                                               \
         .size = sizeof(fb_options), .require_exp = true, .max_token_bytes = 16384, .cache_size = 1024,              \
@@ -451,117 +562,166 @@ static inline fb_options fb_options_init(void)
     }
 #endif
 
-/* -------------------------------------------------------------------------------------------------------------------
- * Verifying
+/** @} */
+
+/**
+ * @defgroup verifying Verifying
+ * @{
  */
 
+/** What a verified token says. Made by fb_verify. */
 typedef struct fb_result fb_result;
 
-/*
- * Makes a verifier. *out is the caller's, to be freed with fb_verifier_free; NULL on failure.
- * Keys are parsed here, once. With jwks_uri nothing is fetched yet.
+/**
+ * Makes a verifier. Keys are parsed here, once. With jwks_uri nothing is fetched yet.
  *
- * FB_CONFIGURATION_INVALID: error.text names the option and what was wrong. FB_OUT_OF_MEMORY. error may be NULL.
+ * @param out      the verifier, freed by the caller with fb_verifier_free; NULL on failure
+ * @param options  started from FB_OPTIONS_INIT
+ * @param error    may be NULL
+ * @return FB_OK. FB_CONFIGURATION_INVALID: error.text names the option and what is wrong. FB_OUT_OF_MEMORY.
+ *         FB_INTERNAL_ERROR: there are no random numbers or no locks.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_new(fb_verifier **out, const fb_options *options, fb_error *error);
 
-/* Frees a verifier; secrets are cleansed. No other thread may be using it. Results stay valid. NULL is fine. */
+/** Frees a verifier; secrets are cleansed. No other thread may be using it. Results stay valid. NULL is fine. */
 FB_API void fb_verifier_free(fb_verifier *verifier);
 
-/*
- * Verifies one token. token is hostile: size bytes, any bytes; it is not kept unless it is accepted and cached.
+/**
+ * Verifies one token. Reads no clock and does no I/O; it never waits for a fetch, for other threads only where both
+ * change the cache or the state of the key set, and for a fork() that is under way. Thread-safe.
  *
- * FB_OK: *out is the caller's, to be freed with fb_result_free. Otherwise *out is NULL and error says why.
- * FB_KEYS_NEEDED (jwks_uri only): no verdict is possible without a fetch, and one is allowed or under way. Fetch, or
- * wait for who does (error.wait seconds at most), then ask fb_verify_after_fetch.
- *
- * Never blocks, never does I/O. error may be NULL.
+ * @param verifier  any thread's
+ * @param token     hostile: size bytes, any bytes. Not kept unless the token is accepted and cached. NULL with size 0
+ * @param size      of token
+ * @param clock     now; a number that is not finite is FB_CONFIGURATION_INVALID
+ * @param out       what the token says, freed by the caller with fb_result_free; NULL unless FB_OK
+ * @param error     may be NULL
+ * @return FB_OK, or the first rule that the token fails. FB_KEYS_NEEDED (jwks_uri only): no verdict is possible without
+ * a fetch, and one is allowed or under way. Fetch, or wait for whoever does (error.wait seconds at most), then ask
+ *         fb_verify_after_fetch. FB_OUT_OF_MEMORY, FB_INTERNAL_ERROR.
  */
 FB_API FB_MUST_CHECK fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock,
                                          fb_result **out, fb_error *error);
 
-/*
- * fb_verify for a token that was answered FB_KEYS_NEEDED before, after its fetch has ended or its wait is over:
- * key_request is that of the first answer. It never answers FB_KEYS_NEEDED, so that every token gets a verdict after
- * one fetch: FB_KEY_NOT_FOUND when a fetch has succeeded since and did not bring the key, FB_KEYS_UNAVAILABLE with
- * error.retry_after when none has. All else is as for fb_verify.
+/**
+ * fb_verify for a token that got FB_KEYS_NEEDED before, after its fetch has ended or its wait is over. It never returns
+ * FB_KEYS_NEEDED, so that every token gets a verdict after one fetch: FB_KEY_NOT_FOUND when a fetch has succeeded since
+ * and did not bring the key, FB_KEYS_UNAVAILABLE with error.retry_after when none has. All else is as for fb_verify.
+ *
+ * @param verifier     as for fb_verify
+ * @param token        the same token
+ * @param size         of token
+ * @param clock        now, after the fetch
+ * @param key_request  that of the fb_error with which fb_verify returned FB_KEYS_NEEDED
+ * @param out          as for fb_verify
+ * @param error        may be NULL
+ * @return as fb_verify, but FB_KEYS_NEEDED
  */
 FB_API FB_MUST_CHECK fb_status fb_verify_after_fetch(const fb_verifier *verifier, const char *token, size_t size,
                                                      fb_clock clock, uint64_t key_request, fb_result **out,
                                                      fb_error *error);
 
-/*
+/**
  * Counts in fb_stats a refusal that the host itself decided on after fb_verify had accepted the token: a scope that
  * only one route demands, for example. verified goes on counting the token, rejected and the status count the refusal.
- * FB_OK is not counted, what is no status counts as FB_INTERNAL_ERROR. Thread-safe.
+ * FB_OK is not counted, a number that is not a status counts as FB_INTERNAL_ERROR. Thread-safe.
  */
 FB_API void fb_verifier_count_refusal(const fb_verifier *verifier, fb_status status);
 
-/* Frees a result; NULL is fine. */
+/** @} */
+
+/**
+ * @defgroup results What a verified token says
+ *
+ * All text is UTF-8, unescaped, and belongs to the result.
+ * @{
+ */
+
+/** Frees a result; NULL is fine. Thread-safe: equal tokens share what they say. */
 FB_API void fb_result_free(fb_result *result);
 
-/*
- * What a verified token says. All text is UTF-8, unescaped, and belongs to the result.
- */
-
-/* The client id, by the rule of client_id_claims. Never absent. */
+/** The client id, by the rule of client_id_claims. Never absent. */
 FB_API fb_slice fb_result_client_id(const fb_result *result);
 
-/* sub; absent when the token has none. */
+/** sub; absent when the token has none. */
 FB_API fb_slice fb_result_subject(const fb_result *result);
 
-/* The audience that this server is known by, when it is a URL (scheme://...): the first of the configured audiences
- * that the token names and that is one; without configured audiences the token's only aud if it is one. Else absent.
- * RFC 8707. */
+/**
+ * The audience that this server is known by (RFC 8707), when it is a URL (scheme://...): the first of the configured
+ * audiences that the token names and that is one; without configured audiences the token's only aud if it is one. Else
+ * absent.
+ */
 FB_API fb_slice fb_result_resource(const fb_result *result);
 
-/* exp in whole seconds, fractions dropped; false when the token has none. The leeway is not added. */
+/**
+ * When the token expires.
+ *
+ * @param result        whose token
+ * @param unix_seconds  exp, fractions dropped, the leeway not added; untouched when there is none
+ * @return false when the token has no exp
+ */
 FB_API bool fb_result_expires_at(const fb_result *result, int64_t *unix_seconds);
 
-/* The granted scopes, in the token's order, as they stand there. */
+/** The granted scopes, in the token's order, as they stand there. items is not NULL. */
 FB_API fb_list fb_result_scopes(const fb_result *result);
 
-/* The key id that the token's header named, as in fb_error.kid; absent when it named none. */
+/** The key id that the token's header named, as in fb_error.kid; absent when it named none. */
 FB_API fb_slice fb_result_kid(const fb_result *result);
 
-/* The payload: the JSON text exactly as it was signed. */
+/** The payload: the JSON text exactly as it was signed. */
 FB_API fb_slice fb_result_payload(const fb_result *result);
 
-/*
- * The payload's structure. Nodes stand in the order of the text, a container before what it holds; node 0 is the
- * payload object. Inside an object each member is two values: its name (always FB_STRING), then its value. next is the
- * index of the node behind this value and all that it holds, so a container's children are the nodes from its own index
- * + 1 up to next, stepping by next.
- */
+/** What a node is. FB_INTEGER: a number without fraction and exponent, of any size; FB_REAL: any other number. */
 typedef enum fb_kind { FB_NULL, FB_FALSE, FB_TRUE, FB_INTEGER, FB_REAL, FB_STRING, FB_ARRAY, FB_OBJECT } fb_kind;
 
+/**
+ * One value of the payload. Nodes stand in the order of the text, a container before what it holds; node 0 is the
+ * payload object. Inside an object each member is two nodes: its name (always FB_STRING), then its value.
+ */
 typedef struct fb_node {
-    uint32_t offset; /* of the value's text in the payload; of a string: behind its opening quote */
-    uint32_t length; /* of the value's text; of a string: without its quotes */
-    uint32_t next;
-    uint8_t kind; /* fb_kind. FB_INTEGER: a number without fraction and exponent, of any size */
-    bool escaped; /* a string that contains backslash escapes: its value is fb_unescape of its text */
-    uint16_t unused;
+    uint32_t offset; /**< of the value's text in the payload; of a string: after its opening quote */
+    uint32_t length; /**< of the value's text; of a string: without its quotes */
+    uint32_t next;   /**< the index of the node after this value and all that it holds: the children of a container are
+                          the nodes from its own index + 1 up to next, stepping by next */
+    uint8_t kind;    /**< fb_kind */
+    bool escaped;    /**< a string that contains backslash escapes: its value is fb_unescape of its text */
+    uint16_t unused; /**< 0 */
 } fb_node;
 
-/* The nodes and how many there are; at least one. */
+/**
+ * The structure of the payload.
+ *
+ * @param result  whose payload
+ * @param count   how many nodes there are; at least one
+ * @return the nodes
+ */
 FB_API const fb_node *fb_result_nodes(const fb_result *result, size_t *count);
 
-/*
- * One top-level claim by name (unescaped, UTF-8): the index of its value's node, or 0 when the token has no such claim.
- */
+/** The index of the node that is the value of one top-level claim, by name (unescaped, UTF-8); 0 when the token has no
+ * such claim. */
 FB_API size_t fb_result_claim(const fb_result *result, fb_slice name);
 
-/*
- * Attachments: what a binding has made of a result, and wants to find again when the same token comes from the cache.
+/**
+ * The value of a JSON string's text (between the quotes). Safe on any text: what is not an escape of JSON is copied as
+ * it stands.
+ *
+ * @param text  any text
+ * @param size  of text
+ * @param out   has room for size bytes; may be text itself
+ * @return how many bytes were written, at most size
+ */
+FB_API size_t fb_unescape(const char *text, size_t size, char *out);
+
+/**
+ * What a binding has made of a result, and wants to find again when the same token comes from the cache.
  * An attachment lives as long as the result that the cache holds, and its bytes count within cache_bytes.
  */
 typedef struct fb_attachment {
-    size_t size;                                /* sizeof(fb_attachment), set by FB_ATTACHMENT_INIT */
-    void *data;                                 /* not NULL */
-    size_t bytes;                               /* what data occupies, by the caller's reckoning */
-    void (*release)(void *context, void *data); /* called once, see fb_verifier_attach */
-    void *context;
+    size_t size;                                /**< sizeof(fb_attachment), set by FB_ATTACHMENT_INIT */
+    void *data;                                 /**< not NULL */
+    size_t bytes;                               /**< what data occupies, by the caller's reckoning */
+    void (*release)(void *context, void *data); /**< called once, see fb_verifier_attach */
+    void *context;                              /**< handed to release */
 } fb_attachment;
 
 #ifdef __cplusplus
@@ -573,13 +733,14 @@ static inline fb_attachment fb_attachment_init(void)
 }
 #define FB_ATTACHMENT_INIT fb_attachment_init()
 #else
+/** What an fb_attachment starts from. */
 #define FB_ATTACHMENT_INIT            \
     {                                 \
         .size = sizeof(fb_attachment) \
     }
 #endif
 
-/*
+/**
  * Attaches data to a token that is in the verifier's cache. true: data belongs to the cache now. release is called
  * when its entry is gone (it expired, made room, its keys were replaced, the verifier was freed) and the last result
  * that shares it was freed, on whichever thread does that; a lock of the verifier may be held then, so release must
@@ -589,22 +750,17 @@ static inline fb_attachment fb_attachment_init(void)
 FB_API FB_MUST_CHECK bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t size,
                                              const fb_attachment *attachment);
 
-/* The data that is attached to this result, NULL when there is none. It lives as long as the result. */
+/** The data that is attached to this result, NULL when there is none. It lives as long as the result. */
 FB_API void *fb_result_attachment(const fb_result *result);
 
-/* Whether the cache has answered with this result, so that its token was verified more than once: what is expensive to
+/** Whether the cache has answered with this result, so that its token was verified more than once: what is expensive to
  * make is worth attaching then. */
 FB_API bool fb_result_is_cached(const fb_result *result);
 
-/*
- * Writes the value of a JSON string's text (between the quotes) to out, which must have room for size bytes, and
- * returns how many were written. out may be text itself. Safe on any text: what is no escape of JSON is copied as it
- * stands.
- */
-FB_API size_t fb_unescape(const char *text, size_t size, char *out);
+/** @} */
 
-/* -------------------------------------------------------------------------------------------------------------------
- * Key sets behind a URL
+/**
+ * @defgroup keysets Key sets behind a URL
  *
  * The library decides when to fetch and what a response is worth; the host fetches. fb_verifier_refresh is the host for
  * plain C programs:
@@ -624,60 +780,65 @@ FB_API size_t fb_unescape(const char *text, size_t size, char *out);
  * fb_verifier_refresh_complete. All the times that one verifier is given must be of one clock; fb_verifier_refresh
  * takes that of fb_clock_now.
  *
- * Freshness. A set is fresh for the max-age of its Cache-Control less its Age, but not less than 60 s nor more than
- * 3600 s; for 600 s without a max-age. Before that runs out fb_verifier_refresh_due says so, and a refresh in the
- * background keeps it from ever being waited for.
+ * @par Freshness
+ * A set is fresh for the max-age of its Cache-Control less its Age, but not less than 60 s nor more than 3600 s; for
+ * 600 s without a max-age. Before that runs out fb_verifier_refresh_due says so, and a refresh in the background keeps
+ * it from ever being waited for.
  *
- * Failures. A fetch is retried after 1 s, then 2, 4, ... 60 s. When one has failed since a set came, the set stays in
- * use for stale_if_error beyond its freshness; a set that nobody has tried to renew is not used beyond it. With no
- * usable set tokens are refused with FB_KEYS_UNAVAILABLE.
+ * @par Failures
+ * A fetch is retried after 1 s, then 2, 4, ... 60 s. When one has failed since a set came, the set stays in use for
+ * stale_if_error beyond its freshness; a set that nobody has tried to renew is not used beyond it. With no usable set
+ * tokens are refused with FB_KEYS_UNAVAILABLE.
  *
- * Unknown key ids. A key id that the set does not have is worth a fetch, and then, when that has succeeded, another
- * after refresh_interval; at once when some other fetch has brought or confirmed the set. A fetch that fails does not
- * use the interval up. FB_KEY_NOT_FOUND is said only by a set that was fetched for the token, or within the interval;
- * otherwise the token is refused with FB_KEYS_UNAVAILABLE, since it may be good. While usable keys are held, tokens
- * wait for a fetch until 2 s after it began, and those that come later not at all.
+ * @par Unknown key ids
+ * A key id that the set does not have is worth a fetch, and then, when that has succeeded, another after
+ * refresh_interval; at once when some other fetch has brought or confirmed the set. A fetch that fails does not use the
+ * interval up. FB_KEY_NOT_FOUND is said only by a set that was fetched for the token, or within the interval; otherwise
+ * the token is refused with FB_KEYS_UNAVAILABLE, since it may be good. While usable keys are held, tokens wait for a
+ * fetch until 2 s after it began, and those that come later not at all.
  *
- * Replacement. A new set replaces the old one whole: tokens of a withdrawn key are refused from then on, cached results
- * included. A set with the same keys replaces nothing, however it is written.
+ * @par Replacement
+ * A new set replaces the old one whole: tokens of a withdrawn key are refused from then on, cached results included. A
+ * set with the same keys replaces nothing, however it is written.
+ * @{
  */
 
-/* Why a fetch is asked for. */
+/** Why a fetch is asked for. */
 typedef enum fb_refresh_reason {
-    FB_REFRESH_TOKEN = 0,   /* fb_verify said FB_KEYS_NEEDED */
-    FB_REFRESH_AHEAD = 1,   /* fb_verifier_refresh_due said so */
-    FB_REFRESH_EXPLICIT = 2 /* at start-up, or an operator wants it: not held back by back-off or interval */
+    FB_REFRESH_TOKEN = 0,   /**< fb_verify said FB_KEYS_NEEDED */
+    FB_REFRESH_AHEAD = 1,   /**< fb_verifier_refresh_due said so */
+    FB_REFRESH_EXPLICIT = 2 /**< at start-up, or an operator wants it: not held back by back-off or interval */
 } fb_refresh_reason;
 
-/* What is to be done about it. */
+/** What is to be done about it. */
 typedef enum fb_refresh_decision {
-    FB_FETCH_NOW = 0,  /* fetch, then call fb_verifier_refresh_complete with the ticket, whatever happened */
-    FB_FETCH_WAIT = 1, /* somebody else is fetching: wait for the ticket, see fb_verifier_refresh_wait */
-    FB_FETCH_DONE = 2, /* nothing: verifying again gives the verdict */
-    FB_FETCH_LATER = 3 /* nothing now: no fetch is allowed for retry_after seconds */
+    FB_FETCH_NOW = 0,  /**< fetch, then call fb_verifier_refresh_complete with the ticket, whatever happened */
+    FB_FETCH_WAIT = 1, /**< somebody else is fetching: wait for the ticket, see fb_verifier_refresh_wait */
+    FB_FETCH_DONE = 2, /**< nothing: verifying again gives the verdict */
+    FB_FETCH_LATER = 3 /**< nothing now: no fetch is allowed for retry_after seconds */
 } fb_refresh_decision;
 
-/* What fb_verifier_refresh_begin decided. Start from FB_FETCH_INIT; members beyond size are not written. */
+/** What fb_verifier_refresh_begin decided. Start from FB_FETCH_INIT; members beyond size are not written. */
 typedef struct fb_fetch {
-    size_t size; /* sizeof(fb_fetch), set by FB_FETCH_INIT */
-    fb_refresh_decision decision;
+    size_t size;                  /**< sizeof(fb_fetch), set by FB_FETCH_INIT */
+    fb_refresh_decision decision; /**< what is to be done */
 
-    /* Of the fetch that is under way now, whoever makes it; 0: none is. */
+    /** Of the fetch that is under way now, whoever makes it; 0: none is. */
     uint64_t ticket;
 
-    /* Seconds until a fetch is allowed. Only FB_FETCH_LATER. */
+    /** Seconds until a fetch is allowed. Only FB_FETCH_LATER. */
     double retry_after;
 
-    /* What to fetch. Belongs to the verifier. */
+    /** What to fetch. Belongs to the verifier. */
     fb_slice url;
 
-    /* What to send as If-None-Match, NUL-terminated; nothing when it is empty. */
+    /** What to send as If-None-Match, NUL-terminated; nothing when it is empty. */
     char etag[260];
 
-    /* Seconds: what the whole fetch may take; with FB_FETCH_WAIT how long to wait for the ticket at most. */
+    /** Seconds: what the whole fetch may take; with FB_FETCH_WAIT how long to wait for the ticket at most. */
     double timeout;
 
-    /* How large the body may be: a host stops reading beyond it. */
+    /** How large the body may be: a host stops reading beyond it. */
     size_t max_bytes;
 } fb_fetch;
 
@@ -690,13 +851,14 @@ static inline fb_fetch fb_fetch_init(void)
 }
 #define FB_FETCH_INIT fb_fetch_init()
 #else
+/** What a fb_fetch starts from. */
 #define FB_FETCH_INIT            \
     {                            \
         .size = sizeof(fb_fetch) \
     }
 #endif
 
-/*
+/**
  * Asks whether to fetch now, and takes the fetch on if so: one at a time is under way for a key set. One that has not
  * been completed a second after fetch_timeout has failed, and the next caller takes over from it.
  *
@@ -709,32 +871,32 @@ FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_begin(const fb_verifier *veri
                                                          fb_refresh_reason reason, uint64_t key_request, fb_fetch *out,
                                                          fb_error *error);
 
-/*
+/**
  * What came back. Start from FB_FETCHED_INIT, then set abandoned, or failure, or all the others. Header values are raw,
  * absent when the response had none, and all values of a repeated field joined with ", ". Everything is the caller's;
  * nothing need outlive the call.
  */
 typedef struct fb_fetched {
-    size_t size; /* sizeof(fb_fetched), set by FB_FETCHED_INIT */
+    size_t size; /**< sizeof(fb_fetched), set by FB_FETCHED_INIT */
 
-    /* Why there is no response, as a sentence for the log: "connection refused". Absent: there is one. */
+    /** Why there is no response, as a sentence for the log: "connection refused". Absent: there is one. */
     fb_slice failure;
 
-    int http_status;
-    fb_slice body; /* as it came: nothing is decoded */
-    fb_slice cache_control;
-    fb_slice age;
-    fb_slice etag;
+    int http_status;        /**< 200, 304, ... */
+    fb_slice body;          /**< as it came: nothing is decoded */
+    fb_slice cache_control; /**< the header Cache-Control */
+    fb_slice age;           /**< the header Age */
+    fb_slice etag;          /**< the header ETag */
 
-    /* Anything but absent, empty or "identity" is refused. */
+    /** Anything but absent, empty or "identity" is refused. */
     fb_slice content_encoding;
 
-    /* Two different lengths, a length beside a transfer coding, and a coding other than "chunked" are refused (RFC 9112
-     * section 6.3): nobody can say where such a response ends. */
+    /** Two different lengths, a length beside a transfer coding, and a coding other than "chunked" are refused (RFC
+     * 9112 section 6.3): nobody can say where such a response ends. */
     fb_slice content_length;
-    fb_slice transfer_encoding;
+    fb_slice transfer_encoding; /**< see content_length */
 
-    /* The host stopped before the fetch had an outcome: its event loop ended, the request that made it was cancelled.
+    /** The host stopped before the fetch had an outcome: its event loop ended, the request that made it was cancelled.
      * That is no failure of the provider's: there is no back-off, and the next caller fetches at once. */
     bool abandoned;
 } fb_fetched;
@@ -748,13 +910,14 @@ static inline fb_fetched fb_fetched_init(void)
 }
 #define FB_FETCHED_INIT fb_fetched_init()
 #else
+/** What a fb_fetched starts from. */
 #define FB_FETCHED_INIT            \
     {                              \
         .size = sizeof(fb_fetched) \
     }
 #endif
 
-/*
+/**
  * Hands the outcome of a fetch to the verifier, and wakes who waits for it. A response counts when it came with 200, is
  * at most max_jwks_bytes, and is a JSON object with an array "keys" of at most 100 of which one can be used; or when it
  * is 304 to the etag of fb_fetch. Anything else is a failed fetch, and leaves the held keys as they are.
@@ -770,20 +933,20 @@ FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_complete(const fb_verifier *v
                                                             double monotonic_seconds, const fb_fetched *fetched,
                                                             fb_error *error);
 
-/*
+/**
  * Waits for the fetch with this ticket. true: it has ended, however it ended; false: timeout seconds have passed.
  * Thread-safe; blocks.
  */
 FB_API bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticket, double timeout);
 
-/*
+/**
  * Whether a refresh in the background is worth a fetch now: held keys run out soon, or have, and no fetch is under way
  * or held back. Asking changes nothing, so several callers may hear true; fb_verifier_refresh_begin with
  * FB_REFRESH_AHEAD lets one of them fetch, and the others go on. Thread-safe; does not block; cheap.
  */
 FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds);
 
-/*
+/**
  * The whole refresh with libcurl: begins a fetch and makes it, or waits for who is making one. The fetch runs on a
  * thread that the library starts for it and that ends with it, signals blocked; so this function returns in time
  * whatever the resolver does, and leaves OpenSSL's error queue alone. A verifier may be freed while its fetch goes on.
@@ -800,7 +963,7 @@ FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotoni
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason,
                                                    uint64_t key_request, fb_error *error);
 
-/*
+/**
  * Starts what fb_verifier_refresh does, and returns at once; for hosts with an event loop, or whose threads must not
  * block. With FB_FETCH_NOW the fetch is under way on a thread of the library's, which completes it too: wait for its
  * ticket with fb_verifier_refresh_wait. fb_stats.last_error says how it ended. out starts from FB_FETCH_INIT. error may
@@ -812,86 +975,94 @@ FB_API FB_MUST_CHECK fb_status fb_verifier_refresh(const fb_verifier *verifier, 
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_start(const fb_verifier *verifier, fb_refresh_reason reason,
                                                          uint64_t key_request, fb_fetch *out, fb_error *error);
 
-/*
+/**
  * Whether text is an IP address of the public internet, which is what ssrf_safe connects to; false for what is no
  * address. For hosts that open the socket themselves.
  */
 FB_API bool fb_address_is_public(fb_slice text);
 
-/*
+/**
  * The file of CA certificates that fb_verifier_refresh falls back to: the first of the distributions' known paths that
  * can be read; NULL when there is none. Constant text.
  */
 FB_API const char *fb_ca_bundle(void);
 
-/* -------------------------------------------------------------------------------------------------------------------
- * Looking into a verifier
+/** @} */
+
+/**
+ * @defgroup inspecting Looking into a verifier
+ * @{
  */
 
-/*
+/**
  * One key of the set that is held, usable or not. All text belongs to the fb_keys; absent where the key has none. The
  * library allocates these, a caller never does: a newer library may add members at the end.
  */
 typedef struct fb_key_info {
-    fb_slice kid;
-    fb_slice kty; /* "RSA", "EC", "OKP", "oct"; what the document said */
-    fb_slice alg;
-    fb_slice crv;
-    bool usable;
-    fb_slice problem;    /* why it is not usable, or what was ignored in it */
-    fb_slice arithmetic; /* what verifies with it now: "openssl", "rsa-ifma", "p256-tables", "ed25519-tables" */
-    size_t table_bytes;  /* what its table occupies; 0: it has none */
-    int bits;            /* RSA modulus, EC or OKP field, HMAC secret; 0 when not known */
+    fb_slice kid;        /**< the key id */
+    fb_slice kty;        /**< "RSA", "EC", "OKP", "oct"; what the document said */
+    fb_slice alg;        /**< the one algorithm that it may be used with, as the document says */
+    fb_slice crv;        /**< the curve, of EC and OKP keys */
+    bool usable;         /**< some algorithm can be verified with it */
+    fb_slice problem;    /**< why it is not usable, or what was ignored in it */
+    fb_slice arithmetic; /**< what verifies with it now: "openssl", "rsa-ifma", "p256-tables", "ed25519-tables" */
+    size_t table_bytes;  /**< what its table occupies; 0: it has none */
+    int bits;            /**< RSA modulus, EC or OKP field, HMAC secret; 0 when not known */
 } fb_key_info;
 
+/** A list of keys. Made by fb_verifier_keys. */
 typedef struct fb_keys fb_keys;
 
-/*
+/**
  * The keys that are held now, however old. *out is the caller's, freed with fb_keys_free; it is empty when nothing has
  * been fetched, and does not change when a new set comes. error may be NULL. FB_OK, FB_OUT_OF_MEMORY. Thread-safe.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_keys(const fb_verifier *verifier, fb_keys **out, fb_error *error);
 
-/* How many there are. */
+/** How many there are. */
 FB_API size_t fb_keys_count(const fb_keys *keys);
 
-/* One of them, by its place in the document, from 0; NULL after the last. Belongs to keys. */
+/** One of them, by its place in the document, from 0; NULL after the last. Belongs to keys. */
 FB_API const fb_key_info *fb_keys_at(const fb_keys *keys, size_t index);
 
-/* NULL is fine. */
+/** NULL is fine. */
 FB_API void fb_keys_free(fb_keys *keys);
 
+/** How many reasons fb_stats has room for. */
 #define FB_STATS_REASONS 64
 
-/* Counters since the verifier was made, and the state of its key set, which it may share with others (keys_of). Start
+/** Counters since the verifier was made, and the state of its key set, which it may share with others (keys_of). Start
  * from FB_STATS_INIT; members beyond size are not written. */
 typedef struct fb_stats {
-    size_t size; /* sizeof(fb_stats), set by FB_STATS_INIT */
+    size_t size; /**< sizeof(fb_stats), set by FB_STATS_INIT */
 
-    uint64_t verified; /* tokens that were accepted */
-    uint64_t rejected; /* refused, by fb_verify or by the host (fb_verifier_count_refusal) */
+    uint64_t verified; /**< tokens that were accepted */
+    uint64_t rejected; /**< refused, by fb_verify or by the host (fb_verifier_count_refusal) */
     struct {
-        fb_status status;
-        uint64_t count;
-    } reasons[FB_STATS_REASONS]; /* those that occurred, by status; reason_count of them */
-    size_t reason_count;
+        fb_status status;        /**< a reason */
+        uint64_t count;          /**< how often it occurred */
+    } reasons[FB_STATS_REASONS]; /**< those that occurred, by status; reason_count of them */
+    size_t reason_count;         /**< how many of reasons are filled */
 
-    uint64_t cache_hits, cache_misses, cache_evictions;
-    uint64_t cache_entries, cache_bytes;
+    uint64_t cache_hits;      /**< tokens that the cache held */
+    uint64_t cache_misses;    /**< tokens that it did not hold */
+    uint64_t cache_evictions; /**< entries that made room for others */
+    uint64_t cache_entries;   /**< tokens that are held now */
+    uint64_t cache_bytes;     /**< what they occupy */
 
-    uint64_t fetches;        /* that were begun */
-    uint64_t fetch_failures; /* that failed */
-    uint64_t generation;     /* how many key sets have been held so far; 0: none yet */
-    bool keys_held;          /* usable keys; always true with a static key */
-    bool keys_fresh;
-    double retry_after;             /* seconds until a fetch is allowed after one that failed; 0: now */
-    double unknown_kid_retry_after; /* seconds until a key id that is not held is worth a fetch again; 0: now */
-    char last_error[220];           /* why the last fetch failed, NUL-terminated; empty when it succeeded */
+    uint64_t fetches;               /**< that were begun */
+    uint64_t fetch_failures;        /**< that failed */
+    uint64_t generation;            /**< how many key sets have been held so far; 0: none yet */
+    bool keys_held;                 /**< usable keys; always true with a static key */
+    bool keys_fresh;                /**< and fresh; always true with a static key */
+    double retry_after;             /**< seconds until a fetch is allowed after one that failed; 0: now */
+    double unknown_kid_retry_after; /**< seconds until a key id that is not held is worth a fetch again; 0: now */
+    char last_error[220];           /**< why the last fetch failed, NUL-terminated; empty when it succeeded */
 
-    uint64_t table_bytes; /* of all keys that are held */
+    uint64_t table_bytes; /**< of all keys that are held */
 
-    /* Of the whole process, see "Arithmetic". */
-    uint64_t arithmetic_checks, arithmetic_disagreements;
+    uint64_t arithmetic_checks;        /**< of the whole process: verifications that were done both ways */
+    uint64_t arithmetic_disagreements; /**< of the whole process: those that differed, see @ref arithmetic */
 } fb_stats;
 
 #ifdef __cplusplus
@@ -903,21 +1074,24 @@ static inline fb_stats fb_stats_init(void)
 }
 #define FB_STATS_INIT fb_stats_init()
 #else
+/** What a fb_stats starts from. */
 #define FB_STATS_INIT            \
     {                            \
         .size = sizeof(fb_stats) \
     }
 #endif
 
-/*
+/**
  * Fills out. Each counter is exact; together they may be a moment apart. error may be NULL. FB_OK;
  * FB_CONFIGURATION_INVALID: out has no size, or monotonic_seconds is not finite. Thread-safe; does not block.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out,
                                                  fb_error *error);
 
-/* -------------------------------------------------------------------------------------------------------------------
- * Arithmetic
+/** @} */
+
+/**
+ * @defgroup arithmetic Arithmetic
  *
  * Verification works on public data, with the same few keys over and over, so it can be done faster than a general
  * library does it: RS and PS 256 to 512 with 2048, 3072 or 4096 bits and e = 65537 where the processor has AVX-512
@@ -932,75 +1106,127 @@ FB_API FB_MUST_CHECK fb_status fb_verifier_stats(const fb_verifier *verifier, do
  * Each kind of arithmetic must give known answers once in a process before it is used. The first verification with each
  * table and, at random, one in 4096 are done both ways: if they differ OpenSSL's verdict stands, that arithmetic is not
  * used in this process any more, and no verified token of any cache in this process is answered for any more.
+ * @{
  */
 
-/* A sentence for the log when one of the two has happened, NULL as long as all is well. Constant text. Cheap. */
+/** A sentence for the log when one of the two has happened, NULL as long as all is well. Constant text. Cheap. */
 FB_API const char *fb_arithmetic_problem(void);
 
-/* -------------------------------------------------------------------------------------------------------------------
- * Minting, for tests and tools
- *
- * A key pair never changes after creation; any thread may sign with it. Private key material is cleansed when it is
- * freed.
+/** @} */
+
+/**
+ * @defgroup minting Minting, for tests and tools
+ * @{
  */
 
+/** A private key and the algorithm that it signs with; for HMAC a secret. It never changes after creation, and any
+ * thread may sign with it. Private key material is cleansed when it is freed. */
 typedef struct fb_keypair fb_keypair;
 
-/*
- * Generates a key pair for an algorithm of the table above ("RS256", "ES256", "EdDSA", "HS256", ...). bits is the RSA
- * modulus, 2048 .. 8192, 0 for 2048; for the others 0. An HMAC "pair" is a random secret as long as the hash. Slow for
- * RSA (tens to hundreds of milliseconds). *out is the caller's, freed with fb_keypair_free. FB_CONFIGURATION_INVALID,
- * FB_OUT_OF_MEMORY.
+/**
+ * Generates a key pair. Slow for RSA: tens to hundreds of milliseconds.
+ *
+ * @param out        the pair, freed by the caller with fb_keypair_free; NULL on failure
+ * @param algorithm  one of those that fb_options.algorithms lists. For EdDSA the key is of Ed25519; an HMAC "pair" is a
+ *                   random secret as long as the hash
+ * @param bits       of the RSA modulus, a multiple of 8 from 2048 to 8192; 0 for 2048. For other algorithms 0
+ * @param mem        NULL: malloc and free. Copied
+ * @param error      may be NULL
+ * @return FB_OK, FB_CONFIGURATION_INVALID, FB_OUT_OF_MEMORY, FB_INTERNAL_ERROR (no random numbers)
  */
 FB_API FB_MUST_CHECK fb_status fb_keypair_generate(fb_keypair **out, fb_slice algorithm, unsigned bits,
                                                    const fb_mem *mem, fb_error *error);
 
-/*
- * Loads a private key: one unencrypted PEM block (PKCS#8, PKCS#1 or SEC1); for HMAC algorithms the secret itself. Bytes
- * that do not fit the algorithm are FB_CONFIGURATION_INVALID; the error never quotes them.
+/**
+ * Loads a private key.
+ *
+ * @param out          the pair, freed by the caller with fb_keypair_free; NULL on failure
+ * @param algorithm    as for fb_keypair_generate
+ * @param private_key  one unencrypted PEM block (PKCS#8, PKCS#1 or SEC 1); for HMAC the secret itself, by the rules of
+ *                     fb_options.secret but for its length. The error never quotes it
+ * @param mem          NULL: malloc and free. Copied
+ * @param error        may be NULL
+ * @return FB_OK. FB_CONFIGURATION_INVALID: no such algorithm, or a key that is not one for it. FB_OUT_OF_MEMORY
  */
 FB_API FB_MUST_CHECK fb_status fb_keypair_load(fb_keypair **out, fb_slice algorithm, fb_slice private_key,
                                                const fb_mem *mem, fb_error *error);
+
+/** Frees a key pair. No other thread may be using it. NULL is fine. */
 FB_API void fb_keypair_free(fb_keypair *keypair);
 
-/* The algorithm it signs with. */
+/** The algorithm it signs with. */
 FB_API fb_slice fb_keypair_algorithm(const fb_keypair *keypair);
 
-/* SubjectPublicKeyInfo PEM with a final newline; absent for HMAC. */
+/** SubjectPublicKeyInfo PEM with a final newline; absent for HMAC. */
 FB_API fb_slice fb_keypair_public_pem(const fb_keypair *keypair);
 
-/* PKCS#8 PEM, not encrypted; for HMAC the secret. A secret: the caller must not log it. */
+/** PKCS#8 PEM, not encrypted; for HMAC the secret. A secret: it must not be logged. */
 FB_API fb_slice fb_keypair_private_pem(const fb_keypair *keypair);
 
-/* Text that the library made for the caller, who frees it with fb_string_free. Its bytes are followed by a NUL that its
- * size does not count. */
+/** Text that the library made for the caller, who frees it with fb_string_free. */
 typedef struct fb_string fb_string;
+
+/** Its bytes, followed by a NUL that size does not count. */
 FB_API fb_slice fb_string_text(const fb_string *string);
+
+/** Frees text; NULL is fine. */
 FB_API void fb_string_free(fb_string *string);
 
-/* A JWK set document with the public key: {"keys":[{kty, ..., "use":"sig","alg":...[,"kid":...]}]}. kid absent or
- * empty: none. HMAC keys have no public half: FB_CONFIGURATION_INVALID. */
+/**
+ * A JWK set document with the public key: {"keys":[{kty, ..., "use":"sig","alg":...[,"kid":...]}]}.
+ *
+ * @param keypair  whose public key
+ * @param kid      UTF-8 without NUL; absent or empty: none
+ * @param out      the document, freed by the caller with fb_string_free; NULL on failure
+ * @param error    may be NULL
+ * @return FB_OK. FB_CONFIGURATION_INVALID: an HMAC secret, which has no public half, or a kid that is not text.
+ *         FB_OUT_OF_MEMORY
+ */
 FB_API FB_MUST_CHECK fb_status fb_keypair_jwks(const fb_keypair *keypair, fb_slice kid, fb_string **out,
                                                fb_error *error);
 
-/*
- * What goes into a token, in this order: sub, iss, iat = floor(now), exp = iat + expires_in, aud, scope, then
- * additional claims, which override what came before (in its place) and keep their JSON text to the byte. aud and scope
- * only when not empty. additional_claims is one JSON object; it may hold what strict JSON forbids and Python writes
- * (NaN, Infinity), so that hostile tokens can be made. Header: {"typ":"JWT","alg":...[,"kid":...]}.
+/**
+ * What goes into a token. Start from FB_TOKEN_OPTIONS_INIT. Claims are written in this order: sub, iss, iat =
+ * floor(now), exp = iat + expires_in, aud, scope, then additional_claims. Header: {"typ":"JWT","alg":...[,"kid":...]}.
+ * All text is UTF-8 without NUL.
  */
 typedef struct fb_token_options {
-    size_t size;      /* sizeof(fb_token_options), set by FB_TOKEN_OPTIONS_INIT */
-    fb_slice subject; /* absent: no sub */
-    fb_slice issuer;  /* absent: no iss */
+    size_t size; /**< sizeof(fb_token_options), set by FB_TOKEN_OPTIONS_INIT */
+
+    /** sub. Absent: none. */
+    fb_slice subject;
+
+    /** iss. Absent: none. */
+    fb_slice issuer;
+
+    /** aud: a string for one, an array for more; none for an empty list. */
     fb_list audiences;
-    bool audience_is_list; /* write an array even for one */
-    fb_list scopes;        /* joined by a space */
-    double now;            /* Unix seconds */
-    double expires_in;     /* seconds, may be negative; a whole number is written as an integer */
+
+    /** Write an array even for one audience. Default false. */
+    bool audience_is_list;
+
+    /** scope, joined by a space; none for an empty list. */
+    fb_list scopes;
+
+    /** Unix seconds; finite. Default 0. */
+    double now;
+
+    /** Seconds, may be negative; a whole number is written as an integer. Finite, and so must be now + expires_in.
+     * Default 3600. */
+    double expires_in;
+
+    /**
+     * One JSON object whose members keep their text to the byte, and override what comes before, in its place. It may
+     * hold what strict JSON forbids and Python writes (NaN, Infinity), so that hostile tokens can be made. Absent:
+     * none.
+     */
     fb_slice additional_claims;
+
+    /** kid of the header. Absent or empty: none. */
     fb_slice kid;
-    fb_slice type; /* typ; absent: "JWT"; empty: none */
+
+    /** typ of the header. Absent: "JWT"; empty: none. */
+    fb_slice type;
 } fb_token_options;
 
 #ifdef __cplusplus
@@ -1013,32 +1239,73 @@ static inline fb_token_options fb_token_options_init(void)
 }
 #define FB_TOKEN_OPTIONS_INIT fb_token_options_init()
 #else
+/** What a fb_token_options starts from. */
 #define FB_TOKEN_OPTIONS_INIT                                  \
     {                                                          \
         .size = sizeof(fb_token_options), .expires_in = 3600.0 \
     }
 #endif
 
-/* Mints a token. *out is the caller's, freed with fb_string_free. */
+/**
+ * Mints a token.
+ *
+ * @param keypair  signs it
+ * @param options  started from FB_TOKEN_OPTIONS_INIT
+ * @param out      the token, freed by the caller with fb_string_free; NULL on failure
+ * @param error    may be NULL
+ * @return FB_OK. FB_CONFIGURATION_INVALID: error.text names the option. FB_OUT_OF_MEMORY
+ */
 FB_API FB_MUST_CHECK fb_status fb_keypair_create_token(const fb_keypair *keypair, const fb_token_options *options,
                                                        fb_string **out, fb_error *error);
 
-/* Signs any header text and any payload bytes as they are, without a look at either: for making test cases. */
+/**
+ * Signs any header text and any payload bytes as they are, without a look at either: for making test cases.
+ *
+ * @param keypair  signs it
+ * @param header   at most INT32_MAX / 4 bytes
+ * @param payload  the same
+ * @param out      the token, freed by the caller with fb_string_free; NULL on failure
+ * @param error    may be NULL
+ * @return FB_OK, FB_CONFIGURATION_INVALID (too large), FB_OUT_OF_MEMORY
+ */
 FB_API FB_MUST_CHECK fb_status fb_keypair_sign(const fb_keypair *keypair, fb_slice header, fb_slice payload,
                                                fb_string **out, fb_error *error);
 
-/* -------------------------------------------------------------------------------------------------------------------
- * Looking into a token without verifying it
+/** @} */
+
+/**
+ * @defgroup unverified Looking into a token without verifying it
  *
  * For people and tools. Never for a decision: anybody can write what stands there.
+ * @{
  */
 
+/** The text of a token that nobody has verified. */
 typedef struct fb_unverified fb_unverified;
+
+/**
+ * Takes a token apart. Neither its signature nor its claims are checked.
+ *
+ * @param token  hostile: any bytes
+ * @param size   of token, at most 65536
+ * @param mem    NULL: malloc and free. Copied
+ * @param out    the parts, freed by the caller with fb_unverified_free; NULL on failure
+ * @param error  may be NULL
+ * @return FB_OK, FB_TOKEN_TOO_LARGE, FB_TOKEN_MALFORMED, FB_HEADER_INVALID, FB_PAYLOAD_INVALID, FB_OUT_OF_MEMORY
+ */
 FB_API FB_MUST_CHECK fb_status fb_decode_unverified(const char *token, size_t size, const fb_mem *mem,
                                                     fb_unverified **out, fb_error *error);
-FB_API fb_slice fb_unverified_header(const fb_unverified *unverified);  /* strict JSON, as it stands */
-FB_API fb_slice fb_unverified_payload(const fb_unverified *unverified); /* strict JSON, as it stands */
+
+/** The header: strict JSON, as it stands. */
+FB_API fb_slice fb_unverified_header(const fb_unverified *unverified);
+
+/** The payload: strict JSON, as it stands. */
+FB_API fb_slice fb_unverified_payload(const fb_unverified *unverified);
+
+/** NULL is fine. */
 FB_API void fb_unverified_free(fb_unverified *unverified);
+
+/** @} */
 
 #ifdef __cplusplus
 }
