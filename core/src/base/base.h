@@ -5,27 +5,11 @@
 #ifndef FB_BASE_H
 #define FB_BASE_H
 
-#include "fastbearer.h"
+#include "text.h"
 
 #include <openssl/err.h>
 #include <pthread.h>
 #include <string.h>
-
-static inline bool fb__slice_equal(fb_slice a, fb_slice b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
-/* The first place of word in text, or NULL. */
-static inline const char *fb__find(fb_slice text, fb_slice word)
-{
-    for (size_t i = 0; word.size > 0 && word.size <= text.size && i <= text.size - word.size; i++) {
-        if (text.data[i] == word.data[0] && memcmp(text.data + i, word.data, word.size) == 0) {
-            return text.data + i;
-        }
-    }
-    return NULL;
-}
 
 /* Fills an output of a caller who may know a shorter struct than this library; both begin with their size, which the
  * caller set. False: the output has no size. */

@@ -7,43 +7,12 @@
 
 static const double shortest = 60.0, longest = 3600.0, usual = 600.0;
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static fb_slice trim(fb_slice text)
-{
-    while (text.size > 0 && is_space(text.data[0])) {
-        text.data++;
-        text.size--;
-    }
-    while (text.size > 0 && is_space(text.data[text.size - 1])) {
-        text.size--;
-    }
-    return text;
-}
-
-static bool is_word(fb_slice text, const char *word, size_t size)
-{
-    if (text.size != size) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        char c = text.data[i];
-        if ((c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c) != word[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* RFC 9111 section 1.2.2: a number that is too large counts as the largest; false when it is no number at all. */
 static bool read_seconds(fb_slice text, double *out)
 {
     double seconds = 0.0;
     if (text.size >= 2 && text.data[0] == '"' && text.data[text.size - 1] == '"') {
-        text = trim((fb_slice){text.data + 1, text.size - 2});
+        text = fb__trim((fb_slice){text.data + 1, text.size - 2});
     }
     for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] < '0' || text.data[i] > '9') {
@@ -74,7 +43,7 @@ static fb_slice next_directive(fb_slice *list)
     size_t used = size < list->size ? size + 1 : size;
     list->data += used;
     list->size -= used;
-    return trim(directive);
+    return fb__trim(directive);
 }
 
 double fb__freshness(fb_slice cache_control, fb_slice age)
@@ -84,16 +53,16 @@ double fb__freshness(fb_slice cache_control, fb_slice age)
     while (cache_control.size > 0) {
         fb_slice value = next_directive(&cache_control);
         const char *equals = value.size == 0 ? NULL : memchr(value.data, '=', value.size);
-        fb_slice name = trim((fb_slice){value.data, equals == NULL ? value.size : (size_t)(equals - value.data)});
-        if (is_word(name, "no-store", 8) || is_word(name, "no-cache", 8)) {
+        fb_slice name = fb__trim((fb_slice){value.data, equals == NULL ? value.size : (size_t)(equals - value.data)});
+        if (fb__is_word(name, "no-store") || fb__is_word(name, "no-cache")) {
             return shortest;
         }
-        if (!is_word(name, "max-age", 7)) {
+        if (!fb__is_word(name, "max-age")) {
             continue;
         }
         double seconds = 0.0;
         if (equals == NULL ||
-            !read_seconds(trim((fb_slice){equals + 1, value.size - (size_t)(equals + 1 - value.data)}), &seconds)) {
+            !read_seconds(fb__trim((fb_slice){equals + 1, value.size - (size_t)(equals + 1 - value.data)}), &seconds)) {
             seconds = 0.0; /* RFC 9111 section 4.2.1: what cannot be read is stale */
         }
         max_age = given && max_age < seconds ? max_age : seconds;
@@ -102,7 +71,7 @@ double fb__freshness(fb_slice cache_control, fb_slice age)
     if (!given) {
         return usual;
     }
-    if (age.size > 0 && read_seconds(trim(next_directive(&age)), &passed)) {
+    if (age.size > 0 && read_seconds(fb__trim(next_directive(&age)), &passed)) {
         max_age -= passed;
     }
     return max_age < shortest ? shortest : max_age > longest ? longest : max_age;

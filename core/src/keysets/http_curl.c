@@ -103,23 +103,6 @@ static size_t on_body(char *data, size_t unit, size_t count, void *context)
     return size;
 }
 
-static fb_slice trim(fb_slice text)
-{
-    while (text.size > 0 && (unsigned char)text.data[0] <= ' ') {
-        text.data++;
-        text.size--;
-    }
-    while (text.size > 0 && (unsigned char)text.data[text.size - 1] <= ' ') {
-        text.size--;
-    }
-    return text;
-}
-
-static bool is_name(fb_slice name, const char *expected)
-{
-    return name.size == strlen(expected) && strncasecmp(name.data, expected, name.size) == 0;
-}
-
 /* Repeated fields are one list (RFC 9110 section 5.3). False: it does not fit; no good value is that long. */
 static bool add_value(struct value *value, fb_slice text)
 {
@@ -155,9 +138,9 @@ static size_t on_header(char *data, size_t unit, size_t count, void *context)
         forget_response(http); /* an informational one came before */
     } else if (colon != NULL) {
         const fb_slice name = {data, (size_t)(colon - data)};
-        const fb_slice text = trim((fb_slice){colon + 1, size - name.size - 1});
+        const fb_slice text = fb__trim((fb_slice){colon + 1, size - name.size - 1});
         for (size_t i = 0; i < FIELDS; i++) {
-            if (is_name(name, fields[i]) && !add_value(&http->values[i], text)) {
+            if (fb__is_word(name, fields[i]) && !add_value(&http->values[i], text)) {
                 return stop(http, "a header field of the response is too large");
             }
         }
@@ -309,17 +292,6 @@ bool fb__http_available(void)
     return true;
 }
 
-static fb_slice keep_text(char **at, fb_slice text)
-{
-    if (text.data == NULL) {
-        return text;
-    }
-    const fb_slice kept = {*at, text.size};
-    memcpy(*at, text.data, text.size + 1);
-    *at += text.size + 1;
-    return kept;
-}
-
 /* False: out of memory. */
 static bool add_request_header(fb__http *http, const char *line)
 {
@@ -341,9 +313,9 @@ fb__http *fb__http_new(const fb_mem *mem, const fb__http_options *options, const
     char *at = http->text;
     http->mem = *mem;
     http->options = *options;
-    http->options.url = keep_text(&at, options->url);
-    http->options.ca_file = keep_text(&at, options->ca_file);
-    http->options.ca_path = keep_text(&at, options->ca_path);
+    http->options.url = fb__keep_text(&at, options->url);
+    http->options.ca_file = fb__keep_text(&at, options->ca_file);
+    http->options.ca_path = fb__keep_text(&at, options->ca_path);
     (void)snprintf(condition, sizeof(condition), "If-None-Match: %s", etag);
     if (!add_request_header(http, "Accept: application/json, application/jwk-set+json") ||
         (etag[0] != '\0' && !add_request_header(http, condition))) {

@@ -122,27 +122,12 @@ static fb_status check_options(const fb_options *options, fb_error *error)
     return problem == NULL ? FB_OK : fb__fail(error, FB_CONFIGURATION_INVALID, "%s", problem);
 }
 
-/* Appends text and a NUL to the key source's own block. */
-static fb_slice keep_text(char **at, fb_slice text)
-{
-    if (text.data == NULL) {
-        return text;
-    }
-    fb_slice kept = {*at, text.size};
-    if (text.size > 0) {
-        memcpy(*at, text.data, text.size);
-    }
-    (*at)[text.size] = '\0';
-    *at += text.size + 1;
-    return kept;
-}
-
 static void keep_options(fb__key_source *source, const fb_options *options)
 {
     char *at = source->text;
-    source->http = (fb__http_options){.url = keep_text(&at, options->jwks_uri),
-                                      .ca_file = keep_text(&at, options->ca_file),
-                                      .ca_path = keep_text(&at, options->ca_path),
+    source->http = (fb__http_options){.url = fb__keep_text(&at, options->jwks_uri),
+                                      .ca_file = fb__keep_text(&at, options->ca_file),
+                                      .ca_path = fb__keep_text(&at, options->ca_path),
                                       .timeout = options->fetch_timeout,
                                       .max_bytes = options->max_jwks_bytes,
                                       .ssrf_safe = options->ssrf_safe,

@@ -34,17 +34,6 @@ static void refuse_failure(fb__response *response, fb_slice url, fb_slice failur
     fb__printable(response->problem, sizeof(response->problem), failure);
 }
 
-static bool is_word(fb_slice text, const char *word)
-{
-    const size_t size = strlen(word);
-    for (size_t i = 0; i < text.size && i < size; i++) {
-        if ((text.data[i] | 0x20) != word[i]) {
-            return false;
-        }
-    }
-    return text.size == size;
-}
-
 /* The next value of a list with commas, without white space around it; *rest is what comes after its comma. */
 static fb_slice next_value(fb_slice *rest)
 {
@@ -53,14 +42,7 @@ static fb_slice next_value(fb_slice *rest)
     fb_slice value = {rest->data, size};
     const size_t used = comma == NULL ? size : size + 1;
     *rest = (fb_slice){rest->data + used, rest->size - used};
-    while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
-        value.data++;
-        value.size--;
-    }
-    while (value.size > 0 && (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t')) {
-        value.size--;
-    }
-    return value;
+    return fb__trim(value);
 }
 
 /* RFC 9110 section 8.6: one or more equal decimal numbers. */
@@ -81,7 +63,7 @@ static bool is_length(fb_slice field)
 static const char *framing_problem(const fb_fetched *fetched)
 {
     if (fetched->transfer_encoding.data != NULL) {
-        if (!is_word(fetched->transfer_encoding, "chunked")) {
+        if (!fb__is_word(fetched->transfer_encoding, "chunked")) {
             return "the response has a transfer coding that was not asked for";
         }
         if (fetched->content_length.data != NULL) {
@@ -125,7 +107,7 @@ void fb__response_evaluate(fb__response *response, const fb__request_context *co
         response->verdict = FB__UNCHANGED;
     } else if (fetched->http_status != 200) {
         refuse(response, "answered with status %d", fetched->http_status);
-    } else if (fetched->content_encoding.size > 0 && !is_word(fetched->content_encoding, "identity")) {
+    } else if (fetched->content_encoding.size > 0 && !fb__is_word(fetched->content_encoding, "identity")) {
         refuse(response, "the response is content-encoded, which was not asked for");
     } else {
         evaluate_body(response, context, fetched->body);

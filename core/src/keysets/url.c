@@ -7,30 +7,10 @@
 
 enum { MAX_URL = 2048 };
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
-static bool starts_with(fb_slice text, const char *prefix, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (i >= text.size || lower(text.data[i]) != prefix[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* What stands between "://" and the path: host[:port]. */
 static fb_slice authority_of(fb_slice url)
 {
-    size_t from = starts_with(url, "https://", 8) ? 8 : 7, to = from;
+    size_t from = fb__starts_with(url, "https://") ? 8 : 7, to = from;
     while (to < url.size && url.data[to] != '/' && url.data[to] != '?' && url.data[to] != '#') {
         to++;
     }
@@ -55,9 +35,9 @@ static bool valid_host(fb_slice host)
     bool bracketed = host.size > 0 && host.data[0] == '[';
     size_t from = bracketed ? 1 : 0, to = bracketed ? host.size - 1 : host.size;
     for (size_t i = from; i < to; i++) {
-        char c = lower(host.data[i]);
-        bool fits = bracketed ? is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.'
-                              : is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_';
+        char c = fb__lower(host.data[i]);
+        bool fits = bracketed ? fb__is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.'
+                              : fb__is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_';
         if (!fits) {
             return false;
         }
@@ -75,7 +55,7 @@ static bool valid_port(fb_slice authority, size_t host_size)
         return false;
     }
     for (size_t i = host_size + 1; i < authority.size; i++) {
-        if (!is_digit(authority.data[i])) {
+        if (!fb__is_digit(authority.data[i])) {
             return false;
         }
         port = port * 10 + (unsigned)(authority.data[i] - '0');
@@ -91,7 +71,7 @@ static bool loopback_ipv4(fb_slice host)
     for (size_t i = 0; i <= host.size;) {
         size_t start = i;
         unsigned value = 0;
-        while (i < host.size && is_digit(host.data[i]) && i - start < 3) {
+        while (i < host.size && fb__is_digit(host.data[i]) && i - start < 3) {
             value = value * 10 + (unsigned)(host.data[i++] - '0');
         }
         if (i == start || value > 255 || (host.data[start] == '0' && i - start > 1) || (parts == 0 && value != 127) ||
@@ -107,7 +87,7 @@ static bool loopback_ipv4(fb_slice host)
 bool fb__url_loopback(fb_slice url)
 {
     fb_slice host = host_of(authority_of(url));
-    return loopback_ipv4(host) || (host.size == 9 && starts_with(host, "localhost", 9)) ||
+    return loopback_ipv4(host) || (host.size == 9 && fb__starts_with(host, "localhost")) ||
            fb__slice_equal(host, fb_text("[::1]"));
 }
 
@@ -131,8 +111,8 @@ fb_status fb__url_check(fb_slice url, bool allow_http, fb_error *error)
                             "ASCII");
         }
     }
-    bool https = starts_with(url, "https://", 8);
-    if (!https && !starts_with(url, "http://", 7)) {
+    bool https = fb__starts_with(url, "https://");
+    if (!https && !fb__starts_with(url, "http://")) {
         return fb__fail(error, bad, "jwks_uri must begin with https://");
     }
     if (memchr(url.data, '#', url.size) != NULL) {

@@ -33,33 +33,15 @@ static fb_slice text_of(char *text, const fb_node *node)
     return (fb_slice){start, node->escaped ? fb_unescape(start, node->length, start) : node->length};
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool equal_no_case(fb_slice value, const char *expected, size_t size)
-{
-    if (value.size != size) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        if (lower(value.data[i]) != expected[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Media types compare without case, and "application/" may be left out (RFC 7515 sections 4.1.9 and 4.1.10). */
 static bool is_media_type(fb_slice value, const char *expected)
 {
     static const char prefix[] = "application/";
     const size_t prefix_size = sizeof(prefix) - 1;
-    if (value.size > prefix_size && equal_no_case((fb_slice){value.data, prefix_size}, prefix, prefix_size)) {
+    if (fb__starts_with(value, prefix)) {
         value = (fb_slice){value.data + prefix_size, value.size - prefix_size};
     }
-    return equal_no_case(value, expected, strlen(expected));
+    return fb__is_word(value, expected);
 }
 
 static bool type_allowed(const fb__policy *policy, bool present, fb_slice type)

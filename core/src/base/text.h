@@ -1,0 +1,79 @@
+/* Small things that are done to text. ASCII only: the process's locale has no say. */
+#ifndef FB_TEXT_H
+#define FB_TEXT_H
+
+#include "fastbearer.h"
+
+#include <string.h>
+
+static inline bool fb__slice_equal(fb_slice a, fb_slice b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* The first place of word in text, or NULL. */
+static inline const char *fb__find(fb_slice text, fb_slice word)
+{
+    for (size_t i = 0; word.size > 0 && word.size <= text.size && i <= text.size - word.size; i++) {
+        if (text.data[i] == word.data[0] && memcmp(text.data + i, word.data, word.size) == 0) {
+            return text.data + i;
+        }
+    }
+    return NULL;
+}
+
+static inline char fb__lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static inline bool fb__is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Whether text begins with this prefix, which is in lower case, in any case. */
+static inline bool fb__starts_with(fb_slice text, const char *prefix)
+{
+    size_t i = 0;
+    while (i < text.size && prefix[i] != '\0' && fb__lower(text.data[i]) == prefix[i]) {
+        i++;
+    }
+    return prefix[i] == '\0';
+}
+
+/* Whether text is this word, which is in lower case, in any case. */
+static inline bool fb__is_word(fb_slice text, const char *word)
+{
+    return text.size == strlen(word) && fb__starts_with(text, word);
+}
+
+/* Without white space around it. */
+static inline fb_slice fb__trim(fb_slice text)
+{
+    while (text.size > 0 && strchr(" \t\r\n", text.data[0]) != NULL && text.data[0] != '\0') {
+        text.data++;
+        text.size--;
+    }
+    while (text.size > 0 && strchr(" \t\r\n", text.data[text.size - 1]) != NULL && text.data[text.size - 1] != '\0') {
+        text.size--;
+    }
+    return text;
+}
+
+/* Copies text and a NUL to *at, and moves it on; what is absent stays absent and takes no room. */
+static inline fb_slice fb__keep_text(char **at, fb_slice text)
+{
+    if (text.data == NULL) {
+        return text;
+    }
+    const fb_slice kept = {*at, text.size};
+    if (text.size > 0) {
+        memcpy(*at, text.data, text.size);
+    }
+    (*at)[text.size] = '\0';
+    *at += text.size + 1;
+    return kept;
+}
+
+#endif
