@@ -9,6 +9,7 @@
 
 #include <openssl/err.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* Fills an output of a caller who may know a shorter struct than this library; both begin with their size, which the
@@ -102,6 +103,11 @@ bool fb__openssl_out_of_memory(void);
 /* From OpenSSL's generator. False: there are none. */
 bool fb__random(void *out, size_t size);
 
+/* ---- siphash.c */
+
+/* A keyed hash of 128 bits. seed comes from fb__random. */
+void fb__siphash(const uint64_t seed[2], const char *data, size_t size, uint64_t out[2]);
+
 /* ---- memory.c: allocation through the fb_mem of an object */
 
 /* Sizes that are worked out for an allocation. What does not fit into a size_t is FB__NO_SIZE, which stays that
@@ -142,9 +148,23 @@ bool fb__ca_store(void);
 
 /* ---- fork.c: what a child must not inherit */
 
-/* Changes in every child of a fork. Objects that hold locks or handles remember it and start those afresh when it
- * differs. */
+/* Changes in every child of a fork. */
 unsigned fb__fork_generation(void);
+
+/* What an object that holds locks or handles remembers of the process that it works in. */
+typedef struct fb__process {
+    atomic_uint seen, claim;
+} fb__process;
+
+typedef enum fb__process_state {
+    FB__PROCESS_SAME,
+    FB__PROCESS_NEW, /* the object was inherited: this caller, and no other, starts it afresh and calls the third */
+    FB__PROCESS_BUSY /* another thread does that now */
+} fb__process_state;
+
+void fb__process_init(fb__process *process);
+fb__process_state fb__process_check(fb__process *process);
+void fb__process_done(fb__process *process);
 
 /* ---- gate.c: nobody is inside OpenSSL while the process forks or ends */
 

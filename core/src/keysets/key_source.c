@@ -72,12 +72,11 @@ static void start_afresh(fb__key_source *source)
 /* One thread of the child starts it afresh, the others wait for that. */
 static void own(fb__key_source *source)
 {
-    unsigned now = fb__fork_generation();
-    while (atomic_load_explicit(&source->fork_seen, memory_order_acquire) != now) {
-        unsigned claim = atomic_load(&source->fork_claim);
-        if (claim != now && atomic_compare_exchange_strong(&source->fork_claim, &claim, now)) {
+    fb__process_state state;
+    while ((state = fb__process_check(&source->process)) != FB__PROCESS_SAME) {
+        if (state == FB__PROCESS_NEW) {
             start_afresh(source);
-            atomic_store_explicit(&source->fork_seen, now, memory_order_release);
+            fb__process_done(&source->process);
         } else {
             (void)sched_yield();
         }
@@ -147,8 +146,7 @@ fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_o
         return fb__out_of_memory(error);
     }
     atomic_init(&source->references, 1);
-    atomic_init(&source->fork_seen, fb__fork_generation());
-    atomic_init(&source->fork_claim, fb__fork_generation());
+    fb__process_init(&source->process);
     source->mem = *mem;
     keep_options(source, options);
     uint64_t seed;

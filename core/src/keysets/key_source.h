@@ -19,7 +19,7 @@ struct fb__key_source {
     atomic_size_t references;
     fb_mem mem;
     fb__http_options http; /* its text is in text */
-    atomic_uint fork_seen, fork_claim;
+    fb__process process;
     /* Read without the lock; the latter two are the bits of a double. */
     atomic_uint_least64_t generation, usable_from, usable_until;
 

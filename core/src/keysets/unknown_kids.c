@@ -11,13 +11,10 @@ enum { COUNT_BITS = 16 };
 /* Keyed, so that nobody can choose key ids that look like one we hold. Never 0, which is "no request". */
 static uint64_t hash_kid(const fb__unknown_kids *kids, fb_slice kid)
 {
-    uint64_t value = kids->seed[0] ^ (kid.data == NULL ? UINT64_MAX : kid.size);
-    for (size_t i = 0; i < kid.size; i++) {
-        value = (value ^ (unsigned char)kid.data[i]) * 0x9e3779b97f4a7c15U;
-        value ^= value >> 32;
-    }
-    value = (value ^ kids->seed[1]) * 0xbf58476d1ce4e5b9U;
-    return ((value ^ value >> 29) >> COUNT_BITS) | 1;
+    static const uint64_t none = UINT64_MAX >> COUNT_BITS; /* odds of 2^-47 that a key id looks like it */
+    uint64_t hash[2];
+    fb__siphash(kids->seed, kid.data, kid.size, hash);
+    return kid.data == NULL ? none : hash[0] >> COUNT_BITS | 1;
 }
 
 uint64_t fb__unknown_kids_request(const fb__unknown_kids *kids, fb_slice kid, uint64_t succeeded)

@@ -12,59 +12,15 @@ enum { SHARDS = 8, SHARDED_FROM = 256 };
 struct fb__cache {
     fb_mem mem;
     uint64_t seed[2];
-    atomic_uint fork_seen, fork_claim;
+    fb__process process;
     uint32_t shard_count;
     fb__shard shards[];
 };
 
-static inline uint64_t rotate(uint64_t value, unsigned bits)
-{
-    return value << bits | value >> (64 - bits);
-}
-
-static inline void sip_round(uint64_t v[4])
-{
-    v[0] += v[1];
-    v[2] += v[3];
-    v[1] = rotate(v[1], 13) ^ v[0];
-    v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[1];
-    v[0] += v[3];
-    v[1] = rotate(v[1], 17) ^ v[2];
-    v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] = rotate(v[2], 32);
-}
-
-/* SipHash-1-3 with 128 bits of output: a hash-table function, not a signature; equality is decided by comparison. */
 fb__cache_key fb__cache_key_of(const fb__cache *cache, const char *token, size_t size)
 {
-    uint64_t v[4] = {cache->seed[0] ^ 0x736f6d6570736575U, cache->seed[1] ^ 0x646f72616e646f83U,
-                     cache->seed[0] ^ 0x6c7967656e657261U, cache->seed[1] ^ 0x7465646279746573U};
-    uint64_t word;
-    size_t done = 0;
-    for (; done + sizeof(word) <= size; done += sizeof(word)) {
-        memcpy(&word, token + done, sizeof(word));
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
-    }
-    word = (uint64_t)size << 56;
-    for (size_t i = 0; i < size - done; i++) {
-        word |= (uint64_t)(unsigned char)token[done + i] << (8 * i);
-    }
-    v[3] ^= word;
-    sip_round(v);
-    v[0] ^= word;
     fb__cache_key key;
-    v[2] ^= 0xee;
-    for (int half = 0; half < 2; half++) {
-        for (int i = 0; i < 3; i++) {
-            sip_round(v);
-        }
-        key.hash[half] = v[0] ^ v[1] ^ v[2] ^ v[3];
-        v[1] ^= 0xdd;
-    }
+    fb__siphash(cache->seed, token, size, key.hash);
 #ifdef FB_CACHE_COLLIDE /* for tests: one hash for all tokens, so that nothing but the comparison tells them apart */
     key = (fb__cache_key){{0, 0}};
 #endif
@@ -80,9 +36,7 @@ fb_status fb__cache_new(fb__cache **out, const fb_mem *mem, size_t entries, size
         return FB_OUT_OF_MEMORY;
     }
     cache->mem = *mem;
-    unsigned generation = fb__fork_generation();
-    atomic_init(&cache->fork_seen, generation);
-    atomic_init(&cache->fork_claim, generation);
+    fb__process_init(&cache->process);
     fb_status status = fb__random(cache->seed, sizeof(cache->seed)) ? FB_OK : FB_INTERNAL_ERROR;
     for (uint32_t s = 0; s < shards && status == FB_OK; s++) {
         fb__shard *shard = &cache->shards[s];
@@ -120,13 +74,9 @@ void fb__cache_free(fb__cache *cache)
  */
 static bool usable(fb__cache *cache)
 {
-    unsigned now = fb__fork_generation();
-    if (atomic_load_explicit(&cache->fork_seen, memory_order_acquire) == now) {
-        return true;
-    }
-    unsigned claim = atomic_load(&cache->fork_claim);
-    if (claim == now || !atomic_compare_exchange_strong(&cache->fork_claim, &claim, now)) {
-        return false;
+    fb__process_state state = fb__process_check(&cache->process);
+    if (state != FB__PROCESS_NEW) {
+        return state == FB__PROCESS_SAME;
     }
     for (uint32_t s = 0; s < cache->shard_count; s++) {
         fb__shard *shard = &cache->shards[s];
@@ -137,7 +87,7 @@ static bool usable(fb__cache *cache)
         (void)pthread_mutex_init(&shard->lock, NULL);
         fb__shard_abandon(shard);
     }
-    atomic_store_explicit(&cache->fork_seen, now, memory_order_release);
+    fb__process_done(&cache->process);
     return true;
 }
 
