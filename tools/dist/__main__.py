@@ -20,7 +20,7 @@ KINDS = ("wheel", "sdist", "npm", "c")
 
 
 def build(targets: str | None, kinds: list[str], out: Path) -> None:
-    work = out.with_name(out.name + "-work")
+    work = ROOT / "build-dist"
     shutil.rmtree(work, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     os.environ["SOURCE_DATE_EPOCH"] = str(epoch())

@@ -15,7 +15,7 @@ async function checkAlgorithm(algorithm, arithmetic) {
   const key = algorithm.startsWith('HS') ? { secret: pair.secret } : { publicKey: pair.publicKey };
   const verifier = new Verifier({ algorithms: [algorithm], cacheSize: 0, ...key, ...POLICY });
   const token = await pair.createToken({ subject: 's', scopes: ['read'], ...POLICY });
-  for (let i = 0; i < 5000; i++) {
+  for (let i = 0; i < given.rounds; i++) {
     assert.deepEqual(verifier.verifySync(token).scopes, ['read']);
   }
   const at = token.lastIndexOf('.') + 1;
