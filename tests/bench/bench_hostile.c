@@ -20,7 +20,7 @@ static void run_shape(void *context, unsigned iteration)
     }
 }
 
-/* A header at the front of the token, and letters behind it. */
+/* A header at the front of the token, and letters after it. */
 static void fill(char *token, const char *header, size_t size)
 {
     memset(token, 'A', FB__MAX_TOKEN);

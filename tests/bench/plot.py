@@ -70,7 +70,7 @@ def measured(results, language, algorithm):
         if "first" in cells:
             found.append((name, cells["first"]))
         if "repeat" in cells and (name == "fastbearer" or "cache" in name):
-            found.append((f"{name.removesuffix(', cache')}, seen before", cells["repeat"]))
+            found.append((f"{name.removesuffix(', cache')}, cached", cells["repeat"]))
     return sorted(found, key=lambda item: item[1]["median"])
 
 

@@ -78,7 +78,7 @@ def language_table(results, language):
                 takes,
             ]
         )
-    header = ["us", *ALGORITHMS, "RS256 seen before", *(["two threads"] if quiet else []), "+-", "takes all the same"]
+    header = ["us", *ALGORITHMS, "RS256 cached", *(["two threads"] if quiet else []), "+-", "takes all the same"]
     return f"### {HEADLINES[language]}\n\n" + table(header, lines)
 
 
@@ -144,7 +144,7 @@ def headline(results):
         f" Python {results['python']}, Node {results['node']}, OpenSSL {results['openssl']},"
         f" FastMCP {results['fastmcp']}, MCP TypeScript SDK {results['sdk']}; {results['date']},"
         f" others kept {results['load']} processors busy. `make bench` measures again.\n\n"
-        "A column without another word is the first sight of a token; ours is looked for in the cache, verified and"
+        "A column without another word is an uncached token; ours is looked for in the cache, verified and"
         " kept. "
         + ("" if results["load"] < QUIET else "Wall time, hence requests a second, is left out: the machine was busy. ")
         + '"Takes all the same": bad tokens that the contender accepts as it is set up here.'

@@ -4,7 +4,7 @@
  *     node server_mcp.mjs none|host|fastbearer TOKENS.json PEERS
  *
  * One tool, streamable HTTP without sessions, on a free loopback port, which is printed. Ends when its standard input
- * does. The SDK brings no verifier of its own; "host" is what its users write, jose behind requireBearerAuth.
+ * does. The SDK brings no verifier of its own; "host" is what its users write, jose under requireBearerAuth.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,7 +1,7 @@
 /*
  * The C runner of tests/vectors: runs files or folders of cases through the public API and prints one JSON line a case
  * (tests/vectors/README.md has the format). A child process runs the cases and reports each through a pipe, so that a
- * crash or a hang costs one case: the parent notes it and starts a new child behind it.
+ * crash or a hang costs one case: the parent notes it and starts a new child after it.
  */
 #include "vector_case.h"
 #include "vector_json.h"

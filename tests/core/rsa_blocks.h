@@ -49,14 +49,14 @@ static inline void rsa_pkcs1_block(unsigned char *block, size_t size, fb__hash h
     memcpy(info + at, digest, length);
     at += length;
 
-    const size_t behind = fault == RSA_TRAILING ? 1 + rsa_random(random) % (size - at - 11) : 0;
-    const size_t info_at = size - behind - at;
+    const size_t trailing = fault == RSA_TRAILING ? 1 + rsa_random(random) % (size - at - 11) : 0;
+    const size_t info_at = size - trailing - at;
     memset(block, 0xff, size);
     block[0] = 0;
     block[1] = fault == RSA_TYPE ? 2 : 1;
     block[info_at - 1] = 0;
     memcpy(block + info_at, info, at);
-    rsa_random_bytes(random, block + info_at + at, behind);
+    rsa_random_bytes(random, block + info_at + at, trailing);
     if (fault == RSA_PADDING) {
         block[2 + rsa_random(random) % (info_at - 3)] = (unsigned char)(rsa_random(random) % 255);
     } else if (fault == RSA_LONGEST_SALT) {

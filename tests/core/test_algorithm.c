@@ -10,7 +10,7 @@ TEST(each_is_found_by_its_name_and_no_other)
         memcpy(name, alg->name, alg->name_size);
         CHECK(fb__alg_find((fb_slice){name, alg->name_size}) == alg && fb__alg_index(alg) == i);
         CHECK(fb__alg_find((fb_slice){name, alg->name_size - 1U}) != alg);
-        name[alg->name_size] = '\0'; /* a NUL behind it is one character more */
+        name[alg->name_size] = '\0'; /* a NUL after it is one character more */
         CHECK(fb__alg_find((fb_slice){name, alg->name_size + 1U}) == NULL);
         name[0] = (char)(name[0] ^ 0x20);
         CHECK(fb__alg_find((fb_slice){name, alg->name_size}) == NULL);

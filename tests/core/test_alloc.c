@@ -376,7 +376,7 @@ int main(int argc, char **argv)
                      {"key set", with_key_set},
                      {"secret", with_secret},
                      {"minting", minting},
-                     {"key set behind a URL", behind_a_url},
+                     {"key set of a URL", behind_a_url},
                      {"wide payload", wide_payload},
                      {"wide header", wide_header},
                      {"escaped texts", escaped_texts},

@@ -1,4 +1,4 @@
-/* Sequences of calls that could make the second sight of a token less safe than the first. The judge is a verifier of
+/* Sequences of calls that could make a cached token less safe than an uncached one. The judge is a verifier of
  * the same policy without a cache: verdict, sentence, claim and key id must be the same, whatever came before. Built
  * twice: as it is, and with a cache in which the hashes of all tokens collide. */
 #include "test.h"

@@ -1,4 +1,4 @@
-/* The rules about claims, on payloads as they stand behind a verified signature. */
+/* The rules about claims, on payloads of tokens whose signature is verified. */
 #include "test.h"
 #include "verify/verify.h"
 

@@ -464,7 +464,7 @@ TEST(keys_that_are_not_canonical)
     CHECK(built == 2 * 12); /* y = 0, 1, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18 */
 }
 
-/* A key that is no point: OpenSSL imports it and refuses every signature; the fast path does not take it. */
+/* A key that is no point: OpenSSL imports it and refuses every signature; our arithmetic does not serve it. */
 TEST(keys_that_are_no_points)
 {
     unsigned built = 0;

@@ -67,7 +67,7 @@ TEST(rotation_is_noticed_by_the_first_token)
     uint64_t asked = request;
     fb_fetch fetch = begin(source, 1.0, FB_REFRESH_TOKEN, request);
     CHECK(fetch.decision == FB_FETCH_NOW);
-    CHECK(look(source, 1.5, "old", &request) == FB_OK); /* never behind a fetch */
+    CHECK(look(source, 1.5, "old", &request) == FB_OK); /* never after a fetch */
     CHECK(look(source, 1.5, "new", &request) == FB_KEYS_NEEDED);
     CHECK(begin(source, 1.5, FB_REFRESH_TOKEN, request).decision == FB_FETCH_WAIT);
     CHECK(answer(source, fetch.ticket, 2.0, 200, document("new"), NULL) == FB_OK);

@@ -106,7 +106,7 @@ TEST(a_reason_that_does_not_exist)
     fb_verifier_free(verifier);
 }
 
-/* Sizes are judged before the first byte is read: the text behind these is shorter than they say. */
+/* Sizes are judged before the first byte is read: the text of these is shorter than they say. */
 TEST(more_than_there_can_be)
 {
     fb_unverified *unverified = NULL;

@@ -164,7 +164,7 @@ static void change_bytes(struct segment *segment)
     encode(segment, bytes, size);
 }
 
-/* A member more, in front or behind: a duplicate, one that is refused, one that means nothing. */
+/* One more member, before or after: a duplicate, one that is refused, one that means nothing. */
 static void change_members(struct segment *segment)
 {
     static const char *const members[] = {

@@ -46,12 +46,12 @@ static const unsigned char base_encoded[32] = {0x58, 0x66, 0x66, 0x66, 0x66, 0x6
 
 /*
  * One window: 1 to count times the point x, y, which becomes 2 * count times itself for the next window. One inversion
- * serves all (Montgomery's trick): behind[i] is the product of the Z before i.
+ * serves all (Montgomery's trick): products[i] is the product of the Z before i.
  */
 static void build_window(entry *out, unsigned count, fe *x, fe *y)
 {
     point multiples[MOST_MULTIPLES + 1];
-    fe behind[MOST_MULTIPLES + 1], inverse, one;
+    fe products[MOST_MULTIPLES + 1], inverse, one;
     entry first;
     const addend step = {&first, false};
     entry_fill(&first, x, y);
@@ -62,14 +62,14 @@ static void build_window(entry *out, unsigned count, fe *x, fe *y)
         point_add(&multiples[i], &step);
     }
     point_double(&multiples[count], &multiples[count - 1]);
-    behind[0] = fe_one;
+    products[0] = fe_one;
     for (unsigned i = 0; i < count; i++) {
-        fe_mul(&behind[i + 1], &behind[i], &multiples[i].z);
+        fe_mul(&products[i + 1], &products[i], &multiples[i].z);
     }
-    fe_mul(&inverse, &behind[count], &multiples[count].z);
+    fe_mul(&inverse, &products[count], &multiples[count].z);
     fe_invert(&inverse, &inverse);
     for (unsigned i = count + 1; i-- > 0;) {
-        fe_mul(&one, &inverse, &behind[i]);
+        fe_mul(&one, &inverse, &products[i]);
         fe_mul(&inverse, &inverse, &multiples[i].z);
         fe_mul(&multiples[i].x, &multiples[i].x, &one);
         fe_mul(&multiples[i].y, &multiples[i].y, &one);

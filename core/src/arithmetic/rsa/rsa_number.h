@@ -14,7 +14,7 @@
 enum { RSA_BLOCK = 8, RSA_LIMB_BITS = 52, RSA_MAX_VECTORS = 10, RSA_MAX_BYTES = 512 };
 #define RSA_LIMB ((UINT64_C(1) << RSA_LIMB_BITS) - 1)
 
-/* A block of zeros, the limbs from [RSA_BLOCK] on, and zeros behind: a window of eight limbs may begin anywhere. */
+/* A block of zeros, the limbs from [RSA_BLOCK] on, and zeros after them: a window of eight limbs may begin anywhere. */
 typedef struct rsa_number {
     _Alignas(FB__TABLE_ALIGNMENT) uint64_t limbs[RSA_BLOCK + RSA_MAX_VECTORS * RSA_BLOCK + RSA_BLOCK];
 } rsa_number;
