@@ -298,8 +298,8 @@ typedef struct fb_error {
     /** What the claim held instead, in the same form, "absent" where the token has no such claim. For logs only. */
     char actual[124];
 
-    /** With FB_KEYS_NEEDED: how many seconds this token may wait for the fetch at most: fetch_timeout when no usable
-     * key is held, 2 when some are. */
+    /** With FB_KEYS_NEEDED: how many seconds this token may wait for the fetch at most: until 2 s after the fetch began
+     * when usable keys are held, otherwise for fetch_timeout and a second. */
     double wait;
 } fb_error;
 

@@ -235,6 +235,19 @@ TEST(a_hanging_fetch_holds_nobody_up_for_long)
     fb__key_source_release(source);
 }
 
+/* A host that verifies by one clock and fetches by another is told so, and nothing outlives its limits. */
+TEST(a_clock_that_is_not_the_one_of_the_fetch)
+{
+    fb__key_source *source = source_new();
+    fb_error error = FB_ERROR_INIT;
+    load(source, 100000.0, "a");
+    CHECK(look(source, 4300.0, "a", &request) == FB_KEYS_NEEDED);
+    CHECK(look_again(source, 4300.0, "a", request, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(strcmp(error.text, "the key set is not available; the clock is not the one of the fetch") == 0);
+    CHECK(look(source, 100000.0, "a", &request) == FB_OK);
+    fb__key_source_release(source);
+}
+
 TEST(a_fetch_that_its_host_gave_up)
 {
     fb__key_source *source = source_new();
@@ -600,6 +613,7 @@ int main(void)
     RUN(a_second_rotation_seconds_after_the_first);
     RUN(after_its_fetch_a_token_gets_a_verdict);
     RUN(a_hanging_fetch_holds_nobody_up_for_long);
+    RUN(a_clock_that_is_not_the_one_of_the_fetch);
     RUN(a_fetch_that_its_host_gave_up);
     RUN(what_does_not_count);
     RUN(framing_that_counts);

@@ -190,7 +190,7 @@ bool fb__key_source_usable(const fb__key_source *source, double now)
     return source->keys != NULL && fb__schedule_usable(&source->schedule, now);
 }
 
-/* What a token hears for which no key is at hand. */
+/* The answer for a token whose key is not at hand. */
 struct refusal {
     fb_status status;
     uint64_t key_request;
@@ -228,34 +228,38 @@ static void refuse(const fb__key_source *source, const fb__key_query *query, boo
     }
     out->status = FB_KEYS_UNAVAILABLE;
     out->retry_after = in_flight ? 1.0 : back_off;
-    memcpy(out->reason, source->last_error, sizeof(out->reason));
+    if (source->keys != NULL && query->now < fb__schedule_usable_from(schedule)) {
+        (void)snprintf(out->reason, sizeof(out->reason), "the clock is not the one of the fetch");
+    } else {
+        memcpy(out->reason, source->last_error, sizeof(out->reason));
+    }
 }
 
 static fb_status report(const struct refusal *refusal, fb_error *error)
 {
+    const char *text = fb_status_text(refusal->status), *after = refusal->reason[0] == '\0' ? "" : "; ";
     const double seconds = ceil(refusal->retry_after);
-    (void)fb__reject(error, refusal->status, (fb_slice){NULL, 0});
-    if (!FB__HAS(error, wait)) {
-        return refusal->status;
-    }
     if (refusal->status == FB_KEYS_NEEDED) {
-        error->key_request = refusal->key_request;
-        error->wait = refusal->wait;
-        return refusal->status;
+        (void)fb__fail(error, refusal->status, "%s", text);
+    } else if (seconds > 0.0) {
+        (void)fb__fail(error, refusal->status, "%s; the next fetch%s is allowed in %.0f s%s%s", text,
+                       refusal->status == FB_KEY_NOT_FOUND ? " for an unknown key id" : "", seconds, after,
+                       refusal->reason);
+    } else {
+        (void)fb__fail(error, refusal->status, "%s%s%s", text, after, refusal->reason);
     }
-    const size_t size = strlen(error->text);
-    error->retry_after = refusal->retry_after;
-    if (refusal->status == FB_KEY_NOT_FOUND && seconds > 0.0) {
-        (void)snprintf(error->text + size, sizeof(error->text) - size,
-                       "; the next fetch for an unknown key id is allowed in %.0f s", seconds);
-    } else if (refusal->status == FB_KEYS_UNAVAILABLE) {
-        (void)snprintf(error->text + size, sizeof(error->text) - size, "; the next fetch is allowed in %.0f s%s%s",
-                       seconds, refusal->reason[0] == '\0' ? "" : "; ", refusal->reason);
+    const bool needed = refusal->status == FB_KEYS_NEEDED;
+    if (FB__HAS(error, key_request)) {
+        error->key_request = needed ? refusal->key_request : 0;
+        error->retry_after = refusal->retry_after;
+    }
+    if (FB__HAS(error, wait)) {
+        error->wait = needed ? refusal->wait : 0.0;
     }
     return refusal->status;
 }
 
-/* A reference to the keys that may be used now; NULL: there are none, and *refusal says what that means. */
+/* A reference to the keys that may be used now; NULL: there are none, and *refusal is the answer. */
 static fb__keyset *usable_keys(fb__key_source *source, const fb__key_query *query, struct refusal *refusal)
 {
     fb__keyset *keys = NULL;
@@ -269,7 +273,8 @@ static fb__keyset *usable_keys(fb__key_source *source, const fb__key_query *quer
     return keys;
 }
 
-/* Whether these are the latest keys still, so that what they do not have is unknown: *refusal says what that means. */
+/* Whether these are the latest keys still, so that a key id that they do not have is unknown: *refusal is the answer.
+ */
 static bool unknown(fb__key_source *source, const fb__key_query *query, const fb__keyset *keys, struct refusal *refusal)
 {
     fb__key_source_lock(source);
