@@ -1,5 +1,5 @@
 /*
- * Verifier: one fb_verifier. Arguments are complete and already checked by fastbearer.provider; a method converts them,
+ * Verifier: one fb_verifier. Arguments are complete and already checked by fastbearer.verifier; a method converts them,
  * calls one function of the core and wraps what comes back. The GIL is released around public-key verification and
  * whatever may wait, and kept for HMAC and for a token from the cache, which take less time than handing it over.
  */
@@ -165,7 +165,7 @@ static void warn(const char *problem)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    PyObject *module = PyImport_ImportModule("fastbearer._host");
+    PyObject *module = PyImport_ImportModule("fastbearer._log");
     PyObject *done = module == NULL ? NULL : PyObject_CallMethod(module, "warn", "s", problem);
     if (done == NULL) {
         PyErr_WriteUnraisable(module);

@@ -31,7 +31,7 @@ from .errors import (
     MissingClaimError,
 )
 from .keys import KeyPair, RSAKeyPair
-from .provider import AccessToken, KeyInfo, Rejection, Unverified, Verifier, decode_unverified
+from .verifier import AccessToken, KeyInfo, Rejection, Unverified, Verifier, decode_unverified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

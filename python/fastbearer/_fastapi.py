@@ -10,8 +10,8 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from ._challenge import Refusal
-from .asgi import Guard, _current
-from .provider import AccessToken
+from ._guard import Guard, current_token
+from .verifier import AccessToken
 
 
 class BearerDependency(SecurityBase):
@@ -26,7 +26,7 @@ class BearerDependency(SecurityBase):
         """Verifies; FastAPI passes the request or the websocket."""
         outcome = await self._guard.admit(connection.scope["headers"], connection.scope.get("query_string", b""))
         if not isinstance(outcome, Refusal):
-            _current.set(outcome)
+            current_token.set(outcome)
             return outcome
         if connection.scope["type"] == "websocket":
             raise WebSocketException(code=1008, reason="bearer token required")

@@ -1,9 +1,14 @@
-"""Checks the options of a Verifier and puts them into the form that the core takes. Values are the core's to judge;
-here each gets the type that it must have, or a TypeError that names it.
+"""The options of a verifier: one table, with a row for each.
+
+The constructors' signatures, their documentation and the types of editors are generated from it by
+tools/generate/python_options.py; what an option must be like, and what the core is told, follows from its row. Values
+are for the core to judge; here each gets the type that it must have, or a TypeError that names it.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 
 from . import _native
@@ -11,33 +16,28 @@ from .errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
-NAMES = (
-    "public_key", "jwks", "jwks_uri", "secret", "algorithms", "issuer", "audience", "required_scopes", "leeway",
-    "require_exp", "required_claims", "token_type", "scope_claims", "client_id_claims", "max_token_bytes",
-    "cache_size", "arithmetic", "on_reject",
-)  # fmt: skip
+
+# ---- kinds: from the value that a user gives to the one that the core takes
 
 
-def unknown_option(name: str, function: Callable[..., Any], of: str = "Verifier") -> str:
-    """The sentence for an option that does not exist, with the one that was probably meant."""
-    import difflib
-    import inspect
+class Kind:
+    """One type of value: its annotation, and its check."""
 
-    parameters = inspect.signature(function).parameters.values()
-    names = [p.name for p in parameters if p.kind != p.VAR_KEYWORD and not p.name.startswith("_") and p.name != "self"]
-    close = difflib.get_close_matches(name.lower(), names, 1)
-    meant = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{of}() got an unexpected keyword argument {name!r}{meant}"
+    __slots__ = ("annotation", "convert")
+
+    def __init__(self, annotation: str, convert: Callable[[str, Any], Any]) -> None:
+        self.annotation = annotation
+        self.convert = convert
 
 
 def _wrong(name: str, expected: str, value: Any) -> TypeError:
     return TypeError(f"{name} must be {expected}, not {type(value).__name__}")
 
 
-def text(name: str, value: Any) -> str | None:
+def _text(name: str, value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise _wrong(name, "str or None", value)
@@ -51,8 +51,21 @@ def _data(name: str, value: Any) -> str | bytes | None:
     raise _wrong(name, "str, bytes or None", value)
 
 
+def _document(name: str, value: Any) -> str | bytes | None:
+    if isinstance(value, Mapping):
+        import json
+
+        try:
+            return json.dumps(dict(value), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"{name} cannot be written as JSON: {error}") from None
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
+        raise _wrong(name, "str, bytes or a mapping", value)
+    return _data(name, value)
+
+
 def texts(name: str, value: Any) -> tuple[str, ...] | None:
-    """A str is a list of one."""
+    """One text is a list of one."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -66,15 +79,19 @@ def texts(name: str, value: Any) -> tuple[str, ...] | None:
     return items
 
 
-def scopes(value: Any) -> tuple[str, ...] | None:
-    """A str is split at spaces, as a scope claim is (RFC 6749 section 3.3); nothing to require is no list."""
+def _names(name: str, value: Any) -> tuple[str, ...] | None:
+    """Nothing to require is no list."""
+    return texts(name, value) or None
+
+
+def scopes(name: str, value: Any) -> tuple[str, ...] | None:
+    """One text is split at spaces, as a scope claim is (RFC 6749 section 3.3)."""
     if isinstance(value, str):
-        value = value.split(" ")
-        value = [scope for scope in value if scope]
-    return texts("required_scopes", value) or None
+        value = [scope for scope in value.split(" ") if scope]
+    return _names(name, value)
 
 
-def _number(name: str, value: Any) -> float:
+def _seconds(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _wrong(name, "a number of seconds", value)
     try:
@@ -101,8 +118,6 @@ def _flag(name: str, value: Any) -> bool:
 def _file(name: str, value: Any) -> str | None:
     if value is None:
         return None
-    import os
-
     try:
         path = os.fspath(value)
     except TypeError:
@@ -112,82 +127,162 @@ def _file(name: str, value: Any) -> str | None:
     return os.fsdecode(path)
 
 
-def policy(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a token must be like."""
-    on_reject = given["on_reject"]
-    if on_reject is not None and not callable(on_reject):
-        raise _wrong("on_reject", "callable or None", on_reject)
-    return {
-        "algorithms": texts("algorithms", given["algorithms"]),
-        "issuers": texts("issuer", given["issuer"]),
-        "audiences": texts("audience", given["audience"]),
-        "required_scopes": scopes(given["required_scopes"]),
-        "required_claims": texts("required_claims", given["required_claims"]) or None,
-        "leeway": _number("leeway", given["leeway"]),
-        "require_exp": _flag("require_exp", given["require_exp"]),
-        "token_type": text("token_type", given["token_type"]),
-        "scope_claims": texts("scope_claims", given["scope_claims"]),
-        "client_id_claims": texts("client_id_claims", given["client_id_claims"]),
-        "max_token_bytes": _size("max_token_bytes", given["max_token_bytes"]),
-        "cache_size": _size("cache_size", given["cache_size"]),
-        "arithmetic": text("arithmetic", given["arithmetic"]),
-    }
+def _function(name: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise _wrong(name, "callable or None", value)
+    return value
 
 
-def key_source(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Where the keys come from."""
-    jwks = given["jwks"]
-    if isinstance(jwks, Mapping):
-        import json
-
-        try:
-            jwks = json.dumps(dict(jwks), allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"jwks cannot be written as JSON: {error}") from None
-    elif isinstance(jwks, Sequence) and not isinstance(jwks, (str, bytes, bytearray)):
-        raise _wrong("jwks", "str, bytes or a mapping", jwks)
-    return {
-        "public_key": _data("public_key", given["public_key"]),
-        "jwks": _data("jwks", jwks),
-        "jwks_uri": text("jwks_uri", given["jwks_uri"]),
-        "secret": _data("secret", given["secret"]),
-        "allow_short_secret": _flag("_allow_short_secret", given["_allow_short_secret"]),
-    }
+TEXT = Kind("str", _text)
+DATA = Kind("str | bytes", _data)
+DOCUMENT = Kind("str | bytes | Mapping[str, Any]", _document)
+TEXTS = Kind("str | Sequence[str]", texts)
+NAMES = Kind("str | Sequence[str]", _names)
+SCOPES = Kind("str | Sequence[str]", scopes)
+SECONDS = Kind("float", _seconds)
+SIZE = Kind("int", _size)
+FLAG = Kind("bool", _flag)
+FILE = Kind("str", _file)
+FETCH = Kind("Fetch", _function)
+HOOK = Kind("Callable[[Rejection], object]", _function)
 
 
-def fetching(given: Mapping[str, Any]) -> dict[str, Any]:
-    """How a key set is fetched."""
-    fetch = given["fetch"]
-    if fetch is not None and not callable(fetch):
-        raise _wrong("fetch", "callable or None", fetch)
-    ca_file = _file("ca_file", given["ca_file"])
-    options: dict[str, Any] = {
-        "fetch_timeout": _number("fetch_timeout", given["fetch_timeout"]),
-        "refresh_interval": _number("refresh_interval", given["refresh_interval"]),
-        "stale_if_error": _number("stale_if_error", given["stale_if_error"]),
-        "max_jwks_bytes": _size("max_jwks_bytes", given["max_jwks_bytes"]),
-        "allow_http": _flag("allow_http", given["allow_http"]),
-        "ssrf_safe": _flag("ssrf_safe", given["ssrf_safe"]),
-        "trust_env": _flag("trust_env", given["trust_env"]),
-        "ca_file": ca_file,
-    }
-    if given["jwks_uri"] is not None and fetch is None and ca_file is None:
-        options.update(_authorities())
+# ---- the table
+
+
+class Group:
+    """Options that belong together, and what they are about."""
+
+    __slots__ = ("title",)
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+
+
+KEYS = Group("Where the keys come from, exactly one")
+POLICY = Group("What is accepted")
+FETCHING = Group("How a key set is fetched")
+REPORTING = Group("What is reported")
+
+
+class Option:
+    """One row: a Python name, the member of fb_options or None, a kind, a default, and one line for people."""
+
+    __slots__ = ("default", "doc", "group", "kind", "name", "native")
+
+    def __init__(self, group: Group, name: str, native: str | None, kind: Kind, default: Any, doc: str) -> None:
+        self.group = group
+        self.name = name
+        self.native = native
+        self.kind = kind
+        self.default = default
+        self.doc = doc
+
+    @property
+    def annotation(self) -> str:
+        return self.kind.annotation + (" | None" if self.default is None else "")
+
+
+# fmt: off
+OPTIONS = (
+    Option(KEYS, "public_key", "public_key", DATA, None,
+           "One PEM block: SPKI, PKCS#1 public key or X.509 certificate."),
+    Option(KEYS, "jwks", "jwks", DOCUMENT, None,
+           "A key-set document (RFC 7517), as text or as a mapping; held as given."),
+    Option(KEYS, "jwks_uri", "jwks_uri", TEXT, None,
+           "The https URL of a key set; fetched when needed, kept fresh in the background."),
+    Option(KEYS, "secret", "secret", DATA, None,
+           "The HMAC key, at least as long as the hash."),
+
+    Option(POLICY, "algorithms", "algorithms", TEXTS, None,
+           'One or several; by default "RS256", with ``secret`` "HS256".'),
+    Option(POLICY, "issuer", "issuers", TEXTS, None,
+           "``iss`` must be this, or one of these; None is not checked."),
+    Option(POLICY, "audience", "audiences", TEXTS, None,
+           "``aud`` must name this, or one of these. None is not checked: a token that was issued for another service "
+           "is accepted here (RFC 8725 section 3.9)."),
+    Option(POLICY, "required_scopes", "required_scopes", SCOPES, None,
+           "All of these must be granted; one text is split at spaces."),
+    Option(POLICY, "leeway", "leeway", SECONDS, 0.0,
+           "Seconds of clock skew that are forgiven."),
+    Option(POLICY, "require_exp", "require_exp", FLAG, True,
+           "Whether a token must have ``exp``."),
+    Option(POLICY, "required_claims", "required_claims", NAMES, (),
+           "Names of claims that must be present."),
+    Option(POLICY, "token_type", "token_type", TEXT, None,
+           'None accepts no ``typ``, JWT and at+jwt; "at+jwt" only access tokens as RFC 9068 defines them; "any" '
+           "ignores ``typ``."),
+    Option(POLICY, "scope_claims", "scope_claims", TEXTS, ("scope", "scp"),
+           "The first of these that is present holds the scopes."),
+    Option(POLICY, "client_id_claims", "client_id_claims", TEXTS, ("client_id", "azp", "sub"),
+           'The first of these that is present is the client id, else "unknown".'),
+    Option(POLICY, "max_token_bytes", "max_token_bytes", SIZE, 16384,
+           "Longer tokens are refused unread; 1 to 65536."),
+    Option(POLICY, "cache_size", "cache_size", SIZE, 1024,
+           "How many verified tokens are remembered; 0 for none."),
+    Option(POLICY, "cache_bytes", "cache_bytes", SIZE, 16777216,
+           "What they may occupy together."),
+    Option(POLICY, "arithmetic", "arithmetic", TEXT, "auto",
+           '"auto" verifies signatures with precomputed tables where that is faster than OpenSSL, "openssl" with '
+           "OpenSSL alone."),
+
+    Option(FETCHING, "fetch", None, FETCH, None,
+           "``(url, headers) -> (status, headers, body)``, sync or async, in place of libcurl. It must not follow "
+           "redirects nor return more than ``max_jwks_bytes``."),
+    Option(FETCHING, "fetch_timeout", "fetch_timeout", SECONDS, 10.0,
+           "Seconds, for all of it."),
+    Option(FETCHING, "refresh_interval", "refresh_interval", SECONDS, 30.0,
+           "Seconds between two fetches for unknown key ids."),
+    Option(FETCHING, "stale_if_error", "stale_if_error", SECONDS, 3600.0,
+           "Seconds that held keys stay in use past their freshness while fetches fail."),
+    Option(FETCHING, "max_jwks_bytes", "max_jwks_bytes", SIZE, 65536,
+           "The size of the largest document that is accepted."),
+    Option(FETCHING, "ca_file", "ca_file", FILE, None,
+           "A PEM bundle of certificates to trust; by default what SSL_CERT_FILE and SSL_CERT_DIR name, the system's, "
+           "certifi's."),
+    Option(FETCHING, "allow_http", "allow_http", FLAG, False,
+           "Whether http:// is accepted for other hosts than loopback."),
+    Option(FETCHING, "ssrf_safe", "ssrf_safe", FLAG, False,
+           "Whether only public addresses are connected to."),
+    Option(FETCHING, "trust_env", "trust_env", FLAG, False,
+           "Whether the proxy variables of the environment are honoured."),
+
+    Option(REPORTING, "on_reject", None, HOOK, None,
+           "Called with a Rejection for every refused token; an exception that it raises is logged once and otherwise "
+           "ignored."),
+)
+# fmt: on
+
+
+# ---- what follows from it
+
+DEFAULTS = {option.name: option.default for option in OPTIONS}
+
+
+def names(*groups: Group) -> tuple[str, ...]:
+    """The names of the options of these groups."""
+    return tuple(option.name for option in OPTIONS if option.group in groups)
+
+
+def converted(given: Mapping[str, Any], *groups: Group) -> dict[str, Any]:
+    """The options of these groups as the core takes them, by its names. Those of Python's own are only checked."""
+    options = {}
+    for option in OPTIONS:
+        if option.group in groups:
+            value = option.kind.convert(option.name, given[option.name])
+            if option.native is not None:
+                options[option.native] = value
     return options
 
 
-def _authorities() -> dict[str, str]:
-    """The certificates to trust when no option says: what the environment names, as Python's ssl reads it; else the
-    system's, which the core finds; else certifi's.
+def certificate_authorities(given: Mapping[str, Any]) -> dict[str, str]:
+    """The certificates to trust where libcurl fetches and no option says: what the environment names, as Python's ssl
+    reads it; else the system's, which the core finds; else certifi's.
     """
-    import os
-    import sys
-
-    named = {
-        option: os.environ[variable]
-        for option, variable in (("ca_file", "SSL_CERT_FILE"), ("ca_path", "SSL_CERT_DIR"))
-        if os.environ.get(variable)
-    }
+    if given["jwks_uri"] is None or given["fetch"] is not None or given["ca_file"] is not None:
+        return {}
+    variables = (("ca_file", "SSL_CERT_FILE"), ("ca_path", "SSL_CERT_DIR"))
+    named = {option: os.environ[variable] for option, variable in variables if os.environ.get(variable)}
     if named or _native.ca_bundle() is not None or sys.platform == "win32":  # where the core reads the system's store
         return named
     try:
@@ -195,3 +290,12 @@ def _authorities() -> dict[str, str]:
     except ImportError:
         return {}  # the first https fetch fails, and says where certificates were looked for
     return {"ca_file": certifi.where()}
+
+
+def unknown_option(name: str, known: Iterable[str], of: str = "Verifier") -> str:
+    """The sentence for an option that does not exist, with the one that was probably meant."""
+    import difflib
+
+    close = difflib.get_close_matches(name.lower(), known, 1)
+    suggestion = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{of}() got an unexpected keyword argument {name!r}{suggestion}"

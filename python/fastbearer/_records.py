@@ -14,9 +14,9 @@ class _Record:
 
     __slots__: tuple[str, ...] = ()
 
-    def _fill(self, values: dict[str, Any]) -> None:
-        for name in self.__slots__:
-            object.__setattr__(self, name, values[name])
+    def _fill(self, *values: object) -> None:
+        for name, value in zip(self.__slots__, values, strict=True):
+            object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} cannot be changed")
@@ -76,7 +76,7 @@ class KeyInfo(_Record):
         bits: int = 0,
         table_bytes: int = 0,
     ) -> None:
-        self._fill(locals())
+        self._fill(kid, kty, alg, crv, usable, problem, arithmetic, bits, table_bytes)
 
 
 class Rejection(_Record):
@@ -112,7 +112,7 @@ class Rejection(_Record):
         expected: str | None = None,
         actual: str | None = None,
     ) -> None:
-        self._fill(locals())
+        self._fill(code, message, claim, kid, issuer, expected, actual)
 
 
 class Unverified(_Record):
@@ -128,4 +128,4 @@ class Unverified(_Record):
     claims: dict[str, Any]
 
     def __init__(self, header: dict[str, Any], claims: dict[str, Any]) -> None:
-        self._fill(locals())
+        self._fill(header, claims)

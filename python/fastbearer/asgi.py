@@ -11,22 +11,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ._challenge import Challenger, MalformedRequest, Refusal, find_token
-from ._host import LOGGER, RejectionLog
-from .errors import (
-    ConfigurationError,
-    FastBearerError,
-    InsufficientScopeError,
-    InvalidTokenError,
-    KeysUnavailableError,
-)
+from ._challenge import Refusal
+from ._guard import Guard, current_token, get_access_token
+from .errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from .provider import AccessToken, Verifier
+    from .verifier import AccessToken, Verifier
 
 __all__ = ["BearerAuthMiddleware", "BearerUser", "ResourceMetadata", "bearer", "get_access_token"]
 
@@ -37,12 +30,6 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
-_current: ContextVar[AccessToken | None] = ContextVar("fastbearer_access_token", default=None)
-
-
-def get_access_token() -> AccessToken | None:
-    """The token of the request that is being served, or None outside of one."""
-    return _current.get()
 
 
 class BearerUser:
@@ -60,7 +47,7 @@ class BearerUser:
 
     @property
     def display_name(self) -> str:
-        """The same, for people."""
+        """The identity, under the name that Starlette has for people."""
         return self.identity
 
 
@@ -116,53 +103,6 @@ class ResourceMetadata:
             headers += [(b"allow", b"GET, HEAD, OPTIONS"), (b"content-length", b"0")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
-
-
-class Guard:
-    """One verifier, one challenge, one log: what the middleware and the FastAPI dependency have in common."""
-
-    def __init__(
-        self,
-        verifier: Verifier,
-        required_scopes: Iterable[str],
-        resource_metadata_url: str | None,
-        realm: str | None,
-    ) -> None:
-        if isinstance(required_scopes, str):
-            raise ConfigurationError("required_scopes must be a sequence of strings, not one string")
-        self.verifier = verifier
-        self.required_scopes: tuple[str, ...] = tuple(required_scopes)
-        advertised = dict.fromkeys((*verifier.required_scopes, *self.required_scopes))
-        self.challenger: Challenger = Challenger(realm, advertised, resource_metadata_url)
-        self._log = RejectionLog()
-
-    async def admit(self, headers: Iterable[tuple[bytes, bytes]], query: bytes) -> AccessToken | Refusal:
-        """The token of a request that may pass, or the answer for one that may not."""
-        try:
-            token = find_token(headers, query)
-        except MalformedRequest as error:
-            LOGGER.debug("bearer token request refused: %s", error)
-            return self.challenger.refuse(400, "invalid_request")
-        if token is None:
-            return self.challenger.refuse(401)
-        try:
-            access = await self.verifier.verify_async(token)
-            missing = [scope for scope in self.required_scopes if scope not in access.scopes]
-            if missing:
-                raise self.verifier._refused(access, InsufficientScopeError(missing=missing))
-            return access
-        except FastBearerError as refused:
-            return self._refuse(refused)
-
-    def _refuse(self, error: FastBearerError) -> Refusal:
-        self._log.rejected(LOGGER, error, self.verifier.issuer)
-        if isinstance(error, InsufficientScopeError):
-            return self.challenger.refuse(403, "insufficient_scope", scopes=error.missing)
-        if isinstance(error, KeysUnavailableError):
-            return self.challenger.refuse(503, "temporarily_unavailable", retry_after=error.retry_after)
-        if isinstance(error, InvalidTokenError):
-            return self.challenger.refuse(401, "invalid_token")
-        return self.challenger.refuse(500, "server_error")
 
 
 class BearerAuthMiddleware:
@@ -222,11 +162,11 @@ class BearerAuthMiddleware:
             return
         # scope["auth"].scopes and scope["user"] are what Starlette's @requires and request.user read.
         guarded = {**scope, "user": BearerUser(outcome), "auth": outcome}
-        reset = _current.set(outcome)
+        reset = current_token.set(outcome)
         try:
             await self.app(guarded, receive, send)
         finally:
-            _current.reset(reset)
+            current_token.reset(reset)
 
 
 async def _send_refusal(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from . import _native
 from .errors import ConfigurationError, FastBearerError, KeysUnavailableError
 from .keys import KeyPair
-from .provider import Verifier, decode_unverified
+from .verifier import Verifier, decode_unverified
 
 __all__ = ["main"]
 

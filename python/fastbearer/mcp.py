@@ -9,8 +9,8 @@
                           required_scopes=["tools"], validate_token_resource=True),
     )
 
-Scopes in AuthSettings are answered with 403 when they are missing; required_scopes here with 401, because a verifier
-of the SDK can only say yes or no.
+A scope of AuthSettings that is missing is answered with 403; a required_scopes of the verifier with 401, because a
+verifier of the SDK can only say yes or no.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict, Union
+from typing import TYPE_CHECKING, Any
 
-from ._host import LOGGER, RejectionLog
+from ._log import LOGGER, RejectionLog
 from .errors import ConfigurationError
-from .provider import Verifier
+from .verifier import Verifier
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._records import KeyInfo, Rejection
-    from ._refresh import Fetch
+    from ._option_types import VerifierOptions
+    from ._records import KeyInfo
 
 try:
     from mcp.server.auth.provider import AccessToken
@@ -37,41 +36,6 @@ except ImportError as _error:
     raise ImportError("fastbearer.mcp needs the MCP SDK: pip install fastbearer[mcp]") from _error
 
 __all__ = ["AccessToken", "JWTVerifier"]
-
-
-_Texts = Union[str, Sequence[str]]
-
-
-class _Options(TypedDict, total=False):
-    """The options of fastbearer.Verifier, for editors and type checkers."""
-
-    public_key: str | bytes | None
-    jwks: str | bytes | Mapping[str, Any] | None
-    jwks_uri: str | None
-    secret: bytes | str | None
-    algorithms: _Texts | None
-    issuer: _Texts | None
-    audience: _Texts | None
-    required_scopes: _Texts | None
-    leeway: float
-    require_exp: bool
-    required_claims: _Texts
-    token_type: str | None
-    scope_claims: _Texts
-    client_id_claims: _Texts
-    max_token_bytes: int
-    cache_size: int
-    arithmetic: str
-    fetch: Fetch | None
-    fetch_timeout: float
-    refresh_interval: float
-    stale_if_error: float
-    max_jwks_bytes: int
-    ca_file: str | None
-    allow_http: bool
-    ssrf_safe: bool
-    trust_env: bool
-    on_reject: Callable[[Rejection], object] | None
 
 
 class JWTVerifier:
@@ -84,7 +48,7 @@ class JWTVerifier:
 
     logger: logging.Logger = LOGGER
 
-    def __init__(self, *, verifier: Verifier | None = None, **options: Unpack[_Options]) -> None:
+    def __init__(self, *, verifier: Verifier | None = None, **options: Unpack[VerifierOptions]) -> None:
         if verifier is not None and options:
             raise TypeError("give either verifier or the options of one, not both")
         self.verifier: Verifier = Verifier(**options) if verifier is None else verifier
@@ -114,6 +78,10 @@ class JWTVerifier:
             self._log.rejected(self.logger, error, self.verifier.issuer)
             return None
 
+    async def load_access_token(self, token: str) -> AccessToken | None:
+        """verify_token under the name that mcp 1.9 calls."""
+        return await self.verify_token(token)
+
     def stats(self) -> dict[str, Any]:
         """Counters since the verifier was made, as fastbearer.Verifier.stats() has them."""
         return self.verifier.stats()
@@ -128,16 +96,11 @@ class JWTVerifier:
         """
         await self.verifier.refresh_async()
 
-    async def load_access_token(self, token: str) -> AccessToken | None:
-        """verify_token under the name that mcp 1.9 calls."""
-        return await self.verify_token(token)
-
 
 def _signature() -> inspect.Signature:
     """What help() shows: verifier, and the options by name."""
-    options = inspect.signature(Verifier).parameters.values()
-    shown = [p for p in options if p.kind == p.KEYWORD_ONLY and not p.name.startswith("_")]
-    return inspect.Signature([*inspect.signature(JWTVerifier).parameters.values()][:1] + shown)
+    options = [p for p in inspect.signature(Verifier).parameters.values() if p.kind == p.KEYWORD_ONLY]
+    return inspect.Signature([*inspect.signature(JWTVerifier).parameters.values()][:1] + options)
 
 
 JWTVerifier.__signature__ = _signature()  # type: ignore[attr-defined]

@@ -193,7 +193,7 @@ def test_keys_change_between_calls(pairs: dict[str, KeyPair]) -> None:
     verifier.refresh()
     verifier.verify(token)
     assert verifier.stats()["cache_hits"] == 2
-    other_policy = verifier._derive(issuer="https://other.example")
+    other_policy = verifier._with_policy(issuer="https://other.example")
     with pytest.raises(fastbearer.InvalidIssuerError):
         other_policy.verify(token)
     assert other_policy.stats()["cache_hits"] == 0

@@ -10,7 +10,7 @@ import pytest
 
 import fastbearer
 from fastbearer import KeyPair, Verifier
-from fastbearer._host import LOGGER, RejectionLog
+from fastbearer._log import LOGGER, RejectionLog
 from fastbearer.testing import JWKSServer
 
 

@@ -26,13 +26,13 @@ def test_version_is_the_headers() -> None:
     assert f'#define FB_VERSION "{fastbearer.__version__}"' in header
 
 
-@pytest.mark.parametrize("name", ["", ".errors", ".keys", ".provider", ".asgi", ".testing", ".cli"])
+@pytest.mark.parametrize("name", ["", ".errors", ".keys", ".verifier", ".provider", ".asgi", ".testing", ".cli"])
 def test_help_shows_every_public_name_well(name: str) -> None:
     assert list(documented.shortcomings(importlib.import_module("fastbearer" + name))) == []
 
 
 def test_help_speaks_of_every_parameter() -> None:
-    assert documented.undescribed(fastbearer.Verifier, fastbearer.Verifier.__doc__) == []
+    assert documented.undescribed(fastbearer.Verifier, fastbearer.Verifier.__init__.__doc__) == []
     assert documented.undescribed(fastbearer.KeyPair, fastbearer.KeyPair.__doc__) == []
     assert documented.undescribed(fastbearer.KeyPair.create_token, fastbearer.KeyPair.create_token.__doc__) == []
     for thing in (fastbearer.asgi.BearerAuthMiddleware, fastbearer.testing.JWKSServer):

@@ -239,30 +239,30 @@ def test_background_refresh(jwks_server: JWKSServer, monkeypatch: pytest.MonkeyP
             return Due.calls == 1
 
     started: list[tuple[object, ...]] = []
-    monkeypatch.setattr(type(verifier._source), "start", lambda self, *arguments: started.append(arguments))
+    monkeypatch.setattr(type(verifier._source), "start", lambda self, reason, loop=None: started.append((reason, loop)))
     verifier._native = Due()  # type: ignore[assignment]
     for _ in range(10):
         verifier.verify(token)
-    assert Due.calls == 10 and started == [(fastbearer._native.REFRESH_AHEAD, 0)]
+    assert Due.calls == 10 and started == [(fastbearer._native.REFRESH_AHEAD, None)]
     Due.calls = 0
 
     async def scene() -> None:
         await verifier.verify_async(token)
         await verifier.verify_async(token)
-        assert started[1:] == [(fastbearer._native.REFRESH_AHEAD, 0, asyncio.get_running_loop())]
+        assert started[1:] == [(fastbearer._native.REFRESH_AHEAD, asyncio.get_running_loop())]
 
     asyncio.run(scene())
 
 
 def test_derived_verifiers_share_keys(jwks_server: JWKSServer) -> None:
     first = Verifier(jwks_uri=jwks_server.jwks_uri, issuer="https://wrong", required_scopes=["a"])
-    second = first._derive(issuer=jwks_server.issuer)
+    second = first._with_policy(issuer=jwks_server.issuer)
     assert code_of(lambda: first.verify(jwks_server.mint())) == "issuer_mismatch"
     assert code_of(lambda: second.verify(jwks_server.mint())) == "insufficient_scope"
     first.close()
     jwks_server.rotate()
     assert second.verify(jwks_server.mint(scopes=["a"]))
     assert jwks_server.hits == 2
-    third = second._derive(required_scopes=None)
+    third = second._with_policy(required_scopes=None)
     second.close()
     assert third.verify(jwks_server.mint()) and jwks_server.hits == 2

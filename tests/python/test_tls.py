@@ -91,14 +91,15 @@ def test_certifi_when_the_system_has_none(monkeypatch: pytest.MonkeyPatch) -> No
 
     for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(variable, raising=False)
+    given = {**_options.DEFAULTS, "jwks_uri": "https://issuer.example/jwks"}
     monkeypatch.setattr(_options._native, "ca_bundle", lambda: "/etc/ssl/some.pem")
-    assert _options._authorities() == {}
+    assert _options.certificate_authorities(given) == {}
     monkeypatch.setattr(_native, "ca_bundle", lambda: None)
-    assert _options._authorities() == {"ca_file": certifi.where()}
+    assert _options.certificate_authorities(given) == {"ca_file": certifi.where()}
     monkeypatch.setitem(sys.modules, "certifi", None)
-    assert _options._authorities() == {}
+    assert _options.certificate_authorities(given) == {}
     monkeypatch.setenv("SSL_CERT_DIR", "/certs")
-    assert _options._authorities() == {"ca_path": "/certs"}
+    assert _options.certificate_authorities(given) == {"ca_path": "/certs"}
 
 
 def test_ssrf_safe_refuses_loopback(secure: IdentityProvider) -> None:

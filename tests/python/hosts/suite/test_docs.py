@@ -22,5 +22,5 @@ def test_help_shows_every_public_name_well(name):
 def test_help_speaks_of_every_parameter():
     fastmcp = pytest.importorskip("fastbearer.fastmcp", exc_type=ImportError)
     for kind in (fastmcp.JWTVerifier, fastmcp.BearerAuthProvider):
-        assert documented.undescribed(kind, fastmcp.JWTVerifier.__doc__, fastbearer.Verifier.__doc__) == []
+        assert documented.undescribed(kind, fastmcp.JWTVerifier.__doc__, fastbearer.Verifier.__init__.__doc__) == []
     assert str(inspect.signature(fastmcp.JWTVerifier)).startswith("(*, public_key: ")

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from support import AUDIENCE, ISSUER, SCOPES, b64, knock, run, serving
 
 import fastbearer
-from fastbearer import _fastmcp_host as host
+from fastbearer.fastmcp import _installed as host
 from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier
 from fastbearer.testing import JWKSServer
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from support import AUDIENCE, ISSUER, KEYS, OTHER_KEYS, Minter, run
 
 import fastbearer
-from fastbearer import _fastmcp_host as host
+from fastbearer.fastmcp import _installed as host
 from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier
 from tests.idp import IdentityProvider, SigningKey
 
@@ -145,7 +145,7 @@ def test_a_provider_that_misbehaves(fault, issuer, mint, caplog):
     issuer.misbehave(fault)
     assert not good(provider, mint(kid="k1"))
     assert issuer.requests <= 1, "a redirect was followed, or a fetch repeated"
-    assert provider._plan.engine.stats()["fetches"] == 1
+    assert provider.stats()["fetches"] == 1
     assert ("no complete response within" in caplog.text) == (fault in WITHOUT_END)
     assert [record.levelno for record in caplog.records if "fetch failed" in record.getMessage()] == [logging.WARNING]
 

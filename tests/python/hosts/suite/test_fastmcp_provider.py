@@ -8,7 +8,7 @@ import pytest
 from support import AUDIENCE, ISSUER, SCOPES, Minter, assert_no_token_in, every_kind_of_token, nested_header, run
 
 import fastbearer.fastmcp
-from fastbearer import _fastmcp_host as host
+from fastbearer.fastmcp import _installed as host
 from fastbearer.fastmcp import AccessToken, BearerAuthProvider, JWTVerifier, RSAKeyPair, get_access_token
 
 BOTH = pytest.mark.parametrize("kind", [BearerAuthProvider, JWTVerifier])

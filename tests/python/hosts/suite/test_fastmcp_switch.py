@@ -9,7 +9,7 @@ import pytest
 from support import AUDIENCE, ISSUER, SCOPES, Minter, knock, request, run, serving
 
 import fastbearer
-from fastbearer import _fastmcp_host as host
+from fastbearer.fastmcp import _installed as host
 from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier
 
 BOTH = pytest.mark.parametrize("kind", [BearerAuthProvider, JWTVerifier])
@@ -183,10 +183,10 @@ def test_the_fast_path_is_left_only_for_real_overrides(keys, mint):
     for kind, direct in ((JWTVerifier, True), (BearerAuthProvider, True), (Renamed, True), (Own, False)):
         provider = kind(public_key=keys.public_key)
         assert run(provider.verify_token(mint())) is not None
-        assert provider._plan.direct is direct, kind
+        assert provider._compiled.has_hooks is not direct, kind
 
 
-def test_few_calls_between_the_host_and_the_engine(keys, mint):
+def test_few_calls_between_the_host_and_the_verifier(keys, mint):
     """What `await verify_token()` costs above Verifier.verify() is Python calls; the benchmarks have their price."""
     import sys
 
@@ -208,7 +208,7 @@ def test_few_calls_between_the_host_and_the_engine(keys, mint):
         sys.setprofile(None)
     assert access.client_id == "alice"
     ours = [name for name in entered if not name.startswith("__")]
-    assert ours == ["verify_token", "load_access_token", "stale", "verify_async", "_access_token"]
+    assert ours == ["verify_token", "load_access_token", "is_outdated", "verify_async", "_access_token"]
     assert len(entered) <= len(ours) + 3  # the model's __init__ and its validators
 
 

@@ -22,6 +22,7 @@ from support import (
 )
 
 import fastbearer.mcp
+from fastbearer._option_types import VerifierOptions
 from fastbearer.mcp import JWTVerifier
 
 try:
@@ -195,7 +196,7 @@ def test_options_are_those_of_a_verifier():
     parameters = inspect.signature(fastbearer.Verifier).parameters.values()
     options = {p.name for p in parameters if p.kind == p.KEYWORD_ONLY and not p.name.startswith("_")}
     assert set(inspect.signature(JWTVerifier).parameters) == {"verifier", *options}
-    assert set(fastbearer.mcp._Options.__annotations__) == options
+    assert set(VerifierOptions.__annotations__) == options
     with pytest.raises(TypeError, match="did you mean 'issuer'"):
         JWTVerifier(public_key="x", isuer=ISSUER)
 

@@ -1,7 +1,7 @@
-"""The key set of a FastMCP provider as FastMCP's own verifier shows it to tests and subclasses.
+"""The key set of a FastMCP provider as FastMCP's own verifier presents it to tests and subclasses.
 
-The engine holds the keys. This is the surface that people reach for beside it: _jwks_cache, _jwks_cache_time,
-_cache_ttl (readable, and obeyed when they are written), _fetch_jwks (overridable, mockable), _get_jwks_key and
+The verifier holds the keys. This is the surface that people use beside it: _jwks_cache, _jwks_cache_time, _cache_ttl
+(readable, and obeyed when they are written), _fetch_jwks (overridable, mockable), _get_jwks_key and
 _get_verification_key (overridable, and callable through super()).
 """
 
@@ -12,15 +12,15 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from . import _fastmcp_fetch
-from . import _fastmcp_host as host
-from .provider import decode_unverified
+from . import _fetch
+from . import _installed as installed
+from ..verifier import decode_unverified
 
-DEFAULT_TTL = 3600.0
+DEFAULT_MAX_AGE = 3600.0
 
 
-class JWKSView:
-    """Mixed into our JWTVerifier, which provides the attributes and _engine()."""
+class KeySetMixin:
+    """Mixed into our JWTVerifier, which provides the attributes and the abstract methods."""
 
     jwks_uri: str | None
     public_key: Any
@@ -29,8 +29,8 @@ class JWKSView:
     _jwks_seed: dict[str, Any] | None = None
     _jwks_document: bytes | None = None
     _jwks_fetched_at: float = 0.0
-    _jwks_ttl: float = DEFAULT_TTL
-    _jwks_asked_at: float | None = None
+    _jwks_max_age: float = DEFAULT_MAX_AGE
+    _jwks_hook_fetched_at: float | None = None
     _jwks_expired: bool = False
 
     @property
@@ -49,7 +49,7 @@ class JWKSView:
             return keys
         for jwk in entries if isinstance(entries, list) else ():
             try:
-                keys[jwk.get("kid") or "_default"] = host.jwk_to_pem(jwk)
+                keys[jwk.get("kid") or "_default"] = installed.jwk_to_pem(jwk)
             except Exception as error:
                 self.logger.debug("skipping an unusable key of the set: %s", type(error).__name__)
         return keys
@@ -59,7 +59,7 @@ class JWKSView:
         self._jwks_seed = keys
         if self._ready:
             self._jwks_expired = self._jwks_expired or not keys
-            self._replan()
+            self._invalidate()
 
     @property
     def _jwks_cache_time(self) -> float:
@@ -73,25 +73,25 @@ class JWKSView:
         self._jwks_fetched_at = moment
         # FastMCP counted this on the wall clock once, and on the monotonic clock since 3.4.10.
         now = time.time() if moment > 1e9 else time.monotonic()
-        if moment <= 0 or now - moment >= self._jwks_ttl:
+        if moment <= 0 or now - moment >= self._jwks_max_age:
             self._jwks_expired = True
-            self._replan()
+            self._invalidate()
 
     @property
     def _cache_ttl(self) -> float:
-        """How long keys are used without asking again, at most; the engine asks earlier of its own accord."""
-        return self._jwks_ttl
+        """How long keys are used without fetching them again, at most; the verifier fetches earlier of its own accord."""
+        return self._jwks_max_age
 
     @_cache_ttl.setter
     def _cache_ttl(self, seconds: float) -> None:
-        self._jwks_ttl = seconds
+        self._jwks_max_age = seconds
         if self._ready:
-            self._replan()
+            self._invalidate()
 
-    def _replan(self) -> None:
+    def _invalidate(self) -> None:
         raise NotImplementedError
 
-    async def _engine_refresh(self) -> None:
+    async def _refresh_keys(self) -> None:
         raise NotImplementedError
 
     def _fetch_limits(self) -> dict[str, Any]:
@@ -100,21 +100,21 @@ class JWKSView:
     def _overrides(self, name: str) -> bool:
         raise NotImplementedError
 
-    def _engine_fetch(self) -> Callable[[str, Mapping[str, str]], Awaitable[tuple[int, Mapping[str, str], bytes]]] | None:
-        """What the engine calls to get its key set; None leaves it to libcurl."""
+    def _fetch_function(self) -> Callable[[str, Mapping[str, str]], Awaitable[tuple[int, Mapping[str, str], bytes]]] | None:
+        """What the verifier fetches its key set with; None leaves it to libcurl."""
         limits = self._fetch_limits()
-        if limits["ssrf_safe"] and host.ssrf_safe_fetch is None and not self._overrides("_fetch_jwks"):
+        if limits["ssrf_safe"] and installed.ssrf_safe_fetch is None and not self._overrides("_fetch_jwks"):
             return None
 
         async def fetch(url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+            response: tuple[int, Mapping[str, str], bytes]
             if self._overrides("_fetch_jwks"):
-                answer: tuple[int, Mapping[str, str], bytes]
-                answer = (200, {}, json.dumps(await self._fetch_jwks()).encode())
+                response = (200, {}, json.dumps(await self._fetch_jwks()).encode())
             else:
-                answer = await _fastmcp_fetch.fetch(url, headers, **self._fetch_limits())
-            if answer[0] == 200:
-                self._jwks_document, self._jwks_fetched_at = answer[2], time.monotonic()
-            return answer
+                response = await _fetch.fetch(url, headers, **self._fetch_limits())
+            if response[0] == 200:
+                self._jwks_document, self._jwks_fetched_at = response[2], time.monotonic()
+            return response
 
         return fetch
 
@@ -122,7 +122,7 @@ class JWKSView:
         """Fetches the key set document. Override it to get the keys from elsewhere."""
         if not self.jwks_uri:
             raise ValueError("JWKS URI not configured")
-        status, _, body = await _fastmcp_fetch.fetch(self.jwks_uri, {}, **self._fetch_limits())
+        status, _, body = await _fetch.fetch(self.jwks_uri, {}, **self._fetch_limits())
         if status != 200:
             raise ValueError(f"Failed to fetch JWKS: HTTP {status}")
         document = json.loads(body)
@@ -145,8 +145,8 @@ class JWKSView:
         if not self.jwks_uri:
             raise ValueError("JWKS URI not configured")
         key = self._held_key(kid)
-        if key is None and self._may_ask():
-            await self._engine_refresh()
+        if key is None and self._may_fetch():
+            await self._refresh_keys()
             key = self._held_key(kid)
         if key is not None:
             return key
@@ -156,19 +156,19 @@ class JWKSView:
         raise ValueError("Multiple keys in JWKS but no key ID (kid) in token" if count else "No keys found in JWKS")
 
     def _held_key(self, kid: str | None) -> Any:
-        if not self._jwks_seed and time.monotonic() - self._jwks_fetched_at >= self._jwks_ttl and self._may_ask(False):
+        if not self._jwks_seed and time.monotonic() - self._jwks_fetched_at >= self._jwks_max_age and self._may_fetch(False):
             return None
         keys = self._jwks_cache
         if kid:
             return keys.get(kid)
         return next(iter(keys.values())) if len(keys) == 1 else None
 
-    def _may_ask(self, note: bool = True) -> bool:
-        """Whether a fetch for a hook is allowed now: the same spacing that the engine keeps for itself."""
+    def _may_fetch(self, note: bool = True) -> bool:
+        """Whether a fetch for a hook is allowed now: at the interval that the verifier keeps for itself."""
         now = time.monotonic()
-        allowed = self._jwks_asked_at is None or now - self._jwks_asked_at >= self._jwks_refresh_interval
+        allowed = self._jwks_hook_fetched_at is None or now - self._jwks_hook_fetched_at >= self._jwks_refresh_interval
         if allowed and note:
-            self._jwks_asked_at = now
+            self._jwks_hook_fetched_at = now
         return allowed
 
     _jwks_refresh_interval: float = 30.0

@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio
 
-from . import _fastmcp_host as host
+from . import _installed as installed
 
 Fetched = tuple[int, Mapping[str, str], bytes]
 
@@ -55,7 +55,7 @@ async def _get(
     ca_file: str | None,
     trust_env: bool,
 ) -> Fetched:
-    http = host.http_module()
+    http = installed.http_module()
     limits = http.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
     async with contextlib.AsyncExitStack() as stack:
         if client is None:
@@ -90,9 +90,9 @@ async def _read(response: Any, max_bytes: int) -> bytes:
 async def _public_only(url: str, headers: Mapping[str, str], timeout: float, max_bytes: int) -> Fetched:
     limits = {"max_size": max_bytes, "timeout": timeout, "overall_timeout": timeout}
     try:
-        if host.ssrf_safe_fetch_response is None:
-            return 200, {}, await host.ssrf_safe_fetch(url, **limits)
-        response = await host.ssrf_safe_fetch_response(
+        if installed.ssrf_safe_fetch_response is None:
+            return 200, {}, await installed.ssrf_safe_fetch(url, **limits)
+        response = await installed.ssrf_safe_fetch_response(
             url, request_headers=headers, allowed_status_codes={200, 304}, **limits
         )
         return response.status_code, response.headers, response.content

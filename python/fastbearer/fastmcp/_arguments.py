@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from . import _fastmcp_host as host
-from ._options import unknown_option
+from . import _installed as installed
+from .._options import unknown_option
 
 
 class _NotGiven:
@@ -38,7 +39,7 @@ def check_list(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be a string or a list of strings")
 
 
-def check_key_source(
+def check_key_option(
     public_key: Any, jwks_uri: Any, jwks: Any, secret: Any, ssrf_safe: bool, http_client: Any
 ) -> None:
     if is_given(public_key) and not isinstance(public_key, (str, bytes, Mapping)) and not hasattr(public_key, "as_pem"):
@@ -91,20 +92,31 @@ def stand_in_key() -> str:
     return secrets.token_urlsafe(64)
 
 
-def check_names(names: Collection[str], constructor: Callable[..., Any], of: str) -> None:
+def chosen_algorithm(algorithm: Any, algorithms: Any, secret: Any) -> str | None:
+    """The attribute algorithm, as the arguments say; None when they say nothing, not even that it is the default."""
+    if algorithms is not None:
+        return algorithms if isinstance(algorithms, str) else str(next(iter(algorithms)))
+    if is_given(algorithm):
+        return str(algorithm)
+    if secret is not None:
+        return "HS256"
+    return None if algorithm is NOT_GIVEN else "RS256"
+
+
+def check_names(names: Collection[str], known: Collection[str], of: str) -> None:
     """names are the arguments that are neither ours nor FastMCP's of all versions; newer versions may know more."""
     for name in names:
-        if name not in host.PARAMETERS:
-            raise TypeError(unknown_option(name, constructor, of))
+        if name not in installed.PARAMETERS:
+            raise TypeError(unknown_option(name, known, of))
 
 
 def for_upstream(given: dict[str, Any]) -> dict[str, Any]:
     """The arguments for the installed FastMCP's constructor: those that it has, with values that it takes."""
     given = {name: value for name, value in given.items() if value is not NOT_GIVEN}
-    if "resource_server_url" in host.PARAMETERS and "base_url" in given:
+    if "resource_server_url" in installed.PARAMETERS and "base_url" in given:
         given["resource_server_url"] = given.pop("base_url")
-    if given.get("base_url") is not None and "base_url" not in host.PARAMETERS:
-        raise TypeError(f"base_url needs FastMCP 2.11 or later; {host.VERSION} is installed")
+    if given.get("base_url") is not None and "base_url" not in installed.PARAMETERS:
+        raise TypeError(f"base_url needs FastMCP 2.11 or later; {installed.VERSION} is installed")
     if given.get("public_key") and not isinstance(given["public_key"], str):
         given["public_key"] = stand_in_key()
     if given.get("algorithm") and given["algorithm"] not in _KNOWN_TO_EVERY_FASTMCP:
@@ -112,8 +124,27 @@ def for_upstream(given: dict[str, Any]) -> dict[str, Any]:
     for name in ("issuer", "audience"):  # lists are newer than some of the versions; ours is the attribute that counts
         if name in given and not isinstance(given[name], str):
             given[name] = None
-    if host.IS_OAUTH_PROVIDER:
+    if installed.IS_OAUTH_PROVIDER:
         # 2.6 to 2.8 make a URL of the issuer and serve metadata under it; a name that is no URL leaves the default.
         issuer = given.get("issuer") or ""
         given["issuer"] = issuer if issuer.startswith(("https://", "http://")) else None
-    return {name: value for name, value in given.items() if name in host.PARAMETERS}
+    return {name: value for name, value in given.items() if name in installed.PARAMETERS}
+
+
+def parse_scopes(value: Any) -> list[str] | None:
+    """Required scopes as people write them: a list, a JSON array, or text with commas or spaces between the scopes."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith("["):
+            try:
+                parsed = json.loads(text)
+            except ValueError:
+                parsed = None
+            if isinstance(parsed, list):
+                return [str(scope).strip() for scope in parsed if str(scope).strip()]
+        return text.replace(",", " ").split()
+    if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(f"required_scopes must be a list of strings or one string, not {type(value).__name__}")
+    return [str(scope) for scope in value]

@@ -38,7 +38,7 @@ _ACCEPT = "application/jwk-set+json, application/json"
 _FIELDS = frozenset(("age", "cache-control", "content-encoding", "content-length", "etag", "transfer-encoding"))
 
 
-class _Flight:
+class Flight:
     """One fetch, by the core's ticket, and those who wait for it."""
 
     __slots__ = ("_callbacks", "abandoned", "deadline", "done", "error", "loop", "runner", "starter", "task", "ticket")
@@ -154,12 +154,12 @@ class KeySource:
 
     def forget_flights(self) -> None:
         """In the child of a fork: threads of the parent are not there."""
-        self._flights: dict[int, _Flight] = {}  # those that are under way, by ticket
+        self._flights: dict[int, Flight] = {}  # those that are under way, by ticket
         self._starting: set[int] = set()  # threads between the core's decision and the flight
 
     # ---- for callers
 
-    def fetch(self, reason: int, request: int = 0, seconds: float | None = None) -> _Flight | None:
+    def fetch(self, reason: int, request: int = 0, seconds: float | None = None) -> Flight | None:
         """Fetches, or waits for the fetch that is under way: seconds at most, or as long as a fetch may take.
 
         None when there is nothing to fetch now.
@@ -173,7 +173,7 @@ class KeySource:
             if not self._try_again(flight, until, None):
                 return flight
 
-    async def fetch_async(self, reason: int, request: int = 0, seconds: float | None = None) -> _Flight | None:
+    async def fetch_async(self, reason: int, request: int = 0, seconds: float | None = None) -> Flight | None:
         """Fetches as ``fetch`` does, without blocking the loop."""
         loop = running_loop()
         until = time.monotonic() + (self._timeout + _GRACE if seconds is None else seconds)
@@ -185,7 +185,7 @@ class KeySource:
             if not self._try_again(flight, until, loop):
                 return flight
 
-    def _try_again(self, flight: _Flight, until: float, loop: asyncio.AbstractEventLoop | None) -> bool:
+    def _try_again(self, flight: Flight, until: float, loop: asyncio.AbstractEventLoop | None) -> bool:
         """After a wait: whether to ask the core again what to wait for."""
         if time.monotonic() >= until or flight.needs_this_thread() and loop is None:
             return False
@@ -194,7 +194,7 @@ class KeySource:
             return flight.abandoned and (loop is None or flight.loop is not loop)
         return flight.loop is not None and time.monotonic() < flight.deadline
 
-    def start(self, reason: int, request: int = 0, loop: asyncio.AbstractEventLoop | None = None) -> _Flight | None:
+    def start(self, reason: int, request: int = 0, loop: asyncio.AbstractEventLoop | None = None) -> Flight | None:
         """The fetch to wait for: one that is under way, or one that starts now. None: there is nothing to wait for."""
         own = threading.get_ident()
         interrupted = own in self._starting  # by the handler or finalizer that calls this now
@@ -206,7 +206,7 @@ class KeySource:
                 return self._under_way(ticket, interrupted)
             if decision != _native.FETCH_NOW:
                 return None
-            flight = self._flights.setdefault(ticket, _Flight(ticket, self._timeout))
+            flight = self._flights.setdefault(ticket, Flight(ticket, self._timeout))
             flight.starter = own
         finally:
             if not interrupted:
@@ -217,11 +217,11 @@ class KeySource:
             self._start_thread(flight, url, etag)
         return flight
 
-    def _under_way(self, ticket: int, interrupted: bool) -> _Flight | None:
+    def _under_way(self, ticket: int, interrupted: bool) -> Flight | None:
         """The flight of a ticket. Who comes before the one that the ticket was given to makes it."""
         if interrupted and ticket not in self._flights:
             return None  # this thread was about to start it, and goes on only when we return
-        flight = self._flights.setdefault(ticket, _Flight(ticket, self._timeout))
+        flight = self._flights.setdefault(ticket, Flight(ticket, self._timeout))
         if flight.loop is not None and flight.loop.is_closed():
             self._abandon(flight)
         elif self._native.refresh_wait(ticket, 0.0):
@@ -231,7 +231,7 @@ class KeySource:
 
     # ---- on a thread
 
-    def _start_thread(self, flight: _Flight, url: str | None, etag: str | None) -> None:
+    def _start_thread(self, flight: Flight, url: str | None, etag: str | None) -> None:
         flight.runner = threading.Thread(
             target=self._run, args=(flight, url, etag), name="fastbearer-keys", daemon=True
         )
@@ -241,7 +241,7 @@ class KeySource:
             self._run(flight, url, etag)
         flight.starter = None
 
-    def _run(self, flight: _Flight, url: str | None, etag: str | None) -> None:
+    def _run(self, flight: Flight, url: str | None, etag: str | None) -> None:
         error: FastBearerError | None = KeysUnavailableError("the fetch was given up")
         try:
             if self._fetch is None:
@@ -254,7 +254,7 @@ class KeySource:
         finally:
             self._settle(flight, error)
 
-    def _await_library(self, flight: _Flight) -> None:
+    def _await_library(self, flight: Flight) -> None:
         """The library's own thread is fetching, and says how it ended; a resolver may keep it from that."""
         if not self._native.refresh_wait(flight.ticket, self._timeout + _GRACE / 2):
             self._complete(flight, None, f"no complete response within {self._timeout:g} s")
@@ -264,7 +264,7 @@ class KeySource:
             error.retry_after = stats["retry_after"]
             raise error
 
-    def _run_fetch(self, flight: _Flight, fetch: Fetch, url: Any, etag: str | None) -> None:
+    def _run_fetch(self, flight: Flight, fetch: Fetch, url: Any, etag: str | None) -> None:
         failure: str | None = "the fetch was given up"
         response: Any = None
         try:
@@ -282,14 +282,14 @@ class KeySource:
     # ---- on an event loop
 
     def _start_task(
-        self, flight: _Flight, loop: asyncio.AbstractEventLoop, url: str | None, etag: str | None
+        self, flight: Flight, loop: asyncio.AbstractEventLoop, url: str | None, etag: str | None
     ) -> None:
         flight.loop = loop
         task = flight.task = loop.create_task(self._run_on_loop(flight, url, etag))
         # Also when the loop ends before the task has taken its first step.
         task.add_done_callback(lambda _: self._abandon(flight))
 
-    async def _run_on_loop(self, flight: _Flight, url: str | None, etag: str | None) -> None:
+    async def _run_on_loop(self, flight: Flight, url: str | None, etag: str | None) -> None:
         error: FastBearerError | None = None
         try:
             await self._await_fetch(flight, self._fetch, url, etag)
@@ -297,7 +297,7 @@ class KeySource:
             error = failed
         self._settle(flight, error)
 
-    async def _await_fetch(self, flight: _Flight, fetch: Any, url: str | None, etag: str | None) -> None:
+    async def _await_fetch(self, flight: Flight, fetch: Any, url: str | None, etag: str | None) -> None:
         failure: str | None = None
         response: Any = None
         try:
@@ -306,7 +306,7 @@ class KeySource:
             failure = self._describe(error)
         self._complete(flight, response, failure)
 
-    def _abandon(self, flight: _Flight) -> None:
+    def _abandon(self, flight: Flight) -> None:
         """Ends a fetch that had no outcome, if that is not over yet."""
         if not flight.done:
             self._loops_end = flight.abandoned = True
@@ -315,10 +315,11 @@ class KeySource:
 
     # ---- how it ended
 
-    def _complete(self, flight: _Flight, response: Any, failure: str | None) -> None:
+    def _complete(self, flight: Flight, response: Any, failure: str | None) -> None:
         if flight.done:
             return  # abandoned meanwhile
-        status, fields, body = 0, {}, None
+        status, body = 0, None
+        fields: dict[str, str] = {}
         if failure is None:
             try:
                 status, fields, body = _read_response(response)
@@ -332,13 +333,13 @@ class KeySource:
         text = str(error).replace(self._url, self._loggable_url)
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
-    def _settle(self, flight: _Flight, error: FastBearerError | None) -> None:
+    def _settle(self, flight: Flight, error: FastBearerError | None) -> None:
         try:
             self._log_change(error)
         finally:
             self._finish(flight, error)
 
-    def _finish(self, flight: _Flight, error: FastBearerError | None) -> None:
+    def _finish(self, flight: Flight, error: FastBearerError | None) -> None:
         self._flights.pop(flight.ticket, None)
         flight.finish(error)
 
@@ -387,9 +388,10 @@ def _proxy_variables() -> list[str]:
 
 def _is_async(function: Any) -> bool:
     """Whether function, what a partial or method stands for, or an object's __call__, is declared with async def."""
-    for candidate in (function, getattr(function, "__call__", None)):
+    candidates: list[Any] = [function, getattr(function, "__call__", None)]
+    for candidate in candidates:
         while hasattr(candidate, "func") or hasattr(candidate, "__func__"):
-            candidate = getattr(candidate, "func", None) or candidate.__func__
+            candidate = candidate.func if hasattr(candidate, "func") else candidate.__func__
         code = getattr(candidate, "__code__", None)
         if code is not None and code.co_flags & _CO_COROUTINE:
             return True

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from . import _fastmcp_host as host
-from . import keys
+from . import _installed as installed
+from .. import keys
 
 if TYPE_CHECKING:
     from fastmcp.server.auth.providers.jwt import RSAKeyPair as _Upstream
     from typing_extensions import Self
 else:
-    _Upstream = host.UPSTREAM_KEY_PAIR
+    _Upstream = installed.UPSTREAM_KEY_PAIR
 
 
 class RSAKeyPair(_Upstream):

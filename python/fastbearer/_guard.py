@@ -1,0 +1,75 @@
+"""Admits a request or refuses it: what the ASGI middleware and the FastAPI dependency have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from ._challenge import Challenger, MalformedRequest, Refusal, find_token
+from ._log import LOGGER, RejectionLog
+from .errors import (
+    ConfigurationError,
+    FastBearerError,
+    InsufficientScopeError,
+    InvalidTokenError,
+    KeysUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from .verifier import AccessToken, Verifier
+
+#: The token of the request that is being served.
+current_token: ContextVar[AccessToken | None] = ContextVar("fastbearer_access_token", default=None)
+
+
+def get_access_token() -> AccessToken | None:
+    """The token of the request that is being served, or None outside of one."""
+    return current_token.get()
+
+
+class Guard:
+    """One verifier, one challenge, one log."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        required_scopes: Iterable[str],
+        resource_metadata_url: str | None,
+        realm: str | None,
+    ) -> None:
+        if isinstance(required_scopes, str):
+            raise ConfigurationError("required_scopes must be a sequence of strings, not one string")
+        self.verifier = verifier
+        self.required_scopes: tuple[str, ...] = tuple(required_scopes)
+        advertised = dict.fromkeys((*verifier.required_scopes, *self.required_scopes))
+        self.challenger: Challenger = Challenger(realm, advertised, resource_metadata_url)
+        self._log = RejectionLog()
+
+    async def admit(self, headers: Iterable[tuple[bytes, bytes]], query: bytes) -> AccessToken | Refusal:
+        """The token of a request that may pass, or the answer for one that may not."""
+        try:
+            token = find_token(headers, query)
+        except MalformedRequest as error:
+            LOGGER.debug("bearer token request refused: %s", error)
+            return self.challenger.refuse(400, "invalid_request")
+        if token is None:
+            return self.challenger.refuse(401)
+        try:
+            access = await self.verifier.verify_async(token)
+            missing = [scope for scope in self.required_scopes if scope not in access.scopes]
+            if missing:
+                raise self.verifier._refuse(access, InsufficientScopeError(missing=missing))
+            return access
+        except FastBearerError as refused:
+            return self._refuse(refused)
+
+    def _refuse(self, error: FastBearerError) -> Refusal:
+        self._log.rejected(LOGGER, error, self.verifier.issuer)
+        if isinstance(error, InsufficientScopeError):
+            return self.challenger.refuse(403, "insufficient_scope", scopes=error.missing)
+        if isinstance(error, KeysUnavailableError):
+            return self.challenger.refuse(503, "temporarily_unavailable", retry_after=error.retry_after)
+        if isinstance(error, InvalidTokenError):
+            return self.challenger.refuse(401, "invalid_token")
+        return self.challenger.refuse(500, "server_error")

@@ -1,0 +1,96 @@
+"""The options of a verifier as types, for signatures with **options.
+
+Generated from _options.OPTIONS by tools/generate/python_options.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from ._key_source import Fetch
+    from ._records import Rejection
+
+
+class VerifierOptions(TypedDict, total=False):
+    """The options of fastbearer.Verifier."""
+
+    public_key: str | bytes | None
+    jwks: str | bytes | Mapping[str, Any] | None
+    jwks_uri: str | None
+    secret: str | bytes | None
+    algorithms: str | Sequence[str] | None
+    issuer: str | Sequence[str] | None
+    audience: str | Sequence[str] | None
+    required_scopes: str | Sequence[str] | None
+    leeway: float
+    require_exp: bool
+    required_claims: str | Sequence[str]
+    token_type: str | None
+    scope_claims: str | Sequence[str]
+    client_id_claims: str | Sequence[str]
+    max_token_bytes: int
+    cache_size: int
+    cache_bytes: int
+    arithmetic: str
+    fetch: Fetch | None
+    fetch_timeout: float
+    refresh_interval: float
+    stale_if_error: float
+    max_jwks_bytes: int
+    ca_file: str | None
+    allow_http: bool
+    ssrf_safe: bool
+    trust_env: bool
+    on_reject: Callable[[Rejection], object] | None
+
+
+class FastMCPOptions(TypedDict, total=False):
+    """Those of them that FastMCP's own verifier does not have."""
+
+    jwks: str | bytes | Mapping[str, Any] | None
+    secret: str | bytes | None
+    algorithms: str | Sequence[str] | None
+    leeway: float
+    require_exp: bool
+    required_claims: str | Sequence[str]
+    token_type: str | None
+    scope_claims: str | Sequence[str]
+    client_id_claims: str | Sequence[str]
+    max_token_bytes: int
+    cache_size: int
+    cache_bytes: int
+    arithmetic: str
+    fetch_timeout: float
+    stale_if_error: float
+    max_jwks_bytes: int
+    ca_file: str | None
+    allow_http: bool
+    trust_env: bool
+    on_reject: Callable[[Rejection], object] | None
+
+
+class FastMCPAttributes:
+    """The same as attributes, which may be written."""
+
+    jwks: str | bytes | Mapping[str, Any] | None
+    secret: str | bytes | None
+    algorithms: str | Sequence[str] | None
+    leeway: float
+    require_exp: bool
+    required_claims: str | Sequence[str]
+    token_type: str | None
+    scope_claims: str | Sequence[str]
+    client_id_claims: str | Sequence[str]
+    max_token_bytes: int
+    cache_size: int
+    cache_bytes: int
+    arithmetic: str
+    fetch_timeout: float
+    stale_if_error: float
+    max_jwks_bytes: int
+    ca_file: str | None
+    allow_http: bool
+    trust_env: bool
+    on_reject: Callable[[Rejection], object] | None

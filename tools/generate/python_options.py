@@ -1,0 +1,167 @@
+"""Writes what follows from the option table of python/fastbearer/_options.py into the sources, for people, editors and
+type checkers: the constructor of Verifier, the types of the adapters' options, the stub of the extension, and its
+own table.
+
+    python tools/generate/python_options.py            writes the files
+    python tools/generate/python_options.py --check    says which of them differ from the table
+
+It is run with an environment in which fastbearer is built (.venv/bin/python).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "python/fastbearer"
+sys.path.insert(0, str(PACKAGE.parent))
+
+from fastbearer._options import FETCHING, KEYS, OPTIONS, POLICY, REPORTING, Option  # noqa: E402
+
+WIDTH = 120
+#: Parameters that FastMCP's own class has, under these names.
+FASTMCP_HAS = {"public_key", "jwks_uri", "issuer", "audience", "required_scopes", "ssrf_safe"}
+#: FastMCP has another name for the one, and an HTTP client in place of the other.
+FASTMCP_REPLACES = {"refresh_interval", "fetch"}
+
+#: What the extension takes for each annotation: its Python type, and its kind in bindings/python/options.c.
+NATIVE = {
+    "str": ("str | None", "TEXT"),
+    "str | bytes": ("str | bytes | None", "TEXT"),
+    "str | bytes | Mapping[str, Any]": ("str | bytes | None", "TEXT"),
+    "str | Sequence[str]": ("tuple[str, ...] | None", "LIST"),
+    "float": ("float", "REAL"),
+    "int": ("int", "SIZE"),
+    "bool": ("bool", "FLAG"),
+}
+
+
+def default(option: Option) -> str:
+    return repr(option.default).replace("'", '"')
+
+
+def documentation(indent: str) -> list[str]:
+    lines = []
+    for group in (KEYS, POLICY, FETCHING, REPORTING):
+        lines += ["", f"{indent}{group.title}:"]
+        for option in OPTIONS:
+            if option.group is group:
+                text = f"{option.name}: {option.doc}"
+                lines += textwrap.wrap(
+                    text, WIDTH, initial_indent=indent + "    ", subsequent_indent=indent + "        ",
+                    break_long_words=False, break_on_hyphens=False,
+                )  # fmt: skip
+    return lines
+
+
+def constructor() -> str:
+    """Verifier.__init__, as ruff formats it."""
+    parameters = [f"        {option.name}: {option.annotation} = {default(option)}," for option in OPTIONS]
+    items = [f'                "{option.name}": {option.name},' for option in OPTIONS]
+    return "\n".join(
+        [
+            "    def __init__(",
+            "        self,",
+            "        *,",
+            *parameters,
+            "        **unknown: NoReturn,",
+            "    ) -> None:",
+            '        """Makes a verifier; every option is a keyword.',
+            *documentation(" " * 8),
+            '        """',
+            "        self._set_up(",
+            "            {",
+            *items,
+            "            },",
+            "            unknown,",
+            "        )",
+        ]
+    )
+
+
+def option_types() -> str:
+    """The module _option_types, which type checkers and editors read."""
+    extra = [option for option in OPTIONS if option.name not in FASTMCP_HAS | FASTMCP_REPLACES]
+
+    def members(options: list[Option]) -> str:
+        return "\n".join(f"    {option.name}: {option.annotation}" for option in options)
+
+    return f'''"""The options of a verifier as types, for signatures with **options.
+
+Generated from _options.OPTIONS by tools/generate/python_options.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from ._key_source import Fetch
+    from ._records import Rejection
+
+
+class VerifierOptions(TypedDict, total=False):
+    """The options of fastbearer.Verifier."""
+
+{members(list(OPTIONS))}
+
+
+class FastMCPOptions(TypedDict, total=False):
+    """Those of them that FastMCP's own verifier does not have."""
+
+{members(extra)}
+
+
+class FastMCPAttributes:
+    """The same as attributes, which may be written."""
+
+{members(extra)}
+'''
+
+
+def native_parameters() -> str:
+    """The keywords of _native.Verifier."""
+    native = [option for option in OPTIONS if option.native is not None]
+    return "\n".join(f"        {option.native}: {NATIVE[option.kind.annotation][0]} = ...," for option in native)
+
+
+def native_rows() -> str:
+    """The rows of the extension's table."""
+    native = [option for option in OPTIONS if option.native is not None]
+    return "\n".join(f"    OPTION({option.native}, {NATIVE[option.kind.annotation][1]})," for option in native)
+
+
+def with_region(path: Path, text: str) -> str:
+    """The file with what stands between its two marks replaced."""
+    marks = re.compile(r"^([^\n]*<generated from [^\n]*\n).*?^([^\n]*</generated>[^\n]*)$", re.DOTALL | re.MULTILINE)
+    source = path.read_text()
+    assert len(marks.findall(source)) == 1, f"{path} must have one generated region"
+    return marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", source)
+
+
+def generated() -> dict[Path, str]:
+    """Every file that the table goes into, as it should be."""
+    verifier, stub, table = PACKAGE / "verifier.py", PACKAGE / "_native.pyi", ROOT / "bindings/python/options.c"
+    return {
+        table: with_region(table, native_rows()),
+        verifier: with_region(verifier, constructor()),
+        stub: with_region(stub, native_parameters()),
+        PACKAGE / "_option_types.py": option_types(),
+    }
+
+
+def main() -> None:
+    differing = [path for path, text in generated().items() if not path.is_file() or path.read_text() != text]
+    if sys.argv[1:] == ["--check"]:
+        sys.exit("".join(f"{path} is not what the table of options says\n" for path in differing) or None)
+    for path in differing:
+        path.write_text(generated()[path])
+        print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
