@@ -720,7 +720,7 @@ typedef struct fb_attachment {
     size_t size;                                /**< sizeof(fb_attachment), set by FB_ATTACHMENT_INIT */
     void *data;                                 /**< not NULL */
     size_t bytes;                               /**< what data occupies, by the caller's reckoning */
-    void (*release)(void *context, void *data); /**< called once, see fb_verifier_attach */
+    void (*release)(void *context, void *data); /**< not NULL; called once, see fb_verifier_attach */
     void *context;                              /**< handed to release */
 } fb_attachment;
 

@@ -169,7 +169,7 @@ TEST(everything_is_copied)
     CHECK(fb__slice_equal(policy.client_id_default, fb_text("nobody")));
     CHECK(policy.scope_claims.count == 2 && fb__slice_equal(policy.scope_claims.items[1], fb_text("scp")));
     CHECK(policy.client_id_claims.count == 3 && fb__slice_equal(policy.client_id_claims.items[2], fb_text("sub")));
-    CHECK(policy.required_scopes.items == NULL && policy.algs == 1 && !policy.hmac && policy.require_exp);
+    CHECK(policy.required_scopes.items == NULL && policy.algs == 1 && policy.require_exp);
     fb__policy_clear(&policy, &fb__mem_default);
 }
 

@@ -56,7 +56,6 @@ static fb_status read_algorithms(fb__policy *policy, const fb_options *options, 
     bool with_secret = options->secret.data != NULL;
     if (options->algorithms.items == NULL) {
         policy->algs = fb__alg_bit(fb__alg_find(with_secret ? fb_text("HS256") : fb_text("RS256")));
-        policy->hmac = with_secret;
         return FB_OK;
     }
     bool hmac = false, asymmetric = false;
@@ -84,7 +83,6 @@ static fb_status read_algorithms(fb__policy *policy, const fb_options *options, 
     if (asymmetric && with_secret) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "algorithms: a secret serves HMAC (HS256, HS384, HS512) only");
     }
-    policy->hmac = hmac;
     return FB_OK;
 }
 

@@ -191,11 +191,16 @@ fb_status fb_verify_after_fetch(const fb_verifier *verifier, const char *token, 
     return verify(&work, out);
 }
 
-bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t size, const fb_attachment *attachment)
+bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t size, const fb_attachment *given)
 {
-    if (verifier->cache == NULL || attachment->size != sizeof(*attachment) || attachment->data == NULL) {
+    fb_attachment attachment = FB_ATTACHMENT_INIT;
+    if (verifier->cache == NULL || given->size == 0 || given->size > sizeof(attachment)) {
         return false;
     }
-    fb__cache_key key = fb__cache_key_of(verifier->cache, token, size);
-    return fb__cache_attach(verifier->cache, key, token, size, attachment);
+    memcpy(&attachment, given, given->size);
+    if (attachment.data == NULL || attachment.release == NULL) {
+        return false;
+    }
+    const fb__cache_key key = fb__cache_key_of(verifier->cache, token, size);
+    return fb__cache_attach(verifier->cache, key, token, size, &attachment);
 }

@@ -29,7 +29,6 @@ fb_status fb__token_split(const char *text, size_t size, fb__token *out);
 
 typedef struct fb__policy {
     uint32_t algs;
-    bool hmac;
     bool with_tables; /* arithmetic of our own may verify signatures */
     fb_list issuers, audiences, required_scopes, required_claims, scope_claims, client_id_claims;
     fb_slice client_id_default;
