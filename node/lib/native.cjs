@@ -9,7 +9,7 @@ const path = require('node:path');
 const root = path.join(__dirname, '..', '..');
 const binary = path.join(root, 'build-node', 'fastbearer.node');
 
-/* npm, pnpm and Yarn install the package for glibc or the one for musl; whoever installs both gets the one that loads. */
+/* npm, pnpm and Yarn install the package for glibc or the one for musl; where both are installed, the one that loads. */
 const systems = process.platform === 'linux' ? ['linux', 'linuxmusl'] : [process.platform];
 const packages = systems.map((system) => `@fastbearer/${system}-${process.arch}`);
 
@@ -34,10 +34,12 @@ function load() {
   } catch (error) {
     const what = `${process.platform}-${process.arch}, Node ${process.versions.node}`;
     const missing = error.code === 'MODULE_NOT_FOUND';
+    const build = `run \`npm run build\` in ${root}`;
     const sentence = missing
-      ? `fastbearer: its native part is not built for this system (${what}): run \`npm run build\` in ${root}, or install ${packages.join(' or ')}`
-      : `fastbearer: its native part cannot be loaded (${what}): ${error.message}; run \`npm run build\` in ${root}`;
-    throw Object.assign(new Error(sentence, { cause: error }), { code: 'ERR_ADDON_MISSING' });
+      ? `is not built for this system (${what}): ${build}, or install ${packages.join(' or ')}`
+      : `cannot be loaded (${what}): ${error.message}; ${build}`;
+    const text = `fastbearer: its native part ${sentence}`;
+    throw Object.assign(new Error(text, { cause: error }), { code: 'ERR_ADDON_MISSING' });
   }
 }
 
