@@ -9,7 +9,7 @@ const path = require('node:path');
 const root = path.join(__dirname, '..', '..');
 const binary = path.join(root, 'build-node', 'fastbearer.node');
 
-/* npm, pnpm and Yarn install the package for glibc or the one for musl; where both are installed, the one that loads. */
+/* npm, pnpm and Yarn install the package for glibc or the one for musl; of both, the one that loads is used. */
 const systems = process.platform === 'linux' ? ['linux', 'linuxmusl'] : [process.platform];
 const packages = systems.map((system) => `@fastbearer/${system}-${process.arch}`);
 
