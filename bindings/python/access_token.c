@@ -1,6 +1,6 @@
 /*
- * AccessToken: what a verified token says. Immutable. It keeps the core's result and makes each Python value when it is
- * first asked for, so that a server that looks at the scopes only pays for the scopes. Values belong to this object:
+ * AccessToken: the contents of a verified token. Immutable. It keeps the core's result and makes each Python value when
+ * it is first asked for, so that a server that reads the scopes pays for the scopes only. Values belong to this object:
  * no two tokens share a list or a dict, even when both came from the cache.
  */
 #include "convert.h"
@@ -116,7 +116,7 @@ static PyObject *given_or_default(PyObject *given, enum field field)
 }
 
 /* For tests of other people's code, and for pickle. */
-static PyObject *new (PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+static PyObject *new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     static char *names[] = {"token", "client_id", "scopes", "expires_at", "subject", "resource", "claims", NULL};
     PyObject *given[FIELDS] = {NULL};
@@ -152,7 +152,7 @@ static PyObject *reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
     return values == NULL ? NULL : Py_BuildValue("(ON)", (PyObject *)Py_TYPE(self), values);
 }
 
-/* None without exp, and for a moment that datetime cannot say. */
+/* None without exp, and for a time that datetime cannot express. */
 static PyObject *expires_at_datetime(PyObject *self, void *Py_UNUSED(closure))
 {
     PyObject *seconds = get(self, EXPIRES_AT);
@@ -230,7 +230,7 @@ static int traverse(PyObject *object, visitproc visit, void *arg)
     return 0;
 }
 
-/* None in place of what is let go: the object stays usable. */
+/* None takes the place of what is released: the object stays usable. */
 static int clear(PyObject *object)
 {
     access_token *self = (access_token *)object;
@@ -279,7 +279,7 @@ static PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, NULL}, {NULL
 static PyType_Slot slots[] = {
     {Py_tp_doc, "AccessToken(token, client_id, scopes=[], expires_at=None, subject=None, resource=None, claims={})\n"
                 "--\n\n"
-                "What a verified token says. Immutable; its list and dict are this object's own."},
+                "The contents of a verified token. Immutable; its list and dict are its own."},
     {Py_tp_new, new},
     {Py_tp_dealloc, dealloc},
     {Py_tp_traverse, traverse},

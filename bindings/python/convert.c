@@ -1,7 +1,7 @@
 /*
- * Values between Python and C. Text that enters is borrowed from the object it came in; claims are built straight from
- * the core's tape, without a second look at the JSON text. Nothing here raises for what a token says: the core has
- * checked it.
+ * Conversion between Python and C values. Text that comes from Python is borrowed from its object; claims are built
+ * from the core's nodes, without parsing the JSON text again. Nothing here raises for the contents of a token: the core
+ * has checked them.
  */
 #include "convert.h"
 
@@ -103,7 +103,7 @@ bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep)
         return true;
     }
     if (PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
-        /* Lone surrogates, as hosts make them of undecodable header bytes: no token, and no exception of another kind.
+        /* Lone surrogates, which frameworks make of undecodable header bytes: not a token, and not another exception.
          */
         PyErr_Clear();
         *out = (fb_slice){"\xff", 1};
@@ -142,7 +142,7 @@ static PyObject *string(const struct source *source, const fb_node *node)
 
 /*
  * Member names repeat from token to token. A small cache keeps their objects, and with them their hashes. Names are not
- * interned for good: whoever fills a map with user ids would make the process grow.
+ * interned: a provider that fills a map with user ids would make the process grow.
  */
 static PyObject *name(const struct source *source, const fb_node *node)
 {
@@ -187,7 +187,7 @@ static PyObject *number(const char *text, const fb_node *node)
     }
     char copy[NUMBER_SIZE + 1]; /* the core refuses longer ones */
     if (node->length > NUMBER_SIZE) {
-        PyErr_SetString(PyExc_SystemError, "a number that is too long came through");
+        PyErr_SetString(PyExc_SystemError, "the core accepted a number that is too long");
         return NULL;
     }
     memcpy(copy, text, node->length);

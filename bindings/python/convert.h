@@ -1,6 +1,6 @@
 /*
- * What the files of the Python binding share: the module's state, and the ways between Python and C values. Nothing in
- * this directory decides anything about tokens; that is the core's business, or python/fastbearer's.
+ * What the files of the Python binding share: the module's state, and the conversion between Python and C values.
+ * Nothing in this directory decides anything about tokens: that is for the core, or for python/fastbearer.
  */
 #ifndef FBPY_CONVERT_H
 #define FBPY_CONVERT_H
@@ -60,11 +60,11 @@ PyObject *fbpy_text(fb_slice slice);
 /* list of str. */
 PyObject *fbpy_texts(fb_list list);
 
-/* The claims of a result as a dict, built from the tape. */
+/* The claims of a result as a dict. */
 PyObject *fbpy_claims(fbpy_state *state, const fb_result *result);
 
 /* The slice of a token argument: str, bytes, bytearray or memoryview. *keep is NULL or what the slice points into, to
- * be released after use. Text that is no UTF-8 becomes a slice that no verifier accepts. False: TypeError is set. */
+ * be released after use. Text that is not UTF-8 becomes a slice that no verifier accepts. False: TypeError is set. */
 bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep);
 
 /* ---- options.c: the keyword arguments of a verifier -------------------------------------------------------------- */
@@ -77,7 +77,7 @@ typedef struct fbpy_options {
     uint64_t given;                    /* bit i: row i of the table was given */
 } fbpy_options;
 
-/* False: an exception is set that names the option. Release in any case. */
+/* False: an exception is set that names the option. To be released in both cases. */
 bool fbpy_options_read(fbpy_options *options, PyObject *keywords);
 void fbpy_options_release(fbpy_options *options);
 

@@ -1,6 +1,6 @@
 /*
  * KeyPair: one fb_keypair, for minting test tokens. Generating and public-key signing release the GIL. The private key
- * leaves only through private_pem, which fastbearer.keys wraps so that it is not printed by accident.
+ * is readable through private_pem alone, which fastbearer.keys wraps so that it is not printed by accident.
  */
 #include "convert.h"
 
@@ -72,8 +72,8 @@ static void dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
-/* A str made of what a fb_ function returned in *string; frees it. */
-static PyObject *take(const keypair *self, fb_status status, fb_string *string, const fb_error *error)
+/* The str of what a function of the core returned in string, which is freed. */
+static PyObject *str_of(const keypair *self, fb_status status, fb_string *string, const fb_error *error)
 {
     if (status != FB_OK) {
         return fbpy_raise(self->state, error, NULL);
@@ -116,7 +116,7 @@ static PyObject *create_token(PyObject *object, PyObject *arguments)
         fb_status status;
         FBPY_WITHOUT_GIL(self->release_gil,
                          status = fb_keypair_create_token(self->handle, &minting.options, &string, &error));
-        token = take(self, status, string, &error);
+        token = str_of(self, status, string, &error);
     }
     PyMem_Free(minting.audiences);
     PyMem_Free(minting.scopes);
@@ -136,7 +136,7 @@ static PyObject *sign(PyObject *object, PyObject *arguments)
     fb_error error = FB_ERROR_INIT;
     fb_status status;
     FBPY_WITHOUT_GIL(self->release_gil, status = fb_keypair_sign(self->handle, header, payload, &string, &error));
-    return take(self, status, string, &error);
+    return str_of(self, status, string, &error);
 }
 
 static PyObject *jwks(PyObject *object, PyObject *kid)
@@ -149,7 +149,7 @@ static PyObject *jwks(PyObject *object, PyObject *kid)
     fb_string *string = NULL;
     fb_error error = FB_ERROR_INIT;
     fb_status status = fb_keypair_jwks(self->handle, slice, &string, &error);
-    return take(self, status, string, &error);
+    return str_of(self, status, string, &error);
 }
 
 static PyObject *algorithm(PyObject *self, void *Py_UNUSED(closure))

@@ -1,6 +1,6 @@
 /*
- * The keyword arguments of the native Verifier, put into fb_options: one table. Nothing is defaulted or judged here;
- * what is absent stays as FB_OPTIONS_INIT has it, what is wrong the core will say.
+ * The keyword arguments of the native Verifier, put into fb_options: one table. Nothing is defaulted or checked here:
+ * an absent option stays as FB_OPTIONS_INIT has it, and the core refuses a wrong one.
  */
 #include "convert.h"
 
@@ -8,10 +8,7 @@
 
 enum kind { TEXT, LIST, REAL, SIZE, FLAG };
 
-#define OPTION(name, kind)                      \
-    {                                           \
-#name, kind, offsetof(fb_options, name) \
-    }
+#define OPTION(name, kind) {#name, kind, offsetof(fb_options, name)}
 static const struct option {
     const char *name;
     enum kind kind;
@@ -99,7 +96,7 @@ static bool read_option(fbpy_options *reading, PyObject *name, PyObject *value)
         }
     }
     if (strcmp(text, "keys_of") == 0) {
-        return true; /* the verifier's own business */
+        return true; /* verifier.c reads it */
     }
     PyErr_Format(PyExc_TypeError, "no such option: %U", name);
     return false;

@@ -1,6 +1,6 @@
 """The HTTP side of RFC 6750: finding the one token in a request, and saying why there is no access.
 
-Nothing that a client sent ever goes into an answer: descriptions are fixed, parameters come from the configuration and
+Nothing that a client sent ever goes into a response: descriptions are fixed, parameters come from the configuration and
 are quoted (RFC 9110 section 5.6.4). Text that could break a header line is refused when it is configured.
 """
 
@@ -33,7 +33,7 @@ class MalformedRequest(Exception):
 
 @dataclass(frozen=True)
 class Refusal:
-    """An answer to a request without access: status, headers and body, ready to be sent."""
+    """The response to a request that is not admitted: status, headers and body, ready to be sent."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -42,7 +42,7 @@ class Refusal:
 
 
 def find_token(headers: Iterable[tuple[bytes, bytes]], query: bytes) -> str | None:
-    """The bearer token of a request, None when it carries none, MalformedRequest when it is sent in a wrong way."""
+    """The bearer token of a request, None when it carries none; MalformedRequest when it is sent wrongly."""
     values = [value for name, value in headers if name.lower() == b"authorization"]
     if len(values) > 1:
         raise MalformedRequest("more than one Authorization header")
@@ -81,7 +81,7 @@ class Challenger:
     def refuse(
         self, status: int, error: str | None = None, scopes: Iterable[str] = (), retry_after: float = 0.0
     ) -> Refusal:
-        """The answer for an OAuth error code, or for a request without credentials, which gets no code (section 3.1)."""
+        """The response with an OAuth error code, or to a request without credentials: without one (section 3.1)."""
         headers = [(b"cache-control", b"no-store")]
         body, description = b"", "Authentication is required."
         if error is not None:

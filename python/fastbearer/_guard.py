@@ -47,7 +47,7 @@ class Guard:
         self._log = RejectionLog()
 
     async def admit(self, headers: Iterable[tuple[bytes, bytes]], query: bytes) -> AccessToken | Refusal:
-        """The token of a request that may pass, or the answer for one that may not."""
+        """The token of a request that is admitted, or the response to one that is not."""
         try:
             token = find_token(headers, query)
         except MalformedRequest as error:

@@ -1,9 +1,10 @@
-"""Fetching a key set: who does it, on which thread, and who waits.
+"""Fetching a key set: on which thread it is done, and who waits for it.
 
-The core decides whether to fetch; this module gets it done once for everybody. A fetch runs on a short-lived daemon
-thread, or, for an async fetch function called under asyncio, as a task of that loop; waiting threads and coroutines of
-any loop share it, and one of them giving up does not stop it. A loop that ends takes its tasks with it: such a fetch is
-abandoned, which is no failure, and whoever waits for it starts another. After a fork the child starts afresh.
+The core decides whether to fetch; this module gets it done once for everybody. The library fetches with libcurl on a
+thread of its own, and a short-lived daemon thread waits for it. A fetch function runs on such a thread or, if it is
+async and called under asyncio, as a task of that loop. Threads and coroutines of any loop share a fetch, and one that
+stops waiting does not stop it. A loop that ends takes its tasks with it: such a fetch is abandoned, which is not a
+failure, and whoever waits for it starts another. After a fork the child starts afresh.
 
 A signal handler or finalizer may run between any two steps here, on the same thread, and verify a token. So nothing
 holds a lock, and no thread waits for a fetch that it must finish itself.
@@ -18,28 +19,25 @@ import time
 import weakref
 
 from . import _native
+from ._fetch_function import is_async, limited, loggable_url, read_response, request_headers
 from .errors import FastBearerError, KeysUnavailableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
-    from typing import Any, Union
+    from collections.abc import Callable
+    from typing import Any
 
-    Headers = Union[Mapping[str, str], Iterable[tuple[str, str]]]
-    Response = tuple[int, Headers, Union[bytes, str]]
-    Fetch = Callable[[str, Mapping[str, str]], Union[Response, Awaitable[Response]]]
+    from ._fetch_function import Fetch
 
+#: Seconds that a fetch may take beyond its time-out to say how it ended.
 _GRACE = 1.0
-_LOOK_AGAIN = 0.25
-_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE, whose module takes longer to import than this package
-_ACCEPT = "application/jwk-set+json, application/json"
-#: The header fields of a response that the core reads.
-_FIELDS = frozenset(("age", "cache-control", "content-encoding", "content-length", "etag", "transfer-encoding"))
+#: Seconds after which a waiting thread looks whether the loop that fetches has been closed.
+_LOOP_CHECK = 0.25
 
 
 class Flight:
-    """One fetch, by the core's ticket, and those who wait for it."""
+    """One fetch, by the core's ticket, and the callbacks of those who wait for it."""
 
     __slots__ = ("_callbacks", "abandoned", "deadline", "done", "error", "loop", "runner", "starter", "task", "ticket")
 
@@ -70,22 +68,22 @@ class Flight:
             callback()
 
     def when_done(self, callback: Callable[[], object]) -> None:
-        """Calls callback once, when the fetch has ended or at once."""
+        """Calls callback once: when the fetch has ended, or now if it has."""
         self._callbacks.append(callback)
         if self.done:
             self._call_back()
 
     def needs_this_thread(self) -> bool:
-        """Whether it cannot end while this thread waits."""
+        """Whether the fetch cannot end while this thread waits."""
         own = threading.get_ident()
         return own == self.starter or (self.runner is not None and own == self.runner.ident)
 
     def _wait_until(self, until: float) -> float:
-        """until, or earlier, since the loop may be closed meanwhile."""
-        return min(until, self.deadline, float("inf") if self.loop is None else time.monotonic() + _LOOK_AGAIN)
+        """until, or earlier: the fetch has a deadline of its own, and its loop may be closed meanwhile."""
+        return min(until, self.deadline, float("inf") if self.loop is None else time.monotonic() + _LOOP_CHECK)
 
     def wait(self, until: float) -> None:
-        """Blocks until the fetch has ended, or for a while. Returns at once on a thread that it needs itself."""
+        """Blocks until the fetch has ended or the time has come. Returns at once on a thread that the fetch needs."""
         if self.needs_this_thread():
             return
         ended = threading.Lock()
@@ -108,13 +106,13 @@ class Flight:
             if not future.done():
                 future.set_result(None)
 
-        def wake_from_anywhere() -> None:
+        def wake_from_any_thread() -> None:
             try:
                 loop.call_soon_threadsafe(wake)
-            except RuntimeError:  # that loop was closed meanwhile, nobody waits there any more
+            except RuntimeError:  # the loop has been closed: nobody waits there any more
                 pass
 
-        self.when_done(wake_from_anywhere)
+        self.when_done(wake_from_any_thread)
         timer = loop.call_later(max(0.0, until - time.monotonic()), wake)
         try:
             await future
@@ -134,17 +132,17 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 class KeySource:
-    """The key set behind one URL, shared by all verifiers that were derived from the first."""
+    """Where one key set comes from; shared by all verifiers that differ in their policy only."""
 
     def __init__(
         self, native: _native.Verifier, url: str, fetch: Fetch | None, timeout: float, trust_env: bool = False
     ) -> None:
-        # A handle of our own: closing a verifier must not take the key set from the others.
+        # A handle of its own: closing a verifier must not take the key set from the others.
         self._native = _native.Verifier(keys_of=native, cache_size=0)
-        self._loggable_url = _without_secrets(url)
+        self._loggable_url = loggable_url(url)
         self._url = url
         self._fetch = fetch
-        self._fetch_is_async = _is_async(fetch)
+        self._fetch_is_async = is_async(fetch)
         self._timeout = timeout
         self._ignores_proxies = fetch is None and not trust_env
         self._failures = 0
@@ -153,14 +151,14 @@ class KeySource:
         _sources.add(self)
 
     def forget_flights(self) -> None:
-        """In the child of a fork: threads of the parent are not there."""
-        self._flights: dict[int, Flight] = {}  # those that are under way, by ticket
-        self._starting: set[int] = set()  # threads between the core's decision and the flight
+        """Also in the child of a fork, where the threads of the parent do not exist."""
+        self._flights: dict[int, Flight] = {}  # those in progress, by ticket
+        self._starting: set[int] = set()  # threads that are between the core's decision and the flight
 
     # ---- for callers
 
     def fetch(self, reason: int, request: int = 0, seconds: float | None = None) -> Flight | None:
-        """Fetches, or waits for the fetch that is under way: seconds at most, or as long as a fetch may take.
+        """Fetches, or waits for the fetch in progress: seconds at most, or as long as a fetch may take.
 
         None when there is nothing to fetch now.
         """
@@ -186,8 +184,8 @@ class KeySource:
                 return flight
 
     def _try_again(self, flight: Flight, until: float, loop: asyncio.AbstractEventLoop | None) -> bool:
-        """After a wait: whether to ask the core again what to wait for."""
-        if time.monotonic() >= until or flight.needs_this_thread() and loop is None:
+        """After a wait: whether to ask the core again, since there may be something else to wait for."""
+        if time.monotonic() >= until or (flight.needs_this_thread() and loop is None):
             return False
         if flight.done:
             # A fetch that was cancelled on a loop which goes on would be cancelled again.
@@ -195,17 +193,18 @@ class KeySource:
         return flight.loop is not None and time.monotonic() < flight.deadline
 
     def start(self, reason: int, request: int = 0, loop: asyncio.AbstractEventLoop | None = None) -> Flight | None:
-        """The fetch to wait for: one that is under way, or one that starts now. None: there is nothing to wait for."""
+        """The fetch to wait for: the one in progress, or one that starts now. None: there is nothing to wait for."""
         own = threading.get_ident()
-        interrupted = own in self._starting  # by the handler or finalizer that calls this now
+        interrupted = own in self._starting  # by the signal handler or finalizer that calls this now
         self._starting.add(own)
         try:
             begin = self._native.refresh_start if self._fetch is None else self._native.refresh_begin
             decision, ticket, url, etag = begin(reason, request)
             if decision == _native.FETCH_WAIT:
-                return self._under_way(ticket, interrupted)
+                return self._in_progress(ticket, interrupted)
             if decision != _native.FETCH_NOW:
                 return None
+            self._drop_expired()
             flight = self._flights.setdefault(ticket, Flight(ticket, self._timeout))
             flight.starter = own
         finally:
@@ -217,17 +216,23 @@ class KeySource:
             self._start_thread(flight, url, etag)
         return flight
 
-    def _under_way(self, ticket: int, interrupted: bool) -> Flight | None:
-        """The flight of a ticket. Who comes before the one that the ticket was given to makes it."""
+    def _in_progress(self, ticket: int, interrupted: bool) -> Flight | None:
+        """The flight with this ticket; made here if the thread that was given the ticket has not come that far."""
         if interrupted and ticket not in self._flights:
-            return None  # this thread was about to start it, and goes on only when we return
+            return None  # it is this thread, and it goes on only when this call has returned
         flight = self._flights.setdefault(ticket, Flight(ticket, self._timeout))
         if flight.loop is not None and flight.loop.is_closed():
             self._abandon(flight)
         elif self._native.refresh_wait(ticket, 0.0):
-            self._flights.pop(ticket, None)  # it has ended since, and nobody would finish this flight
+            self._flights.pop(ticket, None)  # the fetch has ended since, and nobody would finish this flight
             return None
         return flight
+
+    def _drop_expired(self) -> None:
+        """Flights that nobody has finished: of loops that were closed, of functions that never return."""
+        for ticket, flight in list(self._flights.items()):
+            if time.monotonic() >= flight.deadline:
+                self._flights.pop(ticket, None)
 
     # ---- on a thread
 
@@ -237,7 +242,7 @@ class KeySource:
         )
         try:
             flight.runner.start()
-        except RuntimeError:  # no more threads: the process is ending, or out of them
+        except RuntimeError:  # the process is ending, or has too many threads
             self._run(flight, url, etag)
         flight.starter = None
 
@@ -255,7 +260,7 @@ class KeySource:
             self._settle(flight, error)
 
     def _await_library(self, flight: Flight) -> None:
-        """The library's own thread is fetching, and says how it ended; a resolver may keep it from that."""
+        """The library's own thread fetches and says how it ended, unless the resolver keeps it from that."""
         if not self._native.refresh_wait(flight.ticket, self._timeout + _GRACE / 2):
             self._complete(flight, None, f"no complete response within {self._timeout:g} s")
         stats = self._native.stats()
@@ -268,11 +273,11 @@ class KeySource:
         failure: str | None = "the fetch was given up"
         response: Any = None
         try:
-            response = fetch(url, _request_headers(etag))
+            response = fetch(url, request_headers(etag))
             if hasattr(response, "__await__"):
                 import asyncio
 
-                response = asyncio.run(_limited(response, self._timeout))
+                response = asyncio.run(limited(response, self._timeout))
             failure = None
         except Exception as error:
             failure = self._describe(error)
@@ -281,12 +286,10 @@ class KeySource:
 
     # ---- on an event loop
 
-    def _start_task(
-        self, flight: Flight, loop: asyncio.AbstractEventLoop, url: str | None, etag: str | None
-    ) -> None:
+    def _start_task(self, flight: Flight, loop: asyncio.AbstractEventLoop, url: str | None, etag: str | None) -> None:
         flight.loop = loop
         task = flight.task = loop.create_task(self._run_on_loop(flight, url, etag))
-        # Also when the loop ends before the task has taken its first step.
+        # It is called even if the loop ends before the task has taken its first step.
         task.add_done_callback(lambda _: self._abandon(flight))
 
     async def _run_on_loop(self, flight: Flight, url: str | None, etag: str | None) -> None:
@@ -301,13 +304,13 @@ class KeySource:
         failure: str | None = None
         response: Any = None
         try:
-            response = await _limited(fetch(url, _request_headers(etag)), self._timeout)
-        except Exception as error:  # being cancelled is none: then the fetch is abandoned
+            response = await limited(fetch(url, request_headers(etag)), self._timeout)
+        except Exception as error:  # CancelledError is not one: then the fetch is abandoned
             failure = self._describe(error)
         self._complete(flight, response, failure)
 
     def _abandon(self, flight: Flight) -> None:
-        """Ends a fetch that had no outcome, if that is not over yet."""
+        """Ends a fetch without an outcome, unless it has ended."""
         if not flight.done:
             self._loops_end = flight.abandoned = True
             self._native.refresh_abandon(flight.ticket)
@@ -317,12 +320,12 @@ class KeySource:
 
     def _complete(self, flight: Flight, response: Any, failure: str | None) -> None:
         if flight.done:
-            return  # abandoned meanwhile
+            return  # it was abandoned meanwhile
         status, body = 0, None
         fields: dict[str, str] = {}
         if failure is None:
             try:
-                status, fields, body = _read_response(response)
+                status, fields, body = read_response(response)
             except (TypeError, ValueError, AttributeError) as error:
                 failure = f"fetch must return (status, headers, body): {error}"
         self._native.refresh_complete(flight.ticket, failure, status, body, fields)
@@ -346,7 +349,7 @@ class KeySource:
     # ---- the log
 
     def _log_change(self, error: FastBearerError | None) -> None:
-        """Logs once when fetching begins to fail, and once when it works again."""
+        """Logs when fetching begins to fail, and when it works again."""
         stats = self._native.stats()
         failures, self._failures = self._failures, self._failures + 1 if stats["last_error"] else 0
         if bool(failures) == bool(self._failures):
@@ -361,7 +364,9 @@ class KeySource:
         logger.warning(
             "key set: fetch failed: %s; %s; next attempt in %.0f s",
             stats["last_error"],  # begins with the URL, without its query
-            "the keys that are held stay in use" if stats["keys_held"] else "no keys are held, tokens cannot be verified",
+            "the keys that are held stay in use"
+            if stats["keys_held"]
+            else "no keys are held, tokens cannot be verified",
             after,
         )
         variables = _proxy_variables() if self._ignores_proxies else ()
@@ -373,57 +378,10 @@ class KeySource:
             )
 
 
-def _request_headers(etag: str | None) -> dict[str, str]:
-    headers = {"Accept": _ACCEPT}
-    if etag:
-        headers["If-None-Match"] = etag
-    return headers
-
-
 def _proxy_variables() -> list[str]:
-    """Names of the variables that would send a fetch through a proxy; never their values, which may hold passwords."""
+    """Names of the variables that would send a fetch through a proxy. Not their values, which may hold passwords."""
     names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY")
     return [name for name in names if os.environ.get(name)]
-
-
-def _is_async(function: Any) -> bool:
-    """Whether function, what a partial or method stands for, or an object's __call__, is declared with async def."""
-    candidates: list[Any] = [function, getattr(function, "__call__", None)]
-    for candidate in candidates:
-        while hasattr(candidate, "func") or hasattr(candidate, "__func__"):
-            candidate = candidate.func if hasattr(candidate, "func") else candidate.__func__
-        code = getattr(candidate, "__code__", None)
-        if code is not None and code.co_flags & _CO_COROUTINE:
-            return True
-    return False
-
-
-async def _limited(awaitable: Awaitable[Any], timeout: float) -> Any:
-    import asyncio
-
-    return await asyncio.wait_for(awaitable, timeout)
-
-
-def _read_response(response: Any) -> tuple[int, dict[str, str], bytes]:
-    """Status, the fields that the core reads and the body. Values of a repeated field are one list (RFC 9110 5.3)."""
-    status, headers, body = response
-    pairs = headers.items() if hasattr(headers, "items") else headers or ()
-    fields: dict[str, str] = {}
-    for name, value in pairs:
-        name = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
-        if name in _FIELDS:
-            text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-            fields[name] = f"{fields[name]}, {text}" if name in fields else text
-    body = body.encode() if isinstance(body, str) else bytes(body or b"")
-    return int(status), fields, body
-
-
-def _without_secrets(url: str) -> str:
-    """The URL for a log: without user, password, query and fragment."""
-    scheme, separator, rest = url.partition("://")
-    rest = rest.split("?", 1)[0].split("#", 1)[0]
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 _sources: weakref.WeakSet[KeySource] = weakref.WeakSet()

@@ -17,7 +17,7 @@ FETCH_WAIT: int
 
 @final
 class AccessToken:
-    """What a verified token says. Immutable; its list and dict are this object's own."""
+    """The contents of a verified token. Immutable; its list and dict are its own."""
 
     def __new__(
         cls,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
-    from ._key_source import Fetch
+    from ._fetch_function import Fetch
     from ._records import Rejection
 
 

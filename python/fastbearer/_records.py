@@ -1,4 +1,4 @@
-"""Small immutable results: what a verifier tells about its keys, about a refused token, about a token's text."""
+"""Small immutable values: a key that a verifier holds, a refusal, the contents of an unverified token."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Rejection(_Record):
 
 
 class Unverified(_Record):
-    """What stands in a token that nobody has verified. For people and tools, never for a decision.
+    """The contents of a token that nobody has verified. For people and tools, never for a decision.
 
     Attributes:
         header: the JOSE header.

@@ -2,7 +2,7 @@
 
     app = BearerAuthMiddleware(app, verifier=Verifier(jwks_uri=..., issuer=..., audience=...))
 
-A request gets through with one good token; the application finds it with get_access_token(), at
+A request is admitted with one valid token; the application finds it with get_access_token(), at
 request.user.access_token (Starlette) or in its dependency (FastAPI). The precise reason of a refusal goes to the
 logger "fastbearer" and to the verifier's on_reject; the client is told the OAuth error and a fixed sentence.
 """
@@ -106,7 +106,7 @@ class ResourceMetadata:
 
 
 class BearerAuthMiddleware:
-    """Lets requests through to app that carry one good bearer token.
+    """Admits requests to app that carry one valid bearer token.
 
     verifier            a fastbearer.Verifier
     required_scopes     all of these must be granted, in addition to the verifier's own
@@ -117,7 +117,7 @@ class BearerAuthMiddleware:
     realm               the realm of the challenge
 
     Websockets are guarded like requests (denial response where the server has that extension); lifespan events pass;
-    bodies and streams are not touched. A CORS middleware belongs outside of this one: preflight requests carry no token.
+    bodies and streams are not touched. A CORS middleware belongs outside this one: preflight requests carry no token.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class BearerAuthMiddleware:
 async def _send_refusal(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
     prefix = "http.response"
     if scope["type"] == "websocket":
-        await receive()  # websocket.connect: a server need not accept an answer before it has been read
+        await receive()  # websocket.connect: a server need not take a response before it has been read
         if "websocket.http.response" not in (scope.get("extensions") or {}):
             await send({"type": "websocket.close", "code": 1008, "reason": "bearer token required"})
             return

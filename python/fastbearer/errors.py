@@ -64,10 +64,10 @@ class ConfigurationError(FastBearerError, ValueError):
 
 
 class KeysUnavailableError(FastBearerError):
-    """The key set cannot be had now, so no verdict is possible. Answer 503, not 401: the token may be good.
+    """The key set is not available now, so no verdict is possible. Answer 503, not 401: the token may be good.
 
     Attributes:
-        retry_after: seconds until keys may be had again; what a Retry-After header should say.
+        retry_after: seconds until the next fetch is allowed; what a Retry-After header should say.
     """
 
     code: str = "keys_unavailable"
@@ -77,7 +77,7 @@ class KeysUnavailableError(FastBearerError):
 
 
 class _KeysNeeded(KeysUnavailableError):
-    """Not for users: the core wants the key set fetched before it can decide."""
+    """Internal: the core needs the key set before it can decide."""
 
     code: str = "keys_needed"
     key_request: int = 0
@@ -156,7 +156,7 @@ class InvalidAudienceError(InvalidTokenError):
 
 
 class MissingClaimError(InvalidTokenError):
-    """A claim that must be there is not; ``claim`` names it."""
+    """A required claim is absent; ``claim`` names it."""
 
     code: str = "claim_missing"
 

@@ -1,6 +1,6 @@
 """Key pairs for tests and tools: generating them, minting tokens, publishing the public half.
 
-A server that verifies tokens needs none of this. The private key is parsed once per object.
+A server that verifies tokens needs none of this. A private key is parsed once for each object.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["KeyPair", "RSAKeyPair", "SecretStr"]
 
 
 class SecretStr:
-    """Text that does not print itself. Has the interface of pydantic's SecretStr, without pydantic."""
+    """Text that is not printed by accident. Has the interface of pydantic's SecretStr, without pydantic."""
 
     __slots__ = ("_value",)
 
@@ -79,13 +79,13 @@ class KeyPair:
         text = private_key if reveal is None else reveal()
         if not isinstance(text, (str, bytes)):
             raise TypeError(f"private_key must be str, bytes or SecretStr, not {type(text).__name__}")
-        self._adopt(_native.KeyPair.load(algorithm, text))
+        self._set_handle(_native.KeyPair.load(algorithm, text))
         if public_key is not None:
             if not isinstance(public_key, str):
                 raise TypeError(f"public_key must be str, not {type(public_key).__name__}")
             object.__setattr__(self, "_public_key", public_key)
 
-    def _adopt(self, handle: _native.KeyPair) -> None:
+    def _set_handle(self, handle: _native.KeyPair) -> None:
         object.__setattr__(self, "_handle", handle)
         object.__setattr__(self, "_public_key", handle.public_pem)
 
@@ -96,7 +96,7 @@ class KeyPair:
         Takes tens to hundreds of milliseconds for RSA; the GIL is released meanwhile.
         """
         pair = cls.__new__(cls)
-        pair._adopt(_native.KeyPair.generate(algorithm, bits))
+        pair._set_handle(_native.KeyPair.generate(algorithm, bits))
         return pair
 
     @property
@@ -171,7 +171,7 @@ class KeyPair:
         )
 
     def sign(self, header: str | bytes, payload: str | bytes) -> str:
-        """Signs any header text and payload bytes as they are, without a look at either: for making test cases."""
+        """Signs any header and any payload, without checking either: for making test cases."""
         return self._handle.sign(header, payload)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -217,7 +217,7 @@ class RSAKeyPair(KeyPair):
     def generate(cls: type[_Pair], bits: int = 2048) -> _Pair:  # type: ignore[override]
         """A new key pair with a modulus of 2048 to 8192 bits and the exponent 65537."""
         pair = cls.__new__(cls)
-        pair._adopt(_native.KeyPair.generate("RS256", bits))
+        pair._set_handle(_native.KeyPair.generate("RS256", bits))
         return pair
 
 

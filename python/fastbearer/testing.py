@@ -46,9 +46,9 @@ class JWKSServer:
         self.max_age: int | None = max_age
         self.hits: int = 0
         self._rotations = 1
-        self._answer: tuple[int, Mapping[str, str], bytes] | None = None
-        self._held = threading.Event()
-        self._held.set()
+        self._response: tuple[int, Mapping[str, str], bytes] | None = None
+        self._responding = threading.Event()
+        self._responding.set()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -80,7 +80,7 @@ class JWKSServer:
         claims.setdefault("kid", self.kid)
         return self.keys[self.kid].create_token(**claims)
 
-    # ---- what it does to a client
+    # ---- how it misbehaves
 
     def rotate(self, *, keep: bool = False, key: KeyPair | None = None) -> str:
         """Publishes a new key and signs with it from now on; the old ones are withdrawn unless ``keep``. Its kid."""
@@ -92,21 +92,21 @@ class JWKSServer:
         return kid
 
     def fail(self, status: int = 503) -> None:
-        """Answers every request with this status until ``recover``."""
+        """Responds to every request with this status until ``recover``."""
         self.respond(status)
 
     def respond(self, status: int = 200, body: bytes | str = b"", headers: Mapping[str, str] | None = None) -> None:
-        """Answers every request with exactly this until ``recover``."""
-        self._answer = (status, headers or {}, body.encode() if isinstance(body, str) else body)
+        """Responds to every request with exactly this until ``recover``."""
+        self._response = (status, headers or {}, body.encode() if isinstance(body, str) else body)
 
     def hang(self) -> None:
-        """Accepts requests and answers none of them until ``recover``."""
-        self._held.clear()
+        """Accepts requests and responds to none of them until ``recover``."""
+        self._responding.clear()
 
     def recover(self) -> None:
-        """Behaves again."""
-        self._answer = None
-        self._held.set()
+        """Serves the key set again."""
+        self._response = None
+        self._responding.set()
 
     def close(self) -> None:
         """Stops serving."""
@@ -126,9 +126,9 @@ class JWKSServer:
             return 404, {}, b""
         with self._lock:
             self.hits += 1
-        self._held.wait()
-        if self._answer is not None:
-            return self._answer
+        self._responding.wait()
+        if self._response is not None:
+            return self._response
         body = json.dumps(self.document).encode()
         headers = {"Content-Type": "application/jwk-set+json", "ETag": f'"{hash(body) & 0xFFFFFFFF:08x}"'}
         if self.max_age is not None:

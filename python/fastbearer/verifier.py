@@ -1,8 +1,8 @@
 """The verifier for plain Python, and reading tokens without verifying them.
 
-    verifier = Verifier(jwks_uri="https://issuer.example/jwks.json", issuer="https://issuer.example",
-                        audience="https://api.example/mcp")
-    access = verifier.verify(token)          # or: await verifier.verify_async(token)
+verifier = Verifier(jwks_uri="https://issuer.example/jwks.json", issuer="https://issuer.example",
+                    audience="https://api.example/mcp")
+access = verifier.verify(token)          # or: await verifier.verify_async(token)
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, NoReturn, TypeVar
 
-    from ._key_source import Fetch, Flight
+    from ._fetch_function import Fetch
+    from ._key_source import Flight
 
     _Verifier = TypeVar("_Verifier", bound="Verifier")
 
@@ -147,6 +148,7 @@ class Verifier:
             },
             unknown,
         )
+
     # </generated>
 
     def _set_up(
@@ -168,7 +170,9 @@ class Verifier:
             self._native = _native.Verifier(allow_short_secret=allow_short_secret, **keys, **policy)
         self._check = self._native.verify
         self._options = {name: options[name] for name in (*_options.names(_options.POLICY), "jwks_uri")}
-        self._key_option = next((name for name in _options.names(_options.KEYS) if options[name] is not None), "jwks_uri")
+        self._key_option = next(
+            (name for name in _options.names(_options.KEYS) if options[name] is not None), "jwks_uri"
+        )
         self._on_reject: Callable[[Rejection], object] | None = options["on_reject"]
         self._hook_failed = False
         self._source: KeySource | None = None if keys_of is None else keys_of._source
@@ -187,7 +191,7 @@ class Verifier:
         return verifier
 
     def _with_policy(self, **policy: Any) -> Verifier:
-        """A verifier with another policy on the same key source. Only with jwks_uri; starts with an empty token cache."""
+        """A verifier with another policy on the same key source, which one with jwks_uri has. Its cache is empty."""
         return Verifier._make(keys_of=self, **{**self._options, "on_reject": self._on_reject, **policy})
 
     # ---- verifying
@@ -220,7 +224,7 @@ class Verifier:
     async def verify_async(
         self, token: str | bytes | bytearray | memoryview, *, now: float | None = None
     ) -> AccessToken:
-        """Verifies like ``verify``, for coroutines: on the loop's thread, which is not blocked while keys are fetched."""
+        """Verifies as ``verify`` does, for coroutines. The loop's thread verifies; it is not blocked by a fetch."""
         try:
             access = self._check(token, now)
         except _KeysNeeded as error:
@@ -245,7 +249,7 @@ class Verifier:
             raise error from None
 
     def _refuse(self, access: AccessToken, error: InvalidTokenError) -> InvalidTokenError:
-        """Counts and reports a refusal that an adapter adds, of a token that was verified; returns error."""
+        """Counts and reports the refusal of a token that was verified, by an adapter; returns error."""
         error.kid = access._kid
         self._native.count_refusal(error.code)
         self._report(error)
@@ -309,8 +313,8 @@ class Verifier:
     def stats(self) -> dict[str, Any]:
         """Counters since the verifier was made, and the state of its key set.
 
-        ``verified``, ``rejected`` and its ``reasons`` by code; the token cache (``cache_hits``, ``cache_misses``,
-        ``cache_evictions``, ``cache_entries``, ``cache_bytes``); ``fetches``, ``fetch_failures`` and the ``last_error``;
+        ``verified``, ``rejected`` and its ``reasons`` by code; of the token cache ``cache_hits``, ``cache_misses``,
+        ``cache_evictions``, ``cache_entries`` and ``cache_bytes``; ``fetches``, ``fetch_failures`` and ``last_error``;
         whether ``keys_held`` and ``keys_fresh``; ``generation``, the number of key sets held so far; seconds until the
         next fetch is allowed, after a failure (``retry_after``) and for an unknown key id
         (``unknown_kid_retry_after``); ``table_bytes`` of precomputed tables. Of the whole process:
@@ -348,7 +352,7 @@ class Verifier:
     # ---- lifetime
 
     def close(self) -> None:
-        """Frees the keys and the token cache. Using the verifier afterwards raises ValueError; closing again does not."""
+        """Frees the keys and the token cache. Later calls raise ValueError; closing again does not."""
         self._native.close()
 
     def __enter__(self) -> Verifier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
@@ -48,6 +49,38 @@ def test_signatures_are_visible() -> None:
     ]  # fmt: skip
 
 
+def imported_modules(path: Path) -> set[str]:
+    """The modules of the package that a file imports anywhere, type checkers' imports excepted."""
+    package = ".".join(path.relative_to(ROOT / "python").with_suffix("").parts[:-1])
+    found = set()
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level > 0:
+            base = package if node.level == 1 else package.rpartition(".")[0]
+            names = [f"{base}.{node.module}"] if node.module else [f"{base}.{alias.name}" for alias in node.names]
+            found.update(names)
+    return found
+
+
+def test_no_module_imports_one_that_imports_it() -> None:
+    graph = {}
+    for path in (ROOT / "python/fastbearer").rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT / "python").with_suffix("").parts)
+        graph[name.removesuffix(".__init__")] = imported_modules(path)
+    assert {"fastbearer._key_source", "fastbearer.errors"} <= graph["fastbearer.verifier"]  # or nothing was looked at
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join((*path, name))
+        for other in graph.get(name, ()):
+            visit(other, (*path, name))
+
+    for name in graph:
+        visit(name, ())
+
+
 def test_import_pulls_in_little() -> None:
     code = "import sys; before = set(sys.modules); import fastbearer; print(*sorted(set(sys.modules) - before))"
     done = run_python(code)
@@ -88,7 +121,7 @@ except AttributeError as error:
 def test_the_binding_includes_only_the_public_header() -> None:
     for path in (ROOT / "bindings/python").glob("*.[ch]"):
         own = re.findall(r'#include "([^"]+)"', path.read_text())
-        assert set(own) <= {"convert.h", "fastbearer.h"}, path.name
+        assert set(own) <= {"convert.h", "verifier.h", "fastbearer.h"}, path.name
         assert not re.search(r"\bfb__", path.read_text()), path.name
 
 

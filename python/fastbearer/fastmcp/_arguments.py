@@ -1,5 +1,4 @@
-"""The arguments of the FastMCP adapter: what is refused, in FastMCP's own words, and what the installed version is given.
-"""
+"""The arguments of the FastMCP classes: what is refused, in FastMCP's words, and what the installed one is given."""
 
 from __future__ import annotations
 
@@ -8,8 +7,8 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from .._options import ALGORITHMS, unknown_option
 from . import _installed as installed
-from .._options import unknown_option
 
 
 class _NotGiven:
@@ -21,10 +20,7 @@ class _NotGiven:
 
 NOT_GIVEN: Any = _NotGiven()
 
-_ALGORITHMS = frozenset(
-    "HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 PS256 PS384 PS512 EdDSA Ed25519 Ed448 ES256K".split()
-)
-_KNOWN_TO_EVERY_FASTMCP = frozenset(name for name in _ALGORITHMS if name[:2] in ("HS", "RS", "ES", "PS")) - {"ES256K"}
+_KNOWN_TO_EVERY_FASTMCP = frozenset(name for name in ALGORITHMS if name[:2] in ("HS", "RS", "ES", "PS")) - {"ES256K"}
 _PUBLIC_KEY_MARKERS = ("PUBLIC KEY-----", "-----BEGIN CERTIFICATE-----")
 
 
@@ -39,9 +35,7 @@ def check_list(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be a string or a list of strings")
 
 
-def check_key_option(
-    public_key: Any, jwks_uri: Any, jwks: Any, secret: Any, ssrf_safe: bool, http_client: Any
-) -> None:
+def check_key_option(public_key: Any, jwks_uri: Any, jwks: Any, secret: Any, ssrf_safe: bool, http_client: Any) -> None:
     if is_given(public_key) and not isinstance(public_key, (str, bytes, Mapping)) and not hasattr(public_key, "as_pem"):
         raise TypeError(f"public_key must be the text of a PEM, a secret or a JWK, not {type(public_key).__name__}")
     if is_given(jwks_uri) and not isinstance(jwks_uri, str):
@@ -70,7 +64,7 @@ def check_algorithms(algorithm: Any, algorithms: Any, public_key: Any, jwks_uri:
     if not names:
         raise ValueError("algorithms must not be empty")
     for name in names:
-        if name not in _ALGORITHMS:
+        if name not in ALGORITHMS:
             raise ValueError(f"Unsupported algorithm: {name}.")
     symmetric = [name.startswith("HS") for name in names]
     if not any(symmetric):
@@ -87,8 +81,7 @@ def check_algorithms(algorithm: Any, algorithms: Any, public_key: Any, jwks_uri:
 
 
 def stand_in_key() -> str:
-    """What FastMCP's constructor is given where it knows no parameter for the key: random, since it might be used as one.
-    """
+    """What FastMCP's constructor is given for a key that it cannot take: random, since it might be used as one."""
     return secrets.token_urlsafe(64)
 
 

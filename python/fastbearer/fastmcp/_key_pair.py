@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from . import _installed as installed
 from .. import keys
+from . import _installed as installed
 
 if TYPE_CHECKING:
     from fastmcp.server.auth.providers.jwt import RSAKeyPair as _Upstream

@@ -12,9 +12,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from ..verifier import decode_unverified
 from . import _fetch
 from . import _installed as installed
-from ..verifier import decode_unverified
 
 DEFAULT_MAX_AGE = 3600.0
 
@@ -79,7 +79,7 @@ class KeySetMixin:
 
     @property
     def _cache_ttl(self) -> float:
-        """How long keys are used without fetching them again, at most; the verifier fetches earlier of its own accord."""
+        """The longest time that keys are used without being fetched again; the verifier itself fetches earlier."""
         return self._jwks_max_age
 
     @_cache_ttl.setter
@@ -100,7 +100,9 @@ class KeySetMixin:
     def _overrides(self, name: str) -> bool:
         raise NotImplementedError
 
-    def _fetch_function(self) -> Callable[[str, Mapping[str, str]], Awaitable[tuple[int, Mapping[str, str], bytes]]] | None:
+    def _fetch_function(
+        self,
+    ) -> Callable[[str, Mapping[str, str]], Awaitable[tuple[int, Mapping[str, str], bytes]]] | None:
         """What the verifier fetches its key set with; None leaves it to libcurl."""
         limits = self._fetch_limits()
         if limits["ssrf_safe"] and installed.ssrf_safe_fetch is None and not self._overrides("_fetch_jwks"):
@@ -156,7 +158,11 @@ class KeySetMixin:
         raise ValueError("Multiple keys in JWKS but no key ID (kid) in token" if count else "No keys found in JWKS")
 
     def _held_key(self, kid: str | None) -> Any:
-        if not self._jwks_seed and time.monotonic() - self._jwks_fetched_at >= self._jwks_max_age and self._may_fetch(False):
+        if (
+            not self._jwks_seed
+            and time.monotonic() - self._jwks_fetched_at >= self._jwks_max_age
+            and self._may_fetch(False)
+        ):
             return None
         keys = self._jwks_cache
         if kid:

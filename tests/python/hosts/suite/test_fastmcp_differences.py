@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from support import AUDIENCE, ISSUER, SCOPES, b64, knock, run, serving
 
 import fastbearer
-from fastbearer.fastmcp import _installed as host
 from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier
+from fastbearer.fastmcp import _installed as host
 from fastbearer.testing import JWKSServer
 
 PAIR = fastbearer.KeyPair.generate("RS256")

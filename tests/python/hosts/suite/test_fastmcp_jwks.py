@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from support import AUDIENCE, ISSUER, KEYS, OTHER_KEYS, Minter, run
 
 import fastbearer
-from fastbearer.fastmcp import _installed as host
 from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier
+from fastbearer.fastmcp import _installed as host
 from tests.idp import IdentityProvider, SigningKey
 
 http = host.http_module()

@@ -8,8 +8,8 @@ import pytest
 from support import AUDIENCE, ISSUER, SCOPES, Minter, assert_no_token_in, every_kind_of_token, nested_header, run
 
 import fastbearer.fastmcp
-from fastbearer.fastmcp import _installed as host
 from fastbearer.fastmcp import AccessToken, BearerAuthProvider, JWTVerifier, RSAKeyPair, get_access_token
+from fastbearer.fastmcp import _installed as host
 
 BOTH = pytest.mark.parametrize("kind", [BearerAuthProvider, JWTVerifier])
 JWKS_URI = "https://issuer.example.com/.well-known/jwks.json"

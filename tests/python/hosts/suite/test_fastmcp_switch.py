@@ -9,8 +9,8 @@ import pytest
 from support import AUDIENCE, ISSUER, SCOPES, Minter, knock, request, run, serving
 
 import fastbearer
-from fastbearer.fastmcp import _installed as host
 from fastbearer.fastmcp import BearerAuthProvider, JWTVerifier
+from fastbearer.fastmcp import _installed as host
 
 BOTH = pytest.mark.parametrize("kind", [BearerAuthProvider, JWTVerifier])
 JWKS_URI = "https://issuer.example.com/.well-known/jwks.json"
@@ -278,7 +278,9 @@ def test_what_a_line_of_the_log_holds(keys, mint, caplog):
     assert len(lines) == 2 and {record.levelno for record in caplog.records} == {logging.INFO}
     assert "key_not_found" in lines[0] and "'k9'" in lines[0] and ISSUER in lines[0]
     assert "issuer_mismatch" in lines[1] and ISSUER in lines[1]
-    assert "; got https://evil.example.com" in lines[1] and caplog.text.count("evil") == 1  # the claim is a verified one
+    assert (
+        "; got https://evil.example.com" in lines[1] and caplog.text.count("evil") == 1
+    )  # the claim is a verified one
 
 
 def test_keys_of_every_kind_for_one_server(mint):
