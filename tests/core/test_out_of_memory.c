@@ -195,8 +195,8 @@ static void write_key_sets(void)
 {
     static const char *const unusable[] = {
         "{\"kty\":\"oct\",\"k\":\"AAAA\"}",
-        "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\","
-        "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}",
+        ("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\","
+         "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}"),
         "{\"kty\":\"RSA\",\"n\":\"AQ\",\"e\":\"AQAB\"}",
     };
     size_t used = (size_t)snprintf(all_keys, sizeof(all_keys), "{\"keys\":[%s", unusable[0]);
