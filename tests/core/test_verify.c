@@ -203,6 +203,44 @@ TEST(values_of_claims_are_told_of_verified_tokens_only)
     fb_verifier_free(strict);
 }
 
+static int attachments_released;
+
+static void release_attachment(void *context, void *data)
+{
+    CHECK(context == &attachments_released && data != NULL);
+    attachments_released++;
+}
+
+/* Of what a binding attaches, what lies within its size is read, and what is incomplete is not taken. */
+TEST(attachments_of_any_header)
+{
+    static char data;
+    fb_options options = options_for(hmac);
+    fb_verifier *verifier = make(&options);
+    struct minted token = mint(hmac, NULL, NULL);
+    CHECK(verify(verifier, token) == FB_OK);
+    fb_attachment attachment = FB_ATTACHMENT_INIT;
+    attachment.release = release_attachment;
+    attachment.context = &attachments_released;
+    CHECK(!fb_verifier_attach(verifier, token.data, token.size, &attachment)); /* no data */
+    attachment.data = &data;
+    attachment.release = NULL;
+    CHECK(!fb_verifier_attach(verifier, token.data, token.size, &attachment));
+    attachment.release = release_attachment;
+    attachment.size = 0;
+    CHECK(!fb_verifier_attach(verifier, token.data, token.size, &attachment));
+    attachment.size = sizeof(attachment) + 8;
+    CHECK(!fb_verifier_attach(verifier, token.data, token.size, &attachment));
+    attachment.size = offsetof(fb_attachment, release); /* knows no release, and so is not complete */
+    CHECK(!fb_verifier_attach(verifier, token.data, token.size, &attachment));
+    CHECK(attachments_released == 0);
+    attachment.size = sizeof(attachment);
+    CHECK(fb_verifier_attach(verifier, token.data, token.size, &attachment));
+    fb_verifier_free(verifier);
+    CHECK(attachments_released == 1);
+    fb_string_free(token.string);
+}
+
 /* The caller's mistake, not the client's. */
 TEST(a_clock_that_is_no_number)
 {
@@ -510,6 +548,7 @@ int main(void)
     RUN(sources_of_keys_exclude_each_other);
     RUN(the_first_failed_check_is_reported);
     RUN(values_of_claims_are_told_of_verified_tokens_only);
+    RUN(attachments_of_any_header);
     RUN(a_clock_that_is_no_number);
     RUN(key_ids_and_key_sets);
     RUN(a_repeated_token_comes_from_the_cache_and_is_as_safe);
