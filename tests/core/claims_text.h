@@ -1,0 +1,61 @@
+/* What the tests of claims share: a payload as it stands after a verified signature, checked against the options of the
+ * case at hand. */
+#ifndef FB_TEST_CLAIMS_TEXT_H
+#define FB_TEST_CLAIMS_TEXT_H
+
+#include "test.h"
+#include "verify/verify.h"
+
+static const double NOW = 1000.0;
+
+/* Options of the case at hand; NULL members as in FB_OPTIONS_INIT. */
+static fb_options options;
+static fb_result *result;
+static fb_error error = FB_ERROR_INIT;
+static char claim[64]; /* error.claim, which belongs to the policy */
+
+static inline void start(void)
+{
+    options = (fb_options)FB_OPTIONS_INIT;
+    options.public_key = fb_text("a key");
+    options.require_exp = false;
+}
+
+static inline fb_status check_at(const char *payload, double now)
+{
+    static char segment[20000];
+    static fb__policy policy;
+    fb_result_free(result);
+    result = NULL;
+    CHECK(fb__policy_new(&policy, &fb__mem_default, &options, &error) == FB_OK);
+    size_t size = fb__base64url_encode(payload, strlen(payload), segment);
+    fb_status status = fb__result_new(&result, &fb__mem_default, (fb_slice){segment, size});
+    if (status == FB_OK) {
+        status = fb__claims_check(&policy, result, now, &error);
+        CHECK(status == FB_OK || error.status == status);
+        snprintf(claim, sizeof(claim), "%.*s", status == FB_OK ? 0 : (int)error.claim.size, error.claim.data);
+    }
+    fb__policy_clear(&policy, &fb__mem_default); /* what the result says must not point into it */
+    return status;
+}
+
+static inline fb_status check(const char *payload)
+{
+    return check_at(payload, NOW);
+}
+
+#define EXPECT(payload, wanted)                                                           \
+    do {                                                                                  \
+        fb_status got = check(payload);                                                   \
+        test_checks++;                                                                    \
+        if (got != (wanted)) {                                                            \
+            FAIL("%s: %s, not %s", payload, fb_status_name(got), fb_status_name(wanted)); \
+        }                                                                                 \
+    } while (0)
+
+static inline bool claim_is(const char *name)
+{
+    return strcmp(claim, name) == 0;
+}
+
+#endif
