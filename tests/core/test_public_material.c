@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
+#include <time.h>
 
 enum { ROOM = 1 << 16 };
 
@@ -392,6 +393,22 @@ TEST(what_resembles_a_key_is_a_secret)
                   30));
 }
 
+/* Text that reads like the beginning of a key at every word: the work has a bound. */
+TEST(long_text_takes_bounded_time)
+{
+    static char text[1 << 20];
+    static const char *const pieces[] = {"M ", "AAAA ", "\\u004d ", "30:", "%4d", "\"M"};
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        const size_t length = strlen(pieces[i]);
+        for (size_t at = 0; at + length <= sizeof(text); at += length) {
+            memcpy(text + at, pieces[i], length);
+        }
+        const clock_t start = clock();
+        CHECK(!is_key(text, sizeof(text)));
+        CHECK(clock() - start < 60 * CLOCKS_PER_SEC);
+    }
+}
+
 static void check_random(size_t size, unsigned long count)
 {
     unsigned char secret[64];
@@ -465,6 +482,7 @@ int main(int argc, char **argv)
     RUN(ssh_keys);
     RUN(jwks);
     RUN(what_resembles_a_key_is_a_secret);
+    RUN(long_text_takes_bounded_time);
     RUN(random_secrets_are_secrets);
     RUN(without_memory_there_is_no_verdict);
     return TEST_RESULT();

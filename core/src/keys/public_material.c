@@ -11,8 +11,9 @@
 
 #include <openssl/crypto.h>
 
-/* How many layers may lie around a key: base64 of escaped text in UTF-16 is three. */
-enum { MAX_LAYERS = 6, MAX_DER_DEPTH = 16 };
+/* How many layers may lie around a key: base64 of escaped text in UTF-16 is three. How often what was decoded once is
+ * decoded again from a later word on: the work stays within bounds whatever the text. */
+enum { MAX_LAYERS = 6, MAX_DER_DEPTH = 16, MAX_SECOND_LOOKS = 64 };
 
 /* The least content that a key has in DER: the 32 bytes of Ed25519. Any RSA modulus has twice that. The least base64
  * that is worth decoding, and the longest name of a type of SSH keys. */
@@ -333,12 +334,12 @@ static bool search(const fb_mem *mem, fb_slice bytes, int layers, const char **f
  */
 static bool search_words(const fb_mem *mem, fb_slice bytes, char *room, int layers, const char **found)
 {
-    size_t run_end = 0;
+    size_t run_end = 0, second_looks = 0;
     for (size_t i = 0; i < bytes.size && *found == NULL; i++) {
         const fb_slice rest = {bytes.data + i, bytes.size - i};
         const bool word = sextet(bytes.data[i]) >= 0 && (i == 0 || sextet(bytes.data[i - 1]) < 0);
         const bool likely = bytes.data[i] == 'M' || (rest.size > 4 && memcmp(rest.data, "AAAA", 4) == 0);
-        if (!word || (i < run_end && !likely)) {
+        if (!word || (i < run_end && (!likely || ++second_looks > MAX_SECOND_LOOKS))) {
             continue;
         }
         size_t end;
