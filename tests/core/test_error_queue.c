@@ -112,9 +112,11 @@ static void wrong_pems(void)
 /* Each key that is not one leaves entries: more than there is room for, before one that is good. */
 static size_t bad_keys(char *out, size_t size)
 {
+    static const char off_curve[] = "{\"kty\":\"EC\",\"crv\":\"P-256\","
+                                    "\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\","
+                                    "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"},";
     static const char *const bad[] = {
-        ("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\","
-         "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"},"),
+        off_curve,
         "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"},",
         "{\"kty\":\"RSA\",\"n\":\"AA\",\"e\":\"AQAB\"},",
         "{\"kty\":\"oct\",\"k\":\"AAAA\"},",
