@@ -90,6 +90,10 @@ static fb_verifier *verifier_of(size_t i)
 
 static void wrong_pems(void)
 {
+    static const char off_curve[] = "-----BEGIN PUBLIC KEY-----\n"
+                                    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
+                                    "AAAAAAAAAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=\n"
+                                    "-----END PUBLIC KEY-----\n";
     static const char *const pems[] = {
         "no PEM",
         "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
