@@ -1,19 +1,20 @@
 /*
- * The thread that fetches: a resolver that hangs, a verifier that goes and a process that ends while it works, and two
- * ways to be without it. The resolver is this file's: libcurl, which calls getaddrinfo, finds it here.
+ * The thread that fetches: a resolver that hangs, a verifier that goes and a process that ends while it works. What can
+ * hang or fail is this file's: libcurl's getaddrinfo, our wait for the network, and the start of a thread are found
+ * here.
  */
 #include "child.h"
 #include "host.h"
 
+#include <curl/curl.h>
 #include <dlfcn.h>
 #include <netdb.h>
-#include <sys/resource.h>
 #include <time.h>
 
 static struct idp secure;
 static const double slack = 5.0; /* sanitizers and a busy machine; a hang would last for minutes */
 
-static atomic_bool resolver_hangs;
+static atomic_bool resolver_hangs, thread_hangs, no_threads;
 
 static void pause_for(double seconds)
 {
@@ -35,6 +36,22 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *restrict node
     void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
     memcpy(&real, &symbol, sizeof(real));
     return real(node, service, hints, out);
+}
+
+/* A libcurl without a thread for names would hang in the middle of its work. */
+CURLMcode curl_multi_poll(CURLM *multi, struct curl_waitfd *more, unsigned count, int milliseconds, int *ready)
+{
+    while (atomic_load(&thread_hangs)) {
+        pause_for(0.01);
+    }
+    return curl_multi_wait(multi, more, count, milliseconds, ready);
+}
+
+bool fb__thread_start(void *(*run)(void *), void *argument)
+{
+    pthread_t thread;
+    return !atomic_load(&no_threads) && pthread_create(&thread, NULL, run, argument) == 0 &&
+           pthread_detach(thread) == 0;
 }
 
 static void hanging_name(fb_options *options)
@@ -204,24 +221,34 @@ TEST(a_verifier_may_go_at_any_moment_of_its_fetch)
     free(token);
 }
 
-/* A failed thread is a failed fetch. */
-static void without_threads(void)
+TEST(without_a_thread_there_is_no_fetch)
 {
     fb_verifier *verifier = verifier_for(&secure, NULL);
     fb_error error = FB_ERROR_INIT;
-    struct rlimit none = {0, 0};
-    const bool limited = setrlimit(RLIMIT_NPROC, &none) == 0 && geteuid() != 0;
-    fb_status status = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
-    child_end(!limited || (status == FB_KEYS_UNAVAILABLE && strstr(error.text, "no thread") != NULL) ? 0 : 1);
+    atomic_store(&no_threads, true);
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(strstr(error.text, "no thread could be started") != NULL && error.retry_after > 0.0);
+    atomic_store(&no_threads, false);
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    fb_verifier_free(verifier);
 }
 
-TEST(without_a_thread_there_is_no_fetch)
+/* It is given up, and what it brings afterwards is not taken. */
+TEST(the_time_out_is_kept_while_the_thread_hangs)
 {
-    pid_t child = child_start();
-    if (child == 0) {
-        without_threads();
-    }
-    CHECK(child_wait(child) == 0);
+    fb_verifier *verifier = verifier_for(&secure, NULL);
+    fb_error error = FB_ERROR_INIT;
+    fb_stats stats = FB_STATS_INIT;
+    atomic_store(&thread_hangs, true);
+    double start = now();
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(now() - start >= 1.0 && now() - start < 1.0 + slack);
+    CHECK(strstr(error.text, "no complete response within 1 s") != NULL && error.retry_after > 0.0);
+    atomic_store(&thread_hangs, false);
+    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    CHECK(fb_verifier_stats(verifier, now(), &stats, &error) == FB_OK);
+    CHECK(stats.fetches == 2 && stats.fetch_failures == 1 && stats.generation == 1);
+    fb_verifier_free(verifier);
 }
 
 int main(void)
@@ -238,6 +265,7 @@ int main(void)
     RUN(the_process_ends_while_the_resolver_hangs);
     RUN(without_a_thread_there_is_no_fetch);
     RUN(the_time_out_is_kept_while_the_resolver_hangs);
+    RUN(the_time_out_is_kept_while_the_thread_hangs);
     RUN(a_cold_start_with_a_resolver_that_hangs);
     RUN(a_verifier_may_go_at_any_moment_of_its_fetch);
     idp_stop(&secure);

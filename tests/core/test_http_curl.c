@@ -26,6 +26,7 @@ static const struct fault plain_faults[] = {
     {"long_body", "jwks", 0.5},
     {"endless_body", "larger than max_jwks_bytes", 0.5},
     {"endless_header", "header of the response is too large", 0.5},
+    {"large_field", "header field of the response is too large", 0.5},
     {"large_body", "file size exceeded", 0.5},
     {"large_chunked", "larger than max_jwks_bytes", 0.5},
     {"bomb", "file size exceeded", 1.5},
@@ -387,14 +388,14 @@ TEST(a_fetch_that_is_started_is_not_waited_for)
     fb_verifier *verifier = verifier_for(&plain, patient);
     fb_error error = FB_ERROR_INIT;
     fb_fetch first = FB_FETCH_INIT, second = FB_FETCH_INIT;
-    idp_fault(&plain, "hang");
+    idp_fault(&plain, "late_header");
     const double start = now();
     CHECK(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &first, &error) == FB_OK);
     CHECK(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &second, &error) == FB_OK);
     CHECK(first.decision == FB_FETCH_NOW && second.decision == FB_FETCH_WAIT && first.ticket == second.ticket);
     CHECK(!fb_verifier_refresh_wait(verifier, first.ticket, 0.0) && now() - start < slack);
-    idp_fault(&plain, NULL);
     CHECK(fb_verifier_refresh_wait(verifier, first.ticket, 60.0));
+    idp_fault(&plain, NULL);
     CHECK(check(verifier, token, &error) == FB_OK);
     first.size = 0;
     CHECK(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &first, &error) == FB_CONFIGURATION_INVALID);

@@ -395,6 +395,55 @@ TEST(what_does_not_count)
     fb__key_source_release(source);
 }
 
+/* Memory that completes the fetch once more, from within its completion. */
+static struct {
+    fb__key_source *source;
+    uint64_t ticket;
+    unsigned completed;
+} meanwhile;
+
+static void *allocate(void *context, size_t size)
+{
+    (void)context;
+    if (meanwhile.ticket != 0) {
+        const uint64_t ticket = meanwhile.ticket;
+        meanwhile.ticket = 0;
+        meanwhile.completed += answer(meanwhile.source, ticket, 1.0, 200, document("first"), NULL) == FB_OK;
+    }
+    return malloc(size);
+}
+
+static void release(void *context, void *memory)
+{
+    (void)context;
+    free(memory);
+}
+
+TEST(a_fetch_is_completed_once)
+{
+    const fb_mem mem = {allocate, release, NULL};
+    fb_options options = FB_OPTIONS_INIT;
+    fb_error error = FB_ERROR_INIT;
+    options.jwks_uri = fb_text(URI);
+    CHECK(fb__key_source_new(&meanwhile.source, &mem, &options, NULL) == FB_OK);
+    fb_fetch fetch = begin(meanwhile.source, 1.0, FB_REFRESH_EXPLICIT, 0);
+    meanwhile.ticket = fetch.ticket;
+    CHECK(answer(meanwhile.source, fetch.ticket, 1.0, 200, document("second"), &error) == FB_CONFIGURATION_INVALID);
+    CHECK(meanwhile.completed == 1 && look(meanwhile.source, 1.0, "first", &request) == FB_OK);
+    fb__key_source_release(meanwhile.source);
+}
+
+/* A key that is there is no reason to fetch, whatever is wrong with it. */
+TEST(a_key_that_may_not_be_used)
+{
+    fb__key_source *source = source_new();
+    fb_error error = FB_ERROR_INIT;
+    const fb__key_query query = {.now = 1.0, .kid = fb_text("a"), .alg = fb__alg_find(fb_text("ES256"))};
+    load(source, 1.0, "a");
+    CHECK(ask(source, &query, &error) == FB_KEY_UNSUITABLE && error.retry_after == 0.0);
+    fb__key_source_release(source);
+}
+
 TEST(size_limit)
 {
     fb__key_source *source = NULL;
@@ -617,6 +666,8 @@ int main(void)
     RUN(a_fetch_that_its_host_gave_up);
     RUN(what_does_not_count);
     RUN(framing_that_counts);
+    RUN(a_fetch_is_completed_once);
+    RUN(a_key_that_may_not_be_used);
     RUN(size_limit);
     RUN(the_generation_changes_only_with_the_set);
     RUN(sets_are_compared_by_their_keys);

@@ -85,6 +85,7 @@ static void *read_all_the_time(void *argument)
     uint64_t request;
     while (!atomic_load(end)) {
         CHECK(look(source, 1.0, "stays", &request) == FB_OK);
+        CHECK(look(source, 1.0, "never was", &request) != FB_OK); /* whichever set it is that does not have it */
         CHECK(fb__key_source_generation(source, 5000.0) == 0);
         fb__keyset *set = fb__key_source_keys(source);
         CHECK(set != NULL && set->count >= 1);

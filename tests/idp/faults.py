@@ -81,6 +81,7 @@ FAULTS: dict[str, Behaviour] = {
     "long_body": Behaviour(declare=-100),
     "endless_body": Behaviour(endless=True),
     "endless_header": Behaviour(endless_header=True),
+    "large_field": Behaviour(headers=(("Age", "1" * 600),)),
     "large_body": Behaviour(padding=1 << 20),
     "large_chunked": Behaviour(padding=1 << 20, chunked=True),
     "bomb": Behaviour(encoding="gzip", padding=200 << 20),

@@ -37,7 +37,7 @@ void fb__keyset_release(fb__keyset *set)
 }
 
 /* One key that serves whatever kid a token has. */
-static fb_status publish_single(fb__keyset **out, fb__keyset *set, fb_status status)
+static fb_status finish_single(fb__keyset **out, fb__keyset *set, fb_status status)
 {
     if (status != FB_OK) {
         fb__keyset_release(set);
@@ -54,7 +54,7 @@ fb_status fb__keyset_from_pem(fb__keyset **out, const fb_mem *mem, fb_slice pem,
     fb__keyset *set = keyset_new(mem, 1);
     *out = NULL;
     return set == NULL ? fb__out_of_memory(error)
-                       : publish_single(out, set, fb__key_from_pem(&set->keys[0].key, mem, pem, error));
+                       : finish_single(out, set, fb__key_from_pem(&set->keys[0].key, mem, pem, error));
 }
 
 fb_status fb__keyset_from_secret(fb__keyset **out, const fb_mem *mem, fb_slice secret, uint32_t algs, bool allow_short,
@@ -62,12 +62,12 @@ fb_status fb__keyset_from_secret(fb__keyset **out, const fb_mem *mem, fb_slice s
 {
     fb__keyset *set = keyset_new(mem, 1);
     *out = NULL;
-    return set == NULL ? fb__out_of_memory(error)
-                       : publish_single(out, set,
-                                        fb__key_from_secret(&set->keys[0].key, mem, secret, algs, allow_short, error));
+    return set == NULL
+               ? fb__out_of_memory(error)
+               : finish_single(out, set, fb__key_from_secret(&set->keys[0].key, mem, secret, algs, allow_short, error));
 }
 
-/* ---- documents ------------------------------------------------------------------------------ */
+/* ---- documents --------------------------------------------------------------------------------------------------- */
 
 /* A document, taken apart. */
 struct document {
@@ -155,9 +155,7 @@ fb_status fb__keyset_from_jwks(fb__keyset **out, const fb_mem *mem, fb_slice tex
     return status;
 }
 
-/* ---- the choice
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the choice of a key ----------------------------------------------------------------------------------------- */
 
 fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, fb__verification_key **out)
 {

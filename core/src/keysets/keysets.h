@@ -14,7 +14,7 @@ enum { FB__MAX_KEYS = 100 };
 typedef struct fb__keyset {
     atomic_size_t references;
     fb_mem mem;
-    uint64_t generation; /* set by whoever publishes it; 0 for static keys */
+    uint64_t generation; /* set by the key source that swaps it in; 0 for static keys */
     bool ignore_kid;     /* one static key: PEM or secret */
     bool undecided;      /* of a key: the document is worth reading again */
     fb__tables tables;
