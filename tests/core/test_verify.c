@@ -434,6 +434,7 @@ TEST(refreshing_needs_a_url)
     CHECK(fb_verifier_refresh_begin(verifier, 0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_CONFIGURATION_INVALID);
     CHECK(fb_verifier_refresh_complete(verifier, 1, 0, &fetched, &error) == FB_CONFIGURATION_INVALID);
     CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_CONFIGURATION_INVALID);
+    CHECK(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_CONFIGURATION_INVALID);
     CHECK(!fb_verifier_refresh_due(verifier, 0) && fb_verifier_refresh_wait(verifier, 1, 0));
     fb_options sharing = FB_OPTIONS_INIT;
     sharing.keys_of = verifier;
