@@ -157,6 +157,10 @@ class KeySource:
 
     # ---- for callers
 
+    def refresh_ahead(self, on_loop: bool = False) -> None:
+        """Starts the fetch that the core says is due; nobody waits for it."""
+        self.start(_native.REFRESH_AHEAD, loop=running_loop() if on_loop else None)
+
     def fetch(self, reason: int, request: int = 0, seconds: float | None = None) -> Flight | None:
         """Fetches, or waits for the fetch in progress: seconds at most, or as long as a fetch may take.
 

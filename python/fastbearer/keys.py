@@ -6,13 +6,13 @@ A server that verifies tokens needs none of this. A private key is parsed once f
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 
 from . import _native
 from .errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
     from typing import Any, TypeVar
 

@@ -7,8 +7,9 @@ access = verifier.verify(token)          # or: await verifier.verify_async(token
 
 from __future__ import annotations
 
-from . import _native, _options
-from ._key_source import KeySource, running_loop
+import os
+
+from . import _native
 from ._native import AccessToken
 from ._records import KeyInfo, Rejection, Unverified
 from .errors import ConfigurationError, FastBearerError, InvalidTokenError, KeysUnavailableError, _KeysNeeded
@@ -20,11 +21,23 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, TypeVar
 
     from ._fetch_function import Fetch
-    from ._key_source import Flight
+    from ._key_source import Flight, KeySource
 
     _Verifier = TypeVar("_Verifier", bound="Verifier")
 
 __all__ = ["AccessToken", "KeyInfo", "Rejection", "Unverified", "Verifier", "decode_unverified"]
+
+
+def _import_for_constructors() -> None:
+    """Imports what a constructor needs, which is more than importing this package may cost.
+
+    Before a fork too: if another thread is importing one of these then, the child could never import it.
+    """
+    from . import _key_source, _options  # noqa: F401
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_import_for_constructors)
 
 
 class Verifier:
@@ -159,6 +172,9 @@ class Verifier:
         keys_of: Verifier | None = None,
         allow_short_secret: bool = False,
     ) -> None:
+        from . import _options
+        from ._key_source import KeySource
+
         if unknown:
             raise TypeError(_options.unknown_option(next(iter(unknown)), _options.DEFAULTS))
         policy = _options.converted(options, _options.POLICY, _options.REPORTING)
@@ -186,6 +202,8 @@ class Verifier:
         cls: type[_Verifier], *, keys_of: Verifier | None = None, allow_short_secret: bool = False, **options: Any
     ) -> _Verifier:
         """A verifier for an adapter: it may share the key source of another one, or have a secret that is too short."""
+        from . import _options
+
         verifier = cls.__new__(cls)
         verifier._set_up({**_options.DEFAULTS, **options}, keys_of=keys_of, allow_short_secret=allow_short_secret)
         return verifier
@@ -215,7 +233,7 @@ class Verifier:
             raise
         else:
             if self._source is not None and self._native.refresh_due():
-                self._source.start(_native.REFRESH_AHEAD)
+                self._source.refresh_ahead()
             return access
         assert self._source is not None
         self._source.fetch(_native.REFRESH_TOKEN, needed.key_request, needed.wait)
@@ -234,7 +252,7 @@ class Verifier:
             raise
         else:
             if self._source is not None and self._native.refresh_due():
-                self._source.start(_native.REFRESH_AHEAD, loop=running_loop())
+                self._source.refresh_ahead(on_loop=True)
             return access
         assert self._source is not None
         await self._source.fetch_async(_native.REFRESH_TOKEN, needed.key_request, needed.wait)
@@ -271,7 +289,8 @@ class Verifier:
                 logging.getLogger("fastbearer").exception("on_reject failed; this is logged once")
 
     def _only_issuer(self) -> str | None:
-        issuers = _options.texts("issuer", self._options["issuer"]) or ()
+        issuer = self._options["issuer"]
+        issuers = (issuer,) if issuer is None or isinstance(issuer, str) else tuple(issuer)
         return issuers[0] if len(issuers) == 1 else None
 
     # ---- keys
@@ -337,6 +356,8 @@ class Verifier:
     @property
     def required_scopes(self) -> tuple[str, ...]:
         """The scopes that a token must grant."""
+        from . import _options
+
         return _options.scopes("required_scopes", self._options["required_scopes"]) or ()
 
     @property
