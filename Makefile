@@ -124,6 +124,11 @@ test-matrix: deps-python deps-node ## The host tests under every FastMCP, SDK an
 test-pythons: deps-python ## Build and test with every CPython on PATH and in pyenv, or those of PYTHONS=
 	@$(PYTHON) tests/python/pythons.py $(PYTHONS)
 
+.PHONY: generate
+generate: deps-python ## Write what follows from python/fastbearer/_options.py into the sources that hold it
+	@$(MAKE) --no-print-directory $(VENV)/built
+	@$(BIN)/python tools/generate/python_options.py
+
 types: deps-python ## mypy --strict, pyright --verifytypes and the stub against the extension, with every host at hand
 	@$(PYTHON) tests/python/hosts/matrix.py types
 
