@@ -111,9 +111,12 @@ class SourceDistribution(sdist):
             return entry
 
         name = base_name + ".tar.gz"
-        with open(name, "wb") as file, gzip.GzipFile("", "wb", 9, file, int(epoch)) as packed:
-            with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-                archive.add(Path(root_dir or ".") / str(base_dir), str(base_dir), filter=normalised)
+        with (
+            open(name, "wb") as file,
+            gzip.GzipFile("", "wb", 9, file, int(epoch)) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            archive.add(Path(root_dir or ".") / str(base_dir), str(base_dir), filter=normalised)
         return name
 
 
@@ -123,7 +126,7 @@ setup(
         Extension(
             "fastbearer._native",
             sources(),
-            depends=headers() + ["core/sources.txt", "bindings/python/exports.map"],
+            depends=[*headers(), "core/sources.txt", "bindings/python/exports.map"],
             include_dirs=["core/include", "core/src"],
             define_macros=[("_GNU_SOURCE", None)] + ([("Py_LIMITED_API", "0x030A0000")] if ABI3 else []),
             py_limited_api=ABI3,

@@ -1,7 +1,7 @@
 """The arithmetic of ed25519.c beside Python's integers: check_ed25519.py PROGRAM [COUNT]
 
-PROGRAM is field_ed25519, or a command that runs it. Every question is asked with values at all borders of limbs and words and with
-COUNT random ones; every entry of the table of B, and of the tables of three keys, is compared.
+PROGRAM is field_ed25519, or a command that runs it. Every question is asked with values at all borders of limbs and
+words and with COUNT random ones; every entry of the table of B, and of the tables of three keys, is compared.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import random
 import shlex
 import subprocess
 import sys
-from typing import Callable, Optional
+from collections.abc import Callable
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
@@ -24,7 +24,7 @@ Point = tuple[int, int]
 chance = random.Random(20261126)
 
 
-# ---- the curve, by its definition ---------------------------------------------------------------------------------------
+# ---- the curve, by its definition ------------------------------------------------------------------------------------
 
 
 def add(p: Point, q: Point) -> Point:
@@ -55,7 +55,7 @@ def add_fractions(ax: int, ay: int, az: int, bx: int, by: int, bz: int) -> tuple
     return z * minus * (ax * by + ay * bx) % P, z * plus * (yy + xx) % P, plus * minus % P
 
 
-def decode(number: int) -> Optional[Point]:
+def decode(number: int) -> Point | None:
     y, sign = number % 2**255 % P, number >> 255
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     x = pow(square, (P + 3) // 8, P)
@@ -80,7 +80,7 @@ B = decoded
 T = next(t for y in range(2, 99) if (q := decode(y)) and times(4, t := times(L, q)) != (0, 1))  # of order 8
 
 
-# ---- values at the borders ----------------------------------------------------------------------------------------------
+# ---- values at the borders -------------------------------------------------------------------------------------------
 
 
 def words(number: int, count: int) -> list[int]:
@@ -107,7 +107,22 @@ def borders(bits: list[int], top: int) -> list[int]:
 def some_limbs(most: int, count: int) -> list[list[int]]:
     """Canonical limbs of numbers at the borders, limbs as full as they may be one by one and all, and random ones."""
     chosen = [limbs(n) for n in borders([51 * i for i in range(1, 6)] + list(range(0, 255, 8)), 2**255 - 1)]
-    edges = [0, 1, 18, 19, 2**51 - 20, 2**51 - 19, 2**51 - 1, 2**51, 2**51 + 1, REDUCED, 2**52 - 1, 2**53, most - 1, most]
+    edges = [
+        0,
+        1,
+        18,
+        19,
+        2**51 - 20,
+        2**51 - 19,
+        2**51 - 1,
+        2**51,
+        2**51 + 1,
+        REDUCED,
+        2**52 - 1,
+        2**53,
+        most - 1,
+        most,
+    ]
     for edge in [e for e in edges if e <= most]:
         chosen.append([edge] * 5)
         chosen += [[edge if i == j else other for j in range(5)] for i in range(5) for other in (0, 2**51 - 1, most)]
@@ -116,12 +131,14 @@ def some_limbs(most: int, count: int) -> list[list[int]]:
 
 
 def some_scalars(count: int, top: int = L - 1) -> list[int]:
-    chosen = borders(list(range(256)), top) + [n for k in range(1, 256, 6) for n in (2**k * 21 % L, 2**k * 31 % L) if n <= top]
+    chosen = borders(list(range(256)), top) + [
+        n for k in range(1, 256, 6) for n in (2**k * 21 % L, 2**k * 31 % L) if n <= top
+    ]
     chosen += [int(digit * 64, 16) & 2**252 - 1 for digit in "123456789abcdef"]
     return chosen + [chance.randint(0, top) for _ in range(count)]
 
 
-# ---- questions ----------------------------------------------------------------------------------------------------------
+# ---- questions -------------------------------------------------------------------------------------------------------
 
 questions: list[str] = []
 checks: list[Callable[[str], bool]] = []
@@ -192,7 +209,7 @@ def digits_right(out: list[int], number: int, width: int) -> bool:
     return within and sum(d << width * i for i, d in enumerate(digits)) == number
 
 
-# ---- points -------------------------------------------------------------------------------------------------------------
+# ---- points ----------------------------------------------------------------------------------------------------------
 
 
 def projective(p: Point) -> list[list[int]]:
@@ -215,7 +232,11 @@ def is_point(out: list[int], p: Point) -> bool:
 
 def some_points(count: int) -> list[Point]:
     small = [times(i, T) for i in range(8)]
-    return small + [B, negative(B), add(B, T)] + [add(times(chance.randint(1, L - 1), B), chance.choice(small)) for _ in range(count)]
+    return (
+        small
+        + [B, negative(B), add(B, T)]
+        + [add(times(chance.randint(1, L - 1), B), chance.choice(small)) for _ in range(count)]
+    )
 
 
 def ask_points(count: int) -> None:
@@ -228,7 +249,7 @@ def ask_points(count: int) -> None:
         others = [p, negative(p), (0, 1), T, add(p, T), negative(add(p, p)), chance.choice(points)]
         for q in others:
             for sign in (0, 1):
-                operands = projective(p) + [limbs(q[0]), limbs(q[1]), [sign]]
+                operands = [*projective(p), limbs(q[0]), limbs(q[1]), [sign]]
                 ask("add_point", operands, lambda out, r=add(p, negative(q) if sign else q): is_point(out, r))
     numbers = [sign << 255 | y for sign in (0, 1) for y in list(range(40)) + list(range(P - 20, 2**255))]
     for n in numbers + [encode(p) for p in points] + [chance.getrandbits(256) for _ in range(count)]:
@@ -239,7 +260,7 @@ def ask_points(count: int) -> None:
             ask("decode", [words(n, 4)], lambda out, r=r: [of_limbs(out[:5]), of_limbs(out[5:]) % P] == list(r))
 
 
-# ---- tables and multiplications -----------------------------------------------------------------------------------------
+# ---- tables and multiplications --------------------------------------------------------------------------------------
 
 
 def is_entry(out: list[int], p: Point) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
 
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -227,7 +227,7 @@ def is_lane(residue: int, other: int, least: int, most: int) -> Callable[[list[s
 
 def lane_cases(a: int, b: int) -> Iterator[Case]:
     """a, b: below 16 * p."""
-    split = lambda first, second: (first % R, second % R, first // R, second // R, random.randrange(8))  # noqa: E731
+    split = lambda first, second: (first % R, second % R, first // R, second // R, random.randrange(8))
     half = inverse(2**260, P)
     c, d, small = a % (2 * P), b % (2 * P), b % (16 * P // 10)
     yield "lanes_mul", split(a, small), is_lane(a * small * half, 2 * half, 0, a * small // 2**260 + P + 1)
@@ -280,7 +280,8 @@ def main(arguments: list[str]) -> int:
             wrong += 1
             if wrong <= 10:
                 print(f"{name} {' '.join(f'{value:#x}' for value in values)}: {answer}")
-    print(f"{len(asked)} operations, {wrong} wrong; vector code {'included' if vectors else 'not for this processor, or left out'}")
+    said = "included" if vectors else "not for this processor, or left out"
+    print(f"{len(asked)} operations, {wrong} wrong; vector code {said}")
     return wrong != 0
 
 

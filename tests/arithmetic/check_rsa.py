@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from typing import Iterator
+from collections.abc import Iterator
 
 LIMB = 1 << 52
 K = 1 << 416
@@ -103,7 +103,9 @@ def ask_normalises() -> None:
                     run[start - 1] |= LIMB  # two carries meet
                 ask_normalise(vectors, list(run))
         for _ in range(ROUNDS):
-            ask_normalise(vectors, [rng.choice((rng.getrandbits(64), 2**64 - 1, LIMB - 1, LIMB, 0)) for _ in range(count)])
+            ask_normalise(
+                vectors, [rng.choice((rng.getrandbits(64), 2**64 - 1, LIMB - 1, LIMB, 0)) for _ in range(count)]
+            )
 
 
 def ask_product(vectors: int, block: int, b: int) -> None:

@@ -56,8 +56,7 @@ static inline void host_next(char text[HOST_TEXT])
     const unsigned long code = ERR_get_error_all(&file, &line, &function, &data, &flags);
     text[0] = '\0';
     if (code != 0) {
-        snprintf(text, HOST_TEXT, "%lx %s:%d %s \"%s\" %d", code, file, line, function, data,
-                 flags & ERR_TXT_STRING);
+        snprintf(text, HOST_TEXT, "%lx %s:%d %s \"%s\" %d", code, file, line, function, data, flags & ERR_TXT_STRING);
     }
 }
 

@@ -19,7 +19,7 @@
 static struct kept {
     struct kept *next;
     size_t size;
-} * all;
+} *all;
 
 static void *keep(size_t size)
 {
