@@ -5,7 +5,8 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 bin=${BIN:-.venv/bin}
 failed=0
-slow="test_arithmetic or test_fetch or test_memory or test_process or test_supply_chain or test_tls"
+slow="test_arithmetic or test_exit_and_fork or test_fetch or test_memory or test_process"
+slow="$slow or test_supply_chain or test_tls or all_hashes_collide"
 run() {
     "$@" || failed=1
 }
@@ -23,7 +24,7 @@ if [ -e .venv/built ]; then
     run make --no-print-directory .venv/built
     run "$bin/python" -m tests.vectors tests/vectors >/dev/null
     run "$bin/python" -m pytest -q tests/python --ignore tests/python/hosts \
-        -k "not ($slow or all_hashes_collide)"
+        -k "not ($slow)"
 else
     nothing "Python (make test-python)"
 fi
