@@ -240,12 +240,19 @@ static bool set_limits(fb__http *http)
            SET(CURLOPT_QUICK_EXIT, 1L);
 }
 
+/* A libcurl that was built without .netrc does not know the option. */
+static bool ignore_netrc(fb__http *http)
+{
+    const CURLcode code = curl_easy_setopt(http->easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    return code == CURLE_OK || code == CURLE_UNKNOWN_OPTION;
+}
+
 static bool set_network(fb__http *http)
 {
     const fb_slice url = http->options.url;
     const bool https = url.data[4] == 's' || url.data[4] == 'S';
     bool set = SET(CURLOPT_PROTOCOLS_STR, https ? "https" : "http") && SET(CURLOPT_URL, url.data) &&
-               SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
+               SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && ignore_netrc(http) &&
                SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_HTTP09_ALLOWED, 0L) &&
                SET(CURLOPT_OPENSOCKETFUNCTION, open_socket) && SET(CURLOPT_OPENSOCKETDATA, http);
     if (set && (!http->options.trust_env || fb__url_loopback(url))) {
