@@ -497,7 +497,7 @@ TEST(threads_that_wait_share_a_failure)
     char *token = mint(&plain, "");
     struct crowd crowd = {.verifier = verifier_for(&plain, NULL), .token = token};
     fb_error error = FB_ERROR_INIT;
-    idp_fault(&plain, "hang");
+    idp_fault(&plain, "two_seconds");
     idp_ask(&plain, "/forget");
     for (int i = 0; i < THREADS; i++) {
         CHECK(pthread_create(&threads[i], NULL, check_once, &crowd) == 0);
