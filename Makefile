@@ -132,7 +132,7 @@ generate: deps-python ## Write what follows from python/fastbearer/_options.py i
 types: deps-python ## mypy --strict, pyright --verifytypes and the stub against the extension, with every host at hand
 	@$(PYTHON) tests/python/hosts/matrix.py types
 
-test-arithmetic: configure vectors ## A million good and a million bad signatures for each fast path, beside OpenSSL
+test-arithmetic: configure vectors ## A million good and a million bad signatures for each arithmetic, beside OpenSSL
 	@cmake --build build -j $(JOBS)
 	@for test in build/tests/test_rsa build/tests/test_p256 build/tests/test_ed25519; do \
 		echo "$$(basename $$test)" && $(SKIPPED) $$test 1000000 || [ $$? -eq 77 ] || exit 1; done

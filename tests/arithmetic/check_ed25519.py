@@ -350,7 +350,7 @@ def main(arguments: list[str]) -> int:
         print("vectors are not supported here")
     asked = subprocess.run(shlex.split(arguments[0]), input="\n".join(questions) + "\n", capture_output=True, text=True)
     if asked.stdout == "unsupported\n":
-        print("the path is not supported here")
+        print("not supported by this build")
         return 0
     answers = asked.stdout.splitlines()
     if asked.returncode != 0 or len(answers) != len(questions):

@@ -1,4 +1,4 @@
-"""Checks the arithmetic of the path for ES256 against Python's integers: check_p256.py PROGRAM [ROUNDS]
+"""Checks our arithmetic for ES256 against Python's integers: check_p256.py PROGRAM [ROUNDS]
 
 Random values, and values at which limbs carry: around every multiple of 2^32, around p and n, and their sums.
 """

@@ -1,4 +1,4 @@
-"""The arithmetic of the RSA path beside Python's integers: check_rsa.py PROGRAM
+"""Our arithmetic for RSA beside Python's integers: check_rsa.py PROGRAM
 
 Every operation with random numbers, with limbs of all ones and zeros, and with what carries at each border of a limb.
 """

@@ -4,11 +4,8 @@
  */
 #include "base/base.h"
 
-#include <jansson.h>
-#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 struct outcome {
     fb_status status;
@@ -205,37 +202,4 @@ void fb__printable(char *out, size_t room, fb_slice text)
 fb_slice fb_text(const char *text)
 {
     return text == NULL ? (fb_slice){NULL, 0} : (fb_slice){text, strlen(text)};
-}
-
-const char *fb_version(void)
-{
-    return FB_VERSION;
-}
-
-const char *fb_openssl_version(void)
-{
-    return OpenSSL_version(OPENSSL_VERSION_STRING);
-}
-
-const char *fb_jansson_version(void)
-{
-    return jansson_version_str();
-}
-
-/* Linux's monotonic clock stands still while the machine is suspended, and withdrawn keys would outlive their limits.
- */
-#ifndef CLOCK_BOOTTIME
-#define CLOCK_BOOTTIME CLOCK_MONOTONIC
-#endif
-
-static double seconds_of(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-fb_clock fb_clock_now(void)
-{
-    return (fb_clock){seconds_of(CLOCK_REALTIME), seconds_of(CLOCK_BOOTTIME)};
 }

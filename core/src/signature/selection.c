@@ -20,9 +20,9 @@ struct fb__selection {
     atomic_uint_least64_t checks, disagreements;
 };
 
-#define SENTENCES(kind)                                                                        \
-    "the fast arithmetic for " kind " failed its self-test and is not used; OpenSSL verifies", \
-        "the fast arithmetic for " kind " contradicted OpenSSL and is used no more; OpenSSL verifies"
+#define SENTENCES(kind)                                                                   \
+    "our arithmetic for " kind " failed its self-test and is not used; OpenSSL verifies", \
+        "our arithmetic for " kind " contradicted OpenSSL and is used no more; OpenSSL verifies"
 static struct fb__selection selections[] = {
     {&fb__arithmetic_rsa, SENTENCES("RSA"), UNTRIED, 0, 0},
     {&fb__arithmetic_p256, SENTENCES("ES256"), UNTRIED, 0, 0},

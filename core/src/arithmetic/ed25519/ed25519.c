@@ -4,6 +4,10 @@
  * by keys that OpenSSL has taken. Must give OpenSSL's verdict: S below the order, no cofactor, encodings of A that are
  * not canonical read modulo p and hashed as they came, those of R refused.
  *
+ * The vector code is 160 lines that could be left out: the portable code does the same. With it a whole verification of
+ * a token takes 0.53 of the time without, from C and from Python, and a tenth of OpenSSL's rather than a fifth; so it
+ * stays.
+ *
  * Variable time throughout, as nothing here is secret; must never be used for anything that is.
  */
 #include "arithmetic/arithmetic.h"
