@@ -219,7 +219,7 @@ static const struct known {
  * Each known signature is good, and is not any more with one bit of R, S or the digest changed, or with S + L for S.
  * Changed bits lie in the first and in the last bytes, so that the lowest and the highest windows count.
  */
-static bool knows_answer(key_table *table, const struct known *answer)
+static bool passes_vector(key_table *table, const struct known *answer)
 {
     static const unsigned char bits[][2] = {{0, 0}, {31, 6}, {31, 7}, {32, 0}, {63, 3}, {63, 7}, {64, 0}, {95, 6}};
     unsigned char both[128], *digest = both + 64; /* the signature before it */
@@ -238,11 +238,11 @@ static bool knows_answer(key_table *table, const struct known *answer)
     return right && !verify(table, digest, both);
 }
 
-static bool knows_answers(key_table *table)
+static bool passes_vectors(key_table *table)
 {
     bool right = true;
     for (size_t i = 0; right && i < sizeof(known) / sizeof(known[0]); i++) {
-        right = knows_answer(table, &known[i]);
+        right = passes_vector(table, &known[i]);
     }
     return right;
 }
@@ -255,9 +255,9 @@ static fb__self_test prepare(const fb_mem *mem)
     }
     build_base();
     with_ifma = false;
-    bool right = knows_answers(table);
+    bool right = passes_vectors(table);
     with_ifma = fb__cpu_has_ifma();
-    right = right && (!with_ifma || knows_answers(table));
+    right = right && (!with_ifma || passes_vectors(table));
     fb__free(mem, table);
     return right ? FB__SELF_TEST_RIGHT : FB__SELF_TEST_WRONG;
 }

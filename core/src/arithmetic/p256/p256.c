@@ -142,7 +142,7 @@ static bool build(void *out, const fb__key *key)
 /* ---- known answers -------------------------------------------------------------------------- */
 
 /* RFC 7515, appendix A.3; and nothing that differs from it in a byte of the signature or of the digest. */
-static bool knows_rfc7515(const struct table *table)
+static bool passes_rfc7515(const struct table *table)
 {
     unsigned char digest[32] = {0x21, 0xc6, 0x73, 0x68, 0xf4, 0x36, 0x57, 0x7f, 0x44, 0x7f, 0x80,
                                 0x51, 0x62, 0xca, 0x13, 0xb8, 0x0d, 0x04, 0x6a, 0x3f, 0xe4, 0x67,
@@ -166,7 +166,7 @@ static bool knows_rfc7515(const struct table *table)
  * The key whose point is G: r = x(G), s = 2 * r and a hash that is r give u1 = u2 = 1 / 2, and a sum of equal points
  * all the way. With a hash that is n - r it is infinity, whatever s is.
  */
-static bool knows_collisions(void)
+static bool passes_collisions(void)
 {
     unsigned char signature[64], digest[32];
     u256 negative, twice;
@@ -187,14 +187,14 @@ static bool knows_collisions(void)
 }
 
 /* With and without the vector code, where there is a choice. */
-static bool knows_answers(const struct table *table)
+static bool passes_vectors(const struct table *table)
 {
     with_ifma = false;
-    if (!knows_rfc7515(table) || !knows_collisions()) {
+    if (!passes_rfc7515(table) || !passes_collisions()) {
         return false;
     }
     with_ifma = fb__cpu_has_ifma();
-    return !with_ifma || (knows_rfc7515(table) && knows_collisions());
+    return !with_ifma || (passes_rfc7515(table) && passes_collisions());
 }
 
 static fb__self_test prepare(const fb_mem *mem)
@@ -205,7 +205,7 @@ static fb__self_test prepare(const fb_mem *mem)
     if (table == NULL) {
         return FB__SELF_TEST_NO_MEMORY;
     }
-    const bool right = fill_from(&generator_table, &generator) && fill_from(table, &key) && knows_answers(table);
+    const bool right = fill_from(&generator_table, &generator) && fill_from(table, &key) && passes_vectors(table);
     fb__free(mem, table);
     return right ? FB__SELF_TEST_RIGHT : FB__SELF_TEST_WRONG;
 }

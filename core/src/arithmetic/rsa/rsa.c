@@ -56,7 +56,7 @@ static bool read_hex(const char *text, unsigned char *out, size_t size)
 
 /* The signature opens to what it was made of; with a bit changed in any of its words it does not; n opens to nothing.
  */
-static bool opens(const rsa_table *table, unsigned char *signature, const unsigned char *expected)
+static bool passes_vector(const rsa_table *table, unsigned char *signature, const unsigned char *expected)
 {
     unsigned char encoded[FB__MAX_ENCODED];
     const size_t size = table->bytes;
@@ -71,7 +71,7 @@ static bool opens(const rsa_table *table, unsigned char *signature, const unsign
     return right && !open_signature(table, signature, encoded);
 }
 
-static fb__self_test check_answer(const rsa_known *answer, rsa_table *table)
+static fb__self_test test_vector(const rsa_known *answer, rsa_table *table)
 {
     unsigned char signature[FB__MAX_ENCODED], expected[FB__MAX_ENCODED];
     BIGNUM *n = NULL;
@@ -81,7 +81,7 @@ static fb__self_test check_answer(const rsa_known *answer, rsa_table *table)
         return FB__SELF_TEST_NO_MEMORY;
     }
     const bool right = read_hex(answer->signature, signature, table->bytes) &&
-                       read_hex(answer->encoded, expected, table->bytes) && opens(table, signature, expected);
+                       read_hex(answer->encoded, expected, table->bytes) && passes_vector(table, signature, expected);
     return right ? FB__SELF_TEST_RIGHT : FB__SELF_TEST_WRONG;
 }
 
@@ -92,7 +92,7 @@ static fb__self_test prepare(const fb_mem *mem)
     fb__self_test found = FB__SELF_TEST_RIGHT;
     for (size_t i = 0; i < sizeof(rsa_known_answers) / sizeof(rsa_known_answers[0]) && found == FB__SELF_TEST_RIGHT;
          i++) {
-        found = check_answer(&rsa_known_answers[i], &table);
+        found = test_vector(&rsa_known_answers[i], &table);
     }
     return found;
 }
