@@ -194,9 +194,29 @@ soak: deps-python deps-node ## Real servers for MINUTES (1): hostile tokens, rot
 	@node tests/node/hosts/setup.mjs
 	@$(BIN)/python -m tests.soak $(MINUTES)
 
-sbom: deps-python ## What is published, into dist/, with an SPDX document for each: wheel, sdist, npm package
-	@$(MAKE) --no-print-directory $(VENV)/built
-	@PYTHON=$(BIN)/python tools/dist/artefacts.sh
+# ---- what is published -----------------------------------------------------------------------------------------------
+# By a Python of its own: the lock is TOML, which Python reads from 3.11 on.
+DIST_TARGETS ?=
+
+dist: ## Wheels, npm packages, sdist and C tarballs of every system, from pinned sources: DIST_TARGETS=linux-x64,...
+	@tools/dist/deps.sh
+	@$(PYTHON) -m tools.dist $(if $(DIST_TARGETS),--targets $(DIST_TARGETS))
+
+dist-check: $(VENV)/built ## Compile for every system, link one and run it under an emulator; without a network: says so
+	@tools/dist/deps.sh test
+	@tools/dist/trial/systems.sh arm64
+	@$(BIN)/python -m tools.dist.portable
+
+$(VENV)/trial: $(BIN)/python tools/dist/trial/requirements.txt
+	@$(PYTHON) -m venv build-dist-venv
+	@build-dist-venv/bin/pip install --quiet --require-hashes --requirement tools/dist/trial/requirements.txt
+	@touch $@
+
+dist-test: $(VENV)/trial ## Install and run what make dist made on every system at hand or emulated
+	@tools/dist/deps.sh test
+	@tools/dist/trial/systems.sh
+	@build-dist-venv/bin/pip install --quiet --force-reinstall --no-index --find-links dist fastbearer
+	@build-dist-venv/bin/python -m tools.dist.trial dist
 
 comma := ,
 space := $() $()

@@ -42,7 +42,9 @@ def build(targets: str | None, kinds: list[str], out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python3 -m tools.dist", description="Builds what is published from pinned sources.")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m tools.dist", description="Builds what is published from pinned sources."
+    )
     parser.add_argument("--targets", help="names with commas; all of them by default")
     parser.add_argument("--only", default=",".join(KINDS), help="wheel, sdist, npm, c")
     parser.add_argument("--out", type=Path, default=ROOT / "dist")

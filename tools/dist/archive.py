@@ -39,14 +39,17 @@ def zipped(path: Path, content: Content) -> None:
 
 def tarred(path: Path, content: Content, links: Mapping[str, str] | None = None) -> None:
     """A .tar.gz; `links` are symbolic links and what they point to."""
-    with path.open("wb") as file, gzip.GzipFile("", "wb", 9, file, epoch()) as packed:
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-            for name in sorted([*content, *(links or {})]):
-                entry = tarfile.TarInfo(name)
-                entry.mtime, entry.mode = epoch(), mode(name)
-                if links and name in links:
-                    entry.type, entry.linkname = tarfile.SYMTYPE, links[name]
-                    archive.addfile(entry)
-                else:
-                    entry.size = len(content[name])
-                    archive.addfile(entry, io.BytesIO(content[name]))
+    with (
+        path.open("wb") as file,
+        gzip.GzipFile("", "wb", 9, file, epoch()) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+    ):
+        for name in sorted([*content, *(links or {})]):
+            entry = tarfile.TarInfo(name)
+            entry.mtime, entry.mode = epoch(), mode(name)
+            if links and name in links:
+                entry.type, entry.linkname = tarfile.SYMTYPE, links[name]
+                archive.addfile(entry)
+            else:
+                entry.size = len(content[name])
+                archive.addfile(entry, io.BytesIO(content[name]))

@@ -57,7 +57,7 @@ def shared(build: Build) -> tuple[dict[str, Path], dict[str, str]]:
 
 
 def static(build: Build) -> Path:
-    """On ELF one object whose only global names are ours, so that it can stand beside another OpenSSL in one program."""
+    """On ELF one object whose only global names are ours: it can stand beside another OpenSSL in one program."""
     made = build.out / "c/libfastbearer.a"
     made.unlink(missing_ok=True)
     archives = build.archives("curl", "ssl", "crypto", "jansson")
@@ -69,7 +69,11 @@ def static(build: Build) -> Path:
         run("llvm-objcopy", f"--keep-global-symbols={names}", "--strip-debug", whole)
         run(tools(build.target) / "ar", "rcsD", made, whole)
     else:
-        script = f"create {made}\n" + "".join(f"addlib {path}\n" for path in archives) + "".join(f"addmod {path}\n" for path in build.core())
+        script = (
+            f"create {made}\n"
+            + "".join(f"addlib {path}\n" for path in archives)
+            + "".join(f"addmod {path}\n" for path in build.core())
+        )
         run("sh", "-c", f"'{tools(build.target) / 'ar'}' -M <<'END'\n{script}save\nend\nEND")
     return made
 
@@ -83,22 +87,40 @@ def tarball(build: Build, out: Path) -> Path:
     files, links = shared(build)
     system = SYSTEM[build.target.system]
     library = next(name for name in files if not name.endswith(".a"))
-    words = {"VERSION": version(), "SYSTEM": " ".join(system), "SYSTEM_LIST": ";".join(word.removeprefix("-l") for word in system),
-             "SHARED": library, "IMPLIB": "lib/libfastbearer.dll.a" if build.target.system == "win32" else library,
-             "MAJOR": version().split(".")[0], "MINOR": version().split(".")[1]}  # fmt: skip
+    words = {
+        "VERSION": version(),
+        "SYSTEM": " ".join(system),
+        "SYSTEM_LIST": ";".join(word.removeprefix("-l") for word in system),
+        "SHARED": library,
+        "IMPLIB": "lib/libfastbearer.dll.a" if build.target.system == "win32" else library,
+        "MAJOR": version().split(".")[0],
+        "MINOR": version().split(".")[1],
+    }
     inside = spdx_parts(build.target, "c")
     content = {
         "include/fastbearer.h": (ROOT / "core/include/fastbearer.h").read_bytes(),
         "lib/libfastbearer.a": static(build).read_bytes(),
         "lib/pkgconfig/fastbearer.pc": _filled("fastbearer.pc", words),
-        **{f"lib/cmake/fastbearer/{name}": _filled(name, words) for name in ("fastbearerConfig.cmake", "fastbearerConfigVersion.cmake")},
+        **{
+            f"lib/cmake/fastbearer/{name}": _filled(name, words)
+            for name in ("fastbearerConfig.cmake", "fastbearerConfigVersion.cmake")
+        },
         **{name: path.read_bytes() for name, path in files.items()},
-        **{f"share/doc/fastbearer/{name}": (ROOT / name).read_bytes() for name in ("LICENSE", "CHANGELOG.md", "SECURITY.md")},
+        **{
+            f"share/doc/fastbearer/{name}": (ROOT / name).read_bytes()
+            for name in ("LICENSE", "CHANGELOG.md", "SECURITY.md")
+        },
         **{f"share/doc/fastbearer/licences/{name}": text for name, text in licence_texts(build.target, "c").items()},
-        "share/doc/fastbearer/fastbearer.spdx.json": (json.dumps(sbom.carried("fastbearer", version(), inside), indent=1) + "\n").encode(),
+        "share/doc/fastbearer/fastbearer.spdx.json": (
+            json.dumps(sbom.carried("fastbearer", version(), inside), indent=1) + "\n"
+        ).encode(),
     }
     top = f"fastbearer-c-{version()}-{build.target.name}"
     made = out / f"{top}.tar.gz"
-    tarred(made, {f"{top}/{name}": data for name, data in content.items()}, {f"{top}/{name}": to for name, to in links.items()})
+    tarred(
+        made,
+        {f"{top}/{name}": data for name, data in content.items()},
+        {f"{top}/{name}": to for name, to in links.items()},
+    )
     describe(made, inside)
     return made

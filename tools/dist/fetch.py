@@ -1,7 +1,7 @@
 """Gets a pinned file: from the folder DIST_SOURCES, from the cache, or by the client that its lock entry names.
 
-Whatever the way, the bytes are compared with the lock's SHA-256 before anybody reads them. With DIST_OFFLINE=1 no client is
-run. Which servers the clients ask is theirs to know: no address stands here.
+Whatever the way, the bytes are compared with the lock's SHA-256 before anybody reads them. With DIST_OFFLINE=1 no
+client is run. Which servers the clients ask is theirs to know: no address stands here.
 
     python3 -m tools.dist.fetch [NAME...]    fills the cache and prints the paths
 """
@@ -42,7 +42,20 @@ def client(*command: str, folder: Path, **environment: str) -> None:
 
 
 def by_pip(source: Source, folder: Path) -> None:
-    client(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "-d", ".", source.package, folder=folder)
+    client(
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "-d",
+        ".",
+        source.package,
+        folder=folder,
+    )
 
 
 def by_npm(source: Source, folder: Path) -> None:
@@ -51,7 +64,9 @@ def by_npm(source: Source, folder: Path) -> None:
 
 def by_cargo(source: Source, folder: Path) -> None:
     name, version = source.package.split("=", 1)
-    manifest = f'[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n{name} = "={version}"\n'
+    manifest = (
+        f'[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n{name} = "={version}"\n'
+    )
     (folder / "src").mkdir()
     (folder / "src/lib.rs").touch()
     (folder / "Cargo.toml").write_text(manifest)
@@ -59,31 +74,48 @@ def by_cargo(source: Source, folder: Path) -> None:
 
 
 def by_maven(source: Source, folder: Path) -> None:
-    client("mvn", "--quiet", "dependency:get", f"-Dartifact={source.package}", "-Dtransitive=false",
-           f"-Dmaven.repo.local={folder / 'repository'}", folder=folder)  # fmt: skip
+    client(
+        "mvn",
+        "--quiet",
+        "dependency:get",
+        f"-Dartifact={source.package}",
+        "-Dtransitive=false",
+        f"-Dmaven.repo.local={folder / 'repository'}",
+        folder=folder,
+    )
 
 
 def by_apt(source: Source, folder: Path) -> None:
-    """In a configuration of its own, with the servers that this machine's apt already uses: its lists stay as they are."""
-    sites = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(SUITE) $(ORIGIN)", "Created-By: Packages"],
-                           capture_output=True, text=True).stdout.splitlines()  # fmt: skip
+    """With the servers that this machine's apt already uses, but lists of its own."""
+    sites = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(SUITE) $(ORIGIN)", "Created-By: Packages"],
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
     debian = sorted({line.split()[0] for line in sites if line.split()[2:] == ["Debian"] and "security" not in line})
     if not debian:
         raise Unavailable("apt-get: this machine's package sources are not Debian's")
     lists, key = CACHE / "apt", "/usr/share/keyrings/debian-archive-keyring.gpg"
     (lists / "state/lists/partial").mkdir(parents=True, exist_ok=True)
     (lists / "cache/archives/partial").mkdir(parents=True, exist_ok=True)
-    (lists / "sources.list").write_text("".join(f"deb-src [signed-by={key}] {debian[0]} {suite} main\n" for suite in SUITES))
+    (lists / "sources.list").write_text(
+        "".join(f"deb-src [signed-by={key}] {debian[0]} {suite} main\n" for suite in SUITES)
+    )
     (lists / "apt.conf").write_text(
-        f'Dir::Etc::SourceList "{lists}/sources.list"; Dir::Etc::SourceParts "-"; Dir::State::Lists "{lists}/state/lists";\n'
+        f'Dir::Etc::SourceList "{lists}/sources.list"; Dir::Etc::SourceParts "-";\n'
+        f'Dir::State::Lists "{lists}/state/lists";\n'
         f'Dir::Cache "{lists}/cache"; APT::Sandbox::User "root";\n'
     )
     configuration = str(lists / "apt.conf")
     try:
-        client("apt-get", "source", "--download-only", "--quiet", source.package, folder=folder, APT_CONFIG=configuration)
+        client(
+            "apt-get", "source", "--download-only", "--quiet", source.package, folder=folder, APT_CONFIG=configuration
+        )
     except Unavailable:  # lists that are missing or old
         client("apt-get", "update", "--quiet", folder=folder, APT_CONFIG=configuration)
-        client("apt-get", "source", "--download-only", "--quiet", source.package, folder=folder, APT_CONFIG=configuration)
+        client(
+            "apt-get", "source", "--download-only", "--quiet", source.package, folder=folder, APT_CONFIG=configuration
+        )
 
 
 PROVIDERS: dict[str, Callable[[Source, Path], None]] = {
@@ -113,7 +145,9 @@ def fetch(source: Source) -> Path:
         try:
             PROVIDERS[source.provider](source, Path(folder))
         except (Unavailable, FileNotFoundError) as problem:
-            raise Unavailable(f"{source.file}: {problem}; get it elsewhere and name its folder by DIST_SOURCES") from None
+            raise Unavailable(
+                f"{source.file}: {problem}; get it elsewhere and name its folder by DIST_SOURCES"
+            ) from None
         for path in Path(folder).rglob("*"):  # clients give the file names of their own
             if path.is_file() and digest(path) == source.sha256:
                 shutil.move(path, kept)

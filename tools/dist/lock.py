@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+
+import tomllib
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 #: Beside the checkouts, not in one: a fresh clone on the same machine builds no library twice.
-CACHE = Path(os.environ.get("DIST_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastbearer-dist")
+CACHE = Path(
+    os.environ.get("DIST_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastbearer-dist"
+)
 
 
 @dataclass(frozen=True)

@@ -31,5 +31,22 @@ def link(target: Target, result: Path, exports: list[str], inputs: list[Path], d
     kind = ["-dylib", "-install_name", f"@rpath/{dylib}"] if dylib else ["-bundle", "-undefined", "dynamic_lookup"]
     wanted = [word for name in exports for word in ("-exported_symbol", f"_{name}")]
     arch = "arm64" if target.cpu == "aarch64" else "x86_64"
-    run(linker, "-arch", arch, "-platform_version", "macos", "11.0.0", "11.0.0", *kind, *wanted, "-dead_strip", "-x",
-        "-adhoc_codesign", f"-L{_sdk()}", "-lSystem", "-o", result, *inputs)  # fmt: skip
+    run(
+        linker,
+        "-arch",
+        arch,
+        "-platform_version",
+        "macos",
+        "11.0.0",
+        "11.0.0",
+        *kind,
+        *wanted,
+        "-dead_strip",
+        "-x",
+        "-adhoc_codesign",
+        f"-L{_sdk()}",
+        "-lSystem",
+        "-o",
+        result,
+        *inputs,
+    )

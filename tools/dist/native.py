@@ -1,6 +1,6 @@
 """Our own objects for one target, and what is linked of them: the extension, the addon, the C libraries.
 
-Everything but the system's libc is linked statically and stays hidden: an artefact exports its entry points and no more.
+Everything but the system's libc is linked statically and stays hidden: an artefact exports its entry points, no more.
 """
 
 from __future__ import annotations
@@ -90,47 +90,78 @@ class Build:
 
     target: Target
     out: Path
+    headers: Target | None = (
+        None  # whose libraries' headers to compile with; its own, which are built, when there is none
+    )
 
     def archives(self, *names: str) -> list[Path]:
-        found = {path.stem.removeprefix("lib"): path for prefix in libraries(self.target) for path in prefix.glob("lib/*.a")}
+        found = {
+            path.stem.removeprefix("lib"): path for prefix in libraries(self.target) for path in prefix.glob("lib/*.a")
+        }
         return [found[name] for name in names]
 
     def includes(self) -> list[str]:
         ours = [f"-I{ROOT / 'core/include'}", f"-I{ROOT / 'core/src'}"]
-        return ours + [f"-isystem{prefix / 'include'}" for prefix in libraries(self.target)]
+        return ours + [f"-isystem{prefix / 'include'}" for prefix in libraries(self.headers or self.target)]
 
-    @cache
+    @cache  # noqa: B019
     def core(self, curl: bool = True) -> list[Path]:
         files = sources(self.target, curl)
         if self.target.cpu == "aarch64" and self.target.system == "linux":
             files.append(str((HERE / "arm64/trunctfdf2.c").relative_to(ROOT)))
-        return compile_all(self.target, files, self.out / ("core" if curl else "core-node"), *CORE, *WARNINGS, *self.includes())
+        return compile_all(
+            self.target, files, self.out / ("core" if curl else "core-node"), *CORE, *WARNINGS, *self.includes()
+        )
 
-    def extension(self, python: Python) -> Path:
+    def extension_objects(self, python: Python) -> list[Path]:
         headers = unpacked(read()[python.headers])
-        found = next(path for path in [headers / python.include, *headers.glob(f"**/{python.include}")] if path.is_dir())
+        found = next(
+            path for path in [headers / python.include, *headers.glob(f"**/{python.include}")] if path.is_dir()
+        )
         files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "bindings/python").glob("*.c"))
         words = [*CORE, *python.definitions, *self.includes(), f"-isystem{HERE / 'python'}", f"-isystem{found}"]
-        objects = compile_all(self.target, files, self.out / python.tag, *words)
+        return compile_all(self.target, files, self.out / python.tag, *words)
+
+    def extension(self, python: Python) -> Path:
+        objects = self.extension_objects(python)
         result = self.out / python.tag / python.file(self.target)
         imports = windows.imports(self.target, objects, python.library, r"_?Py", self.out / python.tag)
-        self.link(result, ["PyInit__native"], "bindings/python/exports.map",
-                  self.core() + objects + self.archives("curl", "ssl", "crypto", "jansson") + imports)  # fmt: skip
+        self.link(
+            result,
+            ["PyInit__native"],
+            "bindings/python/exports.map",
+            self.core() + objects + self.archives("curl", "ssl", "crypto", "jansson") + imports,
+        )
         return result
 
-    def addon(self) -> Path:
+    def addon_objects(self) -> list[Path]:
         files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "bindings/node").glob("*.c"))
         text = (ROOT / "bindings/node/CMakeLists.txt").read_text(encoding="utf-8")
         napi = re.search(r"\bNAPI_VERSION=\d+", text)
         assert napi is not None, "bindings/node/CMakeLists.txt defines no NAPI_VERSION"
-        words = ["-std=c11", "-D_GNU_SOURCE", "-DNDEBUG", "-DFB_BUNDLED", f"-D{napi[0]}", "-DBUILDING_NODE_EXTENSION",
-                 f'-DFB_NODE_OPENSSL_HEADER="{read()["openssl"].version}"', f"-isystem{unpacked(read()['node-api-headers']) / 'include'}",
-                 *self.includes()]  # fmt: skip
-        objects = compile_all(self.target, files, self.out / "addon", *words)
+        words = [
+            "-std=c11",
+            "-D_GNU_SOURCE",
+            "-DNDEBUG",
+            "-DFB_BUNDLED",
+            f"-D{napi[0]}",
+            "-DBUILDING_NODE_EXTENSION",
+            f'-DFB_NODE_OPENSSL_HEADER="{read()["openssl"].version}"',
+            f"-isystem{unpacked(read()['node-api-headers']) / 'include'}",
+            *self.includes(),
+        ]
+        return compile_all(self.target, files, self.out / "addon", *words)
+
+    def addon(self) -> Path:
+        objects = self.addon_objects()
         objects += windows.host_symbols(self.target, objects, self.out / "addon")
         result = self.out / "addon" / "fastbearer.node"
-        self.link(result, ["napi_register_module_v1", "node_api_module_get_api_version_v1"], "bindings/node/exports.map",
-                  self.core(curl=False) + objects + self.archives("crypto", "jansson"))  # fmt: skip
+        self.link(
+            result,
+            ["napi_register_module_v1", "node_api_module_get_api_version_v1"],
+            "bindings/node/exports.map",
+            self.core(curl=False) + objects + self.archives("crypto", "jansson"),
+        )
         return result
 
     def link(self, result: Path, exports: list[str], script: str, inputs: list[Path], soname: str = "") -> None:
@@ -140,8 +171,16 @@ class Build:
         if self.target.system == "win32":
             command.append(windows.definition(result, exports))
         if self.target.system == "linux":
-            command += [f"-Wl,--version-script={ROOT / script}", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic",
-                        "-Wl,-z,nodelete", "-Wl,--as-needed", *([f"-Wl,-soname,{soname}"] if soname else [])]  # fmt: skip
+            command += [
+                f"-Wl,--version-script={ROOT / script}",
+                "-Wl,-z,relro",
+                "-Wl,-z,now",
+                "-Wl,-z,noexecstack",
+                "-Wl,-Bsymbolic",
+                "-Wl,-z,nodelete",
+                "-Wl,--as-needed",
+                *([f"-Wl,-soname,{soname}"] if soname else []),
+            ]
         run(*command, *SYSTEM[self.target.system])
         if self.target.libc == "musl":  # what musl's own linker would have written; zig writes libc.so
             loader = f"libc.musl-{self.target.cpu}.so.1"

@@ -52,7 +52,7 @@ def platform_package(target: Target, addon: Path, out: Path) -> Path:
         "package.json": _text(manifest),
         "fastbearer.node": addon.read_bytes(),
         "LICENSE": (ROOT / "LICENSE").read_bytes(),
-        "README.md": f"# {name}\n\nThe native part of fastbearer for {target.name}. Install `fastbearer`, which asks for it.\n".encode(),
+        "README.md": f"# {name}\n\nThe native part of fastbearer for {target.name}. Install `fastbearer`.\n".encode(),
         **{f"licences/{text}": content for text, content in licence_texts(target, "npm").items()},
     }
     made = _packed(name, files, out, main["version"])

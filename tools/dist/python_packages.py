@@ -23,7 +23,11 @@ from .targets import Target
 
 def _backend(call: str, out: Path) -> None:
     code = f"import sys; from setuptools import build_meta; build_meta.{call}(sys.argv[1])"
-    more = {"PYTHONPATH": str(unpacked(read()["setuptools"])), "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": str(epoch())}
+    more = {
+        "PYTHONPATH": str(unpacked(read()["setuptools"])),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SOURCE_DATE_EPOCH": str(epoch()),
+    }
     with tempfile.TemporaryDirectory() as folder:  # a copy of what git knows: nothing else can get in
         copy = Path(folder) / "sources"
         copy.mkdir()
@@ -81,9 +85,13 @@ def wheel(target: Target, python: Python, extension: Path, info: Path, out: Path
     for text, content in licence_texts(target, "wheel").items():
         files[f"{info.name}/licenses/{text}"] = content
     inside = spdx_parts(target, "wheel")
-    files[f"{info.name}/sboms/fastbearer.spdx.json"] = (json.dumps(sbom.carried(name, version, inside), indent=1) + "\n").encode()
+    files[f"{info.name}/sboms/fastbearer.spdx.json"] = (
+        json.dumps(sbom.carried(name, version, inside), indent=1) + "\n"
+    ).encode()
     tags = "".join(f"Tag: {python.tag}-{platform}\n" for platform in target.wheel.split("."))
-    files[f"{info.name}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: fastbearer-dist\nRoot-Is-Purelib: false\n{tags}\n".encode()
+    files[f"{info.name}/WHEEL"] = (
+        f"Wheel-Version: 1.0\nGenerator: fastbearer-dist\nRoot-Is-Purelib: false\n{tags}\n".encode()
+    )
     files[f"{info.name}/RECORD"] = _record(files, f"{info.name}/RECORD")
     made = out / f"{name}-{version}-{python.tag}-{target.wheel}.whl"
     zipped(made, files)

@@ -1,8 +1,9 @@
 """Writes an SPDX 2.3 document beside each artefact: sbom.py WHEEL|SDIST|TGZ...  -> ARTEFACT.spdx.json
 
-What is in it is read from the artefact itself: every file with its hashes, the packages that its metadata ask for, and the libraries
-that its compiled objects link or hold. Whoever linked libraries statically names them (`parts`), with the hash of their sources. The
-same artefact gives the same document: its date is SOURCE_DATE_EPOCH, or that of the newest file inside.
+What is in it is read from the artefact itself: every file with its hashes, the packages that its metadata ask for, and
+the libraries that its compiled objects link or hold. Whoever linked libraries statically names them (`parts`), with the
+hash of their sources. The same artefact gives the same document: its date is SOURCE_DATE_EPOCH, or that of the newest
+file inside.
 """
 
 from __future__ import annotations
@@ -156,7 +157,9 @@ def file_entry(name: str, content: bytes) -> dict[str, Any]:
 
 def verification_code(entries: list[dict[str, Any]]) -> str:
     """SPDX 2.3 section 7.9."""
-    return hashlib.sha1("".join(sorted(entry["checksums"][0]["checksumValue"] for entry in entries)).encode()).hexdigest()
+    return hashlib.sha1(
+        "".join(sorted(entry["checksums"][0]["checksumValue"] for entry in entries)).encode()
+    ).hexdigest()
 
 
 def part_entry(part: Part) -> dict[str, Any]:
@@ -176,12 +179,18 @@ def carried(name: str, version: str, parts: list[Part]) -> dict[str, Any]:
     relations = [("SPDXRef-DOCUMENT", "DESCRIBES", main["SPDXID"])]
     relations += [(main["SPDXID"], "STATIC_LINK", entry["SPDXID"]) for entry in entries]
     identity = hashlib.sha256(json.dumps([name, version, parts]).encode()).hexdigest()
-    epoch = float(os.environ.get("SOURCE_DATE_EPOCH", 0))
+    epoch = float(os.environ.get("SOURCE_DATE_EPOCH", "0"))
     return framed(name, f"urn:sha256:{identity}:{name}", epoch, [main, *entries], [], relations)
 
 
-def framed(name: str, namespace: str, time: float, packages: list[dict[str, Any]], files: list[dict[str, Any]],
-           relations: list[tuple[str, str, str]]) -> dict[str, Any]:  # fmt: skip
+def framed(
+    name: str,
+    namespace: str,
+    time: float,
+    packages: list[dict[str, Any]],
+    files: list[dict[str, Any]],
+    relations: list[tuple[str, str, str]],
+) -> dict[str, Any]:
     created = datetime.datetime.fromtimestamp(int(time), datetime.timezone.utc)
     return {
         "spdxVersion": "SPDX-2.3",
@@ -192,7 +201,9 @@ def framed(name: str, namespace: str, time: float, packages: list[dict[str, Any]
         "creationInfo": {"created": created.strftime("%Y-%m-%dT%H:%M:%SZ"), "creators": ["Organization: fastbearer"]},
         "packages": packages,
         "files": files,
-        "relationships": [{"spdxElementId": a, "relationshipType": kind, "relatedSpdxElement": b} for a, kind, b in relations],
+        "relationships": [
+            {"spdxElementId": a, "relationshipType": kind, "relatedSpdxElement": b} for a, kind, b in relations
+        ],
     }
 
 
@@ -200,10 +211,17 @@ def document(path: Path, parts: list[Part] | None = None) -> dict[str, Any]:
     artefact, digest = read(path), hashlib.sha256(path.read_bytes()).hexdigest()
     files = [file_entry(name, content) for name, content in sorted(artefact.files.items())]
     main = package(
-        "Package", artefact.name, artefact.version, "Apache-2.0", artefact.purl, filesAnalyzed=True, packageFileName=path.name,
+        "Package",
+        artefact.name,
+        artefact.version,
+        "Apache-2.0",
+        artefact.purl,
+        filesAnalyzed=True,
+        packageFileName=path.name,
         packageVerificationCode={"packageVerificationCodeValue": verification_code(files)},
-        checksums=[{"algorithm": "SHA256", "checksumValue": digest}], licenseInfoFromFiles=["NOASSERTION"],
-    )  # fmt: skip
+        checksums=[{"algorithm": "SHA256", "checksumValue": digest}],
+        licenseInfoFromFiles=["NOASSERTION"],
+    )
     packages, relations = [main], [("SPDXRef-DOCUMENT", "DESCRIBES", main["SPDXID"])]
     relations += [(main["SPDXID"], "CONTAINS", entry["SPDXID"]) for entry in files]
     for name, wanted, purl in artefact.requires:
@@ -211,15 +229,17 @@ def document(path: Path, parts: list[Part] | None = None) -> dict[str, Any]:
         relations.append((main["SPDXID"], "DEPENDS_ON", packages[-1]["SPDXID"]))
     for entry in files:
         content = artefact.files[entry["fileName"][2:]]
-        found = [(relation, package("Library", name, version, licence, f"pkg:generic/{name}"))
-                 for relation, name, version, licence in linked(content)]  # fmt: skip
+        found = [
+            (relation, package("Library", name, version, licence, f"pkg:generic/{name}"))
+            for relation, name, version, licence in linked(content)
+        ]
         if parts is not None:
             found = [("STATIC_LINK", part_entry(part)) for part in parts] if is_object(content) else []
         for relation, known in found:
             if all(other["SPDXID"] != known["SPDXID"] for other in packages):
                 packages.append(known)
             relations.append((entry["SPDXID"], relation, known["SPDXID"]))
-    time = float(os.environ.get("SOURCE_DATE_EPOCH", artefact.newest))
+    time = float(os.environ.get("SOURCE_DATE_EPOCH") or artefact.newest)
     return framed(path.name, f"urn:sha256:{digest}:{path.name}", time, packages, files, relations)
 
 

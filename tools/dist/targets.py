@@ -24,17 +24,39 @@ class Target:
 TARGETS = {
     target.name: target
     for target in (
-        Target("linux-x64", "x86_64-linux-gnu.2.17", "linux-x86_64", "linux", "x86_64", "glibc",
-               "manylinux_2_17_x86_64.manylinux2014_x86_64"),
-        Target("linux-arm64", "aarch64-linux-gnu.2.17", "linux-aarch64", "linux", "aarch64", "glibc",
-               "manylinux_2_17_aarch64.manylinux2014_aarch64"),
+        Target(
+            "linux-x64",
+            "x86_64-linux-gnu.2.17",
+            "linux-x86_64",
+            "linux",
+            "x86_64",
+            "glibc",
+            "manylinux_2_17_x86_64.manylinux2014_x86_64",
+        ),
+        Target(
+            "linux-arm64",
+            "aarch64-linux-gnu.2.17",
+            "linux-aarch64",
+            "linux",
+            "aarch64",
+            "glibc",
+            "manylinux_2_17_aarch64.manylinux2014_aarch64",
+        ),
         Target("linuxmusl-x64", "x86_64-linux-musl", "linux-x86_64", "linux", "x86_64", "musl", "musllinux_1_2_x86_64"),
-        Target("linuxmusl-arm64", "aarch64-linux-musl", "linux-aarch64", "linux", "aarch64", "musl", "musllinux_1_2_aarch64"),
+        Target(
+            "linuxmusl-arm64",
+            "aarch64-linux-musl",
+            "linux-aarch64",
+            "linux",
+            "aarch64",
+            "musl",
+            "musllinux_1_2_aarch64",
+        ),
         Target("darwin-arm64", "aarch64-macos.11.0", "darwin64-arm64-cc", "darwin", "aarch64", "", "macosx_11_0_arm64"),
         Target("darwin-x64", "x86_64-macos.11.0", "darwin64-x86_64-cc", "darwin", "x86_64", "", "macosx_11_0_x86_64"),
         Target("win32-x64", "x86_64-windows-gnu", "mingw64", "win32", "x86_64", "", "win_amd64"),
     )
-}  # fmt: skip
+}
 
 
 def named(names: str | None) -> list[Target]:

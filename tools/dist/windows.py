@@ -1,4 +1,4 @@
-"""What linking for Windows takes: import libraries made from what our objects ask for, and symbols of the process itself."""
+"""What linking for Windows takes: import libraries of what our objects ask for, and symbols of the process itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from .compiler import run, tools
 from .targets import Target
 
-HOST = """/* Made by tools/dist/windows.py: every N-API function that the addon calls, found in the process that loads it. */
+HOST = """/* By tools/dist/windows.py: the N-API functions that the addon calls, found in the running program. */
 #include <windows.h>
 
 {pointers}
@@ -23,8 +23,8 @@ static const struct {{
 }};
 
 /*
- * No import of node.exe: a renamed node, Electron and Bun can load the addon too. A missing function makes loading fail,
- * as a missing import would.
+ * No import of node.exe: a renamed node, Electron and Bun can load the addon too. A missing function makes loading
+ * fail, as a missing import would.
  */
 BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved)
 {{
@@ -50,7 +50,12 @@ BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved)
 
 def undefined(objects: Sequence[Path], pattern: str) -> list[str]:
     """Names, without the prefix of imported data, that the objects want and that match."""
-    listed = subprocess.run(["llvm-nm", "--undefined-only", "--just-symbol-name", *map(str, objects)], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["llvm-nm", "--undefined-only", "--just-symbol-name", *map(str, objects)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     names = {line.strip().removeprefix("__imp_") for line in listed.stdout.splitlines()}
     return sorted(name for name in names if re.match(pattern, name))
 
@@ -66,7 +71,9 @@ def imports(target: Target, objects: Sequence[Path], library: str, pattern: str,
     """An import library for a DLL with the symbols that the objects want of it."""
     if target.system != "win32":
         return []
-    return [import_library(target, definition(out / f"{library}.dll", undefined(objects, pattern)), out / f"{library}.lib")]
+    return [
+        import_library(target, definition(out / f"{library}.dll", undefined(objects, pattern)), out / f"{library}.lib")
+    ]
 
 
 def import_library(target: Target, listed: Path, made: Path) -> Path:
@@ -79,7 +86,9 @@ def host_symbols(target: Target, objects: Sequence[Path], out: Path) -> list[Pat
     if target.system != "win32":
         return []
     names = undefined(objects, r"napi_|node_api_")
-    jumps = "\n".join(f'FARPROC __imp_{name};\n__asm__(".globl {name}\\n{name}: jmpq *__imp_{name}(%rip)");' for name in names)
+    jumps = "\n".join(
+        f'FARPROC __imp_{name};\n__asm__(".globl {name}\\n{name}: jmpq *__imp_{name}(%rip)");' for name in names
+    )
     rows = "\n".join(f'    {{"{name}", &__imp_{name}}},' for name in names)
     source, made = out / "host_symbols.c", out / "host_symbols.o"
     source.write_text(HOST.format(pointers=jumps, rows=rows))

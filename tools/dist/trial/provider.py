@@ -1,24 +1,24 @@
-"""A key set over TLS on loopback, from an authority of its own and from one that nobody trusts, and a token of its key."""
+"""A key set over TLS on loopback, from an authority of its own and from one that nobody trusts, and a token."""
 
 from __future__ import annotations
 
 import http.server
 import json
-import ssl
 import threading
 from pathlib import Path
 from typing import Any
 
-from tests.idp.certificates import Certificates  # type: ignore[import-untyped]
-
 from fastbearer import KeyPair
+from tests.idp.certificates import Certificates  # type: ignore[import-untyped]
 
 
 class Provider:
     def __init__(self, folder: Path) -> None:
         self.pair = KeyPair.generate("ES256")
         self.certificates = Certificates(folder)
-        self.token = self.pair.create_token(subject="s", issuer="https://issuer.example", audience="a", scopes=["read"], expires_in_seconds=86400)
+        self.token = self.pair.create_token(
+            subject="s", issuer="https://issuer.example", audience="a", scopes=["read"], expires_in_seconds=86400
+        )
         self.document = json.dumps(self.pair.jwks()).encode()
         self.ca_file = Path(self.certificates.ca_file)
         self.good, self.unknown = (self.serve(kind) for kind in ("good", "unknown_ca"))
@@ -44,5 +44,13 @@ class Provider:
 
     def given(self, arithmetic: dict[str, str | None], ca_file: str | None, **more: Any) -> str:
         """What the smoke programs are told; without a file the default trust is what is tested."""
-        return json.dumps({"arithmetic": arithmetic, "url": self.good, "untrusted_url": self.unknown, "token": self.token,
-                           "ca_file": ca_file, **more})  # fmt: skip
+        return json.dumps(
+            {
+                "arithmetic": arithmetic,
+                "url": self.good,
+                "untrusted_url": self.unknown,
+                "token": self.token,
+                "ca_file": ca_file,
+                **more,
+            }
+        )

@@ -1,8 +1,8 @@
 """Run by the interpreter under test, with the installed package: smoke.py '{"arithmetic": {...}, "url": ..., ...}'
 
-Keys of every kind verify what they should and refuse what was changed; each is served by the arithmetic that is expected,
-where a silent fall back to OpenSSL would show in nothing but the time; a key set comes over TLS by the trust store that
-is said; and versions are those that were built in.
+Keys of every kind verify what they should and refuse what was changed; each is served by the arithmetic that is
+expected, where a silent fall back to OpenSSL would show in nothing but the time; a key set comes over TLS by the trust
+store that is said; and versions are those that were built in.
 """
 
 import json
@@ -38,7 +38,7 @@ def check_algorithm(algorithm, arithmetic, given):
     assert refuses(verifier, changed), algorithm + " took a changed signature"
     (info,) = verifier.keys()
     found = getattr(info, "arithmetic", "")
-    assert arithmetic is None or found == arithmetic, "%s is served by %s, not by %s" % (algorithm, found, arithmetic)
+    assert arithmetic is None or found == arithmetic, f"{algorithm} is served by {found}, not by {arithmetic}"
     stats = verifier.stats()
     assert stats["arithmetic_disagreements"] == 0 and stats["verified"] == rounds, stats
     return found

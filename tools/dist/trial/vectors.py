@@ -1,4 +1,4 @@
-"""Run by the interpreter under test: vectors.py PATH... runs the vectors in this one process, with the installed package.
+"""Run by the interpreter under test: vectors.py PATH... runs the vectors in this process, with the installed package.
 
 The suite's own runner gives each file a child by fork, which neither Windows nor a foreign processor's emulator has.
 """

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Installs what make dist needs of Debian besides a Python; with "test", what make dist-test needs too: deps.sh [test]
+set -eu
+packages=
+need() { # need PACKAGE COMMAND
+    command -v "$2" >/dev/null || packages="$packages $1"
+}
+need cmake cmake
+need make make
+need perl perl
+need patchelf patchelf
+need llvm llvm-objcopy
+need lld-19 ld64.lld-19
+need npm npm
+if [ "${1:-}" = test ]; then
+    need qemu-user-static qemu-aarch64-static
+    need debootstrap debootstrap
+    need musl-tools musl-gcc
+    need gcc gcc
+    [ -x /usr/lib/wine/wine64 ] || need wine64 wine64
+fi
+if [ -n "$packages" ]; then
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "Please run: apt-get install$packages" >&2
+        exit 1
+    fi
+    apt-get update -qq
+    # shellcheck disable=SC2086 # several packages
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+fi
