@@ -23,21 +23,23 @@ void fb_keypair_free(fb_keypair *keypair)
     fb__free(&mem, keypair);
 }
 
-static fb_status keypair_new(fb_keypair **out, fb_slice algorithm, const fb_mem *given, fb_error *error)
+/* A pair without a key; NULL: *status and error say why. */
+static fb_keypair *keypair_new(fb_slice algorithm, const fb_mem *given, fb_status *status, fb_error *error)
 {
-    fb_mem mem = given == NULL ? fb__mem_default : *given;
+    const fb_mem mem = given == NULL ? fb__mem_default : *given;
     const fb__alg *alg = algorithm.data == NULL ? NULL : fb__alg_find(algorithm);
     if (alg == NULL) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "algorithm is not one that is supported");
+        *status = fb__fail(error, FB_CONFIGURATION_INVALID, "algorithm is not one that is supported");
+        return NULL;
     }
     fb_keypair *pair = fb__zalloc(&mem, sizeof(*pair));
     if (pair == NULL) {
-        return fb__out_of_memory(error);
+        *status = fb__out_of_memory(error);
+        return NULL;
     }
     pair->mem = mem;
     pair->alg = alg;
-    *out = pair;
-    return FB_OK;
+    return pair;
 }
 
 static fb_status write_pems(fb_keypair *pair, fb_error *error)
@@ -124,9 +126,9 @@ fb_status fb_keypair_generate(fb_keypair **out, fb_slice algorithm, unsigned bit
 {
     FB__INSIDE_GATE;
     *out = NULL;
-    fb_keypair *pair = NULL;
-    fb_status status = keypair_new(&pair, algorithm, mem, error);
-    if (status != FB_OK) {
+    fb_status status = FB_OK;
+    fb_keypair *pair = keypair_new(algorithm, mem, &status, error);
+    if (pair == NULL) {
         return status;
     }
     fb__openssl_errors errors;
@@ -173,9 +175,9 @@ fb_status fb_keypair_load(fb_keypair **out, fb_slice algorithm, fb_slice private
 {
     FB__INSIDE_GATE;
     *out = NULL;
-    fb_keypair *pair = NULL;
-    fb_status status = keypair_new(&pair, algorithm, mem, error);
-    if (status != FB_OK) {
+    fb_status status = FB_OK;
+    fb_keypair *pair = keypair_new(algorithm, mem, &status, error);
+    if (pair == NULL) {
         return status;
     }
     fb__openssl_errors errors;
