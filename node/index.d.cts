@@ -355,5 +355,13 @@ export declare function getAccessToken<Claims extends object = Record<string, un
 /** The access token of the request that is being served. Throws an Error with code ERR_NO_ACCESS_TOKEN without one. */
 export declare function requireAccessToken<Claims extends object = Record<string, unknown>>(): AccessToken<Claims>;
 
-/** The versions of the libraries that are running. */
-export declare const versions: { readonly fastbearer: string; readonly openssl: string; readonly jansson: string };
+/**
+ * The versions of the libraries that are running. `builtIn`: OpenSSL and jansson are parts of the published package, so
+ * that a fault in one of them is mended by a newer version of this package. (OpenSSL is a part of the addon in any build.)
+ */
+export declare const versions: {
+  readonly fastbearer: string;
+  readonly openssl: string;
+  readonly jansson: string;
+  readonly builtIn: boolean;
+};

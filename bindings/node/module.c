@@ -131,6 +131,10 @@ static napi_value versions(napi_env env)
     fbnode_set_text(&out, "fastbearer", fb_text(fb_version()));
     fbnode_set_text(&out, "openssl", fb_text(fb_openssl_version()));
     fbnode_set_text(&out, "jansson", fb_text(fb_jansson_version()));
+    fb_version_info info = FB_VERSION_INFO_INIT;
+    napi_value built_in = NULL;
+    (void)napi_get_boolean(env, fb_versions(&info) && info.built_in, &built_in);
+    fbnode_set(&out, "builtIn", built_in);
     return out.value;
 }
 

@@ -43,9 +43,21 @@ static PyObject *ca_bundle(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(igno
     return fbpy_text(fb_text(fb_ca_bundle()));
 }
 
+static PyObject *versions(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    fb_version_info info = FB_VERSION_INFO_INIT;
+    if (!fb_versions(&info)) {
+        PyErr_SetString(PyExc_SystemError, "the core is older than the extension");
+        return NULL;
+    }
+    return Py_BuildValue("{sssssssssN}", "fastbearer", info.fastbearer, "openssl", info.openssl, "jansson",
+                         info.jansson, "curl", info.curl, "built_in", PyBool_FromLong(info.built_in));
+}
+
 static PyMethodDef functions[] = {
     {"decode_unverified", decode_unverified, METH_O, "decode_unverified(token, /)\n--\n\n"},
     {"ca_bundle", ca_bundle, METH_NOARGS, "ca_bundle()\n--\n\n"},
+    {"versions", versions, METH_NOARGS, "versions()\n--\n\n"},
     {"outcomes", outcomes, METH_NOARGS, "outcomes()\n--\n\n"},
     {NULL, NULL, 0, NULL}};
 
@@ -69,8 +81,6 @@ static int execute(PyObject *module)
         return -1;
     }
     return PyModule_AddStringConstant(module, "version", fb_version()) < 0 ||
-                   PyModule_AddStringConstant(module, "openssl_version", fb_openssl_version()) < 0 ||
-                   PyModule_AddStringConstant(module, "jansson_version", fb_jansson_version()) < 0 ||
                    PyModule_AddIntConstant(module, "REFRESH_TOKEN", FB_REFRESH_TOKEN) < 0 ||
                    PyModule_AddIntConstant(module, "REFRESH_AHEAD", FB_REFRESH_AHEAD) < 0 ||
                    PyModule_AddIntConstant(module, "REFRESH_EXPLICIT", FB_REFRESH_EXPLICIT) < 0 ||

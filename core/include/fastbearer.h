@@ -104,6 +104,45 @@ FB_API const char *fb_openssl_version(void);
 /** The version of the jansson library that is running, "2.14". Constant text. */
 FB_API const char *fb_jansson_version(void);
 
+/** What is running: this library and those that it works with. All text is constant. */
+typedef struct fb_version_info {
+    /** sizeof(fb_version_info), set by FB_VERSION_INFO_INIT. */
+    size_t size;
+    /** This library: fb_version(). */
+    const char *fastbearer;
+    /** OpenSSL: fb_openssl_version(). */
+    const char *openssl;
+    /** jansson: fb_jansson_version(). */
+    const char *jansson;
+    /** libcurl, "8.17.0"; NULL in a build without it, where the host fetches. */
+    const char *curl;
+    /** Whether these libraries are parts of the build, as in the published packages: then a fault in one of them is
+     * mended by a newer version of this library, else by the system's update. */
+    bool built_in;
+} fb_version_info;
+
+/** Starts a fb_version_info. */
+#ifdef __cplusplus
+static inline fb_version_info fb_version_info_init(void)
+{
+    fb_version_info info = fb_version_info();
+    info.size = sizeof(fb_version_info);
+    return info;
+}
+#define FB_VERSION_INFO_INIT fb_version_info_init()
+#else
+#define FB_VERSION_INFO_INIT            \
+    {                                   \
+        .size = sizeof(fb_version_info) \
+    }
+#endif
+
+/**
+ * Fills out, which starts from FB_VERSION_INFO_INIT. False, and nothing is written, when its size is smaller than the
+ * first fb_version_info was. Thread-safe.
+ */
+FB_API FB_MUST_CHECK bool fb_versions(fb_version_info *out);
+
 /** @} */
 
 /**

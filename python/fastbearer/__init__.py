@@ -31,7 +31,7 @@ from .errors import (
     MissingClaimError,
 )
 from .keys import KeyPair, RSAKeyPair
-from .verifier import AccessToken, KeyInfo, Rejection, Unverified, Verifier, decode_unverified
+from .verifier import AccessToken, KeyInfo, Rejection, Unverified, Verifier, decode_unverified, versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ __all__ = [
     "Verifier",
     "__version__",
     "decode_unverified",
+    "versions",
 ]
 
 _FROM_FASTMCP = ("BearerAuthProvider", "JWTVerifier")

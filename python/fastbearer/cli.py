@@ -15,11 +15,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from . import _native
 from ._options import ALGORITHMS
 from .errors import ConfigurationError, FastBearerError, KeysUnavailableError
 from .keys import KeyPair
-from .verifier import Verifier, decode_unverified
+from .verifier import Verifier, decode_unverified, versions
 
 __all__ = ["main"]
 
@@ -225,7 +224,9 @@ def _time(function: Callable[[], object], rounds: int) -> float:
 
 
 def _versions() -> str:
-    return f"fastbearer {_native.version} (OpenSSL {_native.openssl_version}, jansson {_native.jansson_version})"
+    found = versions()
+    parts = f"OpenSSL {found['openssl']}, jansson {found['jansson']}, libcurl {found['curl']}"
+    return f"fastbearer {found['fastbearer']} ({parts}{', built in' if found['built_in'] else ''})"
 
 
 def _read(path: str) -> bytes:

@@ -399,3 +399,11 @@ def decode_unverified(token: str | bytes | bytearray | memoryview) -> Unverified
 
     header, claims = _native.decode_unverified(token)
     return Unverified(json.loads(header), json.loads(claims))
+
+
+def versions() -> dict[str, Any]:
+    """What is running: ``fastbearer``, ``openssl``, ``jansson`` and ``curl`` are version numbers. ``built_in`` is True
+    where these libraries are parts of the wheel, as in the published ones: then a fault in one of them is mended by a
+    newer version of this package, else by the system's update.
+    """
+    return _native.versions()

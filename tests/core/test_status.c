@@ -133,6 +133,12 @@ TEST(versions_and_clocks)
     CHECK(strcmp(fb_version(), FB_VERSION) == 0);
     CHECK(fb_openssl_version()[0] >= '3');
     CHECK(fb_jansson_version()[0] == '2');
+    fb_version_info info = FB_VERSION_INFO_INIT, older = {0};
+    CHECK(fb_versions(&info) && info.size == sizeof(info) && !info.built_in);
+    CHECK(strcmp(info.fastbearer, FB_VERSION) == 0 && strcmp(info.openssl, fb_openssl_version()) == 0);
+    CHECK(strcmp(info.jansson, fb_jansson_version()) == 0 && (info.curl == NULL || info.curl[0] >= '7'));
+    older.size = sizeof(older) - 1;
+    CHECK(!fb_versions(&older) && older.fastbearer == NULL);
     fb_clock first = fb_clock_now(), second = fb_clock_now();
     CHECK(first.unix_seconds > 1.6e9);
     CHECK(second.monotonic_seconds >= first.monotonic_seconds);

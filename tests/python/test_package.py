@@ -144,3 +144,11 @@ def test_types() -> None:
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_versions_say_what_is_running() -> None:
+    found = fastbearer.versions()
+    assert list(found) == ["fastbearer", "openssl", "jansson", "curl", "built_in"]
+    assert found["fastbearer"] == fastbearer.__version__
+    assert all(re.match(r"\d+\.\d+", found[name]) for name in ("openssl", "jansson", "curl"))
+    assert found["built_in"] is False  # this build took them from the system

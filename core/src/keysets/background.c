@@ -68,7 +68,7 @@ static void watch(void)
 
 void fb__background_watch_exit(void)
 {
-    if (fb__http_available()) {
+    if (fb__http_version() != NULL) {
         (void)pthread_once(&watch_once, watch);
     }
 }
@@ -286,7 +286,7 @@ static void wait_for(fb__key_source *source, uint64_t ticket, bool token)
 fb_status fb__key_source_start(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request, fb_fetch *out,
                                fb_error *error)
 {
-    if (!fb__http_available()) {
+    if (fb__http_version() == NULL) {
         return fb__fail(error, FB_CONFIGURATION_INVALID,
                         "this build has no libcurl: fetch with refresh_begin and refresh_complete");
     }

@@ -16,7 +16,6 @@ typedef struct fb__http_options {
 
 typedef struct fb__http fb__http; /* one request, and what it brought */
 
-bool fb__http_available(void);
 /* etag may be empty. Everything is copied. NULL: out of memory. */
 fb__http *fb__http_new(const fb_mem *mem, const fb__http_options *options, const char *etag);
 void fb__http_free(fb__http *http); /* NULL is fine */

@@ -8,6 +8,7 @@
  * of use, and would have to be kept from children, from the end of the process and from whoever frees a verifier.
  */
 #include "http.h"
+#include "keysets/keysets.h"
 #include "sockets.h"
 
 #include "public_address.h"
@@ -294,9 +295,9 @@ static CURLcode perform(fb__http *http)
 
 /* ---- the interface ----------------------------------------------------------------------------------------------- */
 
-bool fb__http_available(void)
+const char *fb__http_version(void)
 {
-    return true;
+    return curl_version_info(CURLVERSION_NOW)->version;
 }
 
 /* False: out of memory. */

@@ -1,9 +1,10 @@
 /* In the place of http_curl.c in builds without libcurl: there, the host fetches. */
 #include "http.h"
+#include "keysets/keysets.h"
 
-bool fb__http_available(void)
+const char *fb__http_version(void)
 {
-    return false;
+    return NULL;
 }
 
 fb__http *fb__http_new(const fb_mem *mem, const fb__http_options *options, const char *etag)

@@ -78,5 +78,6 @@ fb_status fb__key_source_start(fb__key_source *source, fb_refresh_reason reason,
                                fb_error *error);
 fb_status fb__key_source_refresh(fb__key_source *source, fb_refresh_reason reason, uint64_t key_request,
                                  fb_error *error);
+const char *fb__http_version(void); /* of libcurl; NULL: this build has none, and cannot fetch */
 
 #endif
