@@ -15,9 +15,6 @@ CORE = ROOT / "core/src"
 FLOORS = ("base", "encoding", "keys", "arithmetic", "signature", "keysets", "verify", "proof")
 BELOW = {floor: FLOORS[:number] for number, floor in enumerate(FLOORS)} | {"mint": FLOORS[:5]}
 
-#: Wrong arrows that there still are. One that is gone must go from here too: the list only gets shorter.
-KNOWN: set[tuple[str, str]] = set()
-
 #: System headers that are one file's business.
 ONLY_IN = {"curl/": {"keysets/http_curl.c"}}
 
@@ -62,8 +59,7 @@ def test_every_folder_is_a_floor() -> None:
 
 def test_arrows_go_down_and_to_the_header_of_a_floor() -> None:
     wrong = {(path, name): why for path, name, why in wrong_arrows()}
-    assert {place: why for place, why in wrong.items() if place not in KNOWN} == {}
-    assert KNOWN - set(wrong) == set(), "mended: take it off the list"
+    assert wrong == {}
 
 
 def test_no_header_includes_itself_around_a_corner() -> None:
