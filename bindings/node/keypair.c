@@ -193,10 +193,7 @@ static napi_value text_of(fbnode_call *call, fb_status status, fb_string *string
     return text;
 }
 
-#define TOKEN(name, type, member)                      \
-    {                                                  \
-        name, type, offsetof(fb_token_options, member) \
-    }
+#define TOKEN(name, type, member) {name, type, offsetof(fb_token_options, member)}
 
 static const fbnode_field TOKEN_OPTIONS[] = {
     TOKEN("subject", FBNODE_SLICE, subject),

@@ -8,10 +8,7 @@
 
 /* ---- construction */
 
-#define OPTION(name, type, member)               \
-    {                                            \
-        name, type, offsetof(fb_options, member) \
-    }
+#define OPTION(name, type, member) {name, type, offsetof(fb_options, member)}
 
 /* The names that the core's messages use. */
 static const fbnode_field OPTIONS[] = {
@@ -124,10 +121,7 @@ static napi_value close_verifier(napi_env env, napi_callback_info info)
 
 /* ---- refreshing the key set */
 
-#define FETCH(name, type, member)              \
-    {                                          \
-        name, type, offsetof(fb_fetch, member) \
-    }
+#define FETCH(name, type, member) {name, type, offsetof(fb_fetch, member)}
 
 static const fbnode_field FETCH_FIELDS[] = {
     FETCH("retryAfter", FBNODE_DOUBLE, retry_after),
@@ -161,10 +155,7 @@ static napi_value refresh_begin(napi_env env, napi_callback_info info)
     return out.value;
 }
 
-#define FETCHED(name, type, member)              \
-    {                                            \
-        name, type, offsetof(fb_fetched, member) \
-    }
+#define FETCHED(name, type, member) {name, type, offsetof(fb_fetched, member)}
 
 static const fbnode_field FETCHED_FIELDS[] = {
     FETCHED("failure", FBNODE_SLICE, failure),
@@ -202,10 +193,7 @@ static napi_value refresh_complete(napi_env env, napi_callback_info info)
 
 /* ---- inspection */
 
-#define KEY(name, type, member)                   \
-    {                                             \
-        name, type, offsetof(fb_key_info, member) \
-    }
+#define KEY(name, type, member) {name, type, offsetof(fb_key_info, member)}
 
 static const fbnode_field KEY_FIELDS[] = {
     KEY("kid", FBNODE_SLICE, kid),
@@ -255,10 +243,7 @@ static napi_value keys(napi_env env, napi_callback_info info)
     return out;
 }
 
-#define STAT(name, type, member)               \
-    {                                          \
-        name, type, offsetof(fb_stats, member) \
-    }
+#define STAT(name, type, member) {name, type, offsetof(fb_stats, member)}
 
 static const fbnode_field STATS_FIELDS[] = {
     STAT("verified", FBNODE_UINT64, verified),

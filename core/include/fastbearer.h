@@ -131,10 +131,7 @@ static inline fb_version_info fb_version_info_init(void)
 }
 #define FB_VERSION_INFO_INIT fb_version_info_init()
 #else
-#define FB_VERSION_INFO_INIT            \
-    {                                   \
-        .size = sizeof(fb_version_info) \
-    }
+#define FB_VERSION_INFO_INIT {.size = sizeof(fb_version_info)}
 #endif
 
 /**
@@ -352,10 +349,7 @@ static inline fb_error fb_error_init(void)
 #define FB_ERROR_INIT fb_error_init()
 #else
 /** What an fb_error starts from. */
-#define FB_ERROR_INIT            \
-    {                            \
-        .size = sizeof(fb_error) \
-    }
+#define FB_ERROR_INIT {.size = sizeof(fb_error)}
 #endif
 
 /** @} */
@@ -593,12 +587,16 @@ static inline fb_options fb_options_init(void)
 #define FB_OPTIONS_INIT fb_options_init()
 #else
 /** What an fb_options starts from. */
-#define FB_OPTIONS_INIT                                                                                             \
-    {                                                                                                               \
-        .size = sizeof(fb_options), .require_exp = true, .max_token_bytes = 16384, .cache_size = 1024,              \
-        .cache_bytes = (size_t)16 << 20, .refresh_interval = 30.0, .stale_if_error = 3600.0, .fetch_timeout = 10.0, \
-        .max_jwks_bytes = 65536                                                                                     \
-    }
+#define FB_OPTIONS_INIT               \
+    {.size = sizeof(fb_options),      \
+     .require_exp = true,             \
+     .max_token_bytes = 16384,        \
+     .cache_size = 1024,              \
+     .cache_bytes = (size_t)16 << 20, \
+     .refresh_interval = 30.0,        \
+     .stale_if_error = 3600.0,        \
+     .fetch_timeout = 10.0,           \
+     .max_jwks_bytes = 65536}
 #endif
 
 /** @} */
@@ -773,10 +771,7 @@ static inline fb_attachment fb_attachment_init(void)
 #define FB_ATTACHMENT_INIT fb_attachment_init()
 #else
 /** What an fb_attachment starts from. */
-#define FB_ATTACHMENT_INIT            \
-    {                                 \
-        .size = sizeof(fb_attachment) \
-    }
+#define FB_ATTACHMENT_INIT {.size = sizeof(fb_attachment)}
 #endif
 
 /**
@@ -891,10 +886,7 @@ static inline fb_fetch fb_fetch_init(void)
 #define FB_FETCH_INIT fb_fetch_init()
 #else
 /** What a fb_fetch starts from. */
-#define FB_FETCH_INIT            \
-    {                            \
-        .size = sizeof(fb_fetch) \
-    }
+#define FB_FETCH_INIT {.size = sizeof(fb_fetch)}
 #endif
 
 /**
@@ -950,10 +942,7 @@ static inline fb_fetched fb_fetched_init(void)
 #define FB_FETCHED_INIT fb_fetched_init()
 #else
 /** What a fb_fetched starts from. */
-#define FB_FETCHED_INIT            \
-    {                              \
-        .size = sizeof(fb_fetched) \
-    }
+#define FB_FETCHED_INIT {.size = sizeof(fb_fetched)}
 #endif
 
 /**
@@ -1114,10 +1103,7 @@ static inline fb_stats fb_stats_init(void)
 #define FB_STATS_INIT fb_stats_init()
 #else
 /** What a fb_stats starts from. */
-#define FB_STATS_INIT            \
-    {                            \
-        .size = sizeof(fb_stats) \
-    }
+#define FB_STATS_INIT {.size = sizeof(fb_stats)}
 #endif
 
 /**
@@ -1279,10 +1265,7 @@ static inline fb_token_options fb_token_options_init(void)
 #define FB_TOKEN_OPTIONS_INIT fb_token_options_init()
 #else
 /** What a fb_token_options starts from. */
-#define FB_TOKEN_OPTIONS_INIT                                  \
-    {                                                          \
-        .size = sizeof(fb_token_options), .expires_in = 3600.0 \
-    }
+#define FB_TOKEN_OPTIONS_INIT {.size = sizeof(fb_token_options), .expires_in = 3600.0}
 #endif
 
 /**

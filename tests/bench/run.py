@@ -152,7 +152,7 @@ def about_machine(pythons):
         "ifma": "avx512ifma" in features,
         "python": output(pythons["peers"], "-c", "import platform; print(platform.python_version())"),
         "node": output("node", "--version"),
-        "openssl": output(pythons["peers"], "-c", "from fastbearer import _native; print(_native.versions()["openssl"])"),
+        "openssl": output(pythons["peers"], "-c", "import fastbearer; print(fastbearer.versions()['openssl'])"),
         "fastmcp": output(pythons["FastMCP"], "-c", "import fastmcp; print(fastmcp.__version__)"),
         "sdk": json.loads(
             (environments.CACHE / "node/node_modules/@modelcontextprotocol/sdk/package.json").read_text()

@@ -23,10 +23,7 @@
 #define ROW4(c, s) SHIFTED(c, s), SHIFTED((c) + 1, s), SHIFTED((c) + 2, s), SHIFTED((c) + 3, s)
 #define ROW16(c, s) ROW4(c, s), ROW4((c) + 4, s), ROW4((c) + 8, s), ROW4((c) + 12, s)
 #define ROW64(c, s) ROW16(c, s), ROW16((c) + 16, s), ROW16((c) + 32, s), ROW16((c) + 48, s)
-#define TABLE(s)                                                \
-    {                                                           \
-        ROW64(0, s), ROW64(64, s), ROW64(128, s), ROW64(192, s) \
-    }
+#define TABLE(s) {ROW64(0, s), ROW64(64, s), ROW64(128, s), ROW64(192, s)}
 
 /* One table per place in a group of four, so that a group is three ORs and one test. */
 static const uint32_t tables[4][256] = {TABLE(18), TABLE(12), TABLE(6), TABLE(0)};

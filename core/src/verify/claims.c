@@ -216,7 +216,7 @@ static void find_claims(fb__claims *claims)
 
 fb_status fb__claims_check(const fb__policy *policy, fb_result *result, double now, fb_error *error)
 {
-    static fb_status (*const rules[])(fb__claims * claims) = {
+    static fb_status (*const rules[])(fb__claims *claims) = {
         fb__claims_check_issuer, fb__claims_check_audience, fb__claims_read_subject, fb__claims_read_client_id,
         check_access_token,      check_required_claims,     fb__claims_read_scopes,  fb__claims_check_scopes};
     fb__claims claims = {policy, result, result->payload.data, result->nodes, {0}, error};

@@ -81,7 +81,7 @@ static inline void scalar_reduce(uint64_t out[4], const unsigned char bytes[64])
  * Digits to base 2^width from -2^(width - 1) + 1 to 2^(width - 1), least significant first. A scalar below L needs
  * SCALAR_DIGITS(width) of them: its highest digit has at least one bit to spare, so nothing is carried out of it.
  */
-#define SCALAR_DIGITS(width) ((254 + (width)-1) / (width))
+#define SCALAR_DIGITS(width) ((254 + (width) - 1) / (width))
 
 static inline void scalar_digits(int16_t *out, const uint64_t a[4], unsigned width)
 {
