@@ -891,12 +891,17 @@ static inline fb_fetch fb_fetch_init(void)
 
 /**
  * Asks whether to fetch now, and takes the fetch on if so: one at a time is under way for a key set. One that has not
- * been completed a second after fetch_timeout has failed, and the next caller takes over from it.
+ * been completed a second after fetch_timeout has failed, and the next caller takes over from it. Thread-safe; does not
+ * block.
  *
- * key_request is that of fb_error for FB_REFRESH_TOKEN, otherwise 0. out starts from FB_FETCH_INIT. error may be NULL.
- *
- * FB_OK: out is filled. FB_CONFIGURATION_INVALID: the verifier has no jwks_uri, monotonic_seconds is not finite, reason
- * is none of the enumeration, or out has no size. Thread-safe; does not block.
+ * @param verifier           made with jwks_uri, or sharing the keys of one that was
+ * @param monotonic_seconds  now
+ * @param reason             why a fetch is asked for
+ * @param key_request        that of the fb_error of FB_KEYS_NEEDED with FB_REFRESH_TOKEN, otherwise 0
+ * @param out                starts from FB_FETCH_INIT
+ * @param error              may be NULL
+ * @return FB_OK: out is filled. FB_CONFIGURATION_INVALID: the verifier has no jwks_uri, monotonic_seconds is not
+ *         finite, reason is none of the enumeration, or out has no size.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotonic_seconds,
                                                          fb_refresh_reason reason, uint64_t key_request, fb_fetch *out,
@@ -948,29 +953,38 @@ static inline fb_fetched fb_fetched_init(void)
 /**
  * Hands the outcome of a fetch to the verifier, and wakes who waits for it. A response counts when it came with 200, is
  * at most max_jwks_bytes, and is a JSON object with an array "keys" of at most 100 of which one can be used; or when it
- * is 304 to the etag of fb_fetch. Anything else is a failed fetch, and leaves the held keys as they are.
+ * is 304 to the etag of fb_fetch. Anything else is a failed fetch, and leaves the held keys as they are. Thread-safe;
+ * does not block.
  *
- * monotonic_seconds is the time at which it came. error may be NULL.
- *
- * FB_OK: keys are held and fresh. FB_KEYS_UNAVAILABLE: the fetch failed or was abandoned; error.text says why and
- * error.retry_after when the next is allowed. FB_OUT_OF_MEMORY: the same, for want of memory.
- * FB_CONFIGURATION_INVALID: there is no such ticket (it was completed, or was taken over), fetched has no size, or
- * monotonic_seconds is not finite. Thread-safe; does not block.
+ * @param verifier           as for fb_verifier_refresh_begin
+ * @param ticket             of the fetch
+ * @param monotonic_seconds  when the response came
+ * @param fetched            starts from FB_FETCHED_INIT
+ * @param error              may be NULL
+ * @return FB_OK: keys are held and fresh. FB_KEYS_UNAVAILABLE: the fetch failed or was abandoned; error.text says why
+ *         and error.retry_after when the next is allowed. FB_OUT_OF_MEMORY: the same, for want of memory.
+ *         FB_CONFIGURATION_INVALID: there is no such ticket (it was completed, or was taken over), fetched has no size,
+ *         or monotonic_seconds is not finite.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t ticket,
                                                             double monotonic_seconds, const fb_fetched *fetched,
                                                             fb_error *error);
 
 /**
- * Waits for the fetch with this ticket. true: it has ended, however it ended; false: timeout seconds have passed.
- * Thread-safe; blocks.
+ * Waits for the fetch with this ticket. Thread-safe; blocks.
+ *
+ * @param verifier  as for fb_verifier_refresh_begin
+ * @param ticket    of the fetch
+ * @param timeout   seconds; below 0 or no number: 0; at most a day
+ * @return true: it has ended, however it ended, or there is no such ticket. false: the time has passed.
  */
 FB_API bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticket, double timeout);
 
 /**
  * Whether a refresh in the background is worth a fetch now: held keys run out soon, or have, and no fetch is under way
  * or held back. Asking changes nothing, so several callers may hear true; fb_verifier_refresh_begin with
- * FB_REFRESH_AHEAD lets one of them fetch, and the others go on. Thread-safe; does not block; cheap.
+ * FB_REFRESH_AHEAD lets one of them fetch, and the others go on. false without jwks_uri, and for a time that is not
+ * finite. Thread-safe; does not block; cheap.
  */
 FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds);
 
@@ -982,11 +996,15 @@ FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotoni
  * without a thread of its own.
  *
  * Blocks for at most fetch_timeout and a quarter of a second; with FB_REFRESH_TOKEN and usable keys until 2 s after the
- * fetch began. The fetch goes on then.
+ * fetch began, which goes on then. Thread-safe.
  *
- * FB_OK: a fetch has succeeded, or none is needed. FB_KEYS_UNAVAILABLE: it failed, goes on, or is not allowed yet;
- * error.text says which and error.retry_after when the next is allowed. FB_OUT_OF_MEMORY.
- * FB_CONFIGURATION_INVALID: no jwks_uri, no such reason, or a library that was built without libcurl. Thread-safe.
+ * @param verifier     as for fb_verifier_refresh_begin
+ * @param reason       as for fb_verifier_refresh_begin
+ * @param key_request  as for fb_verifier_refresh_begin
+ * @param error        may be NULL
+ * @return FB_OK: a fetch has succeeded, or none is needed. FB_KEYS_UNAVAILABLE: it failed, goes on, or is not allowed
+ *         yet; error.text says which and error.retry_after when the next is allowed. FB_OUT_OF_MEMORY.
+ *         FB_CONFIGURATION_INVALID: no jwks_uri, no such reason, or a library that was built without libcurl.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason,
                                                    uint64_t key_request, fb_error *error);
@@ -994,11 +1012,14 @@ FB_API FB_MUST_CHECK fb_status fb_verifier_refresh(const fb_verifier *verifier, 
 /**
  * Starts what fb_verifier_refresh does, and returns at once; for hosts with an event loop, or whose threads must not
  * block. With FB_FETCH_NOW the fetch is under way on a thread of the library's, which completes it too: wait for its
- * ticket with fb_verifier_refresh_wait. fb_stats.last_error says how it ended. out starts from FB_FETCH_INIT. error may
- * be NULL.
+ * ticket with fb_verifier_refresh_wait. fb_stats.last_error says how it ended. Thread-safe; does not block.
  *
- * FB_OK: out is filled. FB_CONFIGURATION_INVALID: as for fb_verifier_refresh, or out has no size. Thread-safe; does not
- * block.
+ * @param verifier     as for fb_verifier_refresh_begin
+ * @param reason       as for fb_verifier_refresh_begin
+ * @param key_request  as for fb_verifier_refresh_begin
+ * @param out          starts from FB_FETCH_INIT
+ * @param error        may be NULL
+ * @return FB_OK: out is filled. FB_CONFIGURATION_INVALID: as for fb_verifier_refresh, or out has no size.
  */
 FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_start(const fb_verifier *verifier, fb_refresh_reason reason,
                                                          uint64_t key_request, fb_fetch *out, fb_error *error);
