@@ -11,12 +11,14 @@ need perl perl
 need patchelf patchelf
 need llvm llvm-objcopy
 need lld-19 ld64.lld-19
+need gcc gcc
+[ -e /usr/include/stdlib.h ] || need libc6-dev /usr/include/stdlib.h
 need npm npm
 if [ "${1:-}" = test ]; then
     need qemu-user-static qemu-aarch64-static
     need debootstrap debootstrap
     need musl-tools musl-gcc
-    need gcc gcc
+
     [ -x /usr/lib/wine/wine64 ] || need wine64 wine64
 fi
 if [ -n "$packages" ]; then

@@ -2,9 +2,24 @@
  * Run by the runtime under test, with the installed package: smoke.mjs JSON [REPORT]. As smoke.py; with REPORT the outcome goes into a
  * file, since Node on wine has no standard output.
  */
-import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { BearerError, KeyPair, Verifier, versions } from 'fastbearer';
+
+/* Not node:assert, which opens standard error, and that does not exist there either. */
+function check(holds, what) {
+  if (!holds) {
+    throw new Error(what);
+  }
+}
+
+function codeOf(act) {
+  try {
+    act();
+    return 'accepted';
+  } catch (error) {
+    return error instanceof BearerError ? error.code : `${error}`;
+  }
+}
 
 const POLICY = { issuer: 'https://issuer.example', audience: 'a' };
 const given = JSON.parse(process.argv[2]);
@@ -16,25 +31,25 @@ async function checkAlgorithm(algorithm, arithmetic) {
   const verifier = new Verifier({ algorithms: [algorithm], cacheSize: 0, ...key, ...POLICY });
   const token = await pair.createToken({ subject: 's', scopes: ['read'], ...POLICY });
   for (let i = 0; i < given.rounds; i++) {
-    assert.deepEqual(verifier.verifySync(token).scopes, ['read']);
+    check(String(verifier.verifySync(token).scopes) === 'read', algorithm);
   }
   const at = token.lastIndexOf('.') + 1;
   const changed = `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;
-  assert.throws(() => verifier.verifySync(changed), BearerError);
+  check(codeOf(() => verifier.verifySync(changed)) === 'signature_invalid', `${algorithm} took a changed signature`);
   const [info] = verifier.keys();
-  if (arithmetic !== null) {
-    assert.equal(info.arithmetic, arithmetic, algorithm);
-  }
-  assert.equal(verifier.stats().arithmeticDisagreements, 0);
+  const served = info.arithmetic;
+  check(arithmetic === null || served === arithmetic, `${algorithm} is served by ${served}, not by ${arithmetic}`);
+  check(verifier.stats().arithmeticDisagreements === 0, `${algorithm}: the two kinds of arithmetic disagree`);
   return info.arithmetic;
 }
 
 async function checkKeySet() {
   const verifier = new Verifier({ jwksUri: given.url, algorithms: ['ES256'], ...POLICY });
-  assert.equal((await verifier.verify(given.token)).subject, 's');
+  check((await verifier.verify(given.token)).subject === 's', 'the key set over TLS');
   if (given.untrusted_url) {
     const other = new Verifier({ jwksUri: given.untrusted_url, algorithms: ['ES256'], ...POLICY });
-    await assert.rejects(other.verify(given.token), (error) => error.code === 'keys_unavailable');
+    const code = await other.verify(given.token).then(() => 'accepted', (error) => error.code);
+    check(code === 'keys_unavailable', `a certificate of an unknown authority: ${code}`);
   }
 }
 
@@ -47,7 +62,7 @@ async function main() {
     await checkKeySet();
   }
   for (const [name, value] of Object.entries(given.versions ?? {})) {
-    assert.deepEqual(versions[name], value);
+    check(versions[name] === value, `${name} is ${versions[name]}, not ${value}`);
   }
   return `smoke ok ${process.version} ${JSON.stringify(served)}\n`;
 }
