@@ -198,7 +198,7 @@ soak: deps-python deps-node ## Real servers for MINUTES (1): hostile tokens, rot
 # By a Python of its own: the lock is TOML, which Python reads from 3.11 on.
 DIST_TARGETS ?=
 
-dist: ## Wheels, npm packages, sdist and C tarballs of every system, from pinned sources: DIST_TARGETS=linux-x64,...
+dist: ## All that is published, for every system, from pinned sources: DIST_TARGETS=linux-x64,...
 	@tools/dist/deps.sh
 	@$(PYTHON) -m tools.dist $(if $(DIST_TARGETS),--targets $(DIST_TARGETS))
 

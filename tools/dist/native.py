@@ -60,7 +60,7 @@ SYSTEM = {
     "win32": ["-lws2_32", "-lcrypt32", "-lbcrypt", "-ladvapi32", "-luser32", "-liphlpapi", "-lsecur32"],
 }
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wvla", "-Wstrict-prototypes", "-Werror"]
-CORE = ["-std=c11", "-D_GNU_SOURCE", "-D_DARWIN_C_SOURCE", "-DNDEBUG", "-DCURL_STATICLIB", "-DFB_BUNDLED"]
+CORE = ["-std=c11", "-D_GNU_SOURCE", "-D_DARWIN_C_SOURCE", "-DNDEBUG", "-DCURL_STATICLIB", "-DFB_BUILT_IN"]
 
 
 def sources(target: Target, curl: bool = True) -> list[str]:
@@ -72,8 +72,8 @@ def sources(target: Target, curl: bool = True) -> list[str]:
     return found if curl else [file.replace("http_curl", "http_none") for file in found]
 
 
-#: zig's clang makes the vector code of RSA an eighth slower than gcc does, whatever its options: Debian's gcc compiles it
-#: for Linux, of one version, since other versions make other bytes. Its objects ask for memcpy and memset alone.
+#: zig's clang makes the vector code of RSA an eighth slower than gcc does, whatever its options: Debian's gcc compiles
+#: it for Linux, of one version, since other versions make other bytes.
 BY_GCC = {"core/src/arithmetic/rsa/rsa.c"}
 GCC = "12.2.0"
 
@@ -161,7 +161,7 @@ class Build:
             "-std=c11",
             "-D_GNU_SOURCE",
             "-DNDEBUG",
-            "-DFB_BUNDLED",
+            "-DFB_BUILT_IN",
             f"-D{napi[0]}",
             "-DBUILDING_NODE_EXTENSION",
             f'-DFB_NODE_OPENSSL_HEADER="{read()["openssl"].version}"',

@@ -5,24 +5,29 @@ set -eu
 cd "$(dirname "$0")/../../.."
 cache=${DIST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fastbearer-dist}
 mkdir -p "$cache/trial"
-python=$(python3 -c 'from tools.dist.fetch import unpacked; from tools.dist.lock import read; print(unpacked(read()["python3.13"]))')
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' | awk '$2 == "Debian" && !/security/ { print $1; exit }')
+say() { # say EXPRESSION of what tools/dist knows
+    python3 -c "from tools.dist import compiler, fetch, lock, targets; print($1)"
+}
+python=$(say 'fetch.unpacked(lock.read()["python3.13"])')
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' |
+    awk '$2 == "Debian" && !/security/ { print $1; exit }')
 
 # What the tests do not need of CPython, and what would need libraries.
 off=
-for module in _dbm _gdbm _tkinter _curses _curses_panel readline _sqlite3 _ctypes _lzma _bz2 _uuid nis _ssl _hashlib zlib binascii \
-    _decimal _crypt; do
+for module in _dbm _gdbm _tkinter _curses _curses_panel readline _sqlite3 _ctypes _lzma _bz2 _uuid nis _ssl _hashlib zlib \
+    binascii _decimal _crypt; do
     off="$off py_cv_module_$module=n/a"
 done
 
 old_debian() { # Debian 11 without a compiler, and a CPython that its libc can run
     debootstrap --variant=minbase --include=ca-certificates bullseye "$1.work/root" "$mirror"
-    tools=$(python3 -c 'from tools.dist.compiler import tools; from tools.dist.targets import TARGETS; print(tools(TARGETS["linux-x64"]))')
+    tools=$(say 'compiler.tools(targets.TARGETS["linux-x64"])')
     export ZIG_GLOBAL_CACHE_DIR="$cache/zig" ZIG_LOCAL_CACHE_DIR="$cache/zig"
     mkdir "$1.work/build"
     # shellcheck disable=SC2086 # several variables
-    (cd "$1.work/build" && "$python/configure" CC="$tools/cc -fno-sanitize=undefined -Wno-date-time" AR="$tools/ar" RANLIB="$tools/ranlib" \
-        CFLAGS="-O1 -g0" --prefix=/opt/python --without-ensurepip --disable-test-modules $off ac_cv_buggy_getaddrinfo=no &&
+    (cd "$1.work/build" && "$python/configure" CC="$tools/cc -fno-sanitize=undefined -Wno-date-time" AR="$tools/ar" \
+        RANLIB="$tools/ranlib" CFLAGS="-O1 -g0" --prefix=/opt/python --without-ensurepip --disable-test-modules \
+        $off ac_cv_buggy_getaddrinfo=no &&
         make -j2 && make install DESTDIR="$1.work/root")
     mv "$1.work/root" "$1"
 }
@@ -37,7 +42,8 @@ arm64() { # Debian's packages, unpacked: no maintainer script runs, programs are
 
 python_t() { # a CPython without the GIL
     mkdir "$1.work"
-    (cd "$1.work" && "$python/configure" CFLAGS="-O1 -g0" --disable-gil --disable-test-modules --prefix="$1/inst" && make -j2)
+    (cd "$1.work" && "$python/configure" CFLAGS="-O1 -g0" --disable-gil --disable-test-modules --prefix="$1/inst" &&
+        make -j2)
     mv "$1.work" "$1"
     make -C "$1" install
 }
@@ -53,8 +59,9 @@ case "\$*" in *--print-multiarch*) echo x86_64-linux-musl ;; *) exec musl-gcc -i
 END
     chmod +x "$1.work/cc"
     # shellcheck disable=SC2086 # several variables
-    (cd "$1.work" && "$python/configure" CC="$1.work/cc" CFLAGS="-O1 -g0" --prefix=/nowhere --without-ensurepip --disable-test-modules \
-        --build=x86_64-linux-musl --host=x86_64-linux-musl $off && make -j2 python && make -j2 sharedmods)
+    (cd "$1.work" && "$python/configure" CC="$1.work/cc" CFLAGS="-O1 -g0" --prefix=/nowhere --without-ensurepip \
+        --disable-test-modules --build=x86_64-linux-musl --host=x86_64-linux-musl $off &&
+        make -j2 python && make -j2 sharedmods)
     mv "$1.work" "$1"
 }
 
