@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ..lock import ROOT, read
+from ..lock import ROOT
 from . import checks, node_places, places
 from .places import Place
 from .provider import Provider
@@ -59,11 +59,6 @@ def expected_arithmetic(native: bool) -> dict[str, str | None]:
         "EdDSA": "ed25519-tables",
         "ES384": "openssl",
     }
-
-
-def expected_versions(curl: bool) -> dict[str, str]:
-    names = ("openssl", "jansson", "curl") if curl else ("openssl", "jansson")
-    return {name: read()[name].version for name in names}
 
 
 def run_in(place: Place, program: list[str], provider: Provider, last: str) -> str | None:

@@ -11,6 +11,8 @@ from typing import Any
 from fastbearer import KeyPair
 from tests.idp.certificates import Certificates  # type: ignore[import-untyped]
 
+from ..lock import read
+
 
 class Provider:
     def __init__(self, folder: Path) -> None:
@@ -51,6 +53,7 @@ class Provider:
                 "untrusted_url": self.unknown,
                 "token": self.token,
                 "ca_file": ca_file,
+                "versions": {name: read()[name].version for name in ("openssl", "jansson", "curl")},
                 **more,
             }
         )

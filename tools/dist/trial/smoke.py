@@ -67,6 +67,7 @@ def main():
 
         found = versions()
         assert {name: found[name] for name in given["versions"]} == given["versions"], found
+        assert found["built_in"] is True, found
     print("smoke ok", sys.version.split()[0], json.dumps(served))
 
 

@@ -14,8 +14,8 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Pack
 
 # What the tests do not need of CPython, and what would need libraries.
 off=
-for module in _dbm _gdbm _tkinter _curses _curses_panel readline _sqlite3 _ctypes _lzma _bz2 _uuid nis _ssl _hashlib zlib \
-    binascii _decimal _crypt; do
+for module in _dbm _gdbm _tkinter _curses _curses_panel readline _sqlite3 _ctypes _lzma _bz2 _uuid nis _ssl \
+    _hashlib zlib binascii _decimal _crypt; do
     off="$off py_cv_module_$module=n/a"
 done
 
