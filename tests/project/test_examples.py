@@ -15,7 +15,7 @@ PROGRAMS = [path for pattern in LANGUAGES.values() for path in sorted((ROOT / "e
 #: Who runs them.
 RUNNERS = (
     "tests/core/run_examples.sh",
-    "tests/python/test_examples.py",
+    "tests/python/test_example_programs.py",
     "tests/python/hosts/suite/test_fastmcp_examples.py",
     "tests/node/hosts/suite/examples.mjs",
 )

@@ -48,7 +48,10 @@ async function checkKeySet() {
   check((await verifier.verify(given.token)).subject === 's', 'the key set over TLS');
   if (given.untrusted_url) {
     const other = new Verifier({ jwksUri: given.untrusted_url, algorithms: ['ES256'], ...POLICY });
-    const code = await other.verify(given.token).then(() => 'accepted', (error) => error.code);
+    const code = await other.verify(given.token).then(
+      () => 'accepted',
+      (error) => error.code,
+    );
     check(code === 'keys_unavailable', `a certificate of an unknown authority: ${code}`);
   }
 }

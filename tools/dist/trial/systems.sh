@@ -9,6 +9,7 @@ say() { # say EXPRESSION of what tools/dist knows
     python3 -c "from tools.dist import compiler, fetch, lock, targets; print($1)"
 }
 python=$(say 'fetch.unpacked(lock.read()["python3.13"])')
+# shellcheck disable=SC2016 # apt's words, not the shell's
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' |
     awk '$2 == "Debian" && !/security/ { print $1; exit }')
 
@@ -65,7 +66,8 @@ END
     mv "$1.work" "$1"
 }
 
-for name in ${*:-arm64 old-debian python-t python-musl}; do
+[ $# -gt 0 ] || set -- arm64 old-debian python-t python-musl
+for name in "$@"; do
     place=$cache/trial/$name
     if [ ! -e "$place" ]; then
         rm -rf "$place.work"
