@@ -155,7 +155,8 @@ static void verify(const fb_verifier *verifier, const struct token *token)
 {
     fb_slice text = fb_string_text(token->text);
     fb_result *result;
-    fb_error error = FB_ERROR_INIT;
+    fb_error error;
+    error.size = sizeof(error); /* all that is read of it */
     if (fb_verify(verifier, text.data, text.size, (fb_clock){1800000001, 1}, &result, &error) != FB_OK) {
         fprintf(stderr, "bench: %s\n", error.text);
         exit(1);
