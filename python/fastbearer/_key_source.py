@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
-import weakref
+from _thread import allocate_lock, get_ident
 
 from . import _native
 from ._fetch_function import is_async, limited, loggable_url, read_response, request_headers
@@ -25,6 +24,7 @@ from .errors import FastBearerError, KeysUnavailableError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    import threading
     from collections.abc import Callable
     from typing import Any
 
@@ -75,7 +75,7 @@ class Flight:
 
     def needs_this_thread(self) -> bool:
         """Whether the fetch cannot end while this thread waits."""
-        own = threading.get_ident()
+        own = get_ident()
         return own == self.starter or (self.runner is not None and own == self.runner.ident)
 
     def _wait_until(self, until: float) -> float:
@@ -86,7 +86,7 @@ class Flight:
         """Blocks until the fetch has ended or the time has come. Returns at once on a thread that the fetch needs."""
         if self.needs_this_thread():
             return
-        ended = threading.Lock()
+        ended = allocate_lock()
         ended.acquire()
         self.when_done(ended.release)
         ended.acquire(timeout=max(0.0, self._wait_until(until) - time.monotonic()))
@@ -147,11 +147,11 @@ class KeySource:
         self._ignores_proxies = fetch is None and not trust_env
         self._failures = 0
         self._loops_end = False  # a loop ended before its fetch did: refresh ahead on threads from now on
-        self.forget_flights()
-        _sources.add(self)
+        self._forget_flights()
 
-    def forget_flights(self) -> None:
+    def _forget_flights(self) -> None:
         """Also in the child of a fork, where the threads of the parent do not exist."""
+        self._process = os.getpid()
         self._flights: dict[int, Flight] = {}  # those in progress, by ticket
         self._starting: set[int] = set()  # threads that are between the core's decision and the flight
 
@@ -198,7 +198,9 @@ class KeySource:
 
     def start(self, reason: int, request: int = 0, loop: asyncio.AbstractEventLoop | None = None) -> Flight | None:
         """The fetch to wait for: the one in progress, or one that starts now. None: there is nothing to wait for."""
-        own = threading.get_ident()
+        if self._process != os.getpid():
+            self._forget_flights()
+        own = get_ident()
         interrupted = own in self._starting  # by the signal handler or finalizer that calls this now
         self._starting.add(own)
         try:
@@ -241,6 +243,8 @@ class KeySource:
     # ---- on a thread
 
     def _start_thread(self, flight: Flight, url: str | None, etag: str | None) -> None:
+        import threading  # here, since it takes longer to import than this package; who has threads has it already
+
         flight.runner = threading.Thread(
             target=self._run, args=(flight, url, etag), name="fastbearer-keys", daemon=True
         )
@@ -386,15 +390,3 @@ def _proxy_variables() -> list[str]:
     """Names of the variables that would send a fetch through a proxy. Not their values, which may hold passwords."""
     names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY")
     return [name for name in names if os.environ.get(name)]
-
-
-_sources: weakref.WeakSet[KeySource] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for source in list(_sources):
-        source.forget_flights()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

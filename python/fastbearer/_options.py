@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
 
 from . import _native
 from .errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
 
@@ -59,6 +58,8 @@ def _data(name: str, value: Any) -> str | bytes | None:
 
 
 def _document(name: str, value: Any) -> str | bytes | None:
+    from collections.abc import Mapping, Sequence
+
     if isinstance(value, Mapping):
         import json
 
@@ -77,6 +78,8 @@ def texts(name: str, value: Any) -> tuple[str, ...] | None:
         return None
     if isinstance(value, str):
         return (value,)
+    from collections.abc import Mapping
+
     if isinstance(value, (bytes, bytearray, Mapping)) or not hasattr(value, "__iter__"):
         raise _wrong(name, "str or a sequence of str", value)
     items = tuple(value)

@@ -7,9 +7,8 @@ access = verifier.verify(token)          # or: await verifier.verify_async(token
 
 from __future__ import annotations
 
-import os
-
-from . import _native
+from . import _native, _options
+from ._key_source import KeySource
 from ._native import AccessToken
 from ._records import KeyInfo, Rejection, Unverified
 from .errors import ConfigurationError, FastBearerError, InvalidTokenError, KeysUnavailableError, _KeysNeeded
@@ -21,23 +20,11 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, TypeVar
 
     from ._fetch_function import Fetch
-    from ._key_source import Flight, KeySource
+    from ._key_source import Flight
 
     _Verifier = TypeVar("_Verifier", bound="Verifier")
 
 __all__ = ["AccessToken", "KeyInfo", "Rejection", "Unverified", "Verifier", "decode_unverified"]
-
-
-def _import_for_constructors() -> None:
-    """Imports what a constructor needs, which is more than importing this package may cost.
-
-    Before a fork too: if another thread is importing one of these then, the child could never import it.
-    """
-    from . import _key_source, _options  # noqa: F401
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_import_for_constructors)
 
 
 class Verifier:
@@ -172,9 +159,6 @@ class Verifier:
         keys_of: Verifier | None = None,
         allow_short_secret: bool = False,
     ) -> None:
-        from . import _options
-        from ._key_source import KeySource
-
         if unknown:
             raise TypeError(_options.unknown_option(next(iter(unknown)), _options.DEFAULTS))
         policy = _options.converted(options, _options.POLICY, _options.REPORTING)
@@ -202,8 +186,6 @@ class Verifier:
         cls: type[_Verifier], *, keys_of: Verifier | None = None, allow_short_secret: bool = False, **options: Any
     ) -> _Verifier:
         """A verifier for an adapter: it may share the key source of another one, or have a secret that is too short."""
-        from . import _options
-
         verifier = cls.__new__(cls)
         verifier._set_up({**_options.DEFAULTS, **options}, keys_of=keys_of, allow_short_secret=allow_short_secret)
         return verifier
@@ -356,8 +338,6 @@ class Verifier:
     @property
     def required_scopes(self) -> tuple[str, ...]:
         """The scopes that a token must grant."""
-        from . import _options
-
         return _options.scopes("required_scopes", self._options["required_scopes"]) or ()
 
     @property
