@@ -66,7 +66,9 @@ def main():
         from fastbearer import versions
 
         found = versions()
-        assert {name: found[name] for name in given["versions"]} == given["versions"], found
+        # curl's says more behind a hyphen where its sources were not taken from a release tarball.
+        running = {name: found[name].partition("-")[0] for name in given["versions"]}
+        assert running == given["versions"], found
         assert found["built_in"] is True, found
     print("smoke ok", sys.version.split()[0], json.dumps(served))
 
