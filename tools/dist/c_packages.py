@@ -64,8 +64,9 @@ def static(build: Build) -> Path:
     if build.target.system == "linux":
         whole, names = build.out / "c/whole.o", build.out / "c/exports.txt"
         names.write_text("\n".join(exports()) + "\n")
-        linker = "ld.lld-19"
-        run(linker, "-r", "-o", whole, *build.core(), *archives)
+        # OpenSSL's assembler for x86-64 has a common symbol, which objcopy cannot make local: ld -d gives it its place.
+        linker = ["ld", "-d"] if build.target.cpu == "x86_64" else ["ld.lld-19"]
+        run(*linker, "-r", "-o", whole, *build.core(), *archives)
         run("llvm-objcopy", f"--keep-global-symbols={names}", "--strip-debug", whole)
         run(tools(build.target) / "ar", "rcsD", made, whole)
     else:
