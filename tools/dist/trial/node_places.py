@@ -304,7 +304,7 @@ def run_place(place: Place, provider: Provider, timed: Timed, given: str) -> Non
         different = [line for line in lines if line.startswith("!")]
         return None if lines and not different else f"{len(lines)} cases\n" + "\n".join(different[:20]) + done.stderr
 
-    timed(f"{place.name}: smoke test, TLS", smoke)
+    timed(f"{place.name}: smoke test" + ("" if place.windows else ", TLS"), smoke)
     if not place.windows:  # no standard output there
         timed(f"{place.name}: vectors", vectors)
 
@@ -340,5 +340,10 @@ def run(
             except (Missing, Unavailable) as reason:
                 not_run(f"Node, {make.__name__}: {reason}")
                 continue
-            run_place(place, provider, timed, provider.given(arithmetic(place.native), None, rounds=place.rounds))
+            # Node's own fetch wants standard error, which Node does not have on wine.
+            without = {"url": None} if place.windows else {}
+            given = provider.given(arithmetic(place.native), None, rounds=place.rounds, **without)
+            run_place(place, provider, timed, given)
+            if place.windows:
+                not_run(f"{place.name}: vectors and TLS, for want of standard output and error")
     not_run("Node on musl: Bun for musl wants a libstdc++ of musl, which no package here has")
