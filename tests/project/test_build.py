@@ -36,5 +36,7 @@ def test_a_plain_cmake_builds_the_library_alone(tmp_path: Path) -> None:
     done = subprocess.run(
         ["cmake", "--build", tmp_path, "--target", "help"], check=True, capture_output=True, text=True
     )
-    assert "fastbearer_static" in done.stdout
-    assert not [line for line in done.stdout.splitlines() if any(word in line for word in ("test_", "fuzz_", "bench_"))]
+    # Only lines of targets: make may say in which folder it works, and that folder bears this test's name.
+    targets = [line for line in done.stdout.splitlines() if line.startswith("... ")]
+    assert "... fastbearer_static" in targets
+    assert not [target for target in targets if any(word in target for word in ("test_", "fuzz_", "bench_"))]
