@@ -98,15 +98,27 @@ static void at_exit(void)
 }
 
 /* Exit handlers run in reverse order, so OpenSSL must have registered its own before. */
-static void guard_exit(void)
+bool fb__before_openssl_exits(void (*handler)(void))
 {
     (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL); /* with 0 it may register nothing */
-    atomic_store(&exit_guarded, atexit(at_exit) == 0);
+    return atexit(handler) == 0;
+}
+
+static void guard_exit(void)
+{
+    atomic_store(&exit_guarded, fb__before_openssl_exits(at_exit));
 }
 
 void fb_guard_exit(void)
 {
     (void)pthread_once(&exit_once, guard_exit);
+}
+
+void fb__openssl_thread_stop(void)
+{
+    fb__gate_enter();
+    OPENSSL_thread_stop();
+    fb__gate_leave();
 }
 
 /*
@@ -120,9 +132,7 @@ extern void *__dso_handle;
 static void at_thread_exit(void *unused)
 {
     (void)unused;
-    fb__gate_enter();
-    OPENSSL_thread_stop();
-    fb__gate_leave();
+    fb__openssl_thread_stop();
 }
 
 static void watch_thread_exit(void)

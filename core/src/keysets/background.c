@@ -9,9 +9,7 @@
  */
 #include "key_source.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 struct fb__background {
@@ -57,11 +55,9 @@ static void end_threads(void)
     }
 }
 
-/* Handlers run in reverse order, so OpenSSL must have registered its own before. */
 static void watch(void)
 {
-    (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL); /* with 0 it may register nothing */
-    if (atexit(end_threads) != 0) {
+    if (!fb__before_openssl_exits(end_threads)) {
         atomic_store(&ending, true);
     }
 }
@@ -155,9 +151,7 @@ static void *run(void *argument)
     background->http = NULL;
     drop(background);
     /* What OpenSSL would do when the thread has ended must be done while it is still counted. */
-    fb__gate_enter();
-    OPENSSL_thread_stop();
-    fb__gate_leave();
+    fb__openssl_thread_stop();
     (void)atomic_fetch_sub(&running, 1);
     return NULL;
 }
