@@ -107,14 +107,24 @@ PyObject *fbpy_access_token_new(fbpy_state *state, fb_result *result, PyObject *
 /* State of the module that made type. */
 fbpy_state *fbpy_state_of(PyTypeObject *type);
 
+/* ---- gil.c: the GIL around what takes longer than handing it over -------------------------------------------------
+ */
+
+/* Finds out how to ask this interpreter whether it is ending. Before the first of the others, any number of times. */
+void fbpy_gil_init(void);
+
+/* Releases the GIL; NULL: it is kept, since the interpreter is ending. */
+PyThreadState *fbpy_gil_release(void);
+
+/* Takes the GIL again. Does not return when the interpreter has begun to end meanwhile. */
+void fbpy_gil_acquire(PyThreadState *released);
+
 /* Calls a C function without the GIL when release is true. Only C values may be touched in between. */
-#define FBPY_WITHOUT_GIL(release, statement)                                \
-    do {                                                                    \
-        PyThreadState *fbpy_saved = (release) ? PyEval_SaveThread() : NULL; \
-        statement;                                                          \
-        if (fbpy_saved != NULL) {                                           \
-            PyEval_RestoreThread(fbpy_saved);                               \
-        }                                                                   \
+#define FBPY_WITHOUT_GIL(release, statement)                                  \
+    do {                                                                      \
+        PyThreadState *fbpy_released = (release) ? fbpy_gil_release() : NULL; \
+        statement;                                                            \
+        fbpy_gil_acquire(fbpy_released);                                      \
     } while (0)
 
 #endif

@@ -73,6 +73,7 @@ static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec)
 static int execute(PyObject *module)
 {
     fbpy_state *state = PyModule_GetState(module);
+    fbpy_gil_init();
     fb_guard_exit(); /* daemon threads run on while the process ends */
     state->verifier_type = add_type(module, &fbpy_verifier_spec);
     state->keypair_type = state->verifier_type == NULL ? NULL : add_type(module, &fbpy_keypair_spec);

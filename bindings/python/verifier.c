@@ -10,12 +10,12 @@
 
 static void *release_gil(void *Py_UNUSED(context))
 {
-    return PyEval_SaveThread();
+    return fbpy_gil_release();
 }
 
 static void acquire_gil(void *Py_UNUSED(context), void *saved)
 {
-    PyEval_RestoreThread(saved);
+    fbpy_gil_acquire(saved);
 }
 
 /* ---- lifetime ---------------------------------------------------------------------------------------------------- */
