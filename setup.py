@@ -82,6 +82,7 @@ class BuildExtension(build_ext):
         ]  # fmt: skip
         ext.extra_link_args += [*pkg_config("--libs"), "-lm", "-pthread"]
         if sys.platform == "linux":
+            ext.extra_link_args += ["-ldl"]  # dlsym, before glibc 2.34
             ext.extra_compile_args += ["-fstack-clash-protection"]
             if platform.machine() in ("x86_64", "AMD64"):
                 ext.extra_compile_args += ["-fcf-protection=full"]
