@@ -134,17 +134,17 @@ static PyModuleDef_Slot slots_310[] = {{Py_mod_exec, execute}, {0, NULL}};
 static PyModuleDef_Slot slots_312[] = {{Py_mod_exec, execute}, {3, (void *)2}, {0, NULL}};
 static PyModuleDef_Slot slots_313[] = {{Py_mod_exec, execute}, {3, (void *)2}, {4, (void *)1}, {0, NULL}};
 
-#define DEFINITION(with_slots)                                                               \
-    {                                                                                        \
-        .m_base = PyModuleDef_HEAD_INIT,                                                     \
-        .m_name = "fastbearer._native",                                                      \
-        .m_doc = "The C core. Private: what is meant for use is in the package fastbearer.", \
-        .m_size = sizeof(fbpy_state),                                                        \
-        .m_methods = functions,                                                              \
-        .m_slots = with_slots,                                                               \
-        .m_traverse = traverse,                                                              \
-        .m_clear = clear,                                                                    \
-        .m_free = release,                                                                   \
+#define DEFINITION(with_slots)                                                  \
+    {                                                                           \
+        .m_base = PyModuleDef_HEAD_INIT,                                        \
+        .m_name = "fastbearer._native",                                         \
+        .m_doc = "The C core. Private: the package fastbearer is what to use.", \
+        .m_size = sizeof(fbpy_state),                                           \
+        .m_methods = functions,                                                 \
+        .m_slots = with_slots,                                                  \
+        .m_traverse = traverse,                                                 \
+        .m_clear = clear,                                                       \
+        .m_free = release,                                                      \
     }
 
 static struct PyModuleDef definition_310 = DEFINITION(slots_310);

@@ -1,4 +1,4 @@
-"""The FastAPI dependency behind fastbearer.asgi.bearer. Imported only when it is asked for.
+"""The FastAPI dependency that fastbearer.asgi.bearer returns. Imported only when it is called.
 
 Annotations are real objects here (no postponed evaluation): FastAPI reads them to know what to inject.
 """

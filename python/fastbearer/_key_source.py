@@ -147,9 +147,9 @@ class KeySource:
         self._ignores_proxies = fetch is None and not trust_env
         self._failures = 0
         self._loops_end = False  # a loop ended before its fetch did: refresh ahead on threads from now on
-        self._forget_flights()
+        self._reset_flights()
 
-    def _forget_flights(self) -> None:
+    def _reset_flights(self) -> None:
         """Also in the child of a fork, where the threads of the parent do not exist."""
         self._process = os.getpid()
         self._flights: dict[int, Flight] = {}  # those in progress, by ticket
@@ -199,7 +199,7 @@ class KeySource:
     def start(self, reason: int, request: int = 0, loop: asyncio.AbstractEventLoop | None = None) -> Flight | None:
         """The fetch to wait for: the one in progress, or one that starts now. None: there is nothing to wait for."""
         if self._process != os.getpid():
-            self._forget_flights()
+            self._reset_flights()
         own = get_ident()
         interrupted = own in self._starting  # by the signal handler or finalizer that calls this now
         self._starting.add(own)

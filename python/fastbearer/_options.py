@@ -1,8 +1,8 @@
 """The options of a verifier: one table, with a row for each.
 
-The constructors' signatures, their documentation and the types of editors are generated from it by
-tools/generate/python_options.py; what an option must be like, and what the core is told, follows from its row. Values
-are for the core to judge; here each gets the type that it must have, or a TypeError that names it.
+The constructors' signatures, their documentation and the types for editors are generated from it by
+tools/generate/python_options.py. The checks and the core's names follow from it here: each value gets the type that it
+must have, or a TypeError that names it. Whether the value is a good one is the core's decision.
 """
 
 from __future__ import annotations
@@ -303,7 +303,7 @@ def certificate_authorities(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def unknown_option(name: str, known: Iterable[str], of: str = "Verifier") -> str:
-    """The sentence for an option that does not exist, with the one that was probably meant."""
+    """The sentence for an option that does not exist, with the one of the most similar name."""
     import difflib
 
     close = difflib.get_close_matches(name.lower(), known, 1)

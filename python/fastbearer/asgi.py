@@ -4,7 +4,7 @@
 
 A request is admitted with one valid token; the application finds it with get_access_token(), at
 request.user.access_token (Starlette) or in its dependency (FastAPI). The precise reason of a refusal goes to the
-logger "fastbearer" and to the verifier's on_reject; the client is told the OAuth error and a fixed sentence.
+logger "fastbearer" and to the verifier's on_reject; the client gets the OAuth error and a fixed sentence.
 """
 
 from __future__ import annotations
