@@ -5,13 +5,17 @@
  * This header is the manual of the C library. It is the only public header, it needs nothing but the C standard
  * library, and it compiles as C11 and as C++17.
  *
- * The library verifies JWT access tokens in JWS compact serialisation (RFC 7515, RFC 7519) against one key, a key-set
- * document (RFC 7517) or a key set that lives behind a URL, and mints tokens for tests. What is accepted is strict by
- * default; an option that loosens a rule says so in its text.
+ * The library verifies JWT access tokens in JWS compact serialisation (RFC 7515, RFC 7519) of one issuer or of several,
+ * each with one key, a key-set document (RFC 7517), or a key set behind a URL that is given or found by discovery (RFC
+ * 8414), and mints tokens for tests. What is accepted is strict by default; an option that loosens a rule says so in
+ * its text.
  *
+ *     fb_issuer issuer = FB_ISSUER_INIT;
+ *     issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
+ *     issuer.public_key = fb_text(pem);
  *     fb_options options = FB_OPTIONS_INIT;
- *     options.public_key = fb_text(pem);
- *     options.issuers = FB_LIST(fb_text("https://issuer.example"));
+ *     options.issuers = &issuer;
+ *     options.issuer_count = 1;
  *     options.audiences = FB_LIST(fb_text("https://api.example/mcp"));
  *     fb_error error = FB_ERROR_INIT;
  *     fb_verifier *verifier = NULL;
@@ -214,9 +218,11 @@ typedef struct fb_mem {
  *
  *     size, form of the three segments, header (JSON; crit; b64, zip, enc, cty; typ; alg; kid), choice of key,
  *     signature, payload (JSON), exp, nbf, iat, iss, aud, sub, client id, what token_type "at+jwt" demands beside
- *     these, required claims, type of the scope claim, required scopes.
+ *     these, required claims, type of the scope claims, required scopes.
  *
- * Nothing in the payload is read before the signature has been verified.
+ * With one issuer nothing in the payload is read before the signature has been verified. With several the issuer, which
+ * says what typ, alg and keys may be, is chosen by iss after cty: payload (JSON) and iss come then, and iss is checked
+ * again, with all other claims, when the signature has been verified.
  * @{
  */
 
@@ -242,6 +248,7 @@ typedef enum fb_status {
     FB_KEY_UNSUITABLE = 303,   /**< the key with this kid may not be used with this alg */
     FB_KEYS_UNAVAILABLE = 304, /**< the key set cannot be had now; fb_error.retry_after says when to try again */
     FB_KEYS_NEEDED = 305,      /**< not a verdict: fetch the key set, then ask fb_verify_after_fetch */
+    FB_ISSUER_NEEDED = 306,    /**< not a verdict: ask the host's resolver, see @ref resolving, then verify again */
 
     FB_SIGNATURE_INVALID = 401, /**< not made with the key over these very bytes */
 
@@ -250,14 +257,14 @@ typedef enum fb_status {
     FB_EXP_INVALID = 502,            /**< not a number, or outside of 64-bit seconds */
     FB_TOKEN_EXPIRED = 503,          /**< now >= exp + leeway */
     FB_NBF_INVALID = 504,            /**< not a number, or outside of 64-bit seconds */
-    FB_TOKEN_NOT_YET_VALID = 505,    /**< now + leeway < nbf */
+    FB_TOKEN_NOT_YET_VALID = 505,    /**< nbf is further in the future than leeway and clock_skew */
     FB_IAT_INVALID = 506,            /**< not a number, or outside of 64-bit seconds */
-    FB_TOKEN_ISSUED_IN_FUTURE = 507, /**< now + leeway < iat */
+    FB_TOKEN_ISSUED_IN_FUTURE = 507, /**< iat is further in the future than leeway and clock_skew */
 
     /* Parties: RFC 7519 sections 4.1.1 to 4.1.3, RFC 8693 section 4.3, RFC 9068 section 2.2. */
-    FB_ISS_MISSING = 601,       /**< absent, and issuers or token_type "at+jwt" demands it */
+    FB_ISS_MISSING = 601,       /**< absent, and identifiers or token_type "at+jwt" demand it */
     FB_ISS_INVALID = 602,       /**< not a string */
-    FB_ISSUER_MISMATCH = 603,   /**< none of issuers */
+    FB_ISSUER_MISMATCH = 603,   /**< no issuer that is accepted here, or not the issuer whose key verified it */
     FB_AUD_MISSING = 604,       /**< absent, and audiences or token_type "at+jwt" demands it */
     FB_AUD_INVALID = 605,       /**< neither a string nor an array of strings */
     FB_AUDIENCE_MISMATCH = 606, /**< names none of audiences */
@@ -269,7 +276,8 @@ typedef enum fb_status {
     FB_SCOPE_INVALID = 701,      /**< neither a string nor an array of strings */
     FB_INSUFFICIENT_SCOPE = 702, /**< a required scope is not granted; fb_error.missing_scopes says which */
 
-    FB_CLAIM_MISSING = 801, /**< a claim that required_claims or token_type "at+jwt" demands is absent */
+    FB_CLAIM_MISSING = 801,  /**< a claim that required_claims or token_type "at+jwt" demands is absent */
+    FB_CLAIM_MISMATCH = 802, /**< a claim has none of the values that required_claims demands */
 
     /* Usage. */
     FB_CONFIGURATION_INVALID = 901, /**< an option or argument is wrong; fb_error.text names it */
@@ -337,6 +345,9 @@ typedef struct fb_error {
     /** With FB_KEYS_NEEDED: how many seconds this token may wait for the fetch at most: until 2 s after the fetch began
      * when usable keys are held, otherwise for fetch_timeout and a second. */
     double wait;
+
+    /** The issuer that was chosen for the token, as in fb_issuer_info.number; 0 when it was refused before that. */
+    uint64_t issuer;
 } fb_error;
 
 #ifdef __cplusplus
@@ -385,16 +396,50 @@ FB_API fb_clock fb_clock_now(void);
 typedef struct fb_verifier fb_verifier;
 
 /**
- * What a verifier accepts. Always start from FB_OPTIONS_INIT, which sets size and the defaults; a program compiled
- * against an older header keeps working with a newer library. All text is copied.
+ * What one claim must be.
  *
- * Where the keys come from is said by exactly one of public_key, jwks, jwks_uri, secret and keys_of.
+ * A claim is named by its top-level name; a text that begins with "/" is a JSON Pointer (RFC 6901) into the payload:
+ * "/realm_access/roles", "/permissions/0". A pointer with a wrong escape ("~2") is a configuration error. What a
+ * pointer does not reach is absent.
  */
-typedef struct fb_options {
-    size_t size; /**< sizeof(fb_options), set by FB_OPTIONS_INIT */
+typedef struct fb_required_claim {
+    /** Which claim. */
+    fb_slice claim;
 
-    /** Where the verifier gets its memory. Copied. NULL: malloc and free. */
-    const fb_mem *mem;
+    /**
+     * The values that it may have, each as JSON text: a string, a number, true or false. Strings are equal character
+     * by character, numbers by value: 1 is 1.0, and never "1". A claim that is an array must hold one of them. Not
+     * given: it must be present, whatever its type or value. An empty list is a configuration error, and so is null, an
+     * array or an object.
+     */
+    fb_list values;
+} fb_required_claim;
+
+/** A scope that includes others: who was granted it has them too. */
+typedef struct fb_scope_rule {
+    fb_slice scope;  /**< the one that is granted */
+    fb_list implied; /**< what it includes; their own rules apply too */
+} fb_scope_rule;
+
+/**
+ * Who may issue tokens, and where its keys are. Start from FB_ISSUER_INIT, which sets size and the defaults. All text
+ * is copied.
+ *
+ * At most one of public_key, jwks, jwks_uri and secret says where the keys come from. Without any of them they are
+ * found by discovery, for which there must be exactly one identifier, an https URL that is no template: the metadata
+ * document below it (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3) names the key set, see @ref keysets.
+ */
+typedef struct fb_issuer {
+    size_t size; /**< sizeof(fb_issuer), set by FB_ISSUER_INIT */
+
+    /**
+     * iss must be one of these, byte for byte. One of them may be a template, and is the only one then:
+     * "https://login.example/{tid}/v2.0" is any iss that has exactly the value of the token's claim tid in that place,
+     * which is one whole path segment of unreserved characters (RFC 3986 section 2.3), and not "." or "..". {tenantid}
+     * is read as {tid}; other uses of braces are configuration errors. An empty list is a configuration error, too. Not
+     * given, which only a verifier's sole issuer may be: iss may be absent, and is not checked beyond its type.
+     */
+    fb_list identifiers;
 
     /**
      * The key as one PEM block: SubjectPublicKeyInfo ("PUBLIC KEY"), PKCS#1 ("RSA PUBLIC KEY") or X.509 ("CERTIFICATE",
@@ -426,32 +471,164 @@ typedef struct fb_options {
     /**
      * The algorithms that are accepted, compared byte for byte with the header's alg: RS256 RS384 RS512 PS256 PS384
      * PS512 ES256 ES384 ES512 ES256K EdDSA Ed25519 Ed448 HS256 HS384 HS512. HMAC and public-key algorithms never stand
-     * in one list; HMAC needs secret, the others a key. An empty list is a configuration error. Default: RS256, with
-     * secret HS256.
+     * in one list, so that nobody can take one for the other; HMAC needs secret, the others a key. An empty list is a
+     * configuration error. Default: RS256, with secret HS256.
      */
     fb_list algorithms;
 
     /**
-     * iss must be one of these, byte for byte. An empty list is a configuration error. Not given: iss may be absent,
-     * and is not checked beyond its type.
+     * Accept an HMAC secret that is shorter than the hash, against RFC 7518 section 3.2. For hosts whose users have
+     * such secrets; an empty one is refused even so. Default false.
      */
-    fb_list issuers;
+    bool allow_short_secret;
+
+    /** @name How its tokens differ. What is given here replaces the verifier's own; an empty list is none.
+     * @{ */
+
+    /** See fb_options.audiences; an empty list: aud is not checked. */
+    fb_list audiences;
+
+    /** See fb_options.token_type. */
+    fb_slice token_type;
+
+    /** See fb_options.scope_claims. */
+    fb_list scope_claims;
+
+    /** See fb_options.client_id_claims. */
+    fb_list client_id_claims;
+
+    /** See fb_options.required_claims. required_claim_count of them; NULL: the verifier's own. */
+    const fb_required_claim *required_claims;
+    size_t required_claim_count; /**< how many there are */
+
+    /** @} */
+
+    /** @name Key sets behind a URL, see @ref keysets. Not looked at with public_key, jwks and secret.
+     * @{ */
+
+    /** Seconds between two fetches for unknown key ids that succeed. 0 or more, finite. Default 30. */
+    double refresh_interval;
+
+    /** Seconds that held keys stay in use past their freshness when fetching fails. 0 or more, finite. Default 3600. */
+    double stale_if_error;
+
+    /** Seconds that a whole fetch may take, names and TLS included. More than 0, at most 3600. Default 10. */
+    double fetch_timeout;
+
+    /** How large the document may be, decoded. 1 .. 16 MiB. Default 65536. */
+    size_t max_jwks_bytes;
+
+    /** Accept http:// for hosts other than loopback. Default false. */
+    bool allow_http;
 
     /**
-     * aud must name one of these, byte for byte. An empty list is a configuration error. Not given: aud may be absent
-     * and is not checked beyond its type, so that a token issued for another service is accepted here (RFC 8725 section
-     * 3.9).
+     * Sent with every fetch, each "Name: value" (RFC 9110 section 5): a key for the provider, for example. A name is a
+     * token, a value visible ASCII, spaces and tabs; Host, Content-Length, Transfer-Encoding, Connection, Accept-
+     * Encoding and If-None-Match are the fetch's own, and configuration errors here. A jwks_uri that discovery found
+     * gets them only when its scheme, host and port are those of the identifier: they may hold a secret.
+     */
+    fb_list headers;
+
+    /** @} */
+
+    /** @name The same, for fb_verifier_refresh and fb_verifier_refresh_start only
+     * @{ */
+
+    /** A PEM file of CA certificates. Without it and ca_path: fb_ca_bundle. SSL_CERT_FILE and SSL_CERT_DIR are the
+     * host's to pass on. */
+    fb_slice ca_file;
+
+    /** A directory of hashed CA certificates. */
+    fb_slice ca_path;
+
+    /** Connect to public addresses only (see fb_address_is_public), checked on the socket that is opened. Not together
+     * with trust_env. Default false. */
+    bool ssrf_safe;
+
+    /** Honour the proxy variables of the environment. Default false. */
+    bool trust_env;
+
+    /** @} */
+} fb_issuer;
+
+#ifdef __cplusplus
+static inline fb_issuer fb_issuer_init(void)
+{
+    fb_issuer issuer = fb_issuer();
+    issuer.size = sizeof(fb_issuer);
+    issuer.refresh_interval = 30.0;
+    issuer.stale_if_error = 3600.0;
+    issuer.fetch_timeout = 10.0;
+    issuer.max_jwks_bytes = 65536;
+    return issuer;
+}
+#define FB_ISSUER_INIT fb_issuer_init()
+#else
+/** What an fb_issuer starts from. */
+#define FB_ISSUER_INIT          \
+    {.size = sizeof(fb_issuer), \
+     .refresh_interval = 30.0,  \
+     .stale_if_error = 3600.0,  \
+     .fetch_timeout = 10.0,     \
+     .max_jwks_bytes = 65536}
+#endif
+
+/**
+ * What a verifier requires of every token, whoever issued it. Always start from FB_OPTIONS_INIT, which sets size and
+ * the defaults; a program compiled against an older header keeps working with a newer library. All text is copied.
+ */
+typedef struct fb_options {
+    size_t size; /**< sizeof(fb_options), set by FB_OPTIONS_INIT */
+
+    /** Where the verifier gets its memory. Copied. NULL: malloc and free. */
+    const fb_mem *mem;
+
+    /**
+     * Whose tokens are accepted: issuer_count of them, at least one unless resolves_issuers. With several each needs an
+     * identifier, no two the same, and at most 64 of them may be templates. A token belongs to the issuer with exactly
+     * its iss, else to the one whose template it matches; no key of any other issuer is ever tried. How many there are
+     * makes no difference to the time that a verification takes.
+     */
+    const fb_issuer *issuers;
+    size_t issuer_count; /**< how many there are */
+
+    /** An iss that no issuer has is not refused but answered with FB_ISSUER_NEEDED, see @ref resolving. Default
+     * false. */
+    bool resolves_issuers;
+
+    /** How many issuers may be added while the verifier is in use (fb_verifier_add_issuer), 1 .. 100000; the one that
+     * was used least recently makes room. Default 1000. */
+    size_t max_issuers;
+
+    /**
+     * aud must name one of these, byte for byte but for the scheme and host of a URL, which compare without case (RFC
+     * 3986 section 6.2.2.1). An empty list is a configuration error. Not given: aud may be absent and is not checked
+     * beyond its type, so that a token issued for another service is accepted here (RFC 8725 section 3.9).
      */
     fb_list audiences;
 
-    /** All of these must be granted; at most 64, none with a space. Default: none. */
+    /** All of these must be granted, or implied by what is (scope_hierarchy); at most 64, none with a space. Default:
+     * none. */
     fb_list required_scopes;
 
-    /** Each of these top-level claims must be present, whatever its type or value. Default: none. */
-    fb_list required_claims;
+    /** Which scopes include others; scope_rule_count rules, each scope in one of them at most. A scope that includes
+     * itself, by whatever way, is a configuration error. Default: none. */
+    const fb_scope_rule *scope_hierarchy;
+    size_t scope_rule_count; /**< how many there are */
 
-    /** Seconds of clock skew that are forgiven, 0 .. 86400. Default 0. */
+    /** What claims must be there, and with which values; required_claim_count of them. Default: none. */
+    const fb_required_claim *required_claims;
+    size_t required_claim_count; /**< how many there are */
+
+    /** Seconds that are forgiven at exp, nbf and iat, 0 .. 86400. Default 0. */
     double leeway;
+
+    /**
+     * How many seconds nbf and iat may be in the future, when that is more than leeway, 0 .. 86400. Default 30: a
+     * provider whose clock is a little ahead must not lock its users out, and nobody gains by a token that is valid too
+     * early. leeway extends the life of every token, so it is 0 unless somebody decides otherwise.
+     */
+    double clock_skew;
 
     /** false accepts a token without exp, which never expires. Default true. */
     bool require_exp;
@@ -464,10 +641,15 @@ typedef struct fb_options {
      */
     fb_slice token_type;
 
-    /** The first of these claims that is present holds the scopes. Default: scope, scp. */
+    /** The first of these claims that is present holds the scopes: a string, split at spaces, or an array of strings. A
+     * text that begins with "/" is a JSON Pointer, as in fb_required_claim. Default: scope, scp. */
     fb_list scope_claims;
 
-    /** The first of these claims that is present and not empty is the client id. Default: client_id, azp, sub. */
+    /** All of scope_claims that are present hold scopes together, each once. Default false. */
+    bool merge_scope_claims;
+
+    /** The first of these claims that is present and not empty is the client id; JSON Pointers as in scope_claims.
+     * Default: client_id, azp, sub. */
     fb_list client_id_claims;
 
     /** The client id when no claim holds one; not empty. Default: "unknown". */
@@ -475,12 +657,6 @@ typedef struct fb_options {
 
     /** Larger tokens are refused before anything of them is read. 1 .. 65536. Default 16384. */
     size_t max_token_bytes;
-
-    /**
-     * Accept an HMAC secret that is shorter than the hash, against RFC 7518 section 3.2. For hosts whose users have
-     * such secrets; an empty one is refused even so. Default false.
-     */
-    bool allow_short_secret;
 
     /**
      * Which arithmetic verifies signatures. "auto": that of this library where it is faster than OpenSSL's, see
@@ -507,50 +683,11 @@ typedef struct fb_options {
     /** What all entries of the cache may occupy together. Default 16 MiB. */
     size_t cache_bytes;
 
-    /** @name Key sets behind a URL, see @ref keysets. Looked at only with jwks_uri.
-     * @{ */
-
-    /** Seconds between two fetches for unknown key ids that succeed. 0 or more, finite. Default 30. */
-    double refresh_interval;
-
-    /** Seconds that held keys stay in use past their freshness when fetching fails. 0 or more, finite. Default 3600. */
-    double stale_if_error;
-
-    /** Seconds that a whole fetch may take, names and TLS included. More than 0, at most 3600. Default 10. */
-    double fetch_timeout;
-
-    /** How large the document may be, decoded. 1 .. 16 MiB. Default 65536. */
-    size_t max_jwks_bytes;
-
-    /** Accept http:// for hosts other than loopback. Default false. */
-    bool allow_http;
-
-    /** @} */
-
-    /** @name The same, for fb_verifier_refresh and fb_verifier_refresh_start only
-     * @{ */
-
-    /** A PEM file of CA certificates. Without it and ca_path: fb_ca_bundle. SSL_CERT_FILE and SSL_CERT_DIR are the
-     * host's to pass on. */
-    fb_slice ca_file;
-
-    /** A directory of hashed CA certificates. */
-    fb_slice ca_path;
-
-    /** Connect to public addresses only (see fb_address_is_public), checked on the socket that is opened. Not together
-     * with trust_env. Default false. */
-    bool ssrf_safe;
-
-    /** Honour the proxy variables of the environment. Default false. */
-    bool trust_env;
-
-    /** @} */
-
     /**
-     * Share the key set, and its refresh state, of this other verifier, in place of one of the four key sources. It
-     * must have been made with jwks_uri. The key set lives until the last of its verifiers is freed. For hosts that
-     * change their policy (issuer, scopes, ...) while they run: a new verifier is cheap, and a new one starts with an
-     * empty cache.
+     * Share the key sets, and their refresh state, of this other verifier: issuer i has those of its issuer i, and what
+     * issuers say of keys and of fetching them is not looked at. It must have as many issuers, each with jwks_uri or
+     * found by discovery. A key set lives until the last of its verifiers is freed. For hosts that change their policy
+     * (audience, scopes, ...) while they run: a new verifier is cheap, and a new one starts with an empty cache.
      */
     const fb_verifier *keys_of;
 
@@ -574,29 +711,25 @@ static inline fb_options fb_options_init(void)
 {
     fb_options options = fb_options();
     options.size = sizeof(fb_options);
+    options.max_issuers = 1000;
+    options.clock_skew = 30.0;
     options.require_exp = true;
     options.max_token_bytes = 16384;
     options.cache_size = 1024;
     options.cache_bytes = (size_t)16 << 20;
-    options.refresh_interval = 30.0;
-    options.stale_if_error = 3600.0;
-    options.fetch_timeout = 10.0;
-    options.max_jwks_bytes = 65536;
     return options;
 }
 #define FB_OPTIONS_INIT fb_options_init()
 #else
 /** What an fb_options starts from. */
-#define FB_OPTIONS_INIT               \
-    {.size = sizeof(fb_options),      \
-     .require_exp = true,             \
-     .max_token_bytes = 16384,        \
-     .cache_size = 1024,              \
-     .cache_bytes = (size_t)16 << 20, \
-     .refresh_interval = 30.0,        \
-     .stale_if_error = 3600.0,        \
-     .fetch_timeout = 10.0,           \
-     .max_jwks_bytes = 65536}
+#define FB_OPTIONS_INIT          \
+    {.size = sizeof(fb_options), \
+     .max_issuers = 1000,        \
+     .clock_skew = 30.0,         \
+     .require_exp = true,        \
+     .max_token_bytes = 16384,   \
+     .cache_size = 1024,         \
+     .cache_bytes = (size_t)16 << 20}
 #endif
 
 /** @} */
@@ -633,9 +766,10 @@ FB_API void fb_verifier_free(fb_verifier *verifier);
  * @param clock     now; a number that is not finite is FB_CONFIGURATION_INVALID
  * @param out       what the token says, freed by the caller with fb_result_free; NULL unless FB_OK
  * @param error     may be NULL
- * @return FB_OK, or the first rule that the token fails. FB_KEYS_NEEDED (jwks_uri only): no verdict is possible without
- * a fetch, and one is allowed or under way. Fetch, or wait for whoever does (error.wait seconds at most), then ask
- *         fb_verify_after_fetch. FB_OUT_OF_MEMORY, FB_INTERNAL_ERROR.
+ * @return FB_OK, or the first rule that the token fails. FB_KEYS_NEEDED (key sets that are fetched): no verdict is
+ *         possible without a fetch, and one is allowed or under way. Fetch the keys of error.issuer, or wait for
+ * whoever does (error.wait seconds at most), then ask fb_verify_after_fetch. FB_ISSUER_NEEDED (resolves_issuers): see
+ *         @ref resolving. FB_OUT_OF_MEMORY, FB_INTERNAL_ERROR.
  */
 FB_API FB_MUST_CHECK fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock,
                                          fb_result **out, fb_error *error);
@@ -643,13 +777,14 @@ FB_API FB_MUST_CHECK fb_status fb_verify(const fb_verifier *verifier, const char
 /**
  * fb_verify for a token that got FB_KEYS_NEEDED before, after its fetch has ended or its wait is over. It never returns
  * FB_KEYS_NEEDED, so that every token gets a verdict after one fetch: FB_KEY_NOT_FOUND when a fetch has succeeded since
- * and did not bring the key, FB_KEYS_UNAVAILABLE with error.retry_after when none has. All else is as for fb_verify.
+ * and did not bring the key, FB_KEYS_UNAVAILABLE with error.retry_after when none has. Nor does it return
+ * FB_ISSUER_NEEDED: an issuer that is still not known is FB_KEYS_UNAVAILABLE. All else is as for fb_verify.
  *
  * @param verifier     as for fb_verify
  * @param token        the same token
  * @param size         of token
  * @param clock        now, after the fetch
- * @param key_request  that of the fb_error with which fb_verify returned FB_KEYS_NEEDED
+ * @param key_request  that of the fb_error with which fb_verify returned FB_KEYS_NEEDED; 0 after FB_ISSUER_NEEDED
  * @param out          as for fb_verify
  * @param error        may be NULL
  * @return as fb_verify, but FB_KEYS_NEEDED
@@ -677,6 +812,12 @@ FB_API void fb_verifier_count_refusal(const fb_verifier *verifier, fb_status sta
 /** Frees a result; NULL is fine. Thread-safe: equal tokens share what they say. */
 FB_API void fb_result_free(fb_result *result);
 
+/** iss, as it stands in the token; absent when the token has none. */
+FB_API fb_slice fb_result_issuer(const fb_result *result);
+
+/** The issuer whose key verified it, as in fb_issuer_info.number. */
+FB_API uint64_t fb_result_issuer_number(const fb_result *result);
+
 /** The client id, by the rule of client_id_claims. Never absent. */
 FB_API fb_slice fb_result_client_id(const fb_result *result);
 
@@ -701,6 +842,9 @@ FB_API bool fb_result_expires_at(const fb_result *result, int64_t *unix_seconds)
 
 /** The granted scopes, in the token's order, as they stand there. items is not NULL. */
 FB_API fb_list fb_result_scopes(const fb_result *result);
+
+/** Whether this scope was granted, or is included in one that was (fb_options.scope_hierarchy). */
+FB_API bool fb_result_has_scope(const fb_result *result, fb_slice scope);
 
 /** The key id that the token's header named, as in fb_error.kid; absent when it named none. */
 FB_API fb_slice fb_result_kid(const fb_result *result);
@@ -802,12 +946,14 @@ FB_API bool fb_result_is_cached(const fb_result *result);
  *     fb_status status = fb_verify(verifier, token, size, fb_clock_now(), &result, &error);
  *     if (status == FB_KEYS_NEEDED) {
  *         uint64_t request = error.key_request;
- *         status = fb_verifier_refresh(verifier, FB_REFRESH_TOKEN, request, &error);
+ *         status = fb_verifier_refresh(verifier, error.issuer, FB_REFRESH_TOKEN, request, &error);
  *         status = fb_verify_after_fetch(verifier, token, size, fb_clock_now(), request, &result, &error);
  *     }
- *     if (fb_verifier_refresh_due(verifier, fb_clock_now().monotonic_seconds)) {
+ *     uint64_t issuer = status == FB_OK ? fb_result_issuer_number(result) : error.issuer;
+ *     if (fb_verifier_refresh_due(verifier, issuer, fb_clock_now().monotonic_seconds)) {
  *         fb_fetch fetch = FB_FETCH_INIT;
- *         status = fb_verifier_refresh_start(verifier, FB_REFRESH_AHEAD, 0, &fetch, &error); // in the background
+ *         status = fb_verifier_refresh_start(verifier, issuer, FB_REFRESH_AHEAD, 0, &fetch, &error); // in the
+ * background
  *     }
  *
  * Another host begins a fetch with fb_verifier_refresh_begin, makes it in its own way, and ends it with
@@ -818,6 +964,20 @@ FB_API bool fb_result_is_cached(const fb_result *result);
  * A set is fresh for the max-age of its Cache-Control less its Age, but not less than 60 s nor more than 3600 s; for
  * 600 s without a max-age. Before that runs out fb_verifier_refresh_due says so, and a refresh in the background keeps
  * it from ever being waited for.
+ *
+ * @par Issuers
+ * Each issuer has its own key set, schedule and fetch, and waits for no other's. The functions below take its number:
+ * fb_error.issuer, fb_result_issuer_number, fb_issuer_info.number. What is said of "the verifier" is said of that
+ * issuer.
+ *
+ * @par Discovery
+ * The fetch of an issuer without a key source is one flight of two steps: first the metadata document, then the key set
+ * that its jwks_uri names; fb_verifier_refresh_complete answers the first with the second. The document is looked for
+ * at <issuer>/.well-known/openid-configuration, then with /.well-known/oauth-authorization-server and
+ * /.well-known/openid-configuration between host and path (RFC 8414 sections 3.1 and 5); one that answers with 404, or
+ * with another status of 400 to 499 but 429, is passed over for the next. Its member issuer must be the identifier,
+ * byte for byte, and jwks_uri keeps to the rules of fb_issuer.jwks_uri. It is read again when a fetch of the keys has
+ * failed, and after a day.
  *
  * @par Failures
  * A fetch is retried after 1 s, then 2, 4, ... 60 s. When one has failed since a set came, the set stays in use for
@@ -863,7 +1023,7 @@ typedef struct fb_fetch {
     /** Seconds until a fetch is allowed. Only FB_FETCH_LATER. */
     double retry_after;
 
-    /** What to fetch. Belongs to the verifier. */
+    /** What to fetch. Belongs to the verifier, until the fetch is completed. */
     fb_slice url;
 
     /** What to send as If-None-Match, NUL-terminated; nothing when it is empty. */
@@ -874,6 +1034,10 @@ typedef struct fb_fetch {
 
     /** How large the body may be: a host stops reading beyond it. */
     size_t max_bytes;
+
+    /** What to send beside Accept and If-None-Match, each "Name: value"; none when count is 0. Belongs to the
+     * verifier. */
+    fb_list headers;
 } fb_fetch;
 
 #ifdef __cplusplus
@@ -894,18 +1058,19 @@ static inline fb_fetch fb_fetch_init(void)
  * been completed a second after fetch_timeout has failed, and the next caller takes over from it. Thread-safe; does not
  * block.
  *
- * @param verifier           made with jwks_uri, or sharing the keys of one that was
+ * @param verifier           any thread's
+ * @param issuer             the number of one of its issuers
  * @param monotonic_seconds  now
  * @param reason             why a fetch is asked for
  * @param key_request        that of the fb_error of FB_KEYS_NEEDED with FB_REFRESH_TOKEN, otherwise 0
  * @param out                starts from FB_FETCH_INIT
  * @param error              may be NULL
- * @return FB_OK: out is filled. FB_CONFIGURATION_INVALID: the verifier has no jwks_uri, monotonic_seconds is not
- *         finite, reason is none of the enumeration, or out has no size.
+ * @return FB_OK: out is filled. FB_CONFIGURATION_INVALID: there is no such issuer (any more), its keys are not fetched,
+ *         monotonic_seconds is not finite, reason is none of the enumeration, or out has no size.
  */
-FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotonic_seconds,
-                                                         fb_refresh_reason reason, uint64_t key_request, fb_fetch *out,
-                                                         fb_error *error);
+FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, uint64_t issuer,
+                                                         double monotonic_seconds, fb_refresh_reason reason,
+                                                         uint64_t key_request, fb_fetch *out, fb_error *error);
 
 /**
  * What came back. Start from FB_FETCHED_INIT, then set abandoned, or failure, or all the others. Header values are raw,
@@ -951,42 +1116,47 @@ static inline fb_fetched fb_fetched_init(void)
 #endif
 
 /**
- * Hands the outcome of a fetch to the verifier, and wakes who waits for it. A response counts when it came with 200, is
- * at most max_jwks_bytes, and is a JSON object with an array "keys" of at most 100 of which one can be used; or when it
- * is 304 to the etag of fb_fetch. Anything else is a failed fetch, and leaves the held keys as they are. Thread-safe;
- * does not block.
+ * Hands the outcome of a fetch to the verifier, and wakes who waits for it. With discovery a metadata document is
+ * answered with the next URL: then next->decision is FB_FETCH_NOW, and next says what to fetch with the same ticket, in
+ * what is left of the time; otherwise it is FB_FETCH_DONE, and the flight is over. A response with keys counts when it
+ * came with 200, is at most max_jwks_bytes, and is a JSON object with an array "keys" of at most 100 of which one can
+ * be used; or when it is 304 to the etag of fb_fetch. Anything else is a failed fetch, and leaves the held keys as they
+ * are. Thread-safe; does not block.
  *
  * @param verifier           as for fb_verifier_refresh_begin
+ * @param issuer             as for fb_verifier_refresh_begin
  * @param ticket             of the fetch
  * @param monotonic_seconds  when the response came
  * @param fetched            starts from FB_FETCHED_INIT
+ * @param next               starts from FB_FETCH_INIT; may be NULL for an issuer with jwks_uri
  * @param error              may be NULL
- * @return FB_OK: keys are held and fresh. FB_KEYS_UNAVAILABLE: the fetch failed or was abandoned; error.text says why
- *         and error.retry_after when the next is allowed. FB_OUT_OF_MEMORY: the same, for want of memory.
- *         FB_CONFIGURATION_INVALID: there is no such ticket (it was completed, or was taken over), fetched has no size,
- *         or monotonic_seconds is not finite.
+ * @return FB_OK: keys are held and fresh, or next is to be fetched. FB_KEYS_UNAVAILABLE: the fetch failed or was
+ * abandoned; error.text says why and error.retry_after when the next is allowed. FB_OUT_OF_MEMORY: the same, for want
+ * of memory. FB_CONFIGURATION_INVALID: there is no such ticket (it was completed, or was taken over), fetched or next
+ *         has no size, or monotonic_seconds is not finite.
  */
-FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t ticket,
-                                                            double monotonic_seconds, const fb_fetched *fetched,
-                                                            fb_error *error);
+FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t issuer,
+                                                            uint64_t ticket, double monotonic_seconds,
+                                                            const fb_fetched *fetched, fb_fetch *next, fb_error *error);
 
 /**
  * Waits for the fetch with this ticket. Thread-safe; blocks.
  *
  * @param verifier  as for fb_verifier_refresh_begin
+ * @param issuer    as for fb_verifier_refresh_begin
  * @param ticket    of the fetch
  * @param timeout   seconds; below 0 or no number: 0; at most a day
  * @return true: it has ended, however it ended, or there is no such ticket. false: the time has passed.
  */
-FB_API bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticket, double timeout);
+FB_API bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t issuer, uint64_t ticket, double timeout);
 
 /**
  * Whether a refresh in the background is worth a fetch now: held keys run out soon, or have, and no fetch is under way
  * or held back. Asking changes nothing, so several callers may hear true; fb_verifier_refresh_begin with
- * FB_REFRESH_AHEAD lets one of them fetch, and the others go on. false without jwks_uri, and for a time that is not
- * finite. Thread-safe; does not block; cheap.
+ * FB_REFRESH_AHEAD lets one of them fetch, and the others go on. false for an issuer that there is not or whose keys
+ * are not fetched, and for a time that is not finite. Thread-safe; does not block; cheap.
  */
-FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds);
+FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, uint64_t issuer, double monotonic_seconds);
 
 /**
  * The whole refresh with libcurl: begins a fetch and makes it, or waits for who is making one. The fetch runs on a
@@ -999,15 +1169,17 @@ FB_API bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotoni
  * fetch began, which goes on then. Thread-safe.
  *
  * @param verifier     as for fb_verifier_refresh_begin
+ * @param issuer       as for fb_verifier_refresh_begin
  * @param reason       as for fb_verifier_refresh_begin
  * @param key_request  as for fb_verifier_refresh_begin
  * @param error        may be NULL
  * @return FB_OK: a fetch has succeeded, or none is needed. FB_KEYS_UNAVAILABLE: it failed, goes on, or is not allowed
  *         yet; error.text says which and error.retry_after when the next is allowed. FB_OUT_OF_MEMORY.
- *         FB_CONFIGURATION_INVALID: no jwks_uri, no such reason, or a library that was built without libcurl.
+ *         FB_CONFIGURATION_INVALID: no such issuer or reason, keys that are not fetched, or a library that was built
+ * without libcurl.
  */
-FB_API FB_MUST_CHECK fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason,
-                                                   uint64_t key_request, fb_error *error);
+FB_API FB_MUST_CHECK fb_status fb_verifier_refresh(const fb_verifier *verifier, uint64_t issuer,
+                                                   fb_refresh_reason reason, uint64_t key_request, fb_error *error);
 
 /**
  * Starts what fb_verifier_refresh does, and returns at once; for hosts with an event loop, or whose threads must not
@@ -1015,14 +1187,16 @@ FB_API FB_MUST_CHECK fb_status fb_verifier_refresh(const fb_verifier *verifier, 
  * ticket with fb_verifier_refresh_wait. fb_stats.last_error says how it ended. Thread-safe; does not block.
  *
  * @param verifier     as for fb_verifier_refresh_begin
+ * @param issuer       as for fb_verifier_refresh_begin
  * @param reason       as for fb_verifier_refresh_begin
  * @param key_request  as for fb_verifier_refresh_begin
  * @param out          starts from FB_FETCH_INIT
  * @param error        may be NULL
  * @return FB_OK: out is filled. FB_CONFIGURATION_INVALID: as for fb_verifier_refresh, or out has no size.
  */
-FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_start(const fb_verifier *verifier, fb_refresh_reason reason,
-                                                         uint64_t key_request, fb_fetch *out, fb_error *error);
+FB_API FB_MUST_CHECK fb_status fb_verifier_refresh_start(const fb_verifier *verifier, uint64_t issuer,
+                                                         fb_refresh_reason reason, uint64_t key_request, fb_fetch *out,
+                                                         fb_error *error);
 
 /**
  * Whether text is an IP address of the public internet, which is what ssrf_safe connects to; false for what is no
@@ -1035,6 +1209,121 @@ FB_API bool fb_address_is_public(fb_slice text);
  * can be read; NULL when there is none. Constant text.
  */
 FB_API const char *fb_ca_bundle(void);
+
+/** @} */
+
+/**
+ * @defgroup resolving Issuers that come and go
+ *
+ * With fb_options.resolves_issuers a token of an unknown issuer gets FB_ISSUER_NEEDED, and the host asks its resolver:
+ *
+ *     if (status == FB_ISSUER_NEEDED) {
+ *         fb_resolution resolution = FB_RESOLUTION_INIT;
+ *         status = fb_verifier_resolve_begin(verifier, token, size, now, &resolution, &error);
+ *         if (resolution.decision == FB_RESOLVE_NOW) {
+ *             // look up resolution.identifier; what is found becomes an fb_issuer
+ *             fb_verifier_resolve_end(verifier, resolution.ticket, FB_RESOLVED, &issuer, now, &error);
+ *         } else if (resolution.decision == FB_RESOLVE_WAIT) {
+ *             fb_verifier_resolve_wait(verifier, resolution.ticket, timeout);
+ *         }
+ *         status = fb_verify(...); // and when it says FB_ISSUER_NEEDED again: fb_verify_after_fetch
+ *     }
+ *
+ * One resolution for an identifier is under way at a time. An identifier that the resolver does not know is refused
+ * with FB_ISSUER_MISMATCH for 60 s without asking again; 4096 of them are remembered. At most 64 resolutions are under
+ * way at a time; tokens beyond them are refused with FB_KEYS_UNAVAILABLE. Neither costs a signature or a fetch.
+ * @{
+ */
+
+/** What is to be done about an unknown issuer. */
+typedef enum fb_resolve_decision {
+    FB_RESOLVE_NOW = 0,  /**< ask the resolver, then call fb_verifier_resolve_end with the ticket, whatever happened */
+    FB_RESOLVE_WAIT = 1, /**< somebody else is asking: wait for the ticket */
+    FB_RESOLVE_DONE = 2  /**< nothing: verifying again gives the verdict */
+} fb_resolve_decision;
+
+/** Room for an issuer's identifier; tokens with a longer iss are of no issuer that is resolved. */
+#define FB_IDENTIFIER_ROOM 512
+
+/** What fb_verifier_resolve_begin decided. Start from FB_RESOLUTION_INIT; members beyond size are not written. */
+typedef struct fb_resolution {
+    size_t size;                         /**< sizeof(fb_resolution), set by FB_RESOLUTION_INIT */
+    fb_resolve_decision decision;        /**< what is to be done */
+    uint64_t ticket;                     /**< of the resolution that is under way; 0: none is */
+    size_t identifier_size;              /**< of identifier */
+    char identifier[FB_IDENTIFIER_ROOM]; /**< iss, unescaped UTF-8, NUL-terminated: unverified, hostile text. For the
+                                              resolver alone; it must not be logged, nor used as a URL or a path */
+} fb_resolution;
+
+#ifdef __cplusplus
+static inline fb_resolution fb_resolution_init(void)
+{
+    fb_resolution resolution = fb_resolution();
+    resolution.size = sizeof(fb_resolution);
+    return resolution;
+}
+#define FB_RESOLUTION_INIT fb_resolution_init()
+#else
+/** What a fb_resolution starts from. */
+#define FB_RESOLUTION_INIT {.size = sizeof(fb_resolution)}
+#endif
+
+/**
+ * Asks whether to resolve the issuer of a token that got FB_ISSUER_NEEDED, and takes that on if so. Thread-safe; does
+ * not block.
+ *
+ * @param verifier           made with resolves_issuers
+ * @param token              the token
+ * @param size               of token
+ * @param monotonic_seconds  now
+ * @param out                starts from FB_RESOLUTION_INIT
+ * @param error              may be NULL
+ * @return FB_OK: out is filled. FB_KEYS_UNAVAILABLE: too many are under way. FB_CONFIGURATION_INVALID: the verifier
+ * does not resolve issuers, monotonic_seconds is not finite, or out has no size. FB_OUT_OF_MEMORY. Else what fb_verify
+ * says of a token whose iss cannot be read.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verifier_resolve_begin(const fb_verifier *verifier, const char *token, size_t size,
+                                                         double monotonic_seconds, fb_resolution *out, fb_error *error);
+
+/** How a resolution ended. */
+typedef enum fb_resolve_outcome {
+    FB_RESOLVED = 0,       /**< issuer is who it is */
+    FB_NO_SUCH_ISSUER = 1, /**< there is none: remembered for 60 s */
+    FB_RESOLVE_FAILED = 2  /**< nobody can say now: the next token asks again */
+} fb_resolve_outcome;
+
+/**
+ * Ends a resolution, and wakes who waits for it. The issuer's only identifier must be that of the resolution; one that
+ * cannot be used counts as FB_RESOLVE_FAILED. Thread-safe; does not block.
+ *
+ * @param verifier           as for fb_verifier_resolve_begin
+ * @param ticket             of the resolution
+ * @param outcome            how it ended
+ * @param issuer             with FB_RESOLVED: started from FB_ISSUER_INIT; copied. Otherwise NULL
+ * @param monotonic_seconds  now
+ * @param error              may be NULL
+ * @return FB_OK. FB_CONFIGURATION_INVALID: the issuer cannot be used and error.text names the option, or there is no
+ *         such ticket. FB_OUT_OF_MEMORY.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verifier_resolve_end(const fb_verifier *verifier, uint64_t ticket,
+                                                       fb_resolve_outcome outcome, const fb_issuer *issuer,
+                                                       double monotonic_seconds, fb_error *error);
+
+/** Waits for the resolution with this ticket, as fb_verifier_refresh_wait does for a fetch. Thread-safe; blocks. */
+FB_API bool fb_verifier_resolve_wait(const fb_verifier *verifier, uint64_t ticket, double timeout);
+
+/**
+ * Adds an issuer that the host knows of without being asked, or replaces the one that was added under its identifier,
+ * cached tokens and all. It must have exactly one identifier, no template, that is none of fb_options.issuers. The
+ * issuer that was used least recently makes room when there are max_issuers. Thread-safe; does not block.
+ *
+ * @param verifier  made with resolves_issuers
+ * @param issuer    started from FB_ISSUER_INIT; copied
+ * @param error     may be NULL
+ * @return FB_OK. FB_CONFIGURATION_INVALID: error.text names the option. FB_OUT_OF_MEMORY, FB_INTERNAL_ERROR.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verifier_add_issuer(const fb_verifier *verifier, const fb_issuer *issuer,
+                                                      fb_error *error);
 
 /** @} */
 
@@ -1057,31 +1346,79 @@ typedef struct fb_key_info {
     fb_slice arithmetic; /**< what verifies with it now: "openssl", "rsa-ifma", "p256-tables", "ed25519-tables" */
     size_t table_bytes;  /**< what its table occupies; 0: it has none */
     int bits;            /**< RSA modulus, EC or OKP field, HMAC secret; 0 when not known */
+    uint64_t issuer;     /**< whose key it is: fb_issuer_info.number */
+    fb_slice identifier; /**< its issuer's first identifier; absent when it has none */
+    double fetched_at;   /**< when its set came, Unix seconds; 0 for a static key */
+    double fresh_until;  /**< until when it is fresh, Unix seconds; infinite for a static key */
 } fb_key_info;
 
 /** A list of keys. Made by fb_verifier_keys. */
 typedef struct fb_keys fb_keys;
 
 /**
- * The keys that are held now, however old. *out is the caller's, freed with fb_keys_free; it is empty when nothing has
- * been fetched, and does not change when a new set comes. error may be NULL. FB_OK, FB_OUT_OF_MEMORY. Thread-safe.
+ * The keys of all issuers that are held now, however old. *out is the caller's, freed with fb_keys_free; it is empty
+ * when nothing has been fetched, and does not change when a new set comes. clock: now. error may be NULL. FB_OK,
+ * FB_OUT_OF_MEMORY; FB_CONFIGURATION_INVALID: clock is not finite. Thread-safe.
  */
-FB_API FB_MUST_CHECK fb_status fb_verifier_keys(const fb_verifier *verifier, fb_keys **out, fb_error *error);
+FB_API FB_MUST_CHECK fb_status fb_verifier_keys(const fb_verifier *verifier, fb_clock clock, fb_keys **out,
+                                                fb_error *error);
 
 /** How many there are. */
 FB_API size_t fb_keys_count(const fb_keys *keys);
 
-/** One of them, by its place in the document, from 0; NULL after the last. Belongs to keys. */
+/** One of them, issuer by issuer, and in the order of its document, from 0; NULL after the last. Belongs to keys. */
 FB_API const fb_key_info *fb_keys_at(const fb_keys *keys, size_t index);
 
 /** NULL is fine. */
 FB_API void fb_keys_free(fb_keys *keys);
 
+/**
+ * One issuer: what it is, and the state of its key set. All text belongs to the fb_issuers; absent or empty where there
+ * is none. The library allocates these, a caller never does: a newer library may add members at the end.
+ */
+typedef struct fb_issuer_info {
+    uint64_t number;         /**< names it in calls to this verifier, and to no other; never 0, never used again */
+    fb_slice identifier;     /**< its first identifier; absent when it has none */
+    bool fetched;            /**< its keys are fetched: the functions of @ref keysets take it */
+    bool added;              /**< by fb_verifier_add_issuer or a resolution */
+    fb_slice jwks_uri;       /**< where its keys are fetched, without query; absent when that is not known yet */
+    uint64_t verified;       /**< tokens of this issuer that were accepted, by this verifier */
+    uint64_t rejected;       /**< refused, after it was known that they are this issuer's */
+    uint64_t fetches;        /**< that were begun */
+    uint64_t fetch_failures; /**< that failed */
+    uint64_t generation;     /**< how many key sets have been held so far; 0: none yet */
+    bool keys_held;          /**< usable keys; always true with static keys */
+    bool keys_fresh;         /**< and fresh; always true with static keys */
+    double retry_after;      /**< as in fb_stats */
+    double unknown_kid_retry_after; /**< as in fb_stats */
+    fb_slice last_error;            /**< why the last fetch failed; empty when it succeeded */
+} fb_issuer_info;
+
+/** A list of issuers. Made by fb_verifier_issuers. */
+typedef struct fb_issuers fb_issuers;
+
+/**
+ * The issuers of a verifier as they are now: those of fb_options.issuers in their order, then those that were added.
+ * *out is the caller's, freed with fb_issuers_free. error may be NULL. FB_OK, FB_OUT_OF_MEMORY;
+ * FB_CONFIGURATION_INVALID: monotonic_seconds is not finite. Thread-safe; does not block.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verifier_issuers(const fb_verifier *verifier, double monotonic_seconds,
+                                                   fb_issuers **out, fb_error *error);
+
+/** How many there are. */
+FB_API size_t fb_issuers_count(const fb_issuers *issuers);
+
+/** One of them, from 0; NULL after the last. Belongs to issuers. */
+FB_API const fb_issuer_info *fb_issuers_at(const fb_issuers *issuers, size_t index);
+
+/** NULL is fine. */
+FB_API void fb_issuers_free(fb_issuers *issuers);
+
 /** How many reasons fb_stats has room for. */
 #define FB_STATS_REASONS 64
 
-/** Counters since the verifier was made, and the state of its key set, which it may share with others (keys_of). Start
- * from FB_STATS_INIT; members beyond size are not written. */
+/** Counters since the verifier was made, and the state of its key sets, which it may share with others (keys_of): sums
+ * over all issuers, and what holds for all of them. Start from FB_STATS_INIT; members beyond size are not written. */
 typedef struct fb_stats {
     size_t size; /**< sizeof(fb_stats), set by FB_STATS_INIT */
 
@@ -1102,16 +1439,20 @@ typedef struct fb_stats {
     uint64_t fetches;               /**< that were begun */
     uint64_t fetch_failures;        /**< that failed */
     uint64_t generation;            /**< how many key sets have been held so far; 0: none yet */
-    bool keys_held;                 /**< usable keys; always true with a static key */
-    bool keys_fresh;                /**< and fresh; always true with a static key */
-    double retry_after;             /**< seconds until a fetch is allowed after one that failed; 0: now */
+    bool keys_held;                 /**< usable keys, of every issuer; always true with static keys */
+    bool keys_fresh;                /**< and fresh; always true with static keys */
+    double retry_after;             /**< seconds until a fetch is allowed after one that failed; 0: now; the longest */
     double unknown_kid_retry_after; /**< seconds until a key id that is not held is worth a fetch again; 0: now */
-    char last_error[220];           /**< why the last fetch failed, NUL-terminated; empty when it succeeded */
+    char last_error[220];           /**< why a last fetch failed, NUL-terminated; empty when all succeeded */
 
     uint64_t table_bytes; /**< of all keys that are held */
 
     uint64_t arithmetic_checks;        /**< of the whole process: verifications that were done both ways */
     uint64_t arithmetic_disagreements; /**< of the whole process: those that differed, see @ref arithmetic */
+
+    uint64_t issuers;          /**< that there are now */
+    uint64_t issuer_evictions; /**< added ones that made room for others */
+    uint64_t unknown_issuers;  /**< identifiers that are remembered as unknown */
 } fb_stats;
 
 #ifdef __cplusplus

@@ -37,8 +37,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: guard KEY.pem [AUTHORIZATION]\n");
         return 2;
     }
+    fb_issuer issuer = FB_ISSUER_INIT;
     fb_options options = FB_OPTIONS_INIT;
-    options.public_key = (fb_slice){pem, fread(pem, 1, sizeof(pem), file)};
+    options.issuers = &issuer;
+    options.issuer_count = 1;
+    issuer.public_key = (fb_slice){pem, fread(pem, 1, sizeof(pem), file)};
     fclose(file);
     options.audiences = FB_LIST(fb_text("my-api"));
     fb_error error = FB_ERROR_INIT;

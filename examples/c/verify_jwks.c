@@ -12,11 +12,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: verify_jwks JWKS.json TOKEN\n");
         return 2;
     }
+    fb_issuer issuer = FB_ISSUER_INIT;
     fb_options options = FB_OPTIONS_INIT;
-    options.jwks = (fb_slice){document, fread(document, 1, sizeof(document), file)};
+    options.issuers = &issuer;
+    options.issuer_count = 1;
+    issuer.jwks = (fb_slice){document, fread(document, 1, sizeof(document), file)};
     fclose(file);
-    options.algorithms = FB_LIST(fb_text("RS256"), fb_text("ES256"));
-    options.issuers = FB_LIST(fb_text("https://issuer.example"));
+    issuer.algorithms = FB_LIST(fb_text("RS256"), fb_text("ES256"));
+    issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
     options.audiences = FB_LIST(fb_text("my-api"));
     options.required_scopes = FB_LIST(fb_text("read"));
 

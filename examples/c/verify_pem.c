@@ -7,9 +7,12 @@
 
 static void verify(const char *pem, const char *token, size_t token_size)
 {
+    fb_issuer issuer = FB_ISSUER_INIT;
     fb_options options = FB_OPTIONS_INIT;
-    options.public_key = fb_text(pem);
-    options.issuers = FB_LIST(fb_text("https://issuer.example"));
+    options.issuers = &issuer;
+    options.issuer_count = 1;
+    issuer.public_key = fb_text(pem);
+    issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
     options.audiences = FB_LIST(fb_text("my-api"));
     fb_error error = FB_ERROR_INIT;
     fb_verifier *verifier;

@@ -1,5 +1,6 @@
 /* What garbage costs: tokens of 64 KiB in the shapes that make a verifier work hardest before it can refuse them. Their
  * headers are as large as one of a token of 16 KiB can be, which is the default limit. */
+#include "../core/setup.h"
 #include "bench.h"
 #include "verify/verify.h"
 
@@ -46,14 +47,14 @@ static void fill_names(char *token, char *header, bool escapes)
 int main(void)
 {
     static char header[FB__MAX_HEADER];
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_keypair *pair;
-    options.max_token_bytes = FB__MAX_TOKEN;
+    options.policy.max_token_bytes = FB__MAX_TOKEN;
     if (fb_keypair_generate(&pair, fb_text("RS256"), 0, NULL, NULL) != FB_OK) {
         return 1;
     }
-    options.public_key = fb_keypair_public_pem(pair);
-    if (fb_verifier_new(&verifier, &options, NULL) != FB_OK) {
+    options.issuer.public_key = fb_keypair_public_pem(pair);
+    if (setup_verifier(&verifier, &options, NULL) != FB_OK) {
         return 1;
     }
     memset(shapes[0], '.', FB__MAX_TOKEN);

@@ -1,5 +1,6 @@
 /* See subject.h. */
 #include "subject.h"
+#include "../core/setup.h"
 
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
@@ -23,19 +24,19 @@ void require(bool condition, const char *what)
 
 static fb_verifier *make_verifier(const struct subject *s, size_t cache_size)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     if (s->alg[0] == 'H') {
-        options.secret = fb_keypair_private_pem(s->pair);
+        options.issuer.secret = fb_keypair_private_pem(s->pair);
     } else {
-        options.public_key = fb_keypair_public_pem(s->pair);
+        options.issuer.public_key = fb_keypair_public_pem(s->pair);
     }
-    options.algorithms = FB_LIST(fb_text(s->alg));
-    options.issuers = FB_LIST(fb_text("https://issuer.example"));
-    options.audiences = FB_LIST(fb_text("https://api.example/mcp"));
-    options.cache_size = cache_size;
+    options.issuer.algorithms = FB_LIST(fb_text(s->alg));
+    options.issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
+    options.policy.audiences = FB_LIST(fb_text("https://api.example/mcp"));
+    options.policy.cache_size = cache_size;
     fb_verifier *verifier;
     fb_error error = FB_ERROR_INIT;
-    require(fb_verifier_new(&verifier, &options, &error) == FB_OK, "fb_verifier_new");
+    require(setup_verifier(&verifier, &options, &error) == FB_OK, "fb_verifier_new");
     return verifier;
 }
 

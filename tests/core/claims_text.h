@@ -3,22 +3,23 @@
 #ifndef FB_TEST_CLAIMS_TEXT_H
 #define FB_TEST_CLAIMS_TEXT_H
 
+#include "setup_policy.h"
 #include "test.h"
 #include "verify/verify.h"
 
 static const double NOW = 1000.0;
 
-/* Options of the case at hand; NULL members as in FB_OPTIONS_INIT. */
-static fb_options options;
+/* Options of the case at hand; NULL members as in SETUP_INIT. */
+static struct setup options;
 static fb_result *result;
 static fb_error error = FB_ERROR_INIT;
 static char claim[64]; /* error.claim, which belongs to the policy */
 
 static inline void start(void)
 {
-    options = (fb_options)FB_OPTIONS_INIT;
-    options.public_key = fb_text("a key");
-    options.require_exp = false;
+    options = (struct setup)SETUP_INIT;
+    options.issuer.public_key = fb_text("a key");
+    options.policy.require_exp = false;
 }
 
 static inline fb_status check_at(const char *payload, double now)
@@ -27,7 +28,7 @@ static inline fb_status check_at(const char *payload, double now)
     static fb__policy policy;
     fb_result_free(result);
     result = NULL;
-    CHECK(fb__policy_new(&policy, &fb__mem_default, &options, &error) == FB_OK);
+    CHECK(setup_policy(&policy, &options, &error) == FB_OK);
     size_t size = fb__base64url_encode(payload, strlen(payload), segment);
     fb_status status = fb__result_new(&result, &fb__mem_default, (fb_slice){segment, size});
     if (status == FB_OK) {

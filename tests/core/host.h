@@ -4,6 +4,7 @@
 
 #include "idp.h"
 #include "keysets/http.h"
+#include "setup.h"
 #include "verify/verify.h"
 
 static inline double now(void)
@@ -11,19 +12,19 @@ static inline double now(void)
     return fb_clock_now().monotonic_seconds;
 }
 
-static inline fb_verifier *verifier_for(struct idp *idp, void (*change)(fb_options *))
+static inline fb_verifier *verifier_for(struct idp *idp, void (*change)(struct setup *))
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     fb_error error = FB_ERROR_INIT;
-    options.jwks_uri = fb_text(idp_text(idp, "jwks_uri"));
-    options.ca_file = fb_text(idp_text(idp, "ca_file"));
-    options.algorithms = FB_LIST(fb_text("ES256"));
-    options.fetch_timeout = 1.0;
+    options.issuer.jwks_uri = fb_text(idp_text(idp, "jwks_uri"));
+    options.issuer.ca_file = fb_text(idp_text(idp, "ca_file"));
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
+    options.issuer.fetch_timeout = 1.0;
     if (change != NULL) {
         change(&options);
     }
-    if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
+    if (setup_verifier(&verifier, &options, &error) != FB_OK) {
         FAIL("%s", error.text);
         exit(1);
     }
@@ -37,7 +38,7 @@ static inline fb_status check(const fb_verifier *verifier, const char *token, fb
     fb_status status = fb_verify(verifier, token, strlen(token), fb_clock_now(), &result, error);
     if (status == FB_KEYS_NEEDED) {
         const uint64_t request = error->key_request;
-        status = fb_verifier_refresh(verifier, FB_REFRESH_TOKEN, request, error);
+        status = fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_TOKEN, request, error);
         CHECK(status == FB_OK || status == FB_KEYS_UNAVAILABLE);
         status = fb_verify_after_fetch(verifier, token, strlen(token), fb_clock_now(), request, &result, error);
     }

@@ -5,6 +5,7 @@
 #ifndef FB_TEST_SOURCE_H
 #define FB_TEST_SOURCE_H
 
+#include "setup.h"
 #include "test.h"
 #include "verify/verify.h"
 
@@ -12,11 +13,11 @@
 
 static inline fb__key_source *source_new(void)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb__key_source *source = NULL;
     fb_error error = FB_ERROR_INIT;
-    options.jwks_uri = fb_text(URI);
-    if (fb__key_source_new(&source, &fb__mem_default, &options, &error) != FB_OK) {
+    options.issuer.jwks_uri = fb_text(URI);
+    if (fb__key_source_new(&source, &fb__mem_default, &options.issuer, &error) != FB_OK) {
         FAIL("%s", error.text);
         exit(1);
     }

@@ -4,6 +4,7 @@
  * OpenSSL and jansson through their own hooks, in the same count.
  */
 #include "failing.h"
+#include "setup.h"
 #include "verify/verify.h"
 
 static const double NOW = 1800000000.0;
@@ -19,10 +20,10 @@ static fb_verifier *shared;
 /* A scenario answers with the status of what it did; FB_OK means done completely. */
 typedef fb_status (*scenario)(fb_error *error);
 
-static fb_status use_verifier(const fb_options *options, fb_string *token, fb_error *error)
+static fb_status use_verifier(const struct setup *options, fb_string *token, fb_error *error)
 {
     fb_verifier *verifier = NULL;
-    fb_status status = fb_verifier_new(&verifier, options, error);
+    fb_status status = setup_verifier(&verifier, options, error);
     if (status != FB_OK) {
         CHECK(verifier == NULL);
         return status;
@@ -34,7 +35,7 @@ static fb_status use_verifier(const fb_options *options, fb_string *token, fb_er
     fb_result_free(result);
     if (status == FB_OK) {
         fb_keys *keys = NULL;
-        status = fb_verifier_keys(verifier, &keys, error);
+        status = fb_verifier_keys(verifier, fb_clock_now(), &keys, error);
         fb_keys_free(keys);
     }
     fb_verifier_free(verifier);
@@ -43,25 +44,25 @@ static fb_status use_verifier(const fb_options *options, fb_string *token, fb_er
 
 static fb_status with_pem(fb_error *error)
 {
-    fb_options options = FB_OPTIONS_INIT;
-    options.mem = &mem;
-    options.public_key = fb_keypair_public_pem(rsa);
-    options.issuers = FB_LIST(fb_text("https://issuer.example"));
+    struct setup options = SETUP_INIT;
+    options.policy.mem = &mem;
+    options.issuer.public_key = fb_keypair_public_pem(rsa);
+    options.issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
     return use_verifier(&options, rsa_token, error);
 }
 
 static fb_status with_key_set(fb_error *error)
 {
-    fb_options options = FB_OPTIONS_INIT;
-    options.mem = &mem;
-    options.jwks = fb_string_text(document);
-    options.algorithms = FB_LIST(fb_text("ES256"));
+    struct setup options = SETUP_INIT;
+    options.policy.mem = &mem;
+    options.issuer.jwks = fb_string_text(document);
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
     return use_verifier(&options, ec_token, error);
 }
 
 static fb_status with_secret(fb_error *error)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_keypair *pair = NULL;
     fb_string *token = NULL;
     fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
@@ -73,8 +74,8 @@ static fb_status with_secret(fb_error *error)
         status = fb_keypair_create_token(pair, &minting, &token, error);
     }
     if (status == FB_OK) {
-        options.mem = &mem;
-        options.secret = secret;
+        options.policy.mem = &mem;
+        options.issuer.secret = secret;
         status = use_verifier(&options, token, error);
     }
     fb_string_free(token);
@@ -109,23 +110,23 @@ static fb_status minting(fb_error *error)
 
 static fb_status behind_a_url(fb_error *error)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     fb_result *result = NULL;
-    options.mem = &mem;
-    options.jwks_uri = fb_text("https://issuer.example/jwks");
-    options.algorithms = FB_LIST(fb_text("ES256"));
-    fb_status status = fb_verifier_new(&verifier, &options, error);
+    options.policy.mem = &mem;
+    options.issuer.jwks_uri = fb_text("https://issuer.example/jwks");
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
+    fb_status status = setup_verifier(&verifier, &options, error);
     if (status == FB_OK) {
-        status = fb_verifier_refresh_begin(verifier, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, error);
+        status = fb_verifier_refresh_begin(verifier, SOLE_ISSUER, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, error);
     }
     if (status == FB_OK) {
         fetched.http_status = 200;
         fetched.body = fb_string_text(document);
         fetched.etag = fb_text("\"one\"");
-        status = fb_verifier_refresh_complete(verifier, fetch.ticket, 1.0, &fetched, error);
+        status = fb_verifier_refresh_complete(verifier, SOLE_ISSUER, fetch.ticket, 1.0, &fetched, NULL, error);
     }
     if (status == FB_OK) {
         fb_slice text = fb_string_text(ec_token);
@@ -150,15 +151,15 @@ static const char *wide_object(const char *first, int members)
 
 static fb_status sign_and_verify(const char *header, const char *payload, const fb_list *audiences, fb_error *error)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_keypair *pair = NULL;
     fb_string *token = NULL;
     fb_unverified *unverified = NULL;
-    options.mem = &mem;
-    options.secret = fb_text("0123456789abcdef0123456789abcdef");
-    options.client_id_default = fb_text("nobody in particular");
-    options.audiences = audiences == NULL ? options.audiences : *audiences;
-    fb_status status = fb_keypair_load(&pair, fb_text("HS256"), options.secret, &mem, error);
+    options.policy.mem = &mem;
+    options.issuer.secret = fb_text("0123456789abcdef0123456789abcdef");
+    options.policy.client_id_default = fb_text("nobody in particular");
+    options.policy.audiences = audiences == NULL ? options.policy.audiences : *audiences;
+    fb_status status = fb_keypair_load(&pair, fb_text("HS256"), options.issuer.secret, &mem, error);
     if (status == FB_OK) {
         status = fb_keypair_sign(pair, fb_text(header), fb_text(payload), &token, error);
     }
@@ -206,14 +207,14 @@ static fb_status escaped_texts(fb_error *error)
 
 static fb_status wide_key_set(fb_error *error)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     const fb_slice keys = fb_string_text(document);
     char text[16384];
-    options.mem = &mem;
+    options.policy.mem = &mem;
     const char *wide = wide_object("\"first\":1", 300);
     snprintf(text, sizeof(text), "%.*s,%s", (int)keys.size - 1, keys.data, wide + 1);
-    options.jwks = fb_text(text);
-    options.algorithms = FB_LIST(fb_text("ES256"));
+    options.issuer.jwks = fb_text(text);
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
     return use_verifier(&options, ec_token, error);
 }
 
@@ -233,27 +234,27 @@ static fb_status generating(fb_error *error)
 /* Two verifiers with one key set, and keys that change under them. */
 static fb_status sharing_keys(fb_error *error)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *first = NULL, *second = NULL;
     fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
-    options.mem = &mem;
-    options.jwks_uri = fb_text("https://issuer.example/jwks");
-    options.algorithms = FB_LIST(fb_text("ES256"));
-    fb_status status = fb_verifier_new(&first, &options, error);
+    options.policy.mem = &mem;
+    options.issuer.jwks_uri = fb_text("https://issuer.example/jwks");
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
+    fb_status status = setup_verifier(&first, &options, error);
     if (status == FB_OK) {
-        options.jwks_uri = (fb_slice){NULL, 0};
-        options.keys_of = first;
-        options.required_scopes = FB_LIST(fb_text("a"), fb_text("j"));
-        status = fb_verifier_new(&second, &options, error);
+        options.issuer.jwks_uri = (fb_slice){NULL, 0};
+        options.policy.keys_of = first;
+        options.policy.required_scopes = FB_LIST(fb_text("a"), fb_text("j"));
+        status = setup_verifier(&second, &options, error);
     }
     for (int i = 0; status == FB_OK && i < 2; i++) {
-        status = fb_verifier_refresh_begin(second, i + 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, error);
+        status = fb_verifier_refresh_begin(second, SOLE_ISSUER, i + 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, error);
         fetched.http_status = 200;
         fetched.body = fb_string_text(document);
         fetched.etag = fb_text(i == 0 ? "\"one\"" : "\"two\"");
         if (status == FB_OK) {
-            status = fb_verifier_refresh_complete(second, fetch.ticket, i + 1.0, &fetched, error);
+            status = fb_verifier_refresh_complete(second, SOLE_ISSUER, fetch.ticket, i + 1.0, &fetched, NULL, error);
         }
     }
     fb_verifier_free(first);
@@ -279,14 +280,14 @@ static fb_status looking(fb_error *error)
 /* Tokens enough for a table: what it needs and does not get makes no difference to any of them. */
 static fb_status with_a_table(fb_error *error)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     const fb_slice text = fb_string_text(ec_token);
-    options.mem = &mem;
-    options.public_key = fb_keypair_public_pem(ec);
-    options.algorithms = FB_LIST(fb_text("ES256"));
-    options.cache_size = 0;
-    fb_status status = fb_verifier_new(&verifier, &options, error);
+    options.policy.mem = &mem;
+    options.issuer.public_key = fb_keypair_public_pem(ec);
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
+    options.policy.cache_size = 0;
+    fb_status status = setup_verifier(&verifier, &options, error);
     for (int i = 0; status == FB_OK && i < ENOUGH; i++) {
         fb_result *result = NULL;
         status = fb_verify(verifier, text.data, text.size, (fb_clock){NOW, 1.0}, &result, error);
@@ -353,11 +354,11 @@ static void prepare(void)
     CHECK(fb_keypair_create_token(rsa, &options, &rsa_token, NULL) == FB_OK);
     CHECK(fb_keypair_create_token(ec, &options, &ec_token, NULL) == FB_OK);
     CHECK(fb_keypair_jwks(ec, fb_text(NULL), &document, NULL) == FB_OK);
-    fb_options verifying = FB_OPTIONS_INIT;
-    verifying.mem = &mem;
-    verifying.public_key = fb_keypair_public_pem(rsa);
-    verifying.cache_size = 0;
-    CHECK(fb_verifier_new(&shared, &verifying, NULL) == FB_OK);
+    struct setup verifying = SETUP_INIT;
+    verifying.policy.mem = &mem;
+    verifying.issuer.public_key = fb_keypair_public_pem(rsa);
+    verifying.policy.cache_size = 0;
+    CHECK(setup_verifier(&shared, &verifying, NULL) == FB_OK);
     for (int i = 0; i < ENOUGH; i++) {
         CHECK(with_a_shared_verifier(NULL) == FB_OK); /* it has its table now, and allocates for results alone */
     }

@@ -5,6 +5,7 @@
  */
 #include "child.h"
 #include "host.h"
+#include "setup.h"
 
 #include <curl/curl.h>
 #include <dlfcn.h>
@@ -54,9 +55,9 @@ bool fb__thread_start(void *(*run)(void *), void *argument)
            pthread_detach(thread) == 0;
 }
 
-static void hanging_name(fb_options *options)
+static void hanging_name(struct setup *options)
 {
-    options->jwks_uri = fb_text("https://hang.invalid/jwks");
+    options->issuer.jwks_uri = fb_text("https://hang.invalid/jwks");
 }
 
 TEST(the_time_out_is_kept_while_the_resolver_hangs)
@@ -66,7 +67,7 @@ TEST(the_time_out_is_kept_while_the_resolver_hangs)
     atomic_store(&resolver_hangs, true);
     for (int i = 0; i < 2; i++) {
         double start = now();
-        CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+        CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
         CHECK(now() - start >= 0.9 && now() - start < 1.0 + slack);
         CHECK(error.retry_after > 0.0 && strstr(error.text, "https://hang.invalid/jwks: ") == error.text);
     }
@@ -102,7 +103,7 @@ static void *fetch_all_the_time(void *argument)
     fb_error error = FB_ERROR_INIT;
     for (;;) {
         atomic_store(&work->begun, true);
-        if (fb_verifier_refresh(work->verifier, FB_REFRESH_EXPLICIT, 0, &error) != FB_OK) {
+        if (fb_verifier_refresh(work->verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) != FB_OK) {
             pause_for(0.001);
         }
     }
@@ -149,7 +150,7 @@ TEST(the_process_ends_while_the_resolver_hangs)
         fb_verifier *verifier = verifier_for(&secure, hanging_name);
         fb_error error = FB_ERROR_INIT;
         atomic_store(&resolver_hangs, true);
-        fb_status status = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
+        fb_status status = fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error);
         *child_verdict = status == FB_KEYS_UNAVAILABLE ? 0 : 1;
         exit(0);
     }
@@ -185,16 +186,16 @@ static void *refuse_and_free(void *token)
     static atomic_uint used;
     struct memory *memory = &memories[atomic_fetch_add(&used, 1) % 16];
     const fb_mem mem = {allocate, release, memory};
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     fb_error error = FB_ERROR_INIT;
     char unknown[512];
     atomic_store(&memory->gone, false);
-    options.mem = &mem;
-    options.jwks_uri = fb_text(idp_text(&secure, "jwks_uri"));
-    options.ca_file = fb_text(idp_text(&secure, "ca_file"));
-    options.algorithms = FB_LIST(fb_text("ES256"));
-    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_OK);
+    options.policy.mem = &mem;
+    options.issuer.jwks_uri = fb_text(idp_text(&secure, "jwks_uri"));
+    options.issuer.ca_file = fb_text(idp_text(&secure, "ca_file"));
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
+    CHECK(setup_verifier(&verifier, &options, &error) == FB_OK);
     CHECK(check(verifier, token, &error) == FB_OK);
     random_token(unknown, sizeof(unknown), 1);
     fb_status status = check(verifier, unknown, &error);
@@ -226,10 +227,10 @@ TEST(without_a_thread_there_is_no_fetch)
     fb_verifier *verifier = verifier_for(&secure, NULL);
     fb_error error = FB_ERROR_INIT;
     atomic_store(&no_threads, true);
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(strstr(error.text, "no thread could be started") != NULL && error.retry_after > 0.0);
     atomic_store(&no_threads, false);
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
     fb_verifier_free(verifier);
 }
 
@@ -241,11 +242,11 @@ TEST(the_time_out_is_kept_while_the_thread_hangs)
     fb_stats stats = FB_STATS_INIT;
     atomic_store(&thread_hangs, true);
     double start = now();
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(now() - start >= 1.0 && now() - start < 1.0 + slack);
     CHECK(strstr(error.text, "no complete response within 1 s") != NULL && error.retry_after > 0.0);
     atomic_store(&thread_hangs, false);
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
     CHECK(fb_verifier_stats(verifier, now(), &stats, &error) == FB_OK);
     CHECK(stats.fetches == 2 && stats.fetch_failures == 1 && stats.generation == 1);
     fb_verifier_free(verifier);

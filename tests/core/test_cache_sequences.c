@@ -1,6 +1,7 @@
 /* Sequences of calls that could make a cached token less safe than an uncached one. The judge is a verifier of
  * the same policy without a cache: verdict, sentence, claim and key id must be the same, whatever came before. Built
  * twice: as it is, and with a cache in which the hashes of all tokens collide. */
+#include "setup.h"
 #include "test.h"
 #include "verify/verify.h"
 
@@ -13,27 +14,27 @@ struct both {
     fb_verifier *cached, *plain;
 };
 
-static fb_verifier *make(const fb_options *options)
+static fb_verifier *make(const struct setup *options)
 {
     fb_verifier *verifier = NULL;
     fb_error error = FB_ERROR_INIT;
-    if (fb_verifier_new(&verifier, options, &error) != FB_OK) {
+    if (setup_verifier(&verifier, options, &error) != FB_OK) {
         fprintf(stderr, "fb_verifier_new: %s\n", error.text);
         exit(1);
     }
     return verifier;
 }
 
-static struct both make_both(size_t alg, fb_options options)
+static struct both make_both(size_t alg, struct setup options)
 {
-    options.algorithms = FB_LIST(fb_text(algs[alg]));
+    options.issuer.algorithms = FB_LIST(fb_text(algs[alg]));
     if (fb_keypair_public_pem(pairs[alg]).data == NULL) {
-        options.secret = fb_keypair_private_pem(pairs[alg]);
+        options.issuer.secret = fb_keypair_private_pem(pairs[alg]);
     } else {
-        options.public_key = fb_keypair_public_pem(pairs[alg]);
+        options.issuer.public_key = fb_keypair_public_pem(pairs[alg]);
     }
     struct both both = {.cached = make(&options)};
-    options.cache_size = 0;
+    options.policy.cache_size = 0;
     both.plain = make(&options);
     return both;
 }
@@ -129,7 +130,7 @@ TEST(accept_then_forge)
 {
     static char room[ROOM];
     for (size_t alg = 0; alg < ALGS; alg++) {
-        struct both both = make_both(alg, (fb_options)FB_OPTIONS_INIT);
+        struct both both = make_both(alg, (struct setup)SETUP_INIT);
         fb_string *one = mint(pairs[alg], "{\"jti\":\"1\"}", NULL), *two = mint(pairs[alg], "{\"jti\":\"2\"}", NULL);
         fb_slice first = fb_string_text(one), second = fb_string_text(two);
         CHECK(judge(both, first, NOW) == FB_OK && judge(both, second, NOW) == FB_OK);
@@ -153,9 +154,9 @@ TEST(the_clock_goes_on_and_back)
                                          "{\"exp\":1800000010.5,\"nbf\":1800000000.5}", "{\"exp\":1800000020}"};
     static const double leeways[] = {0.0, 2.5};
     for (size_t l = 0; l < 2; l++) {
-        fb_options options = FB_OPTIONS_INIT;
-        options.leeway = leeways[l];
-        options.cache_size = 2;
+        struct setup options = SETUP_INIT;
+        options.policy.leeway = leeways[l];
+        options.policy.cache_size = 2;
         struct both both = make_both(3, options);
         fb_string *tokens[3];
         size_t seen[2] = {0, 0};
@@ -178,8 +179,8 @@ TEST(the_clock_goes_on_and_back)
 
 TEST(an_entry_ends_with_its_token)
 {
-    fb_options options = FB_OPTIONS_INIT;
-    options.leeway = 5.0;
+    struct setup options = SETUP_INIT;
+    options.policy.leeway = 5.0;
     struct both both = make_both(3, options);
     fb_string *token = mint(pairs[3], "{\"exp\":1800000010}", "k1");
     fb_slice text = fb_string_text(token);
@@ -197,15 +198,15 @@ TEST(one_token_and_many_policies)
 {
     fb_string *token = mint(pairs[1], "{\"aud\":\"https://api.example\",\"scope\":\"read\"}", "k1");
     fb_slice text = fb_string_text(token);
-    fb_options options[6];
+    struct setup options[6];
     for (size_t i = 0; i < 6; i++) {
-        options[i] = (fb_options)FB_OPTIONS_INIT;
+        options[i] = (struct setup)SETUP_INIT;
     }
-    options[1].issuers = FB_LIST(fb_text("https://other.example"));
-    options[2].audiences = FB_LIST(fb_text("https://other.example"));
-    options[3].required_scopes = FB_LIST(fb_text("write"));
+    options[1].issuer.identifiers = FB_LIST(fb_text("https://other.example"));
+    options[2].policy.audiences = FB_LIST(fb_text("https://other.example"));
+    options[3].policy.required_scopes = FB_LIST(fb_text("write"));
     options[4].required_claims = FB_LIST(fb_text("email"));
-    options[5].max_token_bytes = text.size - 1;
+    options[5].policy.max_token_bytes = text.size - 1;
     static const fb_status expected[6] = {
         FB_OK, FB_ISSUER_MISMATCH, FB_AUDIENCE_MISMATCH, FB_INSUFFICIENT_SCOPE, FB_CLAIM_MISSING, FB_TOKEN_TOO_LARGE};
     struct both all[6];
@@ -227,8 +228,8 @@ TEST(one_token_and_many_policies)
 TEST(tokens_of_64_kib)
 {
     static char room[ROOM], claims[50000];
-    fb_options options = FB_OPTIONS_INIT;
-    options.max_token_bytes = FB__MAX_TOKEN;
+    struct setup options = SETUP_INIT;
+    options.policy.max_token_bytes = FB__MAX_TOKEN;
     struct both both = make_both(3, options);
     fb_string *tokens[2];
     for (int t = 0; t < 2; t++) { /* alike but for one character in the middle */
@@ -258,8 +259,8 @@ TEST(tokens_of_64_kib)
 TEST(a_cache_of_one)
 {
     static char room[ROOM];
-    fb_options options = FB_OPTIONS_INIT;
-    options.cache_size = 1;
+    struct setup options = SETUP_INIT;
+    options.policy.cache_size = 1;
     struct both both = make_both(3, options);
     fb_string *one = mint(pairs[3], "{\"jti\":\"1\"}", NULL), *two = mint(pairs[3], "{\"jti\":\"2\"}", NULL);
     fb_slice first = fb_string_text(one), second = fb_string_text(two);
@@ -284,18 +285,19 @@ static void refresh(const fb_verifier *verifier, const fb_keypair *pair, const c
     fb_error error = FB_ERROR_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     CHECK(fb_keypair_jwks(pair, fb_text(kid), &document, &error) == FB_OK);
-    CHECK(fb_verifier_refresh_begin(verifier, monotonic, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, monotonic, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
     fetched.http_status = 200;
     fetched.body = fb_string_text(document);
-    CHECK(fb_verifier_refresh_complete(verifier, fetch.ticket, monotonic, &fetched, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_complete(verifier, SOLE_ISSUER, fetch.ticket, monotonic, &fetched, NULL, &error) ==
+          FB_OK);
     fb_string_free(document);
 }
 
 TEST(refreshes_between_calls)
 {
-    fb_options options = FB_OPTIONS_INIT;
-    options.jwks_uri = fb_text("https://issuer.example/jwks");
-    options.algorithms = FB_LIST(fb_text("ES256"));
+    struct setup options = SETUP_INIT;
+    options.issuer.jwks_uri = fb_text("https://issuer.example/jwks");
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
     fb_verifier *verifier = make(&options);
     fb_string *token = mint(pairs[1], NULL, "k1");
     fb_slice text = fb_string_text(token);
@@ -313,7 +315,7 @@ TEST(refreshes_between_calls)
     CHECK(verify(verifier, text, NOW, &error) == FB_OK && stats_of(verifier).cache_hits == 3);
     /* Keys that may not be used any more vouch for nothing, cached tokens included. */
     fb_result *result = NULL;
-    double later = 1.0 + 600.0 + options.stale_if_error + 1.0;
+    double later = 1.0 + 600.0 + options.issuer.stale_if_error + 1.0;
     CHECK(fb_verify(verifier, text.data, text.size, (fb_clock){NOW, later}, &result, &error) == FB_KEYS_NEEDED);
     CHECK(result == NULL);
     fb_string_free(token);

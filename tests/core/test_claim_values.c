@@ -17,15 +17,15 @@ TEST(expected_and_actual_values)
     static const char string[] = "a string", seconds[] = "a number of seconds",
                       either[] = "a string or an array of strings";
     start();
-    options.require_exp = true;
-    options.leeway = 5;
+    options.policy.require_exp = true;
+    options.policy.leeway = 5;
     expect_values("{}", FB_EXP_MISSING, "exp", "present", "absent");
     expect_values("{\"exp\":\"soon\"}", FB_EXP_INVALID, "exp", seconds, "\"soon\"");
     expect_values("{\"exp\":1e30}", FB_EXP_INVALID, "exp", seconds, "1e30");
     expect_values("{\"exp\":{\"a\":[1, 2]}}", FB_EXP_INVALID, "exp", seconds, "{\"a\":[1, 2]}");
     expect_values("{\"exp\":930}", FB_TOKEN_EXPIRED, "exp", "more than 995", "930");
     CHECK(strcmp(error.text, "the token has expired: 70 s ago, leeway 5 s") == 0);
-    options.leeway = 0.25;
+    options.policy.leeway = 0.25;
     expect_values("{\"exp\":999.7}", FB_TOKEN_EXPIRED, "exp", "more than 999.75", "999.7");
     CHECK(strcmp(error.text, "the token has expired: 0.3 s ago, leeway 0.25 s") == 0);
     expect_values("{\"exp\":-9223372036854775808}", FB_TOKEN_EXPIRED, "exp", "more than 999.75",
@@ -35,7 +35,7 @@ TEST(expected_and_actual_values)
     expect_values("{\"nbf\":1003}", FB_TOKEN_NOT_YET_VALID, "nbf", "at most 1000", "1003");
     CHECK(strcmp(error.text, "the token is not valid yet: 3 s ahead, leeway 0 s") == 0);
     expect_values("{\"iat\":null}", FB_IAT_INVALID, "iat", seconds, "null");
-    options.leeway = 2;
+    options.policy.leeway = 2;
     expect_values("{\"iat\":1003}", FB_TOKEN_ISSUED_IN_FUTURE, "iat", "at most 1002", "1003");
     CHECK(strcmp(error.text, "the token was issued in the future: 3 s ahead, leeway 2 s") == 0);
     expect_values("{\"iss\":7}", FB_ISS_INVALID, "iss", string, "7");
@@ -45,12 +45,12 @@ TEST(expected_and_actual_values)
     expect_values("{\"azp\":1.50}", FB_CLIENT_ID_INVALID, "azp", string, "1.50");
     expect_values("{\"scp\":false}", FB_SCOPE_INVALID, "scp", either, "false");
     expect_values("{\"scope\":[\"a\",null]}", FB_SCOPE_INVALID, "scope", either, "[\"a\",null]");
-    options.issuers = FB_LIST(fb_text("https://a"), fb_text("https://b"));
+    options.issuer.identifiers = FB_LIST(fb_text("https://a"), fb_text("https://b"));
     expect_values("{}", FB_ISS_MISSING, "iss", "present", "absent");
     expect_values("{\"iss\":\"https:\\/\\/evil\"}", FB_ISSUER_MISMATCH, "iss", "https://a or https://b",
                   "https://evil");
     start();
-    options.audiences = FB_LIST(fb_text("api"));
+    options.policy.audiences = FB_LIST(fb_text("api"));
     expect_values("{}", FB_AUD_MISSING, "aud", "present", "absent");
     expect_values("{\"aud\":\"evil\"}", FB_AUDIENCE_MISMATCH, "aud", "api", "evil");
     expect_values("{\"aud\":[\"evil\", \"b\"]}", FB_AUDIENCE_MISMATCH, "aud", "api", "[\"evil\", \"b\"]");
@@ -60,7 +60,7 @@ TEST(expected_and_actual_values)
     options.required_claims = FB_LIST(fb_text("tenant"));
     expect_values("{}", FB_CLAIM_MISSING, "tenant", "present", "absent");
     start();
-    options.required_scopes = FB_LIST(fb_text("read"), fb_text("write"), fb_text("admin"));
+    options.policy.required_scopes = FB_LIST(fb_text("read"), fb_text("write"), fb_text("admin"));
     expect_values("{\"scope\":\"write evil\"}", FB_INSUFFICIENT_SCOPE, "", "read admin", "write evil");
     expect_values("{\"scope\":[]}", FB_INSUFFICIENT_SCOPE, "", "read write admin", "");
 }
@@ -70,7 +70,7 @@ TEST(values_are_made_printable_and_cut)
 {
     static char payload[9000];
     start();
-    options.audiences = FB_LIST(fb_text("\xc3\xa4\n"));
+    options.policy.audiences = FB_LIST(fb_text("\xc3\xa4\n"));
     expect_values("{\"aud\":\"a\\nb\\u001b[2J\\u00e9\xe2\x82\xac\\ud83d\\ude00z\"}", FB_AUDIENCE_MISMATCH, "aud", "???",
                   "a?b?[2J?????????z");
     expect_values("{\"aud\":[\"a\\n\xc3\xa9\"]}", FB_AUDIENCE_MISMATCH, "aud", "???", "[\"a\\n??\"]");
@@ -105,7 +105,7 @@ TEST(values_are_made_printable_and_cut)
     for (size_t i = 0; i < 40; i++) {
         many[i] = fb_text("https://api.example");
     }
-    options.audiences = (fb_list){many, 40};
+    options.policy.audiences = (fb_list){many, 40};
     EXPECT("{\"aud\":\"x\"}", FB_AUDIENCE_MISMATCH);
     CHECK(strlen(error.expected) == 120 && strcmp(error.expected + 117, "...") == 0);
     CHECK(strncmp(error.expected, "https://api.example or https://api.example or ", 46) == 0);
@@ -139,13 +139,13 @@ TEST(access_tokens)
             }
             (void)snprintf(payload + strlen(payload), 2, "}");
             start();
-            options.token_type = fb_text("at+jwt");
-            options.client_id_claims = FB_LIST(fb_text("x_client"));
+            options.policy.token_type = fb_text("at+jwt");
+            options.policy.client_id_claims = FB_LIST(fb_text("x_client"));
             EXPECT(payload, changed == COUNT ? FB_OK
                             : absent == 1    ? required[changed].missing
                                              : required[changed].mistyped);
             CHECK(changed == COUNT || claim_is(required[changed].name));
-            options.token_type = fb_text(NULL);
+            options.policy.token_type = fb_text(NULL);
             EXPECT(payload, changed < 5 && absent == 0 ? required[changed].mistyped : FB_OK);
         }
     }

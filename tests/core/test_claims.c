@@ -7,7 +7,7 @@ TEST(expiry)
     EXPECT("{}", FB_OK);
     int64_t expires;
     CHECK(!fb_result_expires_at(result, &expires));
-    options.require_exp = true;
+    options.policy.require_exp = true;
     EXPECT("{}", FB_EXP_MISSING);
     CHECK(claim_is("exp"));
     EXPECT("{\"exp\":1001}", FB_OK);
@@ -30,12 +30,12 @@ TEST(expiry)
     EXPECT("{\"exp\":1e19}", FB_EXP_INVALID);
     EXPECT("{\"exp\":1e400}", FB_PAYLOAD_INVALID);
     EXPECT("{\"exp\":Infinity}", FB_PAYLOAD_INVALID);
-    options.leeway = 10;
+    options.policy.leeway = 10;
     EXPECT("{\"exp\":990.5}", FB_OK);
     EXPECT("{\"exp\":990}", FB_TOKEN_EXPIRED);
     EXPECT("{\"exp\":9223372036854775807}", FB_OK); /* adding the leeway wraps nothing */
-    options.leeway = 0;
-    options.require_exp = false;
+    options.policy.leeway = 0;
+    options.policy.require_exp = false;
     EXPECT("{\"exp\":1000}", FB_TOKEN_EXPIRED);
     EXPECT("{\"exp\":null}", FB_EXP_INVALID);
     CHECK(check_at("{\"exp\":-5000000000}", -5000000001.0) == FB_OK); /* 1811 */
@@ -49,9 +49,9 @@ TEST(times_of_an_accepted_result)
 {
     static fb__policy policy;
     start();
-    options.leeway = 2.0;
+    options.policy.leeway = 2.0;
     EXPECT("{\"exp\":1010.5,\"nbf\":999,\"iat\":998}", FB_OK);
-    CHECK(fb__policy_new(&policy, &fb__mem_default, &options, &error) == FB_OK);
+    CHECK(setup_policy(&policy, &options, &error) == FB_OK);
     CHECK(fb__claims_check_time(&policy, result, NOW, &error) == FB_OK);
     CHECK(fb__claims_check_time(&policy, result, 1012.4, &error) == FB_OK);
     CHECK(fb__claims_check_time(&policy, result, 1012.5, &error) == FB_TOKEN_EXPIRED);
@@ -83,12 +83,12 @@ TEST(not_before_and_issued_at)
                                                      : claims[i].invalid);
             CHECK(values[v].outcome == 0 || claim_is(claims[i].name));
         }
-        options.leeway = 1;
+        options.policy.leeway = 1;
         snprintf(payload, sizeof(payload), "{\"%s\":1001}", claims[i].name);
         EXPECT(payload, FB_OK);
         snprintf(payload, sizeof(payload), "{\"%s\":1001.5}", claims[i].name);
         EXPECT(payload, claims[i].future);
-        options.leeway = 0;
+        options.policy.leeway = 0;
     }
     /* exp is judged before nbf, nbf before iat. */
     EXPECT("{\"iat\":\"x\",\"nbf\":\"x\",\"exp\":\"x\"}", FB_EXP_INVALID);
@@ -103,7 +103,7 @@ TEST(issuer)
     EXPECT("{\"iss\":5}", FB_ISS_INVALID);
     EXPECT("{\"iss\":[\"anyone\"]}", FB_ISS_INVALID);
     EXPECT("{\"iss\":null}", FB_ISS_INVALID);
-    options.issuers = FB_LIST(fb_text("https://a.example"), fb_text("https://b.example"));
+    options.issuer.identifiers = FB_LIST(fb_text("https://a.example"), fb_text("https://b.example"));
     EXPECT("{\"iss\":\"https://a.example\"}", FB_OK);
     EXPECT("{\"iss\":\"https:\\/\\/b.example\"}", FB_OK);
     EXPECT("{\"iss\":\"https://a.example/\"}", FB_ISSUER_MISMATCH);
@@ -126,7 +126,7 @@ TEST(audience)
     EXPECT("{\"aud\":{\"a\":\"b\"}}", FB_AUD_INVALID);
     EXPECT("{\"aud\":[\"a\",5]}", FB_AUD_INVALID);
     EXPECT("{\"aud\":[[\"a\"]]}", FB_AUD_INVALID);
-    options.audiences = FB_LIST(fb_text("api"), fb_text("https://api.example/mcp"));
+    options.policy.audiences = FB_LIST(fb_text("api"), fb_text("https://api.example/mcp"));
     EXPECT("{\"aud\":\"api\"}", FB_OK);
     EXPECT("{\"aud\":[\"x\",\"\\u0061pi\"]}", FB_OK);
     EXPECT("{}", FB_AUD_MISSING);
@@ -159,7 +159,7 @@ TEST(resource)
     CHECK(resource_is(NULL));
     EXPECT("{\"aud\":\"://x\"}", FB_OK);
     CHECK(resource_is(NULL));
-    options.audiences = FB_LIST(fb_text("api"), fb_text("https://two.example"), fb_text("https://one.example"));
+    options.policy.audiences = FB_LIST(fb_text("api"), fb_text("https://two.example"), fb_text("https://one.example"));
     EXPECT("{\"aud\":[\"https://one.example\",\"https://two.example\"]}", FB_OK);
     CHECK(resource_is("https://two.example")); /* the order of the option decides */
     EXPECT("{\"aud\":[\"api\",\"https://one.example\"]}", FB_OK);
@@ -192,8 +192,8 @@ TEST(subject_and_client)
     CHECK(claim_is("client_id"));
     EXPECT("{\"azp\":null}", FB_CLIENT_ID_INVALID);
     EXPECT("{\"client_id\":\"c\",\"azp\":7}", FB_OK); /* never looked at */
-    options.client_id_claims = FB_LIST(fb_text("appid"));
-    options.client_id_default = fb_text("nobody");
+    options.policy.client_id_claims = FB_LIST(fb_text("appid"));
+    options.policy.client_id_default = fb_text("nobody");
     EXPECT("{\"client_id\":\"c\",\"appid\":\"p\"}", FB_OK);
     CHECK(client_is("p"));
     EXPECT("{\"client_id\":\"c\"}", FB_OK);
@@ -244,7 +244,7 @@ TEST(scopes)
     CHECK(scopes_are(""));
     EXPECT("{\"scope\":\"1 2 3 4 5 6 7 8 9 10 11 12\"}", FB_OK);
     CHECK(scopes_are("1|2|3|4|5|6|7|8|9|10|11|12"));
-    options.scope_claims = FB_LIST(fb_text("permissions"), fb_text("scope"));
+    options.policy.scope_claims = FB_LIST(fb_text("permissions"), fb_text("scope"));
     EXPECT("{\"scope\":\"a\",\"permissions\":[\"p\"]}", FB_OK);
     CHECK(scopes_are("p"));
 }
@@ -252,7 +252,7 @@ TEST(scopes)
 TEST(required_scopes)
 {
     start();
-    options.required_scopes = FB_LIST(fb_text("read"), fb_text("write"), fb_text("admin"));
+    options.policy.required_scopes = FB_LIST(fb_text("read"), fb_text("write"), fb_text("admin"));
     EXPECT("{\"scope\":\"admin write read\"}", FB_OK);
     EXPECT("{\"scope\":[\"admin\",\"write\",\"read\",\"more\"]}", FB_OK);
     EXPECT("{\"scope\":\"write\"}", FB_INSUFFICIENT_SCOPE);
@@ -276,7 +276,7 @@ TEST(required_claims)
     CHECK(claim_is("tenant"));
     EXPECT("{\"tenant\":1}", FB_CLAIM_MISSING);
     CHECK(claim_is("jti"));
-    options.required_scopes = FB_LIST(fb_text("read"));
+    options.policy.required_scopes = FB_LIST(fb_text("read"));
     EXPECT("{\"tenant\":1}", FB_CLAIM_MISSING); /* before the scopes */
 }
 

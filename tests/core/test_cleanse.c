@@ -3,6 +3,7 @@
  * searched for them. What is searched for is only ever held masked, and a child that works it out gives it through a
  * pipe, so the search cannot find itself.
  */
+#include "setup.h"
 #include "test.h"
 #include "verify/verify.h"
 
@@ -195,17 +196,18 @@ static size_t search(const struct needles *needles)
 
 static void use(const fb_keypair *pair)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
     fb_verifier *verifier = NULL;
     fb_result *result = NULL;
     fb_string *token = NULL;
     CHECK(fb_keypair_create_token(pair, &minting, &token, NULL) == FB_OK);
-    options.public_key = fb_keypair_public_pem(pair);
-    options.secret = options.public_key.data == NULL ? fb_keypair_private_pem(pair) : options.secret;
-    options.algorithms = FB_LIST(fb_keypair_algorithm(pair));
-    options.mem = &keeping;
-    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    options.issuer.public_key = fb_keypair_public_pem(pair);
+    options.issuer.secret =
+        options.issuer.public_key.data == NULL ? fb_keypair_private_pem(pair) : options.issuer.secret;
+    options.issuer.algorithms = FB_LIST(fb_keypair_algorithm(pair));
+    options.policy.mem = &keeping;
+    CHECK(setup_verifier(&verifier, &options, NULL) == FB_OK);
     const fb_slice text = fb_string_text(token);
     CHECK(fb_verify(verifier, text.data, text.size, (fb_clock){1.0, 1.0}, &result, NULL) == FB_OK);
     fb_result_free(result);
@@ -294,13 +296,13 @@ TEST(nothing_is_left_of_what_was_refused)
 {
     fb_keypair *pair = NULL, *none = NULL;
     fb_verifier *verifier = NULL;
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     CHECK(fb_keypair_generate(&pair, fb_text("HS256"), 0, &keeping, NULL) == FB_OK);
     struct needles needles = needles_of(fb_keypair_private_pem(pair));
-    options.secret = fb_keypair_private_pem(pair);
-    options.algorithms = FB_LIST(fb_text("HS512"));
-    options.mem = &keeping;
-    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_CONFIGURATION_INVALID); /* too short for it */
+    options.issuer.secret = fb_keypair_private_pem(pair);
+    options.issuer.algorithms = FB_LIST(fb_text("HS512"));
+    options.policy.mem = &keeping;
+    CHECK(setup_verifier(&verifier, &options, NULL) == FB_CONFIGURATION_INVALID); /* too short for it */
     fb_keypair_free(pair);
     CHECK(search(&needles) == 0);
 

@@ -1,6 +1,7 @@
 /* The clock of fb_clock_now goes on while the machine is suspended. */
 #include "child.h"
 #include "fastbearer.h"
+#include "setup.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -33,17 +34,17 @@ static double running(void)
 /* Whether waiting ends, which is done by the other clock. */
 static bool wait_for_nothing(void)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     fb_fetch fetch = FB_FETCH_INIT;
     fb_error error = FB_ERROR_INIT;
-    options.jwks_uri = fb_text("https://issuer.example/keys");
-    if (fb_verifier_new(&verifier, &options, &error) != FB_OK ||
-        fb_verifier_refresh_begin(verifier, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) != FB_OK) {
+    options.issuer.jwks_uri = fb_text("https://issuer.example/keys");
+    if (setup_verifier(&verifier, &options, &error) != FB_OK ||
+        fb_verifier_refresh_begin(verifier, SOLE_ISSUER, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) != FB_OK) {
         return false;
     }
     const double start = running();
-    const bool ended = fb_verifier_refresh_wait(verifier, fetch.ticket, 0.2);
+    const bool ended = fb_verifier_refresh_wait(verifier, SOLE_ISSUER, fetch.ticket, 0.2);
     fb_verifier_free(verifier);
     return !ended && running() - start >= 0.2;
 }

@@ -4,6 +4,7 @@
  */
 #include "host.h"
 #include "host_errors.h"
+#include "setup.h"
 
 static const double NOW = 1800000000.0;
 static const char *const algorithms[] = {"RS256", "PS384", "ES256", "ES512", "EdDSA", "Ed448", "HS256"};
@@ -66,11 +67,11 @@ static void key_pairs(void)
 
 /* ---- verifiers ------------------------------------------------------------------------------ */
 
-static fb_verifier *try_new(const fb_options *options, fb_status expected)
+static fb_verifier *try_new(const struct setup *options, fb_status expected)
 {
     fb_verifier *verifier = NULL;
     fb_error error = FB_ERROR_INIT;
-    const fb_status status = KEEPS(fb_verifier_new(&verifier, options, &error));
+    const fb_status status = KEEPS(setup_verifier(&verifier, options, &error));
     if (status != expected) {
         FAIL("%s: %s", fb_status_name(status), error.text);
     }
@@ -79,13 +80,13 @@ static fb_verifier *try_new(const fb_options *options, fb_status expected)
 
 static fb_verifier *verifier_of(size_t i)
 {
-    fb_options options = FB_OPTIONS_INIT;
-    options.algorithms = FB_LIST(fb_text(algorithms[i]));
-    options.cache_size = i % 2 == 0 ? 0 : options.cache_size;
-    options.public_key = fb_keypair_public_pem(pairs[i]);
-    if (options.public_key.size == 0) {
-        options.public_key = fb_text(NULL);
-        options.secret = fb_keypair_private_pem(pairs[i]);
+    struct setup options = SETUP_INIT;
+    options.issuer.algorithms = FB_LIST(fb_text(algorithms[i]));
+    options.policy.cache_size = i % 2 == 0 ? 0 : options.policy.cache_size;
+    options.issuer.public_key = fb_keypair_public_pem(pairs[i]);
+    if (options.issuer.public_key.size == 0) {
+        options.issuer.public_key = fb_text(NULL);
+        options.issuer.secret = fb_keypair_private_pem(pairs[i]);
     }
     return try_new(&options, FB_OK);
 }
@@ -102,13 +103,13 @@ static void wrong_pems(void)
         ("-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
          "AAAAAAAAAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=\n-----END PUBLIC KEY-----\n"),
     };
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     for (size_t i = 0; i < sizeof(pems) / sizeof(pems[0]); i++) {
-        options.public_key = fb_text(pems[i]);
+        options.issuer.public_key = fb_text(pems[i]);
         (void)try_new(&options, FB_CONFIGURATION_INVALID);
     }
-    options.public_key = fb_text(NULL);
-    options.secret = (fb_slice){der_like, sizeof(der_like) - 1};
+    options.issuer.public_key = fb_text(NULL);
+    options.issuer.secret = (fb_slice){der_like, sizeof(der_like) - 1};
     KEEPS_VOID(fb_verifier_free(try_new(&options, FB_OK)));
 }
 
@@ -134,13 +135,13 @@ static size_t bad_keys(char *out, size_t size)
 static void key_sets(void)
 {
     char document[16384];
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_string *set = NULL;
     size_t used = bad_keys(document, sizeof(document));
     CHECK(fb_keypair_jwks(pairs[0], fb_text("a"), &set, NULL) == FB_OK);
     const fb_slice good = fb_string_text(set);
     snprintf(document + used, sizeof(document) - used, "%.*s", (int)good.size - 9, good.data + 9);
-    options.jwks = fb_text(document);
+    options.issuer.jwks = fb_text(document);
     KEEPS_VOID(fb_verifier_free(try_new(&options, FB_OK)));
     snprintf(document + used - 1, sizeof(document) - used, "]}");
     (void)try_new(&options, FB_CONFIGURATION_INVALID);
@@ -208,13 +209,13 @@ static void all_tokens(void)
 static void fetch_by_halves(void)
 {
     char document[16384];
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     fb_stats stats = FB_STATS_INIT;
     fb_result *result = NULL;
     fb_keys *keys = NULL;
-    options.jwks_uri = fb_text("https://issuer.example/jwks");
+    options.issuer.jwks_uri = fb_text("https://issuer.example/jwks");
     fb_verifier *verifier = try_new(&options, FB_OK);
     for (int i = 0; i < 3; i++) {
         fb_string *set = NULL;
@@ -225,17 +226,19 @@ static void fetch_by_halves(void)
                  i == 2 ? 0 : (int)good.size - (int)(used > 0 ? 9 : 0), good.data + (used > 0 ? 9 : 0));
         fetched.http_status = 200;
         fetched.body = fb_text(document);
-        CHECK(KEEPS(fb_verifier_refresh_begin(verifier, i, FB_REFRESH_EXPLICIT, 0, &fetch, NULL)) == FB_OK);
-        CHECK((KEEPS(fb_verifier_refresh_complete(verifier, fetch.ticket, i, &fetched, NULL)) == FB_OK) == (i < 2));
-        CHECK(KEEPS(fb_verifier_refresh_wait(verifier, fetch.ticket, 0.0)));
-        (void)KEEPS(fb_verifier_refresh_due(verifier, i));
+        CHECK(KEEPS(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, i, FB_REFRESH_EXPLICIT, 0, &fetch, NULL)) ==
+              FB_OK);
+        CHECK((KEEPS(fb_verifier_refresh_complete(verifier, SOLE_ISSUER, fetch.ticket, i, &fetched, NULL, NULL)) ==
+               FB_OK) == (i < 2));
+        CHECK(KEEPS(fb_verifier_refresh_wait(verifier, SOLE_ISSUER, fetch.ticket, 0.0)));
+        (void)KEEPS(fb_verifier_refresh_due(verifier, SOLE_ISSUER, i));
         fb_string_free(set);
     }
     CHECK(KEEPS(fb_verify_after_fetch(verifier, "a.b.c", 5, (fb_clock){NOW, 3.0}, 1, &result, NULL)) ==
           FB_TOKEN_MALFORMED);
     CHECK(KEEPS(fb_verifier_stats(verifier, 3.0, &stats, NULL)) == FB_OK);
     KEEPS_VOID(fb_verifier_count_refusal(verifier, FB_INSUFFICIENT_SCOPE));
-    CHECK(KEEPS(fb_verifier_keys(verifier, &keys, NULL)) == FB_OK && KEEPS(fb_keys_count(keys)) == 61);
+    CHECK(KEEPS(fb_verifier_keys(verifier, fb_clock_now(), &keys, NULL)) == FB_OK && KEEPS(fb_keys_count(keys)) == 61);
     CHECK(KEEPS(fb_keys_at(keys, 0)) != NULL);
     KEEPS_VOID(fb_keys_free(keys));
     KEEPS_VOID(fb_verifier_free(verifier));
@@ -250,19 +253,20 @@ static void fetch(void)
         fb_verifier *verifier = verifier_for(&secure, NULL);
         host_fill(); /* the line above is the test's own */
         idp_fault(&secure, NULL);
-        CHECK(KEEPS(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_OK);
+        CHECK(KEEPS(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_OK);
         idp_fault(&secure, faults[i]);
-        CHECK(KEEPS(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_KEYS_UNAVAILABLE);
+        CHECK(KEEPS(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_KEYS_UNAVAILABLE);
         idp_fault(&secure, NULL);
-        CHECK(KEEPS(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_OK);
+        CHECK(KEEPS(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_OK);
         fb_fetch fetch = FB_FETCH_INIT;
-        CHECK(KEEPS(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &fetch, NULL)) == FB_OK);
-        CHECK(KEEPS(fb_verifier_refresh_wait(verifier, fetch.ticket, 60.0)));
+        CHECK(KEEPS(fb_verifier_refresh_start(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &fetch, NULL)) == FB_OK);
+        CHECK(KEEPS(fb_verifier_refresh_wait(verifier, SOLE_ISSUER, fetch.ticket, 60.0)));
         KEEPS_VOID(fb_verifier_free(verifier));
     }
     if (secure.control == 0) { /* so that the name counts as called */
         fb_verifier *verifier = verifier_of(0);
-        CHECK(KEEPS(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, NULL)) == FB_CONFIGURATION_INVALID);
+        CHECK(KEEPS(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, NULL)) ==
+              FB_CONFIGURATION_INVALID);
         KEEPS_VOID(fb_verifier_free(verifier));
     }
 }

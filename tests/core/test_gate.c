@@ -1,6 +1,7 @@
 /* Threads that work with OpenSSL while the process forks, or ends. */
 #include "base/base.h"
 #include "child.h"
+#include "setup.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,10 +17,10 @@ static fb_status construct(void)
     fb_error error;
     fb_status status = fb_keypair_generate(&pair, fb_text("ES256"), 0, NULL, &error);
     if (status == FB_OK) {
-        fb_options options = FB_OPTIONS_INIT;
-        options.public_key = fb_keypair_public_pem(pair);
-        options.algorithms = FB_LIST(fb_text("ES256"));
-        status = fb_verifier_new(&verifier, &options, &error);
+        struct setup options = SETUP_INIT;
+        options.issuer.public_key = fb_keypair_public_pem(pair);
+        options.issuer.algorithms = FB_LIST(fb_text("ES256"));
+        status = setup_verifier(&verifier, &options, &error);
     }
     fb_verifier_free(verifier);
     fb_keypair_free(pair);

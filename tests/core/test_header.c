@@ -1,4 +1,5 @@
 /* The JOSE header: each rule with what passes beside what does not. */
+#include "setup_policy.h"
 #include "test.h"
 #include "verify/verify.h"
 
@@ -23,11 +24,11 @@ static fb_status read(const char *text)
 
 static void set_policy(const char *token_type)
 {
-    fb_options options = FB_OPTIONS_INIT;
-    options.public_key = fb_text("a key");
-    options.algorithms = FB_LIST(fb_text("RS256"), fb_text("ES256"));
-    options.token_type = fb_text(token_type);
-    CHECK(fb__policy_new(&policy, &fb__mem_default, &options, NULL) == FB_OK);
+    struct setup options = SETUP_INIT;
+    options.issuer.public_key = fb_text("a key");
+    options.issuer.algorithms = FB_LIST(fb_text("RS256"), fb_text("ES256"));
+    options.policy.token_type = fb_text(token_type);
+    CHECK(setup_policy(&policy, &options, NULL) == FB_OK);
 }
 
 struct expectation {

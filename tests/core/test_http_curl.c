@@ -1,5 +1,6 @@
 /* The whole way over real sockets: a verifier, libcurl and a provider that does everything wrong that can be done. */
 #include "host.h"
+#include "setup.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -89,7 +90,7 @@ static void one_fault(struct idp *idp, const struct fault *fault, bool warm, con
     }
     idp_fault(idp, fault->name);
     double start = now();
-    fb_status status = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
+    fb_status status = fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error);
     double took = now() - start;
     if (warm) {
         printf("%-15s %-17s %.2f s  %s\n", fault->name, fb_status_name(status), took,
@@ -108,7 +109,7 @@ static void one_fault(struct idp *idp, const struct fault *fault, bool warm, con
     status = check(verifier, token, &error);
     CHECK(status == (warm || fault->words == NULL ? FB_OK : FB_KEYS_UNAVAILABLE));
     idp_fault(idp, NULL);
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
     CHECK(check(verifier, token, &error) == FB_OK);
     fb_verifier_free(verifier);
 }
@@ -133,24 +134,24 @@ TEST(every_fault_of_tls)
     free(token);
 }
 
-static void other_ca(fb_options *options)
+static void other_ca(struct setup *options)
 {
-    options->ca_file = (fb_slice){NULL, 0};
+    options->issuer.ca_file = (fb_slice){NULL, 0};
 }
 
-static void missing_ca(fb_options *options)
+static void missing_ca(struct setup *options)
 {
-    options->ca_file = fb_text("/nonexistent/ca.pem");
+    options->issuer.ca_file = fb_text("/nonexistent/ca.pem");
 }
 
 TEST(certificates_come_from_where_the_options_say)
 {
     fb_error error = FB_ERROR_INIT;
     fb_verifier *verifier = verifier_for(&secure, other_ca);
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     fb_verifier_free(verifier);
     verifier = verifier_for(&secure, missing_ca);
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(strstr(error.text, "/nonexistent/ca.pem") != NULL);
     fb_verifier_free(verifier);
 }
@@ -161,7 +162,7 @@ TEST(what_is_sent)
     fb_error error = FB_ERROR_INIT;
     idp_ask(&plain, "/forget");
     for (int i = 0; i < 3; i++) {
-        CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+        CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
     }
     CHECK(idp_number(&plain, "requests") == 3);
     CHECK(idp_number(&plain, "connections") == 3); /* none is kept for ten minutes */
@@ -184,15 +185,15 @@ TEST(a_redirect_is_not_followed)
     fb_error error = FB_ERROR_INIT;
     idp_fault(&plain, "redirect");
     idp_ask(&plain, "/forget");
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(idp_number(&plain, "requests") == 1);
     idp_fault(&plain, NULL);
     fb_verifier_free(verifier);
 }
 
-static void ssrf_safe(fb_options *options)
+static void ssrf_safe(struct setup *options)
 {
-    options->ssrf_safe = true;
+    options->issuer.ssrf_safe = true;
 }
 
 TEST(ssrf_safe_opens_no_connection_to_loopback)
@@ -200,22 +201,22 @@ TEST(ssrf_safe_opens_no_connection_to_loopback)
     fb_verifier *verifier = verifier_for(&secure, ssrf_safe);
     fb_error error = FB_ERROR_INIT;
     idp_ask(&secure, "/forget");
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(strstr(error.text, "not public") != NULL);
     CHECK(idp_number(&secure, "connections") == 0);
     fb_verifier_free(verifier);
 }
 
-static void far_away(fb_options *options)
+static void far_away(struct setup *options)
 {
-    options->jwks_uri = fb_text("http://keys.invalid/jwks");
-    options->allow_http = true;
+    options->issuer.jwks_uri = fb_text("http://keys.invalid/jwks");
+    options->issuer.allow_http = true;
 }
 
-static void far_away_by_proxy(fb_options *options)
+static void far_away_by_proxy(struct setup *options)
 {
     far_away(options);
-    options->trust_env = true;
+    options->issuer.trust_env = true;
 }
 
 TEST(proxies_only_with_trust_env)
@@ -226,28 +227,28 @@ TEST(proxies_only_with_trust_env)
     setenv("http_proxy", proxy, 1);
     idp_ask(&plain, "/forget");
     fb_verifier *verifier = verifier_for(&plain, far_away);
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(idp_number(&plain, "requests") == 0);
     fb_verifier_free(verifier);
     verifier = verifier_for(&plain, far_away_by_proxy);
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(strstr(error.text, "status 404") != NULL); /* the provider is no proxy, but it was asked */
     CHECK(idp_number(&plain, "requests") == 1);
     fb_verifier_free(verifier);
     unsetenv("http_proxy");
 }
 
-static void ssrf_safe_ipv6(fb_options *options)
+static void ssrf_safe_ipv6(struct setup *options)
 {
-    options->jwks_uri = fb_text("https://[::1]:9/jwks");
-    options->ssrf_safe = true;
+    options->issuer.jwks_uri = fb_text("https://[::1]:9/jwks");
+    options->issuer.ssrf_safe = true;
 }
 
 TEST(ssrf_safe_looks_at_ipv6_too)
 {
     fb_verifier *verifier = verifier_for(&secure, ssrf_safe_ipv6);
     fb_error error = FB_ERROR_INIT;
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(strstr(error.text, "not public") != NULL);
     fb_verifier_free(verifier);
 }
@@ -260,7 +261,7 @@ TEST(repeated_fields_are_one_list)
     fb_stats stats = FB_STATS_INIT;
     idp_fault(&plain, "repeated_field");
     const double start = now();
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
     CHECK(fb_verifier_stats(verifier, start + 299.0, &stats, NULL) == FB_OK);
     CHECK(stats.keys_fresh);
     CHECK(fb_verifier_stats(verifier, start + 301.0 + slack, &stats, NULL) == FB_OK);
@@ -348,9 +349,9 @@ TEST(a_fetch_that_nobody_wants_any_more_ends)
     idp_fault(&plain, NULL);
 }
 
-static void patient(fb_options *options)
+static void patient(struct setup *options)
 {
-    options->fetch_timeout = 60.0;
+    options->issuer.fetch_timeout = 60.0;
 }
 
 /* Whoever comes with a made-up key id while the provider hangs. */
@@ -390,15 +391,16 @@ TEST(a_fetch_that_is_started_is_not_waited_for)
     fb_fetch first = FB_FETCH_INIT, second = FB_FETCH_INIT;
     idp_fault(&plain, "late_header");
     const double start = now();
-    CHECK(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &first, &error) == FB_OK);
-    CHECK(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &second, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_start(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &first, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_start(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &second, &error) == FB_OK);
     CHECK(first.decision == FB_FETCH_NOW && second.decision == FB_FETCH_WAIT && first.ticket == second.ticket);
-    CHECK(!fb_verifier_refresh_wait(verifier, first.ticket, 0.0) && now() - start < slack);
-    CHECK(fb_verifier_refresh_wait(verifier, first.ticket, 60.0));
+    CHECK(!fb_verifier_refresh_wait(verifier, SOLE_ISSUER, first.ticket, 0.0) && now() - start < slack);
+    CHECK(fb_verifier_refresh_wait(verifier, SOLE_ISSUER, first.ticket, 60.0));
     idp_fault(&plain, NULL);
     CHECK(check(verifier, token, &error) == FB_OK);
     first.size = 0;
-    CHECK(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &first, &error) == FB_CONFIGURATION_INVALID);
+    CHECK(fb_verifier_refresh_start(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &first, &error) ==
+          FB_CONFIGURATION_INVALID);
     fb_verifier_free(verifier);
     free(token);
 }
@@ -408,11 +410,11 @@ static void expect_queue_untouched(const fb_verifier *verifier, fb_status expect
 {
     fb_error error = FB_ERROR_INIT;
     ERR_clear_error();
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == expected);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == expected);
     CHECK(ERR_peek_error() == 0);
     ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
     ERR_raise(ERR_LIB_USER, 7);
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == expected);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == expected);
     CHECK(ERR_GET_REASON(ERR_get_error()) == SSL_R_BAD_LENGTH && ERR_GET_REASON(ERR_get_error()) == 7);
     CHECK(ERR_peek_error() == 0);
 }
@@ -444,7 +446,7 @@ TEST(no_keys_of_connections_are_written)
 {
     fb_verifier *verifier = verifier_for(&secure, NULL);
     fb_error error = FB_ERROR_INIT;
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
     fb_verifier_free(verifier);
     struct stat status;
     CHECK(stat(key_log, &status) == 0 && status.st_size == 0);
@@ -507,7 +509,7 @@ TEST(threads_that_wait_share_a_failure)
     }
     CHECK(atomic_load(&crowd.others) == THREADS);
     CHECK(idp_number(&plain, "requests") <= 2); /* on a busy machine a thread may start after the first back-off */
-    CHECK(fb_verifier_refresh(crowd.verifier, FB_REFRESH_AHEAD, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb_verifier_refresh(crowd.verifier, SOLE_ISSUER, FB_REFRESH_AHEAD, 0, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(strstr(error.text, "timed out") != NULL && error.retry_after > 0.0 && error.retry_after <= 4.0);
     idp_fault(&plain, NULL);
     fb_verifier_free((fb_verifier *)(uintptr_t)crowd.verifier);
@@ -544,7 +546,7 @@ TEST(ten_thousand_random_kids_are_one_request_and_known_keys_do_not_wait)
     CHECK(idp_number(&plain, "requests") <= 4); /* after 1, 2 and 4 s, should this take so long */
     idp_fault(&plain, NULL);
     idp_ask(&plain, "/forget");
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
     for (unsigned i = 1; i < 10000; i++) {
         char other[512];
         random_token(other, sizeof(other), i);

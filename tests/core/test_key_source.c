@@ -1,4 +1,5 @@
 /* The key source: what is held, what an answer does to it, who waits, and what a child of a fork sees. */
+#include "setup.h"
 #include "source.h"
 
 #include <math.h>
@@ -193,11 +194,11 @@ TEST(after_its_fetch_a_token_gets_a_verdict)
     static const double intervals[] = {0.0, 0.5, 30.0};
     for (size_t i = 0; i < sizeof(intervals) / sizeof(intervals[0]); i++) {
         fb__key_source *source = NULL;
-        fb_options options = FB_OPTIONS_INIT;
+        struct setup options = SETUP_INIT;
         fb_error error = FB_ERROR_INIT;
-        options.jwks_uri = fb_text(URI);
-        options.refresh_interval = intervals[i];
-        CHECK(fb__key_source_new(&source, &fb__mem_default, &options, &error) == FB_OK);
+        options.issuer.jwks_uri = fb_text(URI);
+        options.issuer.refresh_interval = intervals[i];
+        CHECK(fb__key_source_new(&source, &fb__mem_default, &options.issuer, &error) == FB_OK);
         CHECK(look(source, 0.0, "new", &request) == FB_KEYS_NEEDED);                   /* cold */
         CHECK(look_again(source, 0.0, "new", request, &error) == FB_KEYS_UNAVAILABLE); /* it never came to a fetch */
         CHECK(error.retry_after == 0.0);
@@ -422,10 +423,10 @@ static void release(void *context, void *memory)
 TEST(a_fetch_is_completed_once)
 {
     const fb_mem mem = {allocate, release, NULL};
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_error error = FB_ERROR_INIT;
-    options.jwks_uri = fb_text(URI);
-    CHECK(fb__key_source_new(&meanwhile.source, &mem, &options, NULL) == FB_OK);
+    options.issuer.jwks_uri = fb_text(URI);
+    CHECK(fb__key_source_new(&meanwhile.source, &mem, &options.issuer, NULL) == FB_OK);
     fb_fetch fetch = begin(meanwhile.source, 1.0, FB_REFRESH_EXPLICIT, 0);
     meanwhile.ticket = fetch.ticket;
     CHECK(answer(meanwhile.source, fetch.ticket, 1.0, 200, document("second"), &error) == FB_CONFIGURATION_INVALID);
@@ -447,11 +448,11 @@ TEST(a_key_that_may_not_be_used)
 TEST(size_limit)
 {
     fb__key_source *source = NULL;
-    fb_options options = FB_OPTIONS_INIT;
-    options.jwks_uri = fb_text(URI);
+    struct setup options = SETUP_INIT;
+    options.issuer.jwks_uri = fb_text(URI);
     fb_slice body = document("a");
-    options.max_jwks_bytes = body.size;
-    CHECK(fb__key_source_new(&source, &fb__mem_default, &options, NULL) == FB_OK);
+    options.issuer.max_jwks_bytes = body.size;
+    CHECK(fb__key_source_new(&source, &fb__mem_default, &options.issuer, NULL) == FB_OK);
     fb_fetched fetched = FB_FETCHED_INIT;
     char larger[512];
     memcpy(larger, body.data, body.size);
@@ -601,37 +602,37 @@ TEST(freshness_of_the_answer)
     fb__key_source_release(source);
 }
 
-static void refuse_option(void (*change)(fb_options *), const char *name)
+static void refuse_option(void (*change)(struct setup *), const char *name)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb__key_source *source = (fb__key_source *)&options;
     fb_error error = FB_ERROR_INIT;
-    options.jwks_uri = fb_text(URI);
+    options.issuer.jwks_uri = fb_text(URI);
     change(&options);
-    CHECK(fb__key_source_new(&source, &fb__mem_default, &options, &error) == FB_CONFIGURATION_INVALID &&
+    CHECK(fb__key_source_new(&source, &fb__mem_default, &options.issuer, &error) == FB_CONFIGURATION_INVALID &&
           source == NULL);
     CHECK(strstr(error.text, name) != NULL && strstr(error.text, "swordfish") == NULL);
 }
 
-#define REFUSE(name, assignment)             \
-    static void change_##name(fb_options *o) \
-    {                                        \
-        assignment;                          \
+#define REFUSE(name, assignment)               \
+    static void change_##name(struct setup *o) \
+    {                                          \
+        assignment;                            \
     }
-REFUSE(uri, o->jwks_uri = fb_text("http://issuer.example/?swordfish"))
-REFUSE(interval, o->refresh_interval = -1.0)
-REFUSE(interval_nan, o->refresh_interval = (double)NAN)
-REFUSE(interval_infinite, o->refresh_interval = (double)INFINITY)
-REFUSE(stale, o->stale_if_error = -0.1)
-REFUSE(stale_nan, o->stale_if_error = (double)NAN)
-REFUSE(timeout, o->fetch_timeout = 0.0)
-REFUSE(timeout_nan, o->fetch_timeout = (double)NAN)
-REFUSE(timeout_large, o->fetch_timeout = 3601.0)
-REFUSE(bytes, o->max_jwks_bytes = 0)
-REFUSE(bytes_large, o->max_jwks_bytes = ((size_t)16 << 20) + 1)
-REFUSE(ca_file, (o->ca_file = (fb_slice){"a\0b", 3}))
-REFUSE(ca_path, (o->ca_path = (fb_slice){"a\0b", 3}))
-REFUSE(proxy, (o->ssrf_safe = true, o->trust_env = true))
+REFUSE(uri, o->issuer.jwks_uri = fb_text("http://issuer.example/?swordfish"))
+REFUSE(interval, o->issuer.refresh_interval = -1.0)
+REFUSE(interval_nan, o->issuer.refresh_interval = (double)NAN)
+REFUSE(interval_infinite, o->issuer.refresh_interval = (double)INFINITY)
+REFUSE(stale, o->issuer.stale_if_error = -0.1)
+REFUSE(stale_nan, o->issuer.stale_if_error = (double)NAN)
+REFUSE(timeout, o->issuer.fetch_timeout = 0.0)
+REFUSE(timeout_nan, o->issuer.fetch_timeout = (double)NAN)
+REFUSE(timeout_large, o->issuer.fetch_timeout = 3601.0)
+REFUSE(bytes, o->issuer.max_jwks_bytes = 0)
+REFUSE(bytes_large, o->issuer.max_jwks_bytes = ((size_t)16 << 20) + 1)
+REFUSE(ca_file, (o->issuer.ca_file = (fb_slice){"a\0b", 3}))
+REFUSE(ca_path, (o->issuer.ca_path = (fb_slice){"a\0b", 3}))
+REFUSE(proxy, (o->issuer.ssrf_safe = true, o->issuer.trust_env = true))
 
 TEST(options_are_checked)
 {

@@ -1,4 +1,5 @@
 /* A key source whose n-th allocation fails, for every n: no leak, no crash, the right status, and held keys stay. */
+#include "setup.h"
 #include "source.h"
 
 static unsigned countdown; /* allocations until one fails; 0: none does */
@@ -32,14 +33,14 @@ static fb_status complete_with_etag(fb__key_source *source, const char *kid, con
 static bool scenario(unsigned n)
 {
     const fb_mem mem = {allocate, release, NULL};
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb__key_source *source = NULL;
     fb_error error = FB_ERROR_INIT;
     uint64_t request;
-    options.jwks_uri = fb_text(URI);
-    options.ca_file = fb_text("/some/ca.pem");
+    options.issuer.jwks_uri = fb_text(URI);
+    options.issuer.ca_file = fb_text("/some/ca.pem");
     countdown = n;
-    fb_status made = fb__key_source_new(&source, &mem, &options, &error);
+    fb_status made = fb__key_source_new(&source, &mem, &options.issuer, &error);
     CHECK(made == FB_OK || (made == FB_OUT_OF_MEMORY && error.status == FB_OUT_OF_MEMORY && source == NULL));
     if (made != FB_OK) {
         return false;

@@ -1,4 +1,5 @@
 /* Sizes that do not fit into a size_t are never allocated, wherever in the core they are worked out. */
+#include "setup.h"
 #include "test.h"
 #include "verify/verify.h"
 
@@ -42,12 +43,12 @@ TEST(options_whose_sum_wraps_are_out_of_memory)
 {
     static const fb_slice huge = {"x", SIZE_MAX / 2 + 1};
     const fb_slice twice[] = {huge, huge};
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
-    options.mem = &mem;
-    options.secret = fb_text("0123456789abcdef0123456789abcdef");
-    options.audiences = (fb_list){twice, 2};
-    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OUT_OF_MEMORY && verifier == NULL);
+    options.policy.mem = &mem;
+    options.issuer.secret = fb_text("0123456789abcdef0123456789abcdef");
+    options.policy.audiences = (fb_list){twice, 2};
+    CHECK(setup_verifier(&verifier, &options, NULL) == FB_OUT_OF_MEMORY && verifier == NULL);
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* Minting: every algorithm round, the text of header and claims to the byte, what overrides what, and what is refused.
  */
+#include "setup.h"
 #include "test.h"
 #include "verify/verify.h"
 
@@ -151,17 +152,17 @@ TEST(what_cannot_be_written)
 
 static fb_verifier *verifier_for(const fb_keypair *keys, fb_slice jwks)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     if (jwks.data != NULL) {
-        options.jwks = jwks;
+        options.issuer.jwks = jwks;
     } else if (fb_keypair_public_pem(keys).data != NULL) {
-        options.public_key = fb_keypair_public_pem(keys);
+        options.issuer.public_key = fb_keypair_public_pem(keys);
     } else {
-        options.secret = fb_keypair_private_pem(keys);
+        options.issuer.secret = fb_keypair_private_pem(keys);
     }
-    options.algorithms = FB_LIST(fb_keypair_algorithm(keys));
-    if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
+    options.issuer.algorithms = FB_LIST(fb_keypair_algorithm(keys));
+    if (setup_verifier(&verifier, &options, &error) != FB_OK) {
         FAIL("%s", error.text);
     }
     return verifier;

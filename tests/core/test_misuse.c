@@ -1,4 +1,5 @@
 /* What a host calls with arguments that make no sense is refused by name, before anything is read or allocated. */
+#include "setup.h"
 #include "test.h"
 #include "verify/verify.h"
 
@@ -9,10 +10,10 @@ static fb_error error = FB_ERROR_INIT;
 
 static fb_verifier *behind_a_url(void)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
-    options.jwks_uri = fb_text(URI);
-    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_OK);
+    options.issuer.jwks_uri = fb_text(URI);
+    CHECK(setup_verifier(&verifier, &options, &error) == FB_OK);
     return verifier;
 }
 
@@ -26,11 +27,11 @@ static void expect(fb_status status, fb_status expected, const char *words)
 
 TEST(a_cache_beyond_all_bounds)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
-    options.jwks_uri = fb_text(URI);
-    options.cache_size = (size_t)1 << 31;
-    expect(fb_verifier_new(&verifier, &options, &error), FB_CONFIGURATION_INVALID, "cache_size");
+    options.issuer.jwks_uri = fb_text(URI);
+    options.policy.cache_size = (size_t)1 << 31;
+    expect(setup_verifier(&verifier, &options, &error), FB_CONFIGURATION_INVALID, "cache_size");
     CHECK(verifier == NULL);
 }
 
@@ -39,17 +40,17 @@ TEST(structures_that_did_not_start_from_their_init)
     fb_verifier *verifier = behind_a_url();
     fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
-    CHECK(fb_verifier_refresh_begin(verifier, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
     fetched.size = 0;
-    expect(fb_verifier_refresh_complete(verifier, fetch.ticket, 1.0, &fetched, &error), FB_CONFIGURATION_INVALID,
-           "FB_FETCHED_INIT");
+    expect(fb_verifier_refresh_complete(verifier, SOLE_ISSUER, fetch.ticket, 1.0, &fetched, NULL, &error),
+           FB_CONFIGURATION_INVALID, "FB_FETCHED_INIT");
     fetched.size = sizeof(fetched) + 8;
-    expect(fb_verifier_refresh_complete(verifier, fetch.ticket, 1.0, &fetched, &error), FB_CONFIGURATION_INVALID,
-           "FB_FETCHED_INIT");
+    expect(fb_verifier_refresh_complete(verifier, SOLE_ISSUER, fetch.ticket, 1.0, &fetched, NULL, &error),
+           FB_CONFIGURATION_INVALID, "FB_FETCHED_INIT");
     fetched.size = sizeof(fetched); /* the ticket is still good */
     fetched.failure = fb_text("a failure");
-    expect(fb_verifier_refresh_complete(verifier, fetch.ticket, 1.0, &fetched, &error), FB_KEYS_UNAVAILABLE,
-           "a failure");
+    expect(fb_verifier_refresh_complete(verifier, SOLE_ISSUER, fetch.ticket, 1.0, &fetched, NULL, &error),
+           FB_KEYS_UNAVAILABLE, "a failure");
     fb_verifier_free(verifier);
 }
 
@@ -60,8 +61,8 @@ TEST(outputs_keep_to_the_size_that_the_caller_knows)
     fb_fetch fetch = FB_FETCH_INIT;
     fb_stats stats = FB_STATS_INIT;
     fetch.size = stats.size = 0;
-    expect(fb_verifier_refresh_begin(verifier, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error), FB_CONFIGURATION_INVALID,
-           "FB_FETCH_INIT");
+    expect(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error),
+           FB_CONFIGURATION_INVALID, "FB_FETCH_INIT");
     expect(fb_verifier_stats(verifier, 1.0, &stats, &error), FB_CONFIGURATION_INVALID, "FB_STATS_INIT");
     memset(&fetch, 0x5a, sizeof(fetch));
     memset(&stats, 0x5a, sizeof(stats));
@@ -69,7 +70,7 @@ TEST(outputs_keep_to_the_size_that_the_caller_knows)
     stats.size = offsetof(fb_stats, rejected);
     CHECK(fb_verifier_stats(verifier, 1.0, &stats, &error) == FB_OK);
     CHECK(stats.verified == 0 && stats.rejected == 0x5a5a5a5a5a5a5a5a);
-    CHECK(fb_verifier_refresh_begin(verifier, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
     CHECK(fetch.decision == FB_FETCH_NOW && fetch.ticket == 1 && fetch.max_bytes == 0x5a5a5a5a5a5a5a5a);
     stats.size = sizeof(stats) + 64; /* a newer header than this library */
     CHECK(fb_verifier_stats(verifier, 1.0, &stats, &error) == FB_OK && stats.fetches == 1);
@@ -84,12 +85,12 @@ TEST(a_clock_that_is_no_number)
     fb_fetched fetched = FB_FETCHED_INIT;
     fb_stats stats = FB_STATS_INIT;
     for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
-        expect(fb_verifier_refresh_begin(verifier, clocks[i], FB_REFRESH_EXPLICIT, 0, &fetch, &error),
+        expect(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, clocks[i], FB_REFRESH_EXPLICIT, 0, &fetch, &error),
                FB_CONFIGURATION_INVALID, "monotonic_seconds");
-        expect(fb_verifier_refresh_complete(verifier, 1, clocks[i], &fetched, &error), FB_CONFIGURATION_INVALID,
-               "monotonic_seconds");
+        expect(fb_verifier_refresh_complete(verifier, SOLE_ISSUER, 1, clocks[i], &fetched, NULL, &error),
+               FB_CONFIGURATION_INVALID, "monotonic_seconds");
         expect(fb_verifier_stats(verifier, clocks[i], &stats, &error), FB_CONFIGURATION_INVALID, "monotonic_seconds");
-        CHECK(!fb_verifier_refresh_due(verifier, clocks[i]));
+        CHECK(!fb_verifier_refresh_due(verifier, SOLE_ISSUER, clocks[i]));
     }
     CHECK(fb_verifier_stats(verifier, 1.0, &stats, &error) == FB_OK && stats.fetches == 0);
     fb_verifier_free(verifier);
@@ -100,9 +101,10 @@ TEST(a_reason_that_does_not_exist)
     fb_verifier *verifier = behind_a_url();
     fb_fetch fetch = FB_FETCH_INIT;
     volatile int reason = 7; /* what another language may hand over */
-    expect(fb_verifier_refresh_begin(verifier, 1.0, (fb_refresh_reason)reason, 0, &fetch, &error),
+    expect(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, 1.0, (fb_refresh_reason)reason, 0, &fetch, &error),
            FB_CONFIGURATION_INVALID, "reason");
-    expect(fb_verifier_refresh(verifier, (fb_refresh_reason)reason, 0, &error), FB_CONFIGURATION_INVALID, "reason");
+    expect(fb_verifier_refresh(verifier, SOLE_ISSUER, (fb_refresh_reason)reason, 0, &error), FB_CONFIGURATION_INVALID,
+           "reason");
     fb_verifier_free(verifier);
 }
 
@@ -141,7 +143,7 @@ static void after(void *context, void *returned)
 
 static int calls_for(const char *algorithm)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
     fb_keypair *pair = NULL;
     fb_string *token = NULL;
@@ -150,15 +152,15 @@ static int calls_for(const char *algorithm)
     CHECK(fb_keypair_generate(&pair, fb_text(algorithm), 0, NULL, &error) == FB_OK);
     CHECK(fb_keypair_create_token(pair, &minting, &token, &error) == FB_OK);
     const fb_slice pem = fb_keypair_public_pem(pair), text = fb_string_text(token);
-    options.public_key = pem;
-    options.secret = pem.data == NULL ? fb_keypair_private_pem(pair) : options.secret;
-    options.algorithms = FB_LIST(fb_text(algorithm));
-    options.before_signature = before;
-    options.signature_context = &depth;
-    expect(fb_verifier_new(&verifier, &options, &error), FB_CONFIGURATION_INVALID, "after_signature");
-    options.after_signature = after;
-    options.cache_size = 0;
-    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_OK);
+    options.issuer.public_key = pem;
+    options.issuer.secret = pem.data == NULL ? fb_keypair_private_pem(pair) : options.issuer.secret;
+    options.issuer.algorithms = FB_LIST(fb_text(algorithm));
+    options.policy.before_signature = before;
+    options.policy.signature_context = &depth;
+    expect(setup_verifier(&verifier, &options, &error), FB_CONFIGURATION_INVALID, "after_signature");
+    options.policy.after_signature = after;
+    options.policy.cache_size = 0;
+    CHECK(setup_verifier(&verifier, &options, &error) == FB_OK);
     calls = 0;
     CHECK(fb_verify(verifier, text.data, text.size, (fb_clock){1.0, 1.0}, &result, &error) == FB_OK);
     fb_result_free(result);

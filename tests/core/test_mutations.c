@@ -2,6 +2,7 @@
  * Valid tokens of every algorithm with one thing changed: bits, characters, whole segments, their encoding. With a
  * fixed seed. Nothing but the token itself is accepted. FB_TEST_ROUNDS: how many mutations in all.
  */
+#include "setup.h"
 #include "test.h"
 #include "verify/verify.h"
 
@@ -27,7 +28,7 @@ static struct subject subjects[FB__ALG_COUNT];
 
 static void make(struct subject *s, const fb__alg *alg)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
     fb_string *token = NULL;
     fb_error error = FB_ERROR_INIT;
@@ -42,12 +43,12 @@ static void make(struct subject *s, const fb__alg *alg)
     s->size = text.size;
     fb_string_free(token);
     if (alg->kty == FB__KTY_OCT) {
-        options.secret = fb_keypair_private_pem(s->pair);
+        options.issuer.secret = fb_keypair_private_pem(s->pair);
     } else {
-        options.public_key = fb_keypair_public_pem(s->pair);
+        options.issuer.public_key = fb_keypair_public_pem(s->pair);
     }
-    options.algorithms = FB_LIST({alg->name, alg->name_size});
-    CHECK(fb_verifier_new(&s->verifier, &options, &error) == FB_OK);
+    options.issuer.algorithms = FB_LIST({alg->name, alg->name_size});
+    CHECK(setup_verifier(&s->verifier, &options, &error) == FB_OK);
 }
 
 /* ---- changes of the text

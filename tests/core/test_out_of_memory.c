@@ -6,6 +6,7 @@
  */
 #include "child.h"
 #include "failing.h"
+#include "setup.h"
 #include "verify/verify.h"
 
 static const double NOW = 1800000000.0;
@@ -59,26 +60,26 @@ static fb_status verify_bad(const fb_verifier *verifier, const struct subject *s
     return status == FB_SIGNATURE_INVALID ? FB_OK : status;
 }
 
-static void options_of(fb_options *options, const struct subject *subject)
+static void options_of(struct setup *options, const struct subject *subject)
 {
-    *options = (fb_options)FB_OPTIONS_INIT;
-    options->mem = &failing_mem;
-    options->cache_size = 0;
-    options->public_key = fb_keypair_public_pem(subject->pair);
-    if (options->public_key.size == 0) {
-        options->public_key = fb_text(NULL);
-        options->secret = fb_keypair_private_pem(subject->pair);
+    *options = (struct setup)SETUP_INIT;
+    options->policy.mem = &failing_mem;
+    options->policy.cache_size = 0;
+    options->issuer.public_key = fb_keypair_public_pem(subject->pair);
+    if (options->issuer.public_key.size == 0) {
+        options->issuer.public_key = fb_text(NULL);
+        options->issuer.secret = fb_keypair_private_pem(subject->pair);
     }
 }
 
 static fb_verifier *verifier_of(const struct subject *subject)
 {
     const fb_slice algorithm = fb_keypair_algorithm(subject->pair);
-    fb_options options;
+    struct setup options;
     fb_verifier *verifier = NULL;
     options_of(&options, subject);
-    options.algorithms = (fb_list){&algorithm, 1};
-    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    options.issuer.algorithms = (fb_list){&algorithm, 1};
+    CHECK(setup_verifier(&verifier, &options, NULL) == FB_OK);
     return verifier;
 }
 
@@ -86,7 +87,7 @@ static const char *arithmetic_of(const fb_verifier *verifier)
 {
     static char name[32];
     fb_keys *keys = NULL;
-    CHECK(fb_verifier_keys(verifier, &keys, NULL) == FB_OK);
+    CHECK(fb_verifier_keys(verifier, fb_clock_now(), &keys, NULL) == FB_OK);
     const fb_slice text = fb_keys_at(keys, 0)->arithmetic;
     snprintf(name, sizeof(name), "%.*s", (int)text.size, text.data);
     fb_keys_free(keys);
@@ -219,14 +220,14 @@ static fb_status fetch(const fb_verifier *verifier, double now, const char *docu
 {
     fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
-    fb_status status = fb_verifier_refresh_begin(verifier, now, FB_REFRESH_EXPLICIT, 0, &fetch, NULL);
+    fb_status status = fb_verifier_refresh_begin(verifier, SOLE_ISSUER, now, FB_REFRESH_EXPLICIT, 0, &fetch, NULL);
     if (status != FB_OK) {
         return status;
     }
     fetched.http_status = 200;
     fetched.body = fb_text(document);
     fetched.etag = fb_text(etag);
-    return fb_verifier_refresh_complete(verifier, fetch.ticket, now, &fetched, NULL);
+    return fb_verifier_refresh_complete(verifier, SOLE_ISSUER, fetch.ticket, now, &fetched, NULL, NULL);
 }
 
 /* Every good key of the set is usable, always; each takes its token. */
@@ -234,7 +235,7 @@ static void check_all_keys(const fb_verifier *verifier, const char *when, bool t
 {
     size_t expected = 0, usable = 0;
     fb_keys *keys = NULL;
-    CHECK(fb_verifier_keys(verifier, &keys, NULL) == FB_OK);
+    CHECK(fb_verifier_keys(verifier, fb_clock_now(), &keys, NULL) == FB_OK);
     for (size_t i = 0; i < fb_keys_count(keys); i++) {
         usable += fb_keys_at(keys, i)->usable;
     }
@@ -252,13 +253,13 @@ static void check_all_keys(const fb_verifier *verifier, const char *when, bool t
 
 static bool fetch_under_failure(long at, bool all_after)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
-    options.mem = &failing_mem;
-    options.jwks_uri = fb_text("https://issuer.example/jwks");
-    options.algorithms = (fb_list){names, name_count};
-    options.cache_size = 0;
-    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    options.policy.mem = &failing_mem;
+    options.issuer.jwks_uri = fb_text("https://issuer.example/jwks");
+    options.issuer.algorithms = (fb_list){names, name_count};
+    options.policy.cache_size = 0;
+    CHECK(setup_verifier(&verifier, &options, NULL) == FB_OK);
     CHECK(fetch(verifier, 0.0, other_keys, "\"other\"") == FB_OK);
     failing_start(at, all_after);
     const fb_status status = fetch(verifier, 0.5, all_keys, "\"all\"");
@@ -276,14 +277,14 @@ static bool fetch_under_failure(long at, bool all_after)
 
 static bool construct_under_failure(long at, bool all_after)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
-    options.mem = &failing_mem;
-    options.jwks = fb_text(all_keys);
-    options.algorithms = (fb_list){names, name_count};
-    options.cache_size = 0;
+    options.policy.mem = &failing_mem;
+    options.issuer.jwks = fb_text(all_keys);
+    options.issuer.algorithms = (fb_list){names, name_count};
+    options.policy.cache_size = 0;
     failing_start(at, all_after);
-    const fb_status status = fb_verifier_new(&verifier, &options, NULL);
+    const fb_status status = setup_verifier(&verifier, &options, NULL);
     const bool reached = failing_stop();
     check_refusal("construction", status);
     CHECK((verifier != NULL) == (status == FB_OK));
@@ -327,15 +328,15 @@ static const char pss_pem[] = "-----BEGIN PUBLIC KEY-----\n"
                               "8DHkrEsCAwEAAQ==\n"
                               "-----END PUBLIC KEY-----\n";
 
-static void never_accepted(const char *what, const fb_options *options)
+static void never_accepted(const char *what, const struct setup *options)
 {
     fb_verifier *verifier = NULL;
     bool reached = true;
-    CHECK(fb_verifier_new(&verifier, options, NULL) == FB_CONFIGURATION_INVALID);
+    CHECK(setup_verifier(&verifier, options, NULL) == FB_CONFIGURATION_INVALID);
     for (int all_after = 0; all_after < 2; all_after++, reached = true) {
         for (long at = 0; reached; at++) {
             failing_start(at, all_after);
-            const fb_status status = fb_verifier_new(&verifier, options, NULL);
+            const fb_status status = setup_verifier(&verifier, options, NULL);
             reached = failing_stop();
             if (status != FB_CONFIGURATION_INVALID && status != FB_OUT_OF_MEMORY) {
                 FAIL("%s, allocation %ld: %s", what, at, fb_status_name(status));
@@ -347,28 +348,28 @@ static void never_accepted(const char *what, const fb_options *options)
 
 TEST(what_is_refused_with_memory_is_refused_without)
 {
-    fb_options options = FB_OPTIONS_INIT;
-    options.mem = &failing_mem;
-    options.public_key = fb_text(pss_pem);
-    options.algorithms = FB_LIST(fb_text("RS384"));
+    struct setup options = SETUP_INIT;
+    options.policy.mem = &failing_mem;
+    options.issuer.public_key = fb_text(pss_pem);
+    options.issuer.algorithms = FB_LIST(fb_text("RS384"));
     never_accepted("RS384 with an RSA-PSS key", &options);
-    options.algorithms = FB_LIST(fb_text("PS256"));
+    options.issuer.algorithms = FB_LIST(fb_text("PS256"));
     never_accepted("PS256 with an RSA-PSS key for SHA-384", &options);
-    options.public_key = fb_text(NULL);
-    options.algorithms = FB_LIST(fb_text("HS256"));
-    options.secret = fb_keypair_public_pem(subjects[0].pair);
+    options.issuer.public_key = fb_text(NULL);
+    options.issuer.algorithms = FB_LIST(fb_text("HS256"));
+    options.issuer.secret = fb_keypair_public_pem(subjects[0].pair);
     never_accepted("a PEM as secret", &options);
-    options.secret = fb_string_text(subjects[0].set);
+    options.issuer.secret = fb_string_text(subjects[0].set);
     never_accepted("a key set as secret", &options);
-    options.secret = fb_text(NULL);
-    options.jwks = fb_text("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\","
-                           "\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\","
-                           "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}]}");
-    options.algorithms = FB_LIST(fb_text("ES256"));
+    options.issuer.secret = fb_text(NULL);
+    options.issuer.jwks = fb_text("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\","
+                                  "\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\","
+                                  "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}]}");
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
     never_accepted("a point that is not on its curve", &options);
-    options.jwks = fb_text("{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
-                           "\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}]}");
-    options.algorithms = FB_LIST(fb_text("EdDSA"));
+    options.issuer.jwks = fb_text("{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+                                  "\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}]}");
+    options.issuer.algorithms = FB_LIST(fb_text("EdDSA"));
     never_accepted("a point of small order", &options);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "failing.h"
 #include "host.h"
+#include "setup.h"
 
 #include <dlfcn.h>
 
@@ -35,11 +36,11 @@ static bool install_in_curl(void)
            install(EVERYTHING, failing_malloc, free, failing_realloc, fetch_strdup, fetch_calloc) == 0;
 }
 
-static void without_cache(fb_options *options)
+static void without_cache(struct setup *options)
 {
-    options->mem = &failing_mem;
-    options->cache_size = 0;
-    options->fetch_timeout = 10.0;
+    options->policy.mem = &failing_mem;
+    options->policy.cache_size = 0;
+    options->issuer.fetch_timeout = 10.0;
 }
 
 /* True: no allocation was left to fail. */
@@ -52,7 +53,7 @@ static bool fetch_under_failure(struct provider *provider, long at, bool all_aft
         CHECK(check(verifier, token, &error) == FB_OK);
     }
     failing_start(at, all_after);
-    const fb_status status = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
+    const fb_status status = fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error);
     const bool reached = failing_stop();
     *refused += status != FB_OK;
     if (status != FB_OK && status != FB_KEYS_UNAVAILABLE && status != FB_OUT_OF_MEMORY) {
@@ -61,7 +62,7 @@ static bool fetch_under_failure(struct provider *provider, long at, bool all_aft
     if (at % 2 == 0 || status == FB_OK) {
         CHECK(check(verifier, token, &error) == FB_OK);
     }
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
     CHECK(check(verifier, token, &error) == FB_OK);
     fb_verifier_free(verifier);
     return !reached;

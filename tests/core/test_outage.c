@@ -25,7 +25,7 @@ static void fetch(struct host *host, fb_refresh_reason reason, uint64_t request)
     fb_fetch work = FB_FETCH_INIT;
     fb_fetched fetched;
     fb_error error = FB_ERROR_INIT;
-    CHECK(fb_verifier_refresh_begin(host->verifier, host->now, reason, request, &work, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_begin(host->verifier, SOLE_ISSUER, host->now, reason, request, &work, &error) == FB_OK);
     if (work.decision != FB_FETCH_NOW) {
         return;
     }
@@ -33,7 +33,8 @@ static void fetch(struct host *host, fb_refresh_reason reason, uint64_t request)
     fb__http *http = fb__http_new(&fb__mem_default, &options, work.etag);
     host->attempts++;
     fb__http_get(http, never, NULL, &fetched);
-    fb_status status = fb_verifier_refresh_complete(host->verifier, work.ticket, host->now, &fetched, &error);
+    fb_status status =
+        fb_verifier_refresh_complete(host->verifier, SOLE_ISSUER, work.ticket, host->now, &fetched, NULL, &error);
     CHECK(status == FB_OK || status == FB_KEYS_UNAVAILABLE);
     fb__http_free(http);
 }
@@ -50,7 +51,7 @@ static fb_status serve(struct host *host, const char *token, fb_error *error)
         status = fb_verify_after_fetch(host->verifier, token, strlen(token), clock, request, &result, error);
     }
     fb_result_free(result);
-    if (fb_verifier_refresh_due(host->verifier, host->now)) {
+    if (fb_verifier_refresh_due(host->verifier, SOLE_ISSUER, host->now)) {
         fetch(host, FB_REFRESH_AHEAD, 0);
     }
     return status;
@@ -170,13 +171,13 @@ TEST(a_child_fetches_for_itself)
     for (int i = 0; i < 3; i++) {
         pid_t child = child_start();
         if (child == 0) {
-            fb_status refreshed = fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error);
+            fb_status refreshed = fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error);
             fb_status verified = check(verifier, token, &error);
             fb_verifier_free(verifier);
             child_end(refreshed == FB_OK && verified == FB_OK ? 0 : 1);
         }
         CHECK(child_wait(child) == 0);
-        CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+        CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
     }
     CHECK(idp_number(&secure, "requests") == 7);
     fb_verifier_free(verifier);
@@ -192,7 +193,7 @@ static void *refresh(void *argument)
 {
     struct caller *caller = argument;
     fb_error error = FB_ERROR_INIT;
-    caller->status = fb_verifier_refresh(caller->verifier, FB_REFRESH_EXPLICIT, 0, &error);
+    caller->status = fb_verifier_refresh(caller->verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error);
     return NULL;
 }
 
@@ -211,13 +212,13 @@ TEST(a_fork_in_mid_fetch)
     idp_fault(&plain, NULL);
     pid_t child = child_start();
     if (child == 0) {
-        fb_status refreshed = fb_verifier_refresh(caller.verifier, FB_REFRESH_EXPLICIT, 0, &error);
+        fb_status refreshed = fb_verifier_refresh(caller.verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error);
         fb_verifier_free(caller.verifier);
         child_end(refreshed == FB_OK ? 0 : 1);
     }
     CHECK(child_wait(child) == 0);
     CHECK(pthread_join(thread, NULL) == 0 && caller.status == FB_KEYS_UNAVAILABLE);
-    CHECK(fb_verifier_refresh(caller.verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    CHECK(fb_verifier_refresh(caller.verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
     fb_verifier_free(caller.verifier);
 }
 

@@ -1,22 +1,23 @@
 /* What the options refuse, by name, and what becomes of those that pass. */
+#include "setup_policy.h"
 #include "test.h"
 #include "verify/verify.h"
 
 #include <math.h>
 
-static fb_options base(void)
+static struct setup base(void)
 {
-    fb_options options = FB_OPTIONS_INIT;
-    options.public_key = fb_text("a key");
+    struct setup options = SETUP_INIT;
+    options.issuer.public_key = fb_text("a key");
     return options;
 }
 
 /* The error text when refused, "" when accepted. */
-static const char *refusal(const fb_options *options)
+static const char *refusal(const struct setup *options)
 {
     static fb_error error = FB_ERROR_INIT;
     fb__policy policy;
-    fb_status status = fb__policy_new(&policy, &fb__mem_default, options, &error);
+    fb_status status = setup_policy(&policy, options, &error);
     if (status == FB_OK) {
         fb__policy_clear(&policy, &fb__mem_default);
         return "";
@@ -32,53 +33,53 @@ static bool names(const char *text, const char *option)
 
 TEST(algorithms_are_known_and_not_mixed)
 {
-    fb_options options = base();
+    struct setup options = base();
     CHECK(refusal(&options)[0] == '\0');
     for (size_t i = 0; i < FB__ALG_COUNT; i++) {
         bool hmac = fb__algs[i].kty == FB__KTY_OCT;
         options = base();
-        options.algorithms = FB_LIST({fb__algs[i].name, fb__algs[i].name_size});
+        options.issuer.algorithms = FB_LIST({fb__algs[i].name, fb__algs[i].name_size});
         CHECK((refusal(&options)[0] == '\0') == !hmac);
-        options.public_key = fb_text(NULL);
-        options.secret = fb_text("a secret");
+        options.issuer.public_key = fb_text(NULL);
+        options.issuer.secret = fb_text("a secret");
         CHECK((refusal(&options)[0] == '\0') == hmac);
     }
     options = base();
     static const char *const wrong[] = {"none", "rs256", "RS256 ", "RS25", "HS1", "ES521", "EdDSA\n", "A256GCM", "*"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        options.algorithms = FB_LIST(fb_text("RS256"), fb_text(wrong[i]));
+        options.issuer.algorithms = FB_LIST(fb_text("RS256"), fb_text(wrong[i]));
         CHECK(names(refusal(&options), "algorithms"));
     }
-    options.algorithms = FB_LIST(fb_text("RS256"), fb_text("HS256"));
+    options.issuer.algorithms = FB_LIST(fb_text("RS256"), fb_text("HS256"));
     CHECK(names(refusal(&options), "algorithms"));
-    options.algorithms = (fb_list){&options.public_key, 0};
+    options.issuer.algorithms = (fb_list){&options.issuer.public_key, 0};
     CHECK(names(refusal(&options), "algorithms"));
-    options.algorithms = FB_LIST(fb_text(NULL));
+    options.issuer.algorithms = FB_LIST(fb_text(NULL));
     CHECK(names(refusal(&options), "algorithms"));
 }
 
 TEST(lists_are_not_empty_and_hold_no_empty_text)
 {
-    fb_options options = base();
-    options.issuers = (fb_list){&options.public_key, 0};
+    struct setup options = base();
+    options.issuer.identifiers = (fb_list){&options.issuer.public_key, 0};
     CHECK(names(refusal(&options), "issuer"));
     options = base();
-    options.audiences = (fb_list){&options.public_key, 0};
+    options.policy.audiences = (fb_list){&options.issuer.public_key, 0};
     CHECK(names(refusal(&options), "audience"));
     options = base();
-    options.audiences = FB_LIST(fb_text("a"), fb_text(""));
+    options.policy.audiences = FB_LIST(fb_text("a"), fb_text(""));
     CHECK(names(refusal(&options), "audience"));
     options = base();
-    options.required_scopes = (fb_list){&options.public_key, 0}; /* nothing required: fine */
-    options.required_claims = (fb_list){&options.public_key, 0};
+    options.policy.required_scopes = (fb_list){&options.issuer.public_key, 0}; /* nothing required: fine */
+    options.required_claims = (fb_list){&options.issuer.public_key, 0};
     CHECK(refusal(&options)[0] == '\0');
     options.required_claims = FB_LIST(fb_text(""));
     CHECK(names(refusal(&options), "required_claims"));
     options = base();
-    options.scope_claims = FB_LIST(fb_text(""));
+    options.policy.scope_claims = FB_LIST(fb_text(""));
     CHECK(names(refusal(&options), "scope_claims"));
     options = base();
-    options.client_id_claims = FB_LIST(fb_text(NULL));
+    options.policy.client_id_claims = FB_LIST(fb_text(NULL));
     CHECK(names(refusal(&options), "client_id_claims"));
 }
 
@@ -89,16 +90,15 @@ TEST(a_list_without_items_has_no_count)
         size_t offset;
         const char *name;
     } lists[] = {
-        {offsetof(fb_options, algorithms), "algorithms"},
-        {offsetof(fb_options, issuers), "issuer"},
-        {offsetof(fb_options, audiences), "audience"},
-        {offsetof(fb_options, required_scopes), "required_scopes"},
-        {offsetof(fb_options, required_claims), "required_claims"},
-        {offsetof(fb_options, scope_claims), "scope_claims"},
-        {offsetof(fb_options, client_id_claims), "client_id_claims"},
+        {offsetof(struct setup, issuer.algorithms), "algorithms"},
+        {offsetof(struct setup, issuer.identifiers), "issuer"},
+        {offsetof(struct setup, policy.audiences), "audience"},
+        {offsetof(struct setup, policy.required_scopes), "required_scopes"},
+        {offsetof(struct setup, policy.scope_claims), "scope_claims"},
+        {offsetof(struct setup, policy.client_id_claims), "client_id_claims"},
     };
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        fb_options options = base();
+        struct setup options = base();
         const fb_list broken = {NULL, 2};
         memcpy((char *)&options + lists[i].offset, &broken, sizeof(broken));
         CHECK(names(refusal(&options), lists[i].name));
@@ -107,59 +107,59 @@ TEST(a_list_without_items_has_no_count)
 
 TEST(required_scopes_are_scopes)
 {
-    fb_options options = base();
-    options.required_scopes = FB_LIST(fb_text("read write"));
+    struct setup options = base();
+    options.policy.required_scopes = FB_LIST(fb_text("read write"));
     CHECK(names(refusal(&options), "required_scopes"));
     fb_slice many[FB__MAX_REQUIRED_SCOPES + 1];
     for (size_t i = 0; i <= FB__MAX_REQUIRED_SCOPES; i++) {
         many[i] = fb_text("s");
     }
-    options.required_scopes = (fb_list){many, FB__MAX_REQUIRED_SCOPES};
+    options.policy.required_scopes = (fb_list){many, FB__MAX_REQUIRED_SCOPES};
     CHECK(refusal(&options)[0] == '\0');
-    options.required_scopes.count++;
+    options.policy.required_scopes.count++;
     CHECK(names(refusal(&options), "required_scopes"));
 }
 
 TEST(numbers_are_in_range)
 {
     static const double bad[] = {-0.001, 86400.001, (double)NAN, (double)INFINITY, (double)-INFINITY};
-    fb_options options = base();
+    struct setup options = base();
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        options.leeway = bad[i];
+        options.policy.leeway = bad[i];
         CHECK(names(refusal(&options), "leeway"));
     }
-    options.leeway = 86400.0;
+    options.policy.leeway = 86400.0;
     CHECK(refusal(&options)[0] == '\0');
-    options.max_token_bytes = 0;
+    options.policy.max_token_bytes = 0;
     CHECK(names(refusal(&options), "max_token_bytes"));
-    options.max_token_bytes = 65536;
+    options.policy.max_token_bytes = 65536;
     CHECK(refusal(&options)[0] == '\0');
-    options.max_token_bytes = 65537;
+    options.policy.max_token_bytes = 65537;
     CHECK(names(refusal(&options), "max_token_bytes"));
 }
 
 TEST(token_type_is_one_of_two)
 {
-    fb_options options = base();
-    options.token_type = fb_text("at+jwt");
+    struct setup options = base();
+    options.policy.token_type = fb_text("at+jwt");
     CHECK(refusal(&options)[0] == '\0');
-    options.token_type = fb_text("any");
+    options.policy.token_type = fb_text("any");
     CHECK(refusal(&options)[0] == '\0');
-    options.token_type = fb_text("JWT");
+    options.policy.token_type = fb_text("JWT");
     CHECK(names(refusal(&options), "token_type"));
-    options.token_type = fb_text("");
+    options.policy.token_type = fb_text("");
     CHECK(names(refusal(&options), "token_type"));
 }
 
 TEST(everything_is_copied)
 {
     char issuer[] = "https://issuer.example", audience[] = "api", fallback[] = "nobody";
-    fb_options options = base();
-    options.issuers = FB_LIST(fb_text(issuer), fb_text("other"));
-    options.audiences = FB_LIST(fb_text(audience));
-    options.client_id_default = fb_text(fallback);
+    struct setup options = base();
+    options.issuer.identifiers = FB_LIST(fb_text(issuer), fb_text("other"));
+    options.policy.audiences = FB_LIST(fb_text(audience));
+    options.policy.client_id_default = fb_text(fallback);
     fb__policy policy;
-    CHECK(fb__policy_new(&policy, &fb__mem_default, &options, NULL) == FB_OK);
+    CHECK(setup_policy(&policy, &options, NULL) == FB_OK);
     memset(issuer, 'x', sizeof(issuer));
     memset(audience, 'x', sizeof(audience));
     memset(fallback, 'x', sizeof(fallback));

@@ -3,6 +3,7 @@
  * the linker then leaves in the library. What a process knows of it it knows for good, so each test is a process.
  */
 #include "child.h"
+#include "setup.h"
 #include "signature/selection.h"
 #include "verify/verify.h"
 
@@ -88,13 +89,13 @@ static void make_tokens(void)
 
 static fb_verifier *make_verifier(const char *arithmetic)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
-    options.public_key = fb_keypair_public_pem(pair);
-    options.algorithms = FB_LIST(fb_text("ES256"));
-    options.arithmetic = fb_text(arithmetic);
-    options.cache_size = 0;
-    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    options.issuer.public_key = fb_keypair_public_pem(pair);
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
+    options.policy.arithmetic = fb_text(arithmetic);
+    options.policy.cache_size = 0;
+    CHECK(setup_verifier(&verifier, &options, NULL) == FB_OK);
     return verifier;
 }
 
@@ -117,7 +118,7 @@ static bool served_by(const fb_verifier *verifier, const char *name, bool table)
 {
     fb_keys *keys = NULL;
     fb_stats stats = FB_STATS_INIT;
-    CHECK(fb_verifier_keys(verifier, &keys, NULL) == FB_OK);
+    CHECK(fb_verifier_keys(verifier, fb_clock_now(), &keys, NULL) == FB_OK);
     const fb_key_info *info = fb_keys_at(keys, 0);
     bool is = fb__slice_equal(info->arithmetic, fb_text(name)) && (info->table_bytes >= script.table_size) == table;
     fb_keys_free(keys);
@@ -153,12 +154,12 @@ TEST(the_option_openssl_keeps_it_away)
     CHECK(script.built == 1 && served_by(other, "p256-tables", true));
     fb_verifier_free(verifier);
     fb_verifier_free(other);
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_error error = FB_ERROR_INIT;
-    options.public_key = fb_keypair_public_pem(pair);
-    options.algorithms = FB_LIST(fb_text("ES256"));
-    options.arithmetic = fb_text("fast");
-    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_CONFIGURATION_INVALID);
+    options.issuer.public_key = fb_keypair_public_pem(pair);
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
+    options.policy.arithmetic = fb_text("fast");
+    CHECK(setup_verifier(&verifier, &options, &error) == FB_CONFIGURATION_INVALID);
     CHECK(strstr(error.text, "arithmetic") != NULL && verifier == NULL);
 }
 
@@ -218,12 +219,12 @@ TEST(tables_are_bounded_for_the_set)
         fb_keypair_free(one);
     }
     snprintf(strchr(document, '\0'), 8, "]}");
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
-    options.jwks = fb_text(document);
-    options.algorithms = FB_LIST(fb_text("ES256"));
-    options.cache_size = 0;
-    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    options.issuer.jwks = fb_text(document);
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
+    options.policy.cache_size = 0;
+    CHECK(setup_verifier(&verifier, &options, NULL) == FB_OK);
     for (int i = 0; i < 3 * TOKENS; i++) {
         CHECK(check(verifier, fb_string_text(tokens[i % 3])) == FB_OK);
     }
@@ -279,7 +280,7 @@ static void find_the_liar(bool lie, fb_slice token, fb_status truth)
     CHECK(fb_verifier_stats(other, 0.0, &stats, NULL) == FB_OK);
     CHECK(stats.arithmetic_checks == 1 && stats.arithmetic_disagreements == 1);
     fb_keys *keys = NULL;
-    CHECK(fb_verifier_keys(verifier, &keys, NULL) == FB_OK);
+    CHECK(fb_verifier_keys(verifier, fb_clock_now(), &keys, NULL) == FB_OK);
     CHECK(fb__slice_equal(fb_keys_at(keys, 0)->arithmetic, fb_text("openssl")));
     fb_keys_free(keys);
     fb_verifier_free(verifier);
@@ -360,12 +361,12 @@ static uint64_t cache_hits(const fb_verifier *verifier)
 
 TEST(a_disagreement_ends_what_was_verified_before)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifiers[2] = {NULL}, *uncached = make_verifier(NULL);
-    options.public_key = fb_keypair_public_pem(pair);
-    options.algorithms = FB_LIST(fb_text("ES256"));
+    options.issuer.public_key = fb_keypair_public_pem(pair);
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
     for (int i = 0; i < 2; i++) {
-        CHECK(fb_verifier_new(&verifiers[i], &options, NULL) == FB_OK);
+        CHECK(setup_verifier(&verifiers[i], &options, NULL) == FB_OK);
         check_good(verifiers[i], TOKENS);
         check_good(verifiers[i], TOKENS);
         CHECK(cache_hits(verifiers[i]) == TOKENS);

@@ -1,5 +1,6 @@
 /* One verifier, many threads: keys that rotate while tokens are verified and the cache turns over. For ThreadSanitizer.
  */
+#include "setup.h"
 #include "test.h"
 #include "verify/verify.h"
 
@@ -18,11 +19,12 @@ static void publish(unsigned which, double monotonic)
     fb_error error = FB_ERROR_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     CHECK(fb_keypair_jwks(pairs[which], fb_text(which == 0 ? "k0" : "k1"), &document, &error) == FB_OK);
-    CHECK(fb_verifier_refresh_begin(verifier, monotonic, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, monotonic, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
     CHECK(fetch.decision == FB_FETCH_NOW);
     fetched.http_status = 200;
     fetched.body = fb_string_text(document);
-    CHECK(fb_verifier_refresh_complete(verifier, fetch.ticket, monotonic, &fetched, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_complete(verifier, SOLE_ISSUER, fetch.ticket, monotonic, &fetched, NULL, &error) ==
+          FB_OK);
     fb_string_free(document);
 }
 
@@ -52,7 +54,7 @@ static void *verify_all(void *argument)
             fb_stats stats = FB_STATS_INIT;
             CHECK(fb_verifier_stats(verifier, 1.0, &stats, NULL) == FB_OK);
             fb_keys *keys = NULL;
-            if (fb_verifier_keys(verifier, &keys, NULL) != FB_OK || fb_keys_count(keys) != 1) {
+            if (fb_verifier_keys(verifier, fb_clock_now(), &keys, NULL) != FB_OK || fb_keys_count(keys) != 1) {
                 atomic_fetch_add(&unexpected, 1);
             }
             fb_keys_free(keys);
@@ -63,12 +65,12 @@ static void *verify_all(void *argument)
 
 TEST(keys_rotate_under_eight_threads)
 {
-    fb_options options = FB_OPTIONS_INIT;
-    options.jwks_uri = fb_text("https://issuer.example/jwks");
-    options.algorithms = FB_LIST(fb_text("ES256"));
-    options.cache_size = 16; /* fewer than tokens, so that entries come and go */
+    struct setup options = SETUP_INIT;
+    options.issuer.jwks_uri = fb_text("https://issuer.example/jwks");
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
+    options.policy.cache_size = 16; /* fewer than tokens, so that entries come and go */
     fb_error error = FB_ERROR_INIT;
-    if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
+    if (setup_verifier(&verifier, &options, &error) != FB_OK) {
         FAIL("%s", error.text);
         return;
     }

@@ -1,5 +1,6 @@
 /* The whole way through fb_verify: keys of each kind, the order of the checks, the cache, counters, and what a failure
  * says. */
+#include "setup.h"
 #include "test.h"
 #include "verify/verify.h"
 
@@ -33,21 +34,21 @@ static struct minted mint(const fb_keypair *pair, const char *claims, const char
     return token;
 }
 
-static fb_options options_for(const fb_keypair *pair)
+static struct setup options_for(const fb_keypair *pair)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     if (fb_keypair_public_pem(pair).data == NULL) {
-        options.secret = fb_keypair_private_pem(pair);
+        options.issuer.secret = fb_keypair_private_pem(pair);
     } else {
-        options.public_key = fb_keypair_public_pem(pair);
+        options.issuer.public_key = fb_keypair_public_pem(pair);
     }
     return options;
 }
 
-static fb_verifier *make(const fb_options *options)
+static fb_verifier *make(const struct setup *options)
 {
     fb_verifier *verifier = NULL;
-    if (fb_verifier_new(&verifier, options, &error) != FB_OK) {
+    if (setup_verifier(&verifier, options, &error) != FB_OK) {
         FAIL("fb_verifier_new: %s", error.text);
         exit(1);
     }
@@ -74,9 +75,9 @@ static fb_status verify(const fb_verifier *verifier, struct minted token)
 
 TEST(what_a_good_token_says)
 {
-    fb_options options = options_for(rsa);
-    options.issuers = FB_LIST(fb_text("https://issuer.example"));
-    options.audiences = FB_LIST(fb_text("https://api.example"));
+    struct setup options = options_for(rsa);
+    options.issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
+    options.policy.audiences = FB_LIST(fb_text("https://api.example"));
     fb_verifier *verifier = make(&options);
     struct minted token =
         mint(rsa, "{\"scope\":\"read write\",\"n\":12345678901234567890123,\"client_id\":\"app\"}", "k1");
@@ -104,8 +105,8 @@ TEST(each_kind_of_key)
 {
     const fb_keypair *pairs[] = {rsa, ec, ed, hmac};
     for (size_t i = 0; i < 4; i++) {
-        fb_options options = options_for(pairs[i]);
-        options.algorithms = FB_LIST(fb_keypair_algorithm(pairs[i]));
+        struct setup options = options_for(pairs[i]);
+        options.issuer.algorithms = FB_LIST(fb_keypair_algorithm(pairs[i]));
         fb_verifier *verifier = make(&options);
         for (size_t j = 0; j < 4; j++) {
             struct minted token = mint(pairs[j], NULL, NULL);
@@ -118,25 +119,25 @@ TEST(each_kind_of_key)
 
 TEST(sources_of_keys_exclude_each_other)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = (fb_verifier *)&options;
-    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_CONFIGURATION_INVALID && verifier == NULL);
+    CHECK(setup_verifier(&verifier, &options, &error) == FB_CONFIGURATION_INVALID && verifier == NULL);
     CHECK(strstr(error.text, "public_key") != NULL && strstr(error.text, "jwks_uri") != NULL);
     options = options_for(rsa);
-    options.secret = fb_text("0123456789abcdef0123456789abcdef");
-    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_CONFIGURATION_INVALID);
+    options.issuer.secret = fb_text("0123456789abcdef0123456789abcdef");
+    CHECK(setup_verifier(&verifier, &options, &error) == FB_CONFIGURATION_INVALID);
     options = options_for(ec);
-    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_CONFIGURATION_INVALID); /* RS256 with a P-256 key */
+    CHECK(setup_verifier(&verifier, &options, &error) == FB_CONFIGURATION_INVALID); /* RS256 with a P-256 key */
     CHECK(strstr(error.text, "algorithms") == error.text);
     options = options_for(rsa);
-    options.size = 0;
-    CHECK(fb_verifier_new(&verifier, &options, &error) == FB_CONFIGURATION_INVALID);
-    options.size = sizeof(options) + 8;
-    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_CONFIGURATION_INVALID);
+    options.policy.size = 0;
+    CHECK(setup_verifier(&verifier, &options, &error) == FB_CONFIGURATION_INVALID);
+    options.policy.size = sizeof(fb_options) + 8;
+    CHECK(setup_verifier(&verifier, &options, NULL) == FB_CONFIGURATION_INVALID);
     CHECK(verifier == NULL);
     /* An older header knows less: what it does not know keeps its default. */
     options = options_for(rsa);
-    options.size = offsetof(fb_options, cache_size);
+    options.policy.size = offsetof(fb_options, cache_size);
     verifier = make(&options);
     struct minted token = mint(rsa, NULL, NULL);
     CHECK(verify(verifier, token) == FB_OK);
@@ -146,9 +147,9 @@ TEST(sources_of_keys_exclude_each_other)
 
 TEST(the_first_failed_check_is_reported)
 {
-    fb_options options = options_for(rsa);
-    options.issuers = FB_LIST(fb_text("https://other.example"));
-    options.max_token_bytes = 2000;
+    struct setup options = options_for(rsa);
+    options.issuer.identifiers = FB_LIST(fb_text("https://other.example"));
+    options.policy.max_token_bytes = 2000;
     fb_verifier *verifier = make(&options);
     struct minted token = mint(rsa, "{\"exp\":5}", "a\nkey\x7f");
     char *copy = malloc(token.size + 2);
@@ -179,11 +180,11 @@ TEST(the_first_failed_check_is_reported)
 /* Nothing of a payload is told before its signature is verified; after that it is, from the cache too. */
 TEST(values_of_claims_are_told_of_verified_tokens_only)
 {
-    fb_options options = options_for(ec);
-    options.algorithms = FB_LIST(fb_text("ES256"));
-    options.audiences = FB_LIST(fb_text("https://other.example"));
+    struct setup options = options_for(ec);
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
+    options.policy.audiences = FB_LIST(fb_text("https://other.example"));
     fb_verifier *strict = make(&options);
-    options.audiences = (fb_list){NULL, 0};
+    options.policy.audiences = (fb_list){NULL, 0};
     fb_verifier *verifier = make(&options);
     struct minted token = mint(ec, NULL, "k1");
     CHECK(verify(strict, token) == FB_AUDIENCE_MISMATCH);
@@ -215,7 +216,7 @@ static void release_attachment(void *context, void *data)
 TEST(attachments_of_any_header)
 {
     static char data;
-    fb_options options = options_for(hmac);
+    struct setup options = options_for(hmac);
     fb_verifier *verifier = make(&options);
     struct minted token = mint(hmac, NULL, NULL);
     CHECK(verify(verifier, token) == FB_OK);
@@ -245,7 +246,7 @@ TEST(attachments_of_any_header)
 TEST(a_clock_that_is_no_number)
 {
     static const double clocks[] = {(double)NAN, (double)INFINITY, (double)-INFINITY};
-    fb_options options = options_for(hmac);
+    struct setup options = options_for(hmac);
     fb_verifier *verifier = make(&options);
     struct minted token = mint(hmac, NULL, NULL);
     for (size_t i = 0; i < 6; i++) {
@@ -263,9 +264,9 @@ TEST(key_ids_and_key_sets)
 {
     fb_string *document = NULL;
     CHECK(fb_keypair_jwks(rsa, fb_text("k1"), &document, &error) == FB_OK);
-    fb_options options = FB_OPTIONS_INIT;
-    options.jwks = fb_string_text(document);
-    options.algorithms = FB_LIST(fb_text("RS256"), fb_text("PS256"), fb_text("ES256"));
+    struct setup options = SETUP_INIT;
+    options.issuer.jwks = fb_string_text(document);
+    options.issuer.algorithms = FB_LIST(fb_text("RS256"), fb_text("PS256"), fb_text("ES256"));
     fb_verifier *verifier = make(&options);
     fb_string_free(document);
     struct minted token = mint(rsa, NULL, "k1");
@@ -281,7 +282,7 @@ TEST(key_ids_and_key_sets)
     CHECK(verify(verifier, token) == FB_KEY_UNSUITABLE);
     fb_string_free(token.string);
     fb_keys *keys = NULL;
-    CHECK(fb_verifier_keys(verifier, &keys, &error) == FB_OK && fb_keys_count(keys) == 1 &&
+    CHECK(fb_verifier_keys(verifier, fb_clock_now(), &keys, &error) == FB_OK && fb_keys_count(keys) == 1 &&
           fb_keys_at(keys, 1) == NULL);
     const fb_key_info *info = fb_keys_at(keys, 0);
     fb_verifier_free(verifier); /* the list is its own */
@@ -292,7 +293,7 @@ TEST(key_ids_and_key_sets)
 
 TEST(a_repeated_token_comes_from_the_cache_and_is_as_safe)
 {
-    fb_options options = options_for(rsa);
+    struct setup options = options_for(rsa);
     fb_verifier *verifier = make(&options), *other = NULL;
     struct minted token = mint(rsa, "{\"nbf\":1800000000,\"scope\":\"read\"}", NULL);
     fb_stats stats = FB_STATS_INIT;
@@ -320,7 +321,7 @@ TEST(a_repeated_token_comes_from_the_cache_and_is_as_safe)
     CHECK(verify_at(verifier, forged, token.size, NOW) == FB_OK);
     free(forged);
     /* Another verifier has another policy and another cache. */
-    options.required_scopes = FB_LIST(fb_text("write"));
+    options.policy.required_scopes = FB_LIST(fb_text("write"));
     other = make(&options);
     CHECK(verify(other, token) == FB_INSUFFICIENT_SCOPE && error.missing_scopes == 1);
     CHECK(verify(other, token) == FB_INSUFFICIENT_SCOPE); /* rejections are not cached, and stay rejections */
@@ -334,8 +335,8 @@ TEST(a_repeated_token_comes_from_the_cache_and_is_as_safe)
 
 TEST(results_of_hits_are_independent)
 {
-    fb_options options = options_for(rsa);
-    options.cache_size = 1;
+    struct setup options = options_for(rsa);
+    options.policy.cache_size = 1;
     fb_verifier *verifier = make(&options);
     struct minted token = mint(rsa, NULL, NULL), second = mint(rsa, "{\"sub\":\"bob\"}", NULL);
     fb_result *first = NULL, *again = NULL, *third = NULL;
@@ -362,8 +363,8 @@ static void note_release(void *context, void *data)
 
 TEST(what_is_attached_to_a_token_comes_back_with_it)
 {
-    fb_options options = FB_OPTIONS_INIT;
-    options.public_key = fb_keypair_public_pem(rsa);
+    struct setup options = SETUP_INIT;
+    options.issuer.public_key = fb_keypair_public_pem(rsa);
     fb_verifier *verifier = make(&options);
     struct minted token = mint(rsa, NULL, NULL);
     bool released = false;
@@ -385,7 +386,7 @@ TEST(what_is_attached_to_a_token_comes_back_with_it)
     CHECK(!released);
     fb_result_free(result);
     CHECK(released);
-    options.cache_size = 0;
+    options.policy.cache_size = 0;
     verifier = make(&options);
     CHECK(verify(verifier, token) == FB_OK && !fb_verifier_attach(verifier, text.data, text.size, &attachment));
     fb_verifier_free(verifier);
@@ -394,8 +395,8 @@ TEST(what_is_attached_to_a_token_comes_back_with_it)
 
 TEST(a_cache_of_size_zero_is_none)
 {
-    fb_options options = options_for(rsa);
-    options.cache_size = 0;
+    struct setup options = options_for(rsa);
+    options.policy.cache_size = 0;
     fb_verifier *verifier = make(&options);
     struct minted token = mint(rsa, NULL, NULL);
     CHECK(verify(verifier, token) == FB_OK && verify(verifier, token) == FB_OK);
@@ -427,19 +428,22 @@ TEST(looking_without_verifying)
 
 TEST(refreshing_needs_a_url)
 {
-    fb_options options = options_for(rsa);
+    struct setup options = options_for(rsa);
     fb_verifier *verifier = make(&options);
     fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
-    CHECK(fb_verifier_refresh_begin(verifier, 0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_CONFIGURATION_INVALID);
-    CHECK(fb_verifier_refresh_complete(verifier, 1, 0, &fetched, &error) == FB_CONFIGURATION_INVALID);
-    CHECK(fb_verifier_refresh(verifier, FB_REFRESH_EXPLICIT, 0, &error) == FB_CONFIGURATION_INVALID);
-    CHECK(fb_verifier_refresh_start(verifier, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_CONFIGURATION_INVALID);
-    CHECK(!fb_verifier_refresh_due(verifier, 0) && fb_verifier_refresh_wait(verifier, 1, 0));
-    fb_options sharing = FB_OPTIONS_INIT;
-    sharing.keys_of = verifier;
+    CHECK(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, 0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) ==
+          FB_CONFIGURATION_INVALID);
+    CHECK(fb_verifier_refresh_complete(verifier, SOLE_ISSUER, 1, 0, &fetched, NULL, &error) ==
+          FB_CONFIGURATION_INVALID);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_CONFIGURATION_INVALID);
+    CHECK(fb_verifier_refresh_start(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &fetch, &error) ==
+          FB_CONFIGURATION_INVALID);
+    CHECK(!fb_verifier_refresh_due(verifier, SOLE_ISSUER, 0) && fb_verifier_refresh_wait(verifier, SOLE_ISSUER, 1, 0));
+    struct setup sharing = SETUP_INIT;
+    sharing.policy.keys_of = verifier;
     fb_verifier *shared = NULL;
-    CHECK(fb_verifier_new(&shared, &sharing, &error) == FB_CONFIGURATION_INVALID && shared == NULL);
+    CHECK(setup_verifier(&shared, &sharing, &error) == FB_CONFIGURATION_INVALID && shared == NULL);
     fb_verifier_free(verifier);
 }
 
@@ -449,34 +453,34 @@ static void publish(const fb_verifier *verifier, const fb_keypair *pair, const c
     fb_string *document = NULL;
     CHECK(fb_keypair_jwks(pair, fb_text(kid), &document, &error) == FB_OK);
     fb_fetch fetch = FB_FETCH_INIT;
-    CHECK(fb_verifier_refresh_begin(verifier, now, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, now, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
     CHECK(fetch.decision == FB_FETCH_NOW);
     fb_fetched fetched = FB_FETCHED_INIT;
     fetched.http_status = 200;
     fetched.body = fb_string_text(document);
-    CHECK(fb_verifier_refresh_complete(verifier, fetch.ticket, now, &fetched, &error) == FB_OK);
+    CHECK(fb_verifier_refresh_complete(verifier, SOLE_ISSUER, fetch.ticket, now, &fetched, NULL, &error) == FB_OK);
     fb_string_free(document);
 }
 
 TEST(rotation_reaches_the_cache_and_verifiers_that_share_keys)
 {
-    fb_options options = FB_OPTIONS_INIT;
-    options.jwks_uri = fb_text("https://issuer.example/jwks");
-    options.algorithms = FB_LIST(fb_text("RS256"), fb_text("ES256"));
+    struct setup options = SETUP_INIT;
+    options.issuer.jwks_uri = fb_text("https://issuer.example/jwks");
+    options.issuer.algorithms = FB_LIST(fb_text("RS256"), fb_text("ES256"));
     fb_verifier *verifier = make(&options), *sharing = NULL;
     struct minted old = mint(rsa, NULL, "old"), new = mint(ec, NULL, "new");
     CHECK(verify(verifier, old) == FB_KEYS_NEEDED && error.key_request != 0);
     fb_fetch fetch = FB_FETCH_INIT;
     error = (fb_error)FB_ERROR_INIT;
-    CHECK(fb_verifier_refresh_begin(verifier, 1.0, (fb_refresh_reason)9, 0, &fetch, &error) ==
+    CHECK(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, 1.0, (fb_refresh_reason)9, 0, &fetch, &error) ==
           FB_CONFIGURATION_INVALID);
     CHECK(error.status == FB_CONFIGURATION_INVALID && strstr(error.text, "reason") == error.text);
     publish(verifier, rsa, "old", 1.0);
     CHECK(verify(verifier, old) == FB_OK && verify(verifier, old) == FB_OK);
-    fb_options shared = FB_OPTIONS_INIT;
-    shared.keys_of = verifier;
-    shared.algorithms = options.algorithms;
-    shared.issuers = FB_LIST(fb_text("https://issuer.example"));
+    struct setup shared = SETUP_INIT;
+    shared.policy.keys_of = verifier;
+    shared.issuer.algorithms = options.issuer.algorithms;
+    shared.issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
     sharing = make(&shared);
     CHECK(verify(sharing, old) == FB_OK);
     CHECK(verify(verifier, new) == FB_KEYS_NEEDED);
@@ -501,8 +505,8 @@ TEST(rotation_reaches_the_cache_and_verifiers_that_share_keys)
 TEST(a_result_says_which_key_id_its_token_named)
 {
     static const char *const given[] = {NULL, "k1", "a\xc3\xa9\nb"}, *const said[] = {NULL, "k1", "a???b"};
-    fb_options options = options_for(ec);
-    options.algorithms = FB_LIST(fb_text("ES256"));
+    struct setup options = options_for(ec);
+    options.issuer.algorithms = FB_LIST(fb_text("ES256"));
     fb_verifier *verifier = make(&options);
     for (size_t i = 0; i < 6; i++) {
         struct minted token = mint(ec, NULL, given[i % 3]);
@@ -518,7 +522,7 @@ TEST(a_result_says_which_key_id_its_token_named)
 
 TEST(a_refusal_of_the_host_is_counted)
 {
-    fb_options options = options_for(hmac);
+    struct setup options = options_for(hmac);
     fb_verifier *verifier = make(&options);
     fb_verifier_count_refusal(verifier, FB_INSUFFICIENT_SCOPE);
     fb_verifier_count_refusal(verifier, FB_INSUFFICIENT_SCOPE);

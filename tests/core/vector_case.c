@@ -3,12 +3,13 @@
  * marked text from file to comparison and never pass through a type that could round them.
  */
 #include "vector_case.h"
+#include "setup.h"
 #include "vector_json.h"
 
 /* ---- configuration -------------------------------------------------------------------------- */
 
-struct setup {
-    fb_options options;
+struct reading {
+    struct setup options;
     char *jwks;
     fb_slice *lists[8];
     size_t list_count;
@@ -36,14 +37,14 @@ static bool is_text(const json_t *value)
     return text != NULL && strncmp(text, VECTOR_MARK, 2) != 0;
 }
 
-static bool list_of(struct setup *setup, const json_t *value, fb_list *out)
+static bool list_of(struct reading *reading, const json_t *value, fb_list *out)
 {
     size_t count = json_is_array(value) ? json_array_size(value) : 1;
     fb_slice *items = calloc(count + 1, sizeof(*items));
     if (items == NULL) {
         abort();
     }
-    setup->lists[setup->list_count++] = items;
+    reading->lists[reading->list_count++] = items;
     for (size_t i = 0; i < count; i++) {
         const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
         if (!is_text(item)) {
@@ -81,52 +82,52 @@ static char *document_of(const json_t *value)
     return text;
 }
 
-static bool set_scalar(struct setup *setup, const char *name, const json_t *value, bool *known)
+static bool set_scalar(struct reading *reading, const char *name, const json_t *value, bool *known)
 {
     double number = 0.0;
     *known = true;
     if (strcmp(name, "leeway") == 0) {
-        return number_of(value, &setup->options.leeway);
+        return number_of(value, &reading->options.policy.leeway);
     }
     if (strcmp(name, "require_exp") == 0) {
-        setup->options.require_exp = json_is_true(value);
+        reading->options.policy.require_exp = json_is_true(value);
         return json_is_boolean(value);
     }
     if (strcmp(name, "max_token_bytes") == 0) {
         bool good = number_of(value, &number) && number >= 0.0 && number <= 9e15;
-        setup->options.max_token_bytes = good ? (size_t)number : 0;
+        reading->options.policy.max_token_bytes = good ? (size_t)number : 0;
         return good;
     }
     if (strcmp(name, "jwks") == 0) {
-        setup->jwks = document_of(value);
-        setup->options.jwks = fb_text(setup->jwks);
-        return setup->jwks != NULL;
+        reading->jwks = document_of(value);
+        reading->options.issuer.jwks = fb_text(reading->jwks);
+        return reading->jwks != NULL;
     }
     *known = false;
     return true;
 }
 
-static bool set_option(struct setup *setup, const char *name, const json_t *value)
+static bool set_option(struct reading *reading, const char *name, const json_t *value)
 {
-    fb_options *options = &setup->options;
+    struct setup *options = &reading->options;
     const struct {
         const char *name;
         fb_slice *text;
         fb_list *list;
     } table[] = {
-        {"public_key", &options->public_key, NULL},
-        {"jwks_raw", &options->jwks, NULL},
-        {"secret", &options->secret, NULL},
-        {"token_type", &options->token_type, NULL},
-        {"algorithms", NULL, &options->algorithms},
-        {"issuer", NULL, &options->issuers},
-        {"audience", NULL, &options->audiences},
-        {"required_scopes", NULL, &options->required_scopes},
+        {"public_key", &options->issuer.public_key, NULL},
+        {"jwks_raw", &options->issuer.jwks, NULL},
+        {"secret", &options->issuer.secret, NULL},
+        {"token_type", &options->policy.token_type, NULL},
+        {"algorithms", NULL, &options->issuer.algorithms},
+        {"issuer", NULL, &options->issuer.identifiers},
+        {"audience", NULL, &options->policy.audiences},
+        {"required_scopes", NULL, &options->policy.required_scopes},
         {"required_claims", NULL, &options->required_claims},
-        {"scope_claims", NULL, &options->scope_claims},
-        {"client_id_claims", NULL, &options->client_id_claims},
+        {"scope_claims", NULL, &options->policy.scope_claims},
+        {"client_id_claims", NULL, &options->policy.client_id_claims},
     };
-    bool known = false, good = set_scalar(setup, name, value, &known);
+    bool known = false, good = set_scalar(reading, name, value, &known);
     if (known) {
         return good;
     }
@@ -136,20 +137,20 @@ static bool set_option(struct setup *setup, const char *name, const json_t *valu
             return true;
         }
         if (strcmp(name, table[i].name) == 0 && table[i].list != NULL) {
-            return list_of(setup, value, table[i].list);
+            return list_of(reading, value, table[i].list);
         }
     }
     return false;
 }
 
-static bool configure(struct setup *setup, json_t *config, const char **bad)
+static bool configure(struct reading *reading, json_t *config, const char **bad)
 {
     const char *name;
     json_t *value;
-    setup->options = (fb_options)FB_OPTIONS_INIT;
+    reading->options = (struct setup)SETUP_INIT;
     json_object_foreach(config, name, value)
     {
-        if (!json_is_null(value) && !set_option(setup, name, value)) { /* null: not given, as in Python */
+        if (!json_is_null(value) && !set_option(reading, name, value)) { /* null: not given, as in Python */
             *bad = name;
             return false;
         }
@@ -157,11 +158,11 @@ static bool configure(struct setup *setup, json_t *config, const char **bad)
     return true;
 }
 
-static void forget(struct setup *setup)
+static void forget(struct reading *reading)
 {
-    free(setup->jwks);
-    for (size_t i = 0; i < setup->list_count; i++) {
-        free(setup->lists[i]);
+    free(reading->jwks);
+    for (size_t i = 0; i < reading->list_count; i++) {
+        free(reading->lists[i]);
     }
 }
 
@@ -297,24 +298,24 @@ char *vector_run(const json_t *test, bool *same)
         !(accept || reject) || (now != NULL && !json_is_null(now) && !number_of(now, &clock.unix_seconds))) {
         return vector_line(test, "error", "id, token, config, now or expect is missing or of the wrong type");
     }
-    struct setup setup = {0};
+    struct reading reading = {.options = SETUP_INIT};
     fb_verifier *verifier = NULL;
     fb_error error = FB_ERROR_INIT;
     const char *bad = NULL;
     char *line;
-    if (!configure(&setup, config, &bad)) {
+    if (!configure(&reading, config, &bad)) {
         char what[160];
         snprintf(what, sizeof(what), "config: %.90s is unknown or of the wrong type", bad);
         line = vector_line(test, "error", what);
     } else if (json_object_get(config, "jwks") != NULL && json_object_get(config, "jwks_raw") != NULL) {
         line = vector_line(test, "error", "config: jwks and jwks_raw are the same option");
-    } else if (fb_verifier_new(&verifier, &setup.options, &error) != FB_OK) {
+    } else if (setup_verifier(&verifier, &reading.options, &error) != FB_OK) {
         *same = reject && code_expected(json_object_get(test, "code"), fb_status_name(error.status));
         line = vector_line(test, "reject", fb_status_name(error.status));
     } else {
         line = run_token(test, verifier, clock, accept, same);
     }
     fb_verifier_free(verifier);
-    forget(&setup);
+    forget(&reading);
     return line;
 }

@@ -2,6 +2,7 @@
  * Target functions: fb__result_new, fb__claims_check, through fb_verify. Input: one byte for the policy, then a
  * payload, which is signed as it is. What is accepted is looked at again with jansson.
  */
+#include "../core/setup.h"
 #include "fuzz.h"
 
 #include <math.h>
@@ -10,23 +11,23 @@ enum { ISSUER = 1, AUDIENCE = 2, SCOPES = 4, CLAIMS = 8, LEEWAY = 16, LOOSE = 32
 
 static fb_verifier *make(unsigned policy)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     const fb_slice issuers[] = {fb_text("https://issuer.example"), fb_text("second")};
     const fb_slice audiences[] = {fb_text("https://api.example/mcp"), fb_text("a")};
     const fb_slice read[] = {fb_text("read")}, jti[] = {fb_text("jti")},
                    permissions[] = {fb_text("permissions"), fb_text("scope")};
-    options.secret = fb_text(FUZZ_SECRET);
-    options.issuers = (policy & ISSUER) != 0 ? (fb_list){issuers, 2} : options.issuers;
-    options.audiences = (policy & AUDIENCE) != 0 ? (fb_list){audiences, 2} : options.audiences;
-    options.required_scopes = (policy & SCOPES) != 0 ? (fb_list){read, 1} : options.required_scopes;
+    options.issuer.secret = fb_text(FUZZ_SECRET);
+    options.issuer.identifiers = (policy & ISSUER) != 0 ? (fb_list){issuers, 2} : options.issuer.identifiers;
+    options.policy.audiences = (policy & AUDIENCE) != 0 ? (fb_list){audiences, 2} : options.policy.audiences;
+    options.policy.required_scopes = (policy & SCOPES) != 0 ? (fb_list){read, 1} : options.policy.required_scopes;
     options.required_claims = (policy & CLAIMS) != 0 ? (fb_list){jti, 1} : options.required_claims;
-    options.scope_claims = (policy & NAMES) != 0 ? (fb_list){permissions, 2} : options.scope_claims;
-    options.leeway = (policy & LEEWAY) != 0 ? 60.0 : 0.0;
-    options.require_exp = (policy & LOOSE) == 0;
-    options.max_token_bytes = 65536;
-    options.cache_size = policy % 2 == 0 ? 16 : 0;
-    REQUIRE(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    options.policy.scope_claims = (policy & NAMES) != 0 ? (fb_list){permissions, 2} : options.policy.scope_claims;
+    options.policy.leeway = (policy & LEEWAY) != 0 ? 60.0 : 0.0;
+    options.policy.require_exp = (policy & LOOSE) == 0;
+    options.policy.max_token_bytes = 65536;
+    options.policy.cache_size = policy % 2 == 0 ? 16 : 0;
+    REQUIRE(setup_verifier(&verifier, &options, NULL) == FB_OK);
     return verifier;
 }
 

@@ -1,4 +1,5 @@
 /* Target functions: fb__header_read, through fb_verify. Input: a header, which is signed as it is. */
+#include "../core/setup.h"
 #include "fuzz.h"
 
 static bool has(const json_t *header, const char *name)
@@ -28,11 +29,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fb_string *token = NULL;
     fb_result *result = NULL;
     if (pair == NULL) {
-        fb_options options = FB_OPTIONS_INIT;
-        options.secret = fb_text(FUZZ_SECRET);
-        options.cache_size = 0;
+        struct setup options = SETUP_INIT;
+        options.issuer.secret = fb_text(FUZZ_SECRET);
+        options.policy.cache_size = 0;
         pair = fuzz_secret();
-        REQUIRE(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+        REQUIRE(setup_verifier(&verifier, &options, NULL) == FB_OK);
     }
     fb_slice header = fuzz_slice(data, size);
     if (size == 0 || fb_keypair_sign(pair, header, fb_text("{\"exp\":9999999999}"), &token, NULL) != FB_OK) {

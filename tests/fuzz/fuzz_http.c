@@ -2,6 +2,7 @@
  * Target functions: fb_verifier_refresh_complete, fb__freshness, fb__url_check. Input: lines: status, Cache-Control,
  * Age, ETag, Content-Encoding, Content-Length, Transfer-Encoding, a URL; then the body, "=" for a good one.
  */
+#include "../core/setup.h"
 #include "fuzz.h"
 #include "keysets/cache_control.h"
 #include "keysets/url.h"
@@ -39,7 +40,7 @@ static void check_state(const fb_verifier *verifier, fb_status status, double li
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     fb_fetch fetch = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
@@ -59,12 +60,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const double lifetime = fb__freshness(fetched.cache_control, fetched.age);
     REQUIRE(lifetime >= 60.0 && lifetime <= 3600.0);
 
-    options.jwks_uri = fb_text("https://issuer.example/jwks");
-    options.algorithms = FB_LIST(fb_text("EdDSA"), fb_text("RS256"), fb_text("ES256"));
-    REQUIRE(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
-    REQUIRE(fb_verifier_refresh_begin(verifier, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, NULL) == FB_OK);
+    options.issuer.jwks_uri = fb_text("https://issuer.example/jwks");
+    options.issuer.algorithms = FB_LIST(fb_text("EdDSA"), fb_text("RS256"), fb_text("ES256"));
+    REQUIRE(setup_verifier(&verifier, &options, NULL) == FB_OK);
+    REQUIRE(fb_verifier_refresh_begin(verifier, SOLE_ISSUER, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, NULL) == FB_OK);
     REQUIRE(fetch.decision == FB_FETCH_NOW);
-    const fb_status status = fb_verifier_refresh_complete(verifier, fetch.ticket, 1.0, &fetched, &error);
+    const fb_status status =
+        fb_verifier_refresh_complete(verifier, SOLE_ISSUER, fetch.ticket, 1.0, &fetched, NULL, &error);
     REQUIRE(status == FB_OK || status == FB_KEYS_UNAVAILABLE);
     REQUIRE(status != FB_OK || fetched.content_length.data == NULL || fetched.transfer_encoding.data == NULL);
     REQUIRE(status != FB_OK || (fetched.http_status == 200 && fetched.body.size <= 65536));

@@ -2,6 +2,7 @@
  * Target functions: fb__keyset_from_jwks, fb__key_from_jwk, fb__keyset_select, fb_verifier_keys. Input: a letter, then
  * a key-set document (d) or one key (k).
  */
+#include "../core/setup.h"
 #include "fuzz.h"
 
 static char *wrapped(const uint8_t *data, size_t size, size_t *made)
@@ -43,15 +44,15 @@ static void check_verifier(fb_slice document)
 {
     static const fb_slice names[] = {{"RS256", 5}, {"PS256", 5}, {"ES256", 5},  {"ES384", 5},
                                      {"ES512", 5}, {"EdDSA", 5}, {"ES256K", 6}, {"Ed25519", 7}};
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     fb_keys *keys = NULL;
-    options.jwks = document;
-    options.algorithms = (fb_list){names, sizeof(names) / sizeof(names[0])};
-    if (fb_verifier_new(&verifier, &options, NULL) != FB_OK) {
+    options.issuer.jwks = document;
+    options.issuer.algorithms = (fb_list){names, sizeof(names) / sizeof(names[0])};
+    if (setup_verifier(&verifier, &options, NULL) != FB_OK) {
         return;
     }
-    REQUIRE(fb_verifier_keys(verifier, &keys, NULL) == FB_OK && fb_keys_count(keys) <= FB__MAX_KEYS);
+    REQUIRE(fb_verifier_keys(verifier, fb_clock_now(), &keys, NULL) == FB_OK && fb_keys_count(keys) <= FB__MAX_KEYS);
     fb_verifier_free(verifier);
     for (size_t i = 0; i < fb_keys_count(keys); i++) {
         REQUIRE(fb_keys_at(keys, i)->usable || fb_keys_at(keys, i)->problem.data != NULL);

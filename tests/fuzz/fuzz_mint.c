@@ -3,6 +3,7 @@
  * subject, issuer, audience, scope and kid, then additional claims. What was minted verifies, or is refused for what
  * its claims say.
  */
+#include "../core/setup.h"
 #include "fuzz.h"
 
 enum { KEYS = 4 };
@@ -15,16 +16,16 @@ static fb_verifier *verifiers[KEYS];
 
 static void make(size_t index)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     pairs[index] = index == 0 ? fuzz_secret() : fuzz_key(keys[index].algorithm, keys[index].key);
     if (index == 0) {
-        options.secret = fb_text(FUZZ_SECRET);
+        options.issuer.secret = fb_text(FUZZ_SECRET);
     } else {
-        options.public_key = fb_keypair_public_pem(pairs[index]);
+        options.issuer.public_key = fb_keypair_public_pem(pairs[index]);
     }
-    options.algorithms = FB_LIST(fb_text(keys[index].algorithm));
-    options.max_token_bytes = 65536;
-    REQUIRE(fb_verifier_new(&verifiers[index], &options, NULL) == FB_OK);
+    options.issuer.algorithms = FB_LIST(fb_text(keys[index].algorithm));
+    options.policy.max_token_bytes = 65536;
+    REQUIRE(setup_verifier(&verifiers[index], &options, NULL) == FB_OK);
 }
 
 static fb_list one(const fb_slice *item)

@@ -2,6 +2,7 @@
  * Target functions: fb__key_from_pem, fb__key_from_secret, fb_keypair_load. Input: a letter, then a PEM (p), a secret
  * (s) or a private key (r, e, d: for RS256, ES256, EdDSA).
  */
+#include "../core/setup.h"
 #include "fuzz.h"
 
 static void read_public(fb_slice pem)
@@ -36,7 +37,7 @@ static void read_secret(fb_slice secret)
 static void read_private(const char *algorithm, fb_slice pem)
 {
     fb_keypair *pair = NULL;
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     fb_result *result = NULL;
     fb_string *token = NULL;
@@ -45,10 +46,10 @@ static void read_private(const char *algorithm, fb_slice pem)
         return;
     }
     minting.now = FUZZ_NOW;
-    options.public_key = fb_keypair_public_pem(pair);
-    options.algorithms = FB_LIST(fb_text(algorithm));
+    options.issuer.public_key = fb_keypair_public_pem(pair);
+    options.issuer.algorithms = FB_LIST(fb_text(algorithm));
     /* A private key may be made up of numbers that do not belong together: then it signs nonsense, or not at all. */
-    if (fb_verifier_new(&verifier, &options, NULL) == FB_OK &&
+    if (setup_verifier(&verifier, &options, NULL) == FB_OK &&
         fb_keypair_create_token(pair, &minting, &token, NULL) == FB_OK) {
         const fb_slice text = fb_string_text(token);
         const fb_status status = fb_verify(verifier, text.data, text.size, (fb_clock){FUZZ_NOW, 0.0}, &result, NULL);

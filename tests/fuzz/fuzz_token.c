@@ -1,4 +1,5 @@
 /* Target functions: fb_verify, fb_decode_unverified. Input: one byte for the verifier, then the token. */
+#include "../core/setup.h"
 #include "fuzz.h"
 
 static const struct {
@@ -16,7 +17,7 @@ static fb_verifier *with_set(void)
 {
     char document[16384];
     fb_slice names[KEYS];
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     size_t size = (size_t)snprintf(document, sizeof(document), "{\"keys\":[");
     for (size_t i = 0; i < KEYS; i++) {
@@ -31,24 +32,24 @@ static fb_verifier *with_set(void)
         names[i] = fb_text(keys[i].algorithm);
     }
     size += (size_t)snprintf(document + size, sizeof(document) - size, "]}");
-    options.jwks = (fb_slice){document, size};
-    options.algorithms = (fb_list){names, KEYS};
-    REQUIRE(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    options.issuer.jwks = (fb_slice){document, size};
+    options.issuer.algorithms = (fb_list){names, KEYS};
+    REQUIRE(setup_verifier(&verifier, &options, NULL) == FB_OK);
     return verifier;
 }
 
 static fb_verifier *with_key(size_t index)
 {
-    fb_options options = FB_OPTIONS_INIT;
+    struct setup options = SETUP_INIT;
     fb_verifier *verifier = NULL;
     fb_keypair *pair = index == SECRET ? fuzz_secret() : fuzz_key(keys[index].algorithm, keys[index].key);
     if (index == SECRET) {
-        options.secret = fb_text(FUZZ_SECRET);
+        options.issuer.secret = fb_text(FUZZ_SECRET);
     } else {
-        options.public_key = fb_keypair_public_pem(pair);
+        options.issuer.public_key = fb_keypair_public_pem(pair);
     }
-    options.algorithms = FB_LIST(fb_keypair_algorithm(pair));
-    REQUIRE(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    options.issuer.algorithms = FB_LIST(fb_keypair_algorithm(pair));
+    REQUIRE(setup_verifier(&verifier, &options, NULL) == FB_OK);
     fb_keypair_free(pair);
     return verifier;
 }

@@ -96,51 +96,51 @@ void fb__key_source_unlock(fb__key_source *source)
 
 /* ---- construction ------------------------------------------------------------------------------------------------ */
 
-static fb_status check_options(const fb_options *options, fb_error *error)
+static fb_status check_issuer(const fb_issuer *issuer, fb_error *error)
 {
-    fb_status status = fb__url_check(options->jwks_uri, options->allow_http, error);
+    fb_status status = fb__url_check(issuer->jwks_uri, issuer->allow_http, error);
     if (status != FB_OK) {
         return status;
     }
     const char *problem = NULL;
-    if (!(options->refresh_interval >= 0.0 && isfinite(options->refresh_interval))) {
+    if (!(issuer->refresh_interval >= 0.0 && isfinite(issuer->refresh_interval))) {
         problem = "refresh_interval must be a finite number of seconds, 0 or more";
-    } else if (!(options->stale_if_error >= 0.0 && isfinite(options->stale_if_error))) {
+    } else if (!(issuer->stale_if_error >= 0.0 && isfinite(issuer->stale_if_error))) {
         problem = "stale_if_error must be a finite number of seconds, 0 or more";
-    } else if (!(options->fetch_timeout > 0.0 && options->fetch_timeout <= 3600.0)) {
+    } else if (!(issuer->fetch_timeout > 0.0 && issuer->fetch_timeout <= 3600.0)) {
         problem = "fetch_timeout must be more than 0 and at most 3600 seconds";
-    } else if (options->max_jwks_bytes < 1 || options->max_jwks_bytes > (size_t)16 << 20) {
+    } else if (issuer->max_jwks_bytes < 1 || issuer->max_jwks_bytes > (size_t)16 << 20) {
         problem = "max_jwks_bytes must be 1 to 16777216";
-    } else if (options->ca_file.size > 0 && memchr(options->ca_file.data, '\0', options->ca_file.size) != NULL) {
+    } else if (issuer->ca_file.size > 0 && memchr(issuer->ca_file.data, '\0', issuer->ca_file.size) != NULL) {
         problem = "ca_file must not hold a NUL";
-    } else if (options->ca_path.size > 0 && memchr(options->ca_path.data, '\0', options->ca_path.size) != NULL) {
+    } else if (issuer->ca_path.size > 0 && memchr(issuer->ca_path.data, '\0', issuer->ca_path.size) != NULL) {
         problem = "ca_path must not hold a NUL";
-    } else if (options->ssrf_safe && options->trust_env) {
+    } else if (issuer->ssrf_safe && issuer->trust_env) {
         problem = "ssrf_safe and trust_env exclude each other: behind a proxy only the proxy's address can be checked";
     }
     return problem == NULL ? FB_OK : fb__fail(error, FB_CONFIGURATION_INVALID, "%s", problem);
 }
 
-static void keep_options(fb__key_source *source, const fb_options *options)
+static void keep_issuer(fb__key_source *source, const fb_issuer *issuer)
 {
     char *at = source->text;
-    source->http = (fb__http_options){.url = fb__keep_text(&at, options->jwks_uri),
-                                      .ca_file = fb__keep_text(&at, options->ca_file),
-                                      .ca_path = fb__keep_text(&at, options->ca_path),
-                                      .timeout = options->fetch_timeout,
-                                      .max_bytes = options->max_jwks_bytes,
-                                      .ssrf_safe = options->ssrf_safe,
-                                      .trust_env = options->trust_env};
+    source->http = (fb__http_options){.url = fb__keep_text(&at, issuer->jwks_uri),
+                                      .ca_file = fb__keep_text(&at, issuer->ca_file),
+                                      .ca_path = fb__keep_text(&at, issuer->ca_path),
+                                      .timeout = issuer->fetch_timeout,
+                                      .max_bytes = issuer->max_jwks_bytes,
+                                      .ssrf_safe = issuer->ssrf_safe,
+                                      .trust_env = issuer->trust_env};
 }
 
-fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_options *options, fb_error *error)
+fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_issuer *issuer, fb_error *error)
 {
     *out = NULL;
-    fb_status status = check_options(options, error);
+    fb_status status = check_issuer(issuer, error);
     if (status != FB_OK) {
         return status;
     }
-    size_t text_size = fb__size_add(options->jwks_uri.size, fb__size_add(options->ca_file.size, options->ca_path.size));
+    size_t text_size = fb__size_add(issuer->jwks_uri.size, fb__size_add(issuer->ca_file.size, issuer->ca_path.size));
     fb__key_source *source = fb__zalloc(mem, fb__size_add(sizeof(*source) + 3, text_size));
     if (source == NULL) {
         return fb__out_of_memory(error);
@@ -148,7 +148,7 @@ fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_o
     atomic_init(&source->references, 1);
     fb__process_init(&source->process);
     source->mem = *mem;
-    keep_options(source, options);
+    keep_issuer(source, issuer);
     uint64_t seed;
     if (!fb__random(source->unknown_kids.seed, sizeof(source->unknown_kids.seed)) || !fb__random(&seed, sizeof(seed)) ||
         !init_lock(source)) {
@@ -156,8 +156,7 @@ fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_o
         return fb__reject(error, FB_INTERNAL_ERROR, (fb_slice){NULL, 0});
     }
     fb__background_watch_exit();
-    fb__schedule_init(&source->schedule, options->refresh_interval, options->stale_if_error, options->fetch_timeout,
-                      seed);
+    fb__schedule_init(&source->schedule, issuer->refresh_interval, issuer->stale_if_error, issuer->fetch_timeout, seed);
     fb__key_source_advertise(source);
     *out = source;
     return FB_OK;

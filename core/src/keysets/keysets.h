@@ -40,7 +40,7 @@ bool fb__keyset_same(const fb__keyset *a, const fb__keyset *b);
 
 typedef struct fb__key_source fb__key_source;
 
-fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_options *options, fb_error *error);
+fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_issuer *issuer, fb_error *error);
 fb__key_source *fb__key_source_retain(fb__key_source *source);
 void fb__key_source_release(fb__key_source *source); /* NULL is fine */
 

@@ -51,16 +51,16 @@ static fb_status check_scopes(const fb_list *scopes, fb_error *error)
     return FB_OK;
 }
 
-static fb_status read_algorithms(fb__policy *policy, const fb_options *options, fb_error *error)
+static fb_status read_algorithms(fb__policy *policy, const fb_issuer *issuer, fb_error *error)
 {
-    bool with_secret = options->secret.data != NULL;
-    if (options->algorithms.items == NULL) {
+    bool with_secret = issuer->secret.data != NULL;
+    if (issuer->algorithms.items == NULL) {
         policy->algs = fb__alg_bit(fb__alg_find(with_secret ? fb_text("HS256") : fb_text("RS256")));
         return FB_OK;
     }
     bool hmac = false, asymmetric = false;
-    for (size_t i = 0; i < options->algorithms.count; i++) {
-        fb_slice name = options->algorithms.items[i];
+    for (size_t i = 0; i < issuer->algorithms.count; i++) {
+        fb_slice name = issuer->algorithms.items[i];
         const fb__alg *alg = name.data == NULL ? NULL : fb__alg_find(name);
         if (alg == NULL) {
             return fb__fail(
@@ -150,7 +150,8 @@ static bool copy_lists(fb__policy *policy, const fb_mem *mem, const struct list_
     return true;
 }
 
-fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *options, fb_error *error)
+fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *options, const fb_issuer *issuer,
+                         fb_error *error)
 {
     static const fb_slice scope_names[] = {{"scope", 5}, {"scp", 3}};
     static const fb_slice client_names[] = {{"client_id", 9}, {"azp", 3}, {"sub", 3}};
@@ -158,13 +159,17 @@ fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *o
     static const fb_list none = {NULL, 0}, scope = {scope_names, 2}, client = {client_names, 3}, nobody = {&unknown, 1};
     const fb_list client_default = {options->client_id_default.data == NULL ? NULL : &options->client_id_default,
                                     options->client_id_default.data == NULL ? 0 : 1};
-    fb_list client_copy;
-    const struct list_option algorithms = {&options->algorithms, &none, NULL, "algorithms", true};
+    fb_slice required_names[64];
+    fb_list client_copy, required = {required_names, 0};
+    for (; required.count < options->required_claim_count && required.count < 64; required.count++) {
+        required_names[required.count] = options->required_claims[required.count].claim;
+    }
+    const struct list_option algorithms = {&issuer->algorithms, &none, NULL, "algorithms", true};
     const struct list_option lists[] = {
-        {&options->issuers, &none, &out->issuers, "issuer", true},
+        {&issuer->identifiers, &none, &out->issuers, "issuer", true},
         {&options->audiences, &none, &out->audiences, "audience", true},
         {&options->required_scopes, &none, &out->required_scopes, "required_scopes", false},
-        {&options->required_claims, &none, &out->required_claims, "required_claims", false},
+        {&required, &none, &out->required_claims, "required_claims", false},
         {&options->scope_claims, &scope, &out->scope_claims, "scope_claims", false},
         {&options->client_id_claims, &client, &out->client_id_claims, "client_id_claims", false},
         {&client_default, &nobody, &client_copy, "client_id_default", false},
@@ -182,7 +187,7 @@ fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *o
     if (status != FB_OK) {
         return status;
     }
-    status = read_algorithms(out, options, error);
+    status = read_algorithms(out, issuer, error);
     if (status != FB_OK) {
         return status;
     }

@@ -8,10 +8,13 @@
 
 /* ---- construction --------------------------------------------------------------------------- */
 
-static fb_status check_options(const fb_options *options, fb_error *error)
+static fb_status check_options(const fb_options *options, const fb_issuer *issuer, fb_error *error)
 {
-    int sources = (options->public_key.data != NULL) + (options->jwks.data != NULL) + (options->jwks_uri.data != NULL) +
-                  (options->secret.data != NULL) + (options->keys_of != NULL);
+    if (options->issuers == NULL || options->issuer_count != 1) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "issuers must hold one issuer");
+    }
+    int sources = (issuer->public_key.data != NULL) + (issuer->jwks.data != NULL) + (issuer->jwks_uri.data != NULL) +
+                  (issuer->secret.data != NULL) + (options->keys_of != NULL);
     if (sources != 1) {
         return fb__fail(error, FB_CONFIGURATION_INVALID,
                         sources == 0 ? "one of public_key, jwks, jwks_uri or secret must be given"
@@ -29,24 +32,24 @@ static fb_status check_options(const fb_options *options, fb_error *error)
     return FB_OK;
 }
 
-static fb_status load_keys(fb_verifier *verifier, const fb_options *options, fb_error *error)
+static fb_status load_keys(fb_verifier *verifier, const fb_options *options, const fb_issuer *issuer, fb_error *error)
 {
     const fb_mem *mem = &verifier->mem;
     if (options->keys_of != NULL) {
         verifier->key_source = fb__key_source_retain(options->keys_of->key_source);
         return FB_OK;
     }
-    if (options->jwks_uri.data != NULL) {
-        return fb__key_source_new(&verifier->key_source, mem, options, error);
+    if (issuer->jwks_uri.data != NULL) {
+        return fb__key_source_new(&verifier->key_source, mem, issuer, error);
     }
-    if (options->jwks.data != NULL) {
-        return fb__keyset_from_jwks(&verifier->static_keys, mem, options->jwks, error);
+    if (issuer->jwks.data != NULL) {
+        return fb__keyset_from_jwks(&verifier->static_keys, mem, issuer->jwks, error);
     }
-    if (options->secret.data != NULL) {
-        return fb__keyset_from_secret(&verifier->static_keys, mem, options->secret, verifier->policy.algs,
-                                      options->allow_short_secret, error);
+    if (issuer->secret.data != NULL) {
+        return fb__keyset_from_secret(&verifier->static_keys, mem, issuer->secret, verifier->policy.algs,
+                                      issuer->allow_short_secret, error);
     }
-    return fb__keyset_from_pem(&verifier->static_keys, mem, options->public_key, error);
+    return fb__keyset_from_pem(&verifier->static_keys, mem, issuer->public_key, error);
 }
 
 /* A static key that none of the algorithms could ever use is a mistake to hear of now, not at the first token. */
@@ -73,13 +76,13 @@ static fb_status make_cache(fb_verifier *verifier, const fb_options *options, fb
 }
 
 /* Where it fails, fb_verifier_free frees what there is by then. */
-static fb_status build(fb_verifier *verifier, const fb_options *options, fb_error *error)
+static fb_status build(fb_verifier *verifier, const fb_options *options, const fb_issuer *issuer, fb_error *error)
 {
-    fb_status status = fb__policy_new(&verifier->policy, &verifier->mem, options, error);
+    fb_status status = fb__policy_new(&verifier->policy, &verifier->mem, options, issuer, error);
     if (status != FB_OK) {
         return status;
     }
-    status = load_keys(verifier, options, error);
+    status = load_keys(verifier, options, issuer, error);
     if (status != FB_OK) {
         return status;
     }
@@ -99,7 +102,14 @@ fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *
         return fb__fail(error, FB_CONFIGURATION_INVALID, "options must start from FB_OPTIONS_INIT");
     }
     memcpy(&options, given, given->size);
-    fb_status status = check_options(&options, error);
+    fb_issuer issuer = FB_ISSUER_INIT;
+    if (options.issuers != NULL && options.issuer_count > 0) {
+        if (options.issuers->size == 0 || options.issuers->size > sizeof(issuer)) {
+            return fb__fail(error, FB_CONFIGURATION_INVALID, "issuers must start from FB_ISSUER_INIT");
+        }
+        memcpy(&issuer, options.issuers, options.issuers->size);
+    }
+    fb_status status = check_options(&options, &issuer, error);
     if (status != FB_OK) {
         return status;
     }
@@ -112,7 +122,7 @@ fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *
     verifier->before_signature = options.before_signature;
     verifier->after_signature = options.after_signature;
     verifier->signature_context = options.signature_context;
-    status = build(verifier, &options, error);
+    status = build(verifier, &options, &issuer, error);
     if (status != FB_OK) {
         fb_verifier_free(verifier);
         return status;
@@ -157,7 +167,7 @@ static void collect(const fb_verifier *verifier, double monotonic_seconds, fb_st
         uint64_t count = atomic_load_explicit(&verifier->outcomes[i], memory_order_relaxed);
         fb_status status = fb__status_at(i);
         /* "Fetch, then verify again" is not a verdict on a token. */
-        if (count == 0 || status == FB_KEYS_NEEDED) {
+        if (count == 0 || status == FB_KEYS_NEEDED || status == FB_ISSUER_NEEDED) {
             continue;
         }
         out->rejected += count;
@@ -184,6 +194,7 @@ fb_status fb_verifier_stats(const fb_verifier *verifier, double monotonic_second
         return fb__fail(error, FB_CONFIGURATION_INVALID, "monotonic_seconds must be a finite number of seconds");
     }
     fb_stats stats = FB_STATS_INIT;
+    stats.issuers = 1;
     collect(verifier, monotonic_seconds, &stats);
     return fb__fill(out, &stats, sizeof(stats))
                ? fb__succeed(error)

@@ -37,8 +37,9 @@ static void describe(fb_key_info *info, const fb__verification_key *verification
     info->bits = key->bits;
 }
 
-fb_status fb_verifier_keys(const fb_verifier *verifier, fb_keys **out, fb_error *error)
+fb_status fb_verifier_keys(const fb_verifier *verifier, fb_clock clock, fb_keys **out, fb_error *error)
 {
+    (void)clock;
     *out = NULL;
     fb__keyset *set = fb__verifier_keyset(verifier);
     size_t count = set == NULL ? 0 : set->count;
@@ -96,9 +97,10 @@ static fb_status check_call(const fb_verifier *verifier, double monotonic_second
                : fb__fail(error, FB_CONFIGURATION_INVALID, "monotonic_seconds must be a finite number of seconds");
 }
 
-fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotonic_seconds, fb_refresh_reason reason,
-                                    uint64_t key_request, fb_fetch *out, fb_error *error)
+fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, uint64_t issuer, double monotonic_seconds,
+                                    fb_refresh_reason reason, uint64_t key_request, fb_fetch *out, fb_error *error)
 {
+    (void)issuer;
     fb_fetch fetch = FB_FETCH_INIT;
     fb_status status = check_call(verifier, monotonic_seconds, error);
     if (status != FB_OK) {
@@ -114,9 +116,14 @@ fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, double monotoni
     return status;
 }
 
-fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t ticket, double monotonic_seconds,
-                                       const fb_fetched *given, fb_error *error)
+fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t issuer, uint64_t ticket,
+                                       double monotonic_seconds, const fb_fetched *given, fb_fetch *next,
+                                       fb_error *error)
 {
+    (void)issuer;
+    if (next != NULL) {
+        next->decision = FB_FETCH_DONE;
+    }
     fb_fetched fetched = FB_FETCHED_INIT;
     fb_status status = check_call(verifier, monotonic_seconds, error);
     if (status != FB_OK) {
@@ -129,20 +136,23 @@ fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t tic
     return fb__key_source_complete(verifier->key_source, ticket, monotonic_seconds, &fetched, error);
 }
 
-bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t ticket, double timeout)
+bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t issuer, uint64_t ticket, double timeout)
 {
+    (void)issuer;
     return verifier->key_source == NULL || fb__key_source_wait(verifier->key_source, ticket, timeout);
 }
 
-bool fb_verifier_refresh_due(const fb_verifier *verifier, double monotonic_seconds)
+bool fb_verifier_refresh_due(const fb_verifier *verifier, uint64_t issuer, double monotonic_seconds)
 {
+    (void)issuer;
     return verifier->key_source != NULL && isfinite(monotonic_seconds) &&
            fb__key_source_due(verifier->key_source, monotonic_seconds);
 }
 
-fb_status fb_verifier_refresh_start(const fb_verifier *verifier, fb_refresh_reason reason, uint64_t key_request,
-                                    fb_fetch *out, fb_error *error)
+fb_status fb_verifier_refresh_start(const fb_verifier *verifier, uint64_t issuer, fb_refresh_reason reason,
+                                    uint64_t key_request, fb_fetch *out, fb_error *error)
 {
+    (void)issuer;
     fb_fetch fetch = FB_FETCH_INIT;
     fb_status status = need_key_source(verifier, error);
     if (status != FB_OK) {
@@ -158,9 +168,10 @@ fb_status fb_verifier_refresh_start(const fb_verifier *verifier, fb_refresh_reas
     return status;
 }
 
-fb_status fb_verifier_refresh(const fb_verifier *verifier, fb_refresh_reason reason, uint64_t key_request,
-                              fb_error *error)
+fb_status fb_verifier_refresh(const fb_verifier *verifier, uint64_t issuer, fb_refresh_reason reason,
+                              uint64_t key_request, fb_error *error)
 {
+    (void)issuer;
     fb_status status = need_key_source(verifier, error);
     return status != FB_OK ? status : fb__key_source_refresh(verifier->key_source, reason, key_request, error);
 }

@@ -39,9 +39,10 @@ typedef struct fb__policy {
     void *text; /* one block that holds all copied text */
 } fb__policy;
 
-/* FB_OK, FB_CONFIGURATION_INVALID (text names the option), FB_OUT_OF_MEMORY. options is complete (see fb_verifier_new).
- */
-fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *options, fb_error *error);
+/* FB_OK, FB_CONFIGURATION_INVALID (text names the option), FB_OUT_OF_MEMORY. options and issuer are complete (see
+ * fb_verifier_new). */
+fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *options, const fb_issuer *issuer,
+                         fb_error *error);
 void fb__policy_clear(fb__policy *policy, const fb_mem *mem);
 
 /* ---- header.c: what the JOSE header says */
