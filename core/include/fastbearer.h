@@ -218,7 +218,7 @@ typedef struct fb_mem {
  *
  *     size, form of the three segments, header (JSON; crit; b64, zip, enc, cty; typ; alg; kid), choice of key,
  *     signature, payload (JSON), exp, nbf, iat, iss, aud, sub, client id, what token_type "at+jwt" demands beside
- *     these, required claims, type of the scope claims, required scopes.
+ *     these, required claims, type of the scope claims, required scopes, cnf and the proof of possession.
  *
  * With one issuer nothing in the payload is read before the signature has been verified. With several the issuer, which
  * says what typ, alg and keys may be, is chosen by iss after cty: payload (JSON) and iss come then, and iss is checked
@@ -229,6 +229,10 @@ typedef struct fb_mem {
 /** The numbers, and the names of fb_status_name, are stable: none is ever reused or renamed. */
 typedef enum fb_status {
     FB_OK = 0, /**< it worked; the token is valid */
+
+    /* Request: RFC 6750 sections 2 and 3.1, RFC 9449 section 7.1. From fb_verify_request only. */
+    FB_TOKEN_MISSING = 11,     /**< there is no credential that this server takes */
+    FB_REQUEST_MALFORMED = 12, /**< two credentials, a token in the query, or a header that is not scheme and token */
 
     /* Form: RFC 7515 section 7.1, RFC 8259. */
     FB_TOKEN_TOO_LARGE = 101, /**< more than max_token_bytes */
@@ -279,6 +283,16 @@ typedef enum fb_status {
     FB_CLAIM_MISSING = 801,  /**< a claim that required_claims or token_type "at+jwt" demands is absent */
     FB_CLAIM_MISMATCH = 802, /**< a claim has none of the values that required_claims demands */
 
+    /* Proof of possession: RFC 7800, RFC 8705, RFC 9449, see @ref proof. */
+    FB_CONFIRMATION_INVALID = 851, /**< cnf is malformed, or binds the token in no way that is known */
+    FB_PROOF_MISSING = 852,        /**< the token is bound to a key, and the request does not prove that it has it */
+    FB_PROOF_INVALID = 853,        /**< the proof breaks a rule of RFC 9449, or the certificate cannot be read */
+    FB_PROOF_EXPIRED = 854,        /**< the proof is too old, or from the future */
+    FB_PROOF_MISMATCH = 855,       /**< of another method, URL, token or key; fb_error.claim says which: htm, htu, ath,
+                                        cnf */
+    FB_PROOF_REPLAYED = 856,       /**< this very proof has been accepted before */
+    FB_PROOF_NONCE_REQUIRED = 857, /**< all is good but the nonce: answer with a new one, see fb_verifier_nonce */
+
     /* Usage. */
     FB_CONFIGURATION_INVALID = 901, /**< an option or argument is wrong; fb_error.text names it */
 
@@ -293,12 +307,13 @@ FB_API const char *fb_status_name(fb_status status);
 /** A sentence for people, without a word from the token. Constant text. */
 FB_API const char *fb_status_text(fb_status status);
 
-/** What to answer over HTTP: 200 for FB_OK, 401 for a token, 403 for insufficient scope, 503 when keys are not
- * available, 500 for a wrong configuration and for the library's own trouble. */
+/** What to answer over HTTP: 200 for FB_OK, 400 for a malformed request, 401 for a token or proof, 403 for insufficient
+ * scope, 503 when keys are not available, 500 for a wrong configuration and for the library's own trouble. */
 FB_API int fb_status_http(fb_status status);
 
 /** The OAuth error code (RFC 6750 section 3.1): "invalid_token" for 401, "insufficient_scope" for 403,
- * "temporarily_unavailable" for 503, "server_error" for 500; "" for FB_OK. Constant text. */
+ * "temporarily_unavailable" for 503, "server_error" for 500, "invalid_request" for 400; "" for FB_OK and
+ * FB_TOKEN_MISSING. For a proof "use_dpop_nonce" or "invalid_dpop_proof" (RFC 9449 section 7.1). Constant text. */
 FB_API const char *fb_status_oauth(fb_status status);
 
 /**
@@ -574,6 +589,53 @@ static inline fb_issuer fb_issuer_init(void)
 #endif
 
 /**
+ * How DPoP proofs (RFC 9449) are checked, see @ref proof. Start from FB_DPOP_INIT. All text is copied.
+ */
+typedef struct fb_dpop {
+    size_t size; /**< sizeof(fb_dpop), set by FB_DPOP_INIT */
+
+    /** Seconds after its iat for which a proof is good; more than 0, at most 86400. A proof from further in the future
+     * than fb_options.clock_skew is refused, too; leeway makes no difference. Default 300. */
+    double max_age;
+
+    /** Only tokens that are bound to a DPoP key are accepted, under the scheme DPoP. Default false. */
+    bool required;
+
+    /** With which algorithms proofs may be signed, as in fb_issuer.algorithms, HMAC excepted. Default: all of these but
+     * ES256K. */
+    fb_list algorithms;
+
+    /** Given: proofs must carry a nonce of this server's (RFC 9449 section 9). All servers of a fleet share the secret,
+     * of at least 32 bytes; nonces are made from it and the time, so nothing is stored. Cleansed when the verifier is
+     * freed. */
+    fb_slice nonce_secret;
+
+    /** How many proofs are remembered, until they are too old, so that none is accepted twice; 1 .. 16777216, about 48
+     * bytes each, allocated when they are needed. When there are more the oldest goes, and could be used once again:
+     * fb_stats.replay_evictions counts that. Default 262144. */
+    size_t replay_capacity;
+
+    /** The host remembers proofs, in a store that a fleet shares: the library does not, and fb_proof says what is to be
+     * remembered. Default false. */
+    bool replay_by_host;
+} fb_dpop;
+
+#ifdef __cplusplus
+static inline fb_dpop fb_dpop_init(void)
+{
+    fb_dpop dpop = fb_dpop();
+    dpop.size = sizeof(fb_dpop);
+    dpop.max_age = 300.0;
+    dpop.replay_capacity = 262144;
+    return dpop;
+}
+#define FB_DPOP_INIT fb_dpop_init()
+#else
+/** What an fb_dpop starts from. */
+#define FB_DPOP_INIT {.size = sizeof(fb_dpop), .max_age = 300.0, .replay_capacity = 262144}
+#endif
+
+/**
  * What a verifier requires of every token, whoever issued it. Always start from FB_OPTIONS_INIT, which sets size and
  * the defaults; a program compiled against an older header keeps working with a newer library. All text is copied.
  */
@@ -651,6 +713,16 @@ typedef struct fb_options {
     /** The first of these claims that is present and not empty is the client id; JSON Pointers as in scope_claims.
      * Default: client_id, azp, sub. */
     fb_list client_id_claims;
+
+    /**
+     * What becomes of a token that is bound to a key by cnf (RFC 7800). "verify": it is accepted with the proof that it
+     * demands, so by fb_verify_request only. "ignore": it is accepted as if it had no cnf, so whoever has stolen it can
+     * use it; cnf must be an object still. Default "verify".
+     */
+    fb_slice sender_constrained;
+
+    /** DPoP (RFC 9449). NULL: its scheme is no credential, and tokens that are bound to a DPoP key are refused. */
+    const fb_dpop *dpop;
 
     /** The client id when no claim holds one; not empty. Default: "unknown". */
     fb_slice client_id_default;
@@ -799,6 +871,138 @@ FB_API FB_MUST_CHECK fb_status fb_verify_after_fetch(const fb_verifier *verifier
  * FB_OK is not counted, a number that is not a status counts as FB_INTERNAL_ERROR. Thread-safe.
  */
 FB_API void fb_verifier_count_refusal(const fb_verifier *verifier, fb_status status);
+
+/** @} */
+
+/**
+ * @defgroup proof Requests and proof of possession
+ *
+ * A token that holds cnf (RFC 7800) is bound to a key: to a DPoP key by its member jkt (RFC 9449 section 6), to a
+ * client certificate by x5t#S256 (RFC 8705 section 3), or to both, and then both must be shown. Other members beside
+ * one of these are not looked at; a cnf with neither is refused. fb_verify has no request to look at, and answers
+ * FB_PROOF_MISSING for a token that is bound; fb_verify_request looks at the whole request:
+ *
+ * - Exactly one field Authorization, with one space between scheme and token. "Bearer" takes tokens that are not bound
+ * or are bound to a certificate, "DPoP" those that are bound to a DPoP key. Schemes compare without case. access_token
+ * in the query is FB_REQUEST_MALFORMED, whatever else there is (RFC 6750 section 2.3 advises against it).
+ * - With the scheme DPoP exactly one field DPoP: a JWT with typ "dpop+jwt", an alg of fb_dpop.algorithms, and a public
+ *   key jwk that keeps to the rules for key sets and verifies it; iat, jti, htm, htu and ath as RFC 9449 section 4.3
+ * has them. htu and the URL are compared after the normalisation of RFC 3986 sections 6.2.2 and 6.2.3, without query
+ * and fragment. The key's thumbprint (RFC 7638) must be jkt.
+ * - A proof is good once. What has been accepted is remembered by thumbprint and jti until the proof is too old; a
+ *   request that is refused uses nothing up.
+ *
+ * Proof keys that come again are held parsed, and get tables as issuers' keys do, within 4 MiB a verifier.
+ * @{
+ */
+
+/** One header field. A field that occurs twice is two of these. */
+typedef struct fb_header {
+    fb_slice name;  /**< compared without case */
+    fb_slice value; /**< as it came */
+} fb_header;
+
+/** What a request must bring for its token to be verified. Start from FB_REQUEST_INIT. Nothing need outlive the call.
+ */
+typedef struct fb_request {
+    size_t size; /**< sizeof(fb_request), set by FB_REQUEST_INIT */
+
+    /** As it came: "POST". */
+    fb_slice method;
+
+    /**
+     * Absolute, as the client sees it: behind a proxy that is another URL than the server sees, so take the public
+     * scheme and host from the configuration, never from a header that a client can set. Needed for DPoP; otherwise it
+     * may be absent, or a path with the query.
+     */
+    fb_slice url;
+
+    /** header_count fields; only Authorization and DPoP are looked at. */
+    const fb_header *headers;
+    size_t header_count; /**< how many there are */
+
+    /** The certificate that the client has shown in the TLS handshake, as DER or as one PEM block; absent: none. From a
+     * header only if a proxy sets it and removes what clients send. */
+    fb_slice client_certificate;
+} fb_request;
+
+#ifdef __cplusplus
+static inline fb_request fb_request_init(void)
+{
+    fb_request request = fb_request();
+    request.size = sizeof(fb_request);
+    return request;
+}
+#define FB_REQUEST_INIT fb_request_init()
+#else
+/** What an fb_request starts from. */
+#define FB_REQUEST_INIT {.size = sizeof(fb_request)}
+#endif
+
+/** What a host that remembers proofs itself must do (fb_dpop.replay_by_host). Start from FB_PROOF_INIT. */
+typedef struct fb_proof {
+    size_t size;  /**< sizeof(fb_proof), set by FB_PROOF_INIT */
+    bool present; /**< the request was accepted by a DPoP proof; otherwise there is nothing to remember */
+    char key[44]; /**< what to remember: base64url text, NUL-terminated, of a hash of thumbprint and jti. A key that
+                       is remembered already: refuse the request with FB_PROOF_REPLAYED */
+    double expires_at; /**< until when: Unix seconds */
+} fb_proof;
+
+#ifdef __cplusplus
+static inline fb_proof fb_proof_init(void)
+{
+    fb_proof proof = fb_proof();
+    proof.size = sizeof(fb_proof);
+    return proof;
+}
+#define FB_PROOF_INIT fb_proof_init()
+#else
+/** What an fb_proof starts from. */
+#define FB_PROOF_INIT {.size = sizeof(fb_proof)}
+#endif
+
+/**
+ * The token of a request, without a look into it: what fb_verify_request verifies, and what fb_verifier_resolve_begin
+ * takes. Thread-safe.
+ *
+ * @param verifier  decides whether DPoP is a credential here
+ * @param request   starts from FB_REQUEST_INIT
+ * @param out       the token; belongs to request
+ * @param error     may be NULL
+ * @return FB_OK, FB_TOKEN_MISSING, FB_REQUEST_MALFORMED. FB_CONFIGURATION_INVALID: request has no size.
+ */
+FB_API FB_MUST_CHECK fb_status fb_request_token(const fb_verifier *verifier, const fb_request *request, fb_slice *out,
+                                                fb_error *error);
+
+/**
+ * fb_verify for the token of a request, and for the proof that the token demands.
+ *
+ * @param verifier  as for fb_verify
+ * @param request   starts from FB_REQUEST_INIT; hostile
+ * @param clock     as for fb_verify
+ * @param out       as for fb_verify
+ * @param proof     starts from FB_PROOF_INIT; NULL unless fb_dpop.replay_by_host
+ * @param error     may be NULL
+ * @return as fb_verify; beside that FB_TOKEN_MISSING, FB_REQUEST_MALFORMED and what concerns proofs. After
+ *         FB_KEYS_NEEDED ask fb_verify_request_after_fetch.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verify_request(const fb_verifier *verifier, const fb_request *request, fb_clock clock,
+                                                 fb_result **out, fb_proof *proof, fb_error *error);
+
+/** fb_verify_request as fb_verify_after_fetch is to fb_verify. */
+FB_API FB_MUST_CHECK fb_status fb_verify_request_after_fetch(const fb_verifier *verifier, const fb_request *request,
+                                                             fb_clock clock, uint64_t key_request, fb_result **out,
+                                                             fb_proof *proof, fb_error *error);
+
+/** Room for a nonce and its NUL. */
+#define FB_NONCE_ROOM 40
+
+/**
+ * Writes the nonce that clients are to use now, for the header DPoP-Nonce of every response (RFC 9449 section 8.2):
+ * base64url text, NUL-terminated. It is good for two to three minutes. False, and out is empty: the verifier has no
+ * nonce_secret, or unix_seconds is not finite. Thread-safe.
+ */
+FB_API bool fb_verifier_nonce(const fb_verifier *verifier, double unix_seconds, char out[FB_NONCE_ROOM]);
 
 /** @} */
 
@@ -1452,7 +1656,11 @@ typedef struct fb_stats {
 
     uint64_t issuers;          /**< that there are now */
     uint64_t issuer_evictions; /**< added ones that made room for others */
-    uint64_t unknown_issuers;  /**< identifiers that are remembered as unknown */
+    uint64_t replay_entries;   /**< proofs that are remembered now */
+    uint64_t replay_evictions; /**< proofs that made room for others before they were too old */
+    uint64_t proof_keys;       /**< client keys that are held parsed now */
+
+    uint64_t unknown_issuers; /**< identifiers that are remembered as unknown */
 } fb_stats;
 
 #ifdef __cplusplus
@@ -1641,6 +1849,54 @@ static inline fb_token_options fb_token_options_init(void)
  */
 FB_API FB_MUST_CHECK fb_status fb_keypair_create_token(const fb_keypair *keypair, const fb_token_options *options,
                                                        fb_string **out, fb_error *error);
+
+/**
+ * The thumbprint of the public key (RFC 7638, SHA-256) in base64url: what cnf.jkt holds.
+ *
+ * @param keypair  whose public key
+ * @param out      the thumbprint, freed by the caller with fb_string_free; NULL on failure
+ * @param error    may be NULL
+ * @return FB_OK. FB_CONFIGURATION_INVALID: an HMAC secret. FB_OUT_OF_MEMORY
+ */
+FB_API FB_MUST_CHECK fb_status fb_keypair_thumbprint(const fb_keypair *keypair, fb_string **out, fb_error *error);
+
+/** What goes into a DPoP proof (RFC 9449 section 4.2). Start from FB_PROOF_OPTIONS_INIT. All text is UTF-8 without
+ * NUL. */
+typedef struct fb_proof_options {
+    size_t size;           /**< sizeof(fb_proof_options), set by FB_PROOF_OPTIONS_INIT */
+    fb_slice method;       /**< htm */
+    fb_slice url;          /**< htu: query and fragment are left out */
+    fb_slice access_token; /**< ath is its hash; absent: none */
+    fb_slice nonce;        /**< absent: none */
+    fb_slice jti;          /**< absent: 128 random bits */
+    double now;            /**< iat; finite */
+} fb_proof_options;
+
+#ifdef __cplusplus
+static inline fb_proof_options fb_proof_options_init(void)
+{
+    fb_proof_options options = fb_proof_options();
+    options.size = sizeof(fb_proof_options);
+    return options;
+}
+#define FB_PROOF_OPTIONS_INIT fb_proof_options_init()
+#else
+/** What an fb_proof_options starts from. */
+#define FB_PROOF_OPTIONS_INIT {.size = sizeof(fb_proof_options)}
+#endif
+
+/**
+ * Mints a DPoP proof, for tests and clients.
+ *
+ * @param keypair  signs it; not HMAC
+ * @param options  started from FB_PROOF_OPTIONS_INIT
+ * @param out      the proof, freed by the caller with fb_string_free; NULL on failure
+ * @param error    may be NULL
+ * @return FB_OK. FB_CONFIGURATION_INVALID: error.text names the option. FB_OUT_OF_MEMORY, FB_INTERNAL_ERROR (no random
+ *         numbers)
+ */
+FB_API FB_MUST_CHECK fb_status fb_keypair_dpop_proof(const fb_keypair *keypair, const fb_proof_options *options,
+                                                     fb_string **out, fb_error *error);
 
 /**
  * Signs any header text and any payload bytes as they are, without a look at either: for making test cases.
