@@ -50,7 +50,7 @@ static inline fb_status answer(fb__key_source *source, uint64_t ticket, double n
     fb_fetched fetched = FB_FETCHED_INIT;
     fetched.http_status = status;
     fetched.body = body;
-    return fb__key_source_complete(source, ticket, now, &fetched, error);
+    return fb__key_source_complete(source, ticket, now, &fetched, NULL, error);
 }
 
 /* An explicit fetch that brings a set with this key. */

@@ -259,9 +259,9 @@ TEST(a_fetch_that_its_host_gave_up)
     CHECK(look(source, 1.0, "new", &request) == FB_KEYS_NEEDED);
     fb_fetch fetch = begin(source, 1.0, FB_REFRESH_TOKEN, request);
     fetched.abandoned = true;
-    CHECK(fb__key_source_complete(source, fetch.ticket, 1.5, &fetched, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb__key_source_complete(source, fetch.ticket, 1.5, &fetched, NULL, &error) == FB_KEYS_UNAVAILABLE);
     CHECK(error.retry_after == 0.0);
-    CHECK(fb__key_source_complete(source, fetch.ticket, 1.5, &fetched, &error) == FB_CONFIGURATION_INVALID);
+    CHECK(fb__key_source_complete(source, fetch.ticket, 1.5, &fetched, NULL, &error) == FB_CONFIGURATION_INVALID);
     fb__key_source_stats(source, 1.5, &stats);
     CHECK(stats.fetches == 2 && stats.fetch_failures == 0 && stats.last_error[0] == '\0');
     CHECK(serve(source, 1.5, "new", 200, "new", &error) == FB_OK);
@@ -274,7 +274,7 @@ static void expect_refused(fb__key_source *source, double now, const fb_fetched 
     fb_stats before, after;
     fb__key_source_stats(source, now, &before);
     fb_fetch fetch = begin(source, now, FB_REFRESH_EXPLICIT, 0);
-    CHECK(fb__key_source_complete(source, fetch.ticket, now, fetched, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(fb__key_source_complete(source, fetch.ticket, now, fetched, NULL, &error) == FB_KEYS_UNAVAILABLE);
     fb__key_source_stats(source, now, &after);
     CHECK(error.status == FB_KEYS_UNAVAILABLE && error.retry_after > 0.0 && error.retry_after <= 60.0);
     if (strstr(error.text, words) == NULL || strncmp(error.text, "https://issuer.example/keys: ", 29) != 0) {
@@ -339,7 +339,7 @@ TEST(framing_that_counts)
         fetched.content_length = fb_text(good[i].length);
         fetched.transfer_encoding = fb_text(good[i].coding);
         fb_fetch fetch = begin(source, 1.0, FB_REFRESH_EXPLICIT, 0);
-        CHECK(fb__key_source_complete(source, fetch.ticket, 1.0, &fetched, NULL) == FB_OK);
+        CHECK(fb__key_source_complete(source, fetch.ticket, 1.0, &fetched, NULL, NULL) == FB_OK);
     }
     fb__key_source_release(source);
 }
@@ -389,7 +389,7 @@ TEST(what_does_not_count)
     fetched.body = document("b");
     fetched.content_encoding = fb_text("Identity");
     fb_fetch fetch = begin(source, 1.0, FB_REFRESH_EXPLICIT, 0);
-    CHECK(fb__key_source_complete(source, fetch.ticket, 1.0, &fetched, NULL) == FB_OK);
+    CHECK(fb__key_source_complete(source, fetch.ticket, 1.0, &fetched, NULL, NULL) == FB_OK);
     fb_stats stats = FB_STATS_INIT;
     fb__key_source_stats(source, 1.0, &stats);
     CHECK(stats.last_error[0] == '\0' && stats.generation == 2);
@@ -527,7 +527,7 @@ static fb_status answer_with_etag(fb__key_source *source, uint64_t ticket, int s
     fetched.body = kid == NULL ? fb_text("") : document(kid);
     fetched.etag = etag;
     fetched.cache_control = fb_text("max-age=100");
-    return fb__key_source_complete(source, ticket, 0.0, &fetched, NULL);
+    return fb__key_source_complete(source, ticket, 0.0, &fetched, NULL, NULL);
 }
 
 TEST(etags)

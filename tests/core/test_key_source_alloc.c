@@ -24,7 +24,7 @@ static fb_status complete_with_etag(fb__key_source *source, const char *kid, con
     fetched.http_status = 200;
     fetched.body = document(kid);
     fetched.etag = fb_text(etag);
-    fb_status status = fb__key_source_complete(source, fetch.ticket, 1.0, &fetched, &error);
+    fb_status status = fb__key_source_complete(source, fetch.ticket, 1.0, &fetched, NULL, &error);
     CHECK(error.status == status);
     return status;
 }

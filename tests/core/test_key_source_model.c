@@ -253,10 +253,11 @@ static void complete(void)
     fetched.body = document(name_of(provider.kid));
     fetched.cache_control = fb_text("max-age=300");
     if (pick(20) == 0) {
-        CHECK(fb__key_source_complete(source, book.ticket - 1, book.now, &fetched, &error) == FB_CONFIGURATION_INVALID);
+        CHECK(fb__key_source_complete(source, book.ticket - 1, book.now, &fetched, NULL, &error) ==
+              FB_CONFIGURATION_INVALID);
     }
     fetched.abandoned = pick(10) == 0;
-    fb_status status = fb__key_source_complete(source, book.ticket, book.now, &fetched, &error);
+    fb_status status = fb__key_source_complete(source, book.ticket, book.now, &fetched, NULL, &error);
     book.open = false;
     if (fetched.abandoned) {
         CHECK(status == FB_KEYS_UNAVAILABLE);

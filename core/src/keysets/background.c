@@ -133,7 +133,7 @@ static void hand_over(struct fb__background *background, const fb_fetched *fetch
     if (source == NULL) {
         return;
     }
-    (void)fb__key_source_complete(source, background->ticket, fb_clock_now().monotonic_seconds, fetched, NULL);
+    (void)fb__key_source_complete(source, background->ticket, fb_clock_now().monotonic_seconds, fetched, NULL, NULL);
     (void)pthread_mutex_lock(&background->lock);
     background->completing = false;
     (void)pthread_cond_broadcast(&background->completed);
@@ -219,7 +219,7 @@ static void fail(fb__key_source *source, uint64_t ticket, const char *problem)
 {
     fb_fetched fetched = FB_FETCHED_INIT;
     fetched.failure = fb_text(problem);
-    (void)fb__key_source_complete(source, ticket, fb_clock_now().monotonic_seconds, &fetched, NULL);
+    (void)fb__key_source_complete(source, ticket, fb_clock_now().monotonic_seconds, &fetched, NULL, NULL);
 }
 
 /* The thread is late: the resolver hangs. Its own outcome, if there ever is one, is refused. */

@@ -328,6 +328,17 @@ fb__keyset *fb__key_source_keys(fb__key_source *source)
     return keys;
 }
 
+void fb__key_source_describe(fb__key_source *source, fb__key_source_info *out)
+{
+    fb__key_source_lock(source);
+    const fb_slice url = source->http.url;
+    out->fetched_at = source->schedule.fetched_at;
+    out->fresh_until = source->schedule.fresh_until;
+    out->jwks_uri_size = fb__url_loggable_size(url);
+    memcpy(out->jwks_uri, url.data, out->jwks_uri_size);
+    fb__key_source_unlock(source);
+}
+
 void fb__key_source_stats(fb__key_source *source, double now, fb_stats *out)
 {
     fb__key_source_lock(source);

@@ -63,14 +63,24 @@ uint64_t fb__key_source_generation(fb__key_source *source, double now); /* 0: no
 fb__keyset *fb__key_source_keys(fb__key_source *source);                /* a reference, however old; NULL: none */
 void fb__key_source_stats(fb__key_source *source, double now, fb_stats *out);
 
+/* Where the set is fetched, and when the one that is held came. */
+enum { FB__MAX_URL = 2048 };
+typedef struct fb__key_source_info {
+    double fetched_at, fresh_until; /* monotonic; -INFINITY: no set is held */
+    size_t jwks_uri_size;           /* 0: not known yet */
+    char jwks_uri[FB__MAX_URL];     /* as much of it as may be logged */
+} fb__key_source_info;
+void fb__key_source_describe(fb__key_source *source, fb__key_source_info *out);
+
 /* ---- refresh.c: what a host that fetches asks, as the functions of the same names in fastbearer.h */
 
 bool fb__key_source_due(fb__key_source *source, double now);
 fb_status fb__key_source_begin(fb__key_source *source, double now, fb_refresh_reason reason, uint64_t key_request,
                                fb_fetch *out, fb_error *error);
 bool fb__key_source_wait(fb__key_source *source, uint64_t ticket, double timeout);
+/* next may be NULL when the issuer has a jwks_uri. */
 fb_status fb__key_source_complete(fb__key_source *source, uint64_t ticket, double now, const fb_fetched *fetched,
-                                  fb_error *error);
+                                  fb_fetch *next, fb_error *error);
 
 /* ---- background.c: the fetch with libcurl, on a thread of its own */
 

@@ -174,9 +174,12 @@ static fb_status report(const fb__key_source *source, double now, fb_error *erro
 }
 
 fb_status fb__key_source_complete(fb__key_source *source, uint64_t ticket, double now, const fb_fetched *fetched,
-                                  fb_error *error)
+                                  fb_fetch *next, fb_error *error)
 {
     fb__response response;
+    if (next != NULL) {
+        *next = (fb_fetch){.size = sizeof(*next), .decision = FB_FETCH_DONE};
+    }
     if (!lock_flight(source, ticket)) {
         return no_such_ticket(error);
     }

@@ -5,7 +5,7 @@
  */
 #include "url.h"
 
-enum { MAX_URL = 2048 };
+#include "keysets/keysets.h"
 
 /* What stands between "://" and the path: host[:port]. */
 static fb_slice authority_of(fb_slice url)
@@ -100,8 +100,8 @@ size_t fb__url_loggable_size(fb_slice url)
 fb_status fb__url_check(fb_slice url, bool allow_http, fb_error *error)
 {
     const fb_status bad = FB_CONFIGURATION_INVALID;
-    if (url.size == 0 || url.size > MAX_URL) {
-        return fb__fail(error, bad, "jwks_uri must be a URL of 1 to %d characters", MAX_URL);
+    if (url.size == 0 || url.size > FB__MAX_URL) {
+        return fb__fail(error, bad, "jwks_uri must be a URL of 1 to %d characters", FB__MAX_URL);
     }
     for (size_t i = 0; i < url.size; i++) {
         unsigned char c = (unsigned char)url.data[i];

@@ -121,9 +121,7 @@ fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t iss
                                        fb_error *error)
 {
     (void)issuer;
-    if (next != NULL) {
-        next->decision = FB_FETCH_DONE;
-    }
+    fb_fetch following = FB_FETCH_INIT;
     fb_fetched fetched = FB_FETCHED_INIT;
     fb_status status = check_call(verifier, monotonic_seconds, error);
     if (status != FB_OK) {
@@ -133,7 +131,16 @@ fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t iss
         return fb__fail(error, FB_CONFIGURATION_INVALID, "fetched must start from FB_FETCHED_INIT");
     }
     memcpy(&fetched, given, given->size);
-    return fb__key_source_complete(verifier->key_source, ticket, monotonic_seconds, &fetched, error);
+    following.decision = FB_FETCH_DONE;
+    if (next != NULL && !fb__fill(next, &following, sizeof(following))) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "next must start from FB_FETCH_INIT");
+    }
+    status = fb__key_source_complete(verifier->key_source, ticket, monotonic_seconds, &fetched,
+                                     next == NULL ? NULL : &following, error);
+    if (next != NULL) {
+        (void)fb__fill(next, &following, sizeof(following));
+    }
+    return status;
 }
 
 bool fb_verifier_refresh_wait(const fb_verifier *verifier, uint64_t issuer, uint64_t ticket, double timeout)
