@@ -25,6 +25,23 @@ typedef struct fb__token {
 /* FB_OK or FB_TOKEN_MALFORMED. Allocates nothing. */
 fb_status fb__token_split(const char *text, size_t size, fb__token *out);
 
+/* ---- identifier.c: who may issue a token */
+
+/* An exact text, or a template: before, the value of claim as one path segment, after. */
+typedef struct fb__identifier {
+    fb_slice text;
+    fb_slice before, claim, after; /* claim is absent in an exact one; {tenantid} is read as tid */
+} fb__identifier;
+
+/* Keeps slices of text. Constant text that says what is wrong with it, or NULL. */
+const char *fb__identifier_read(fb_slice text, fb__identifier *out);
+static inline bool fb__identifier_is_template(const fb__identifier *identifier)
+{
+    return identifier->claim.data != NULL;
+}
+/* iss is hostile. *value is the part of it that the template's claim must be; absent for an exact identifier. */
+bool fb__identifier_matches(const fb__identifier *identifier, fb_slice iss, fb_slice *value);
+
 /* ---- policy.c: the options, checked and copied */
 
 typedef struct fb__policy {
