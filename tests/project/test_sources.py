@@ -13,7 +13,8 @@ FILES = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True,
 
 #: Functions without a bound, with a hidden state, or that read the process's locale.
 BANNED = re.compile(
-    r"\b(strcpy|strcat|sprintf|vsprintf|strtok|gmtime|localtime|atoi|atol|gets|alloca|tolower|toupper|strcasecmp)\s*\("
+    r"\b(strcpy|strcat|sprintf|vsprintf|strtok|gmtime|localtime|atoi|atol|gets|alloca"
+    r"|tolower|toupper|strcasecmp|strncasecmp)\s*\("
 )
 
 
