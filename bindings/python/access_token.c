@@ -35,6 +35,13 @@ PyObject *fbpy_access_token_new(fbpy_state *state, fb_result *result, PyObject *
     return (PyObject *)self;
 }
 
+uint64_t fbpy_access_token_issuer(fbpy_state *state, PyObject *access)
+{
+    const fb_result *result =
+        Py_TYPE(access) == state->access_token_type ? ((const access_token *)access)->result : NULL;
+    return result == NULL ? 0 : 1;
+}
+
 static PyObject *make(const access_token *self, enum field field)
 {
     const fb_result *result = self->result;

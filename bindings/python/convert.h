@@ -69,16 +69,19 @@ bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep);
 
 /* ---- options.c: the keyword arguments of a verifier -------------------------------------------------------------- */
 
-enum { FBPY_MAX_OPTIONS = 64 };
+struct fbpy_held;
 
 typedef struct fbpy_options {
-    fb_options options;                /* points into the keyword arguments and lists */
-    fb_slice *lists[FBPY_MAX_OPTIONS]; /* by row of the table of options; NULL where there is none */
-    uint64_t given;                    /* bit i: row i of the table was given */
+    fb_options options;     /* points into the keyword arguments and into held */
+    struct fbpy_held *held; /* what was allocated for that */
 } fbpy_options;
 
-/* False: an exception is set that names the option. To be released in both cases. */
+/* False: an exception is set that names the option. options is to be released in both cases. */
 bool fbpy_options_read(fbpy_options *options, PyObject *keywords);
+
+/* The same for one issuer, a dict. */
+bool fbpy_issuer_read(fbpy_options *options, fb_issuer *issuer, PyObject *values);
+
 void fbpy_options_release(fbpy_options *options);
 
 /* ---- errors.c: outcomes ------------------------------------------------------------------------------------------ */
@@ -103,6 +106,9 @@ extern PyType_Spec fbpy_access_token_spec;
 
 /* Takes over result and a reference of token (exact str). */
 PyObject *fbpy_access_token_new(fbpy_state *state, fb_result *result, PyObject *token);
+
+/* The number of the issuer whose key verified it; 0 for what a test has constructed, and for any other object. */
+uint64_t fbpy_access_token_issuer(fbpy_state *state, PyObject *access);
 
 /* State of the module that made type. */
 fbpy_state *fbpy_state_of(PyTypeObject *type);

@@ -1,62 +1,174 @@
 /*
- * The keyword arguments of the native Verifier, put into fb_options: one table. Nothing is defaulted or checked here:
- * an absent option stays as FB_OPTIONS_INIT has it, and the core refuses a wrong one.
+ * The keyword arguments of the native Verifier, put into fb_options and the fb_issuer of each of its issuers: one
+ * table. Nothing is defaulted or checked here: an absent option stays as FB_OPTIONS_INIT and FB_ISSUER_INIT have it,
+ * and the core refuses a wrong one.
  */
 #include "convert.h"
 
 #include <string.h>
 
-enum kind { TEXT, LIST, REAL, SIZE, FLAG };
+enum kind { TEXT, LIST, REAL, SIZE, FLAG, CLAIMS, RULES };
 
-#define OPTION(name, kind) {#name, kind, offsetof(fb_options, name)}
+/* The number beside CLAIMS and RULES is the member of the same name with its count behind it. */
+#define OF_ISSUER(name, kind, count) {#name, true, kind, offsetof(fb_issuer, name), count}
+#define OF_VERIFIER(name, kind, count) {#name, false, kind, offsetof(fb_options, name), count}
+#define ISSUER_COUNT_required_claims offsetof(fb_issuer, required_claim_count)
+#define VERIFIER_COUNT_required_claims offsetof(fb_options, required_claim_count)
+#define VERIFIER_COUNT_scope_hierarchy offsetof(fb_options, scope_rule_count)
+#define ISSUER(name, kind) OF_ISSUER(name, kind, 0)
+#define VERIFIER(name, kind) OF_VERIFIER(name, kind, 0)
+#define ISSUER_COUNTED(name, kind) OF_ISSUER(name, kind, ISSUER_COUNT_##name)
+#define VERIFIER_COUNTED(name, kind) OF_VERIFIER(name, kind, VERIFIER_COUNT_##name)
 static const struct option {
     const char *name;
+    bool of_issuer;
     enum kind kind;
     size_t offset;
+    size_t count_offset; /* of CLAIMS and RULES */
 } options_table[] = {
-    OPTION(ca_path, TEXT),
-    OPTION(allow_short_secret, FLAG),
+    ISSUER(ca_path, TEXT),
+    ISSUER(allow_short_secret, FLAG),
     /* clang-format off: <generated from _options.OPTIONS by tools/generate/python_options.py> */
-    OPTION(public_key, TEXT),
-    OPTION(jwks, TEXT),
-    OPTION(jwks_uri, TEXT),
-    OPTION(secret, TEXT),
-    OPTION(algorithms, LIST),
-    OPTION(issuers, LIST),
-    OPTION(audiences, LIST),
-    OPTION(required_scopes, LIST),
-    OPTION(leeway, REAL),
-    OPTION(require_exp, FLAG),
-    OPTION(required_claims, LIST),
-    OPTION(token_type, TEXT),
-    OPTION(scope_claims, LIST),
-    OPTION(client_id_claims, LIST),
-    OPTION(max_token_bytes, SIZE),
-    OPTION(cache_size, SIZE),
-    OPTION(cache_bytes, SIZE),
-    OPTION(arithmetic, TEXT),
-    OPTION(fetch_timeout, REAL),
-    OPTION(refresh_interval, REAL),
-    OPTION(stale_if_error, REAL),
-    OPTION(max_jwks_bytes, SIZE),
-    OPTION(ca_file, TEXT),
-    OPTION(allow_http, FLAG),
-    OPTION(ssrf_safe, FLAG),
-    OPTION(trust_env, FLAG),
+    ISSUER(public_key, TEXT),
+    ISSUER(jwks, TEXT),
+    ISSUER(jwks_uri, TEXT),
+    ISSUER(secret, TEXT),
+    ISSUER(algorithms, LIST),
+    ISSUER(identifiers, LIST),
+    ISSUER(audiences, LIST),
+    ISSUER_COUNTED(required_claims, CLAIMS),
+    ISSUER(token_type, TEXT),
+    ISSUER(scope_claims, LIST),
+    ISSUER(client_id_claims, LIST),
+    ISSUER(fetch_timeout, REAL),
+    ISSUER(refresh_interval, REAL),
+    ISSUER(stale_if_error, REAL),
+    ISSUER(max_jwks_bytes, SIZE),
+    ISSUER(ca_file, TEXT),
+    ISSUER(allow_http, FLAG),
+    ISSUER(ssrf_safe, FLAG),
+    ISSUER(trust_env, FLAG),
+    VERIFIER(audiences, LIST),
+    VERIFIER(required_scopes, LIST),
+    VERIFIER(leeway, REAL),
+    VERIFIER(require_exp, FLAG),
+    VERIFIER_COUNTED(required_claims, CLAIMS),
+    VERIFIER(token_type, TEXT),
+    VERIFIER(scope_claims, LIST),
+    VERIFIER(client_id_claims, LIST),
+    VERIFIER(max_token_bytes, SIZE),
+    VERIFIER(cache_size, SIZE),
+    VERIFIER(cache_bytes, SIZE),
+    VERIFIER(arithmetic, TEXT),
     /* clang-format on: </generated> */
 };
 enum { OPTIONS = sizeof(options_table) / sizeof(options_table[0]) };
-_Static_assert((int)OPTIONS <= (int)FBPY_MAX_OPTIONS, "fbpy_options has room for each option once");
+_Static_assert((int)OPTIONS <= 64, "a bit for each option");
 
-static bool read_value(fbpy_options *reading, size_t index, PyObject *value)
+/* Where the values of one struct go, and which rows of the table it has been given. */
+struct target {
+    fbpy_options *options;
+    bool is_issuer;
+    char *fields;
+    uint64_t given; /* bit i: row i of the table */
+};
+
+/* ---- memory that the structs point into ----------------------------------------------------------------------------
+ */
+
+struct fbpy_held {
+    struct fbpy_held *next;
+    void *memory;
+};
+
+/* memory is freed with the options, or now when that cannot be noted. NULL: an exception is set. */
+static void *hold(fbpy_options *options, void *memory)
 {
-    const struct option *option = &options_table[index];
-    void *field = (char *)&reading->options + option->offset;
+    struct fbpy_held *held = memory == NULL ? NULL : PyMem_Malloc(sizeof(*held));
+    if (held == NULL) {
+        PyMem_Free(memory);
+        return PyErr_Occurred() ? NULL : (void *)PyErr_NoMemory();
+    }
+    *held = (struct fbpy_held){options->held, memory};
+    options->held = held;
+    return memory;
+}
+
+/* Room for one more than count, so that what is given and empty is not NULL. */
+static void *room(fbpy_options *options, Py_ssize_t count, size_t size)
+{
+    return hold(options, PyMem_Calloc((size_t)count + 1, size));
+}
+
+void fbpy_options_release(fbpy_options *options)
+{
+    while (options->held != NULL) {
+        struct fbpy_held *held = options->held;
+        options->held = held->next;
+        PyMem_Free(held->memory);
+        PyMem_Free(held);
+    }
+}
+
+/* ---- values --------------------------------------------------------------------------------------------------------
+ */
+
+static bool read_list(fbpy_options *options, PyObject *value, const char *name, fb_list *out)
+{
+    fb_slice *items = NULL;
+    return fbpy_list(value, name, out, &items) && (items == NULL || hold(options, items) != NULL);
+}
+
+/* One of a tuple of (text, tuple of texts or None). The two structs that are made of it begin alike. */
+static bool read_pair(fbpy_options *options, PyObject *pair, const char *name, fb_slice *text, fb_list *list)
+{
+    if (!PyTuple_Check(pair) || PyTuple_Size(pair) != 2) {
+        PyErr_Format(PyExc_TypeError, "%s must be a tuple of pairs", name);
+        return false;
+    }
+    return fbpy_slice(PyTuple_GetItem(pair, 0), name, text) && read_list(options, PyTuple_GetItem(pair, 1), name, list);
+}
+
+static bool read_pairs(struct target *target, const struct option *option, PyObject *value)
+{
+    if (value == Py_None) {
+        return true;
+    }
+    if (!PyTuple_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a tuple of pairs or None", option->name);
+        return false;
+    }
+    Py_ssize_t count = PyTuple_Size(value);
+    bool done = true;
+    if (option->kind == CLAIMS) {
+        fb_required_claim *claims = room(target->options, count, sizeof(*claims));
+        *(const fb_required_claim **)(void *)(target->fields + option->offset) = claims;
+        done = claims != NULL;
+        for (Py_ssize_t i = 0; done && i < count; i++) {
+            done = read_pair(target->options, PyTuple_GetItem(value, i), option->name, &claims[i].claim,
+                             &claims[i].values);
+        }
+    } else {
+        fb_scope_rule *rules = room(target->options, count, sizeof(*rules));
+        *(const fb_scope_rule **)(void *)(target->fields + option->offset) = rules;
+        done = rules != NULL;
+        for (Py_ssize_t i = 0; done && i < count; i++) {
+            done =
+                read_pair(target->options, PyTuple_GetItem(value, i), option->name, &rules[i].scope, &rules[i].implied);
+        }
+    }
+    *(size_t *)(void *)(target->fields + option->count_offset) = (size_t)count;
+    return done;
+}
+
+static bool read_value(struct target *target, const struct option *option, PyObject *value)
+{
+    void *field = target->fields + option->offset;
     switch (option->kind) {
     case TEXT:
         return fbpy_slice(value, option->name, field);
     case LIST:
-        return fbpy_list(value, option->name, field, &reading->lists[index]);
+        return read_list(target->options, value, option->name, field);
     case REAL:
         *(double *)field = PyFloat_AsDouble(value);
         break;
@@ -68,55 +180,89 @@ static bool read_value(fbpy_options *reading, size_t index, PyObject *value)
         *(bool *)field = flag == 1;
         break;
     }
+    case CLAIMS:
+    case RULES:
+        return read_pairs(target, option, value);
     }
     return PyErr_Occurred() == NULL;
 }
 
+/* ---- names ---------------------------------------------------------------------------------------------------------
+ */
+
 /* Keywords of a subclass of str may be different keys of the dict and equal as text. */
-static bool read_once(fbpy_options *reading, size_t index, PyObject *value)
+static bool read_once(struct target *target, size_t index, PyObject *value)
 {
     uint64_t bit = (uint64_t)1 << index;
-    if ((reading->given & bit) != 0) {
+    if ((target->given & bit) != 0) {
         PyErr_Format(PyExc_TypeError, "%s was given twice", options_table[index].name);
         return false;
     }
-    reading->given |= bit;
-    return read_value(reading, index, value);
+    target->given |= bit;
+    return read_value(target, &options_table[index], value);
 }
 
-static bool read_option(fbpy_options *reading, PyObject *name, PyObject *value)
+static bool read_option(struct target *target, PyObject *name, PyObject *value)
 {
     const char *text = PyUnicode_AsUTF8AndSize(name, NULL);
     if (text == NULL) {
         return false;
     }
     for (size_t i = 0; i < OPTIONS; i++) {
-        if (strcmp(text, options_table[i].name) == 0) {
-            return read_once(reading, i, value);
+        if (options_table[i].of_issuer == target->is_issuer && strcmp(text, options_table[i].name) == 0) {
+            return read_once(target, i, value);
         }
     }
-    if (strcmp(text, "keys_of") == 0) {
-        return true; /* verifier.c reads it */
+    if (!target->is_issuer && (strcmp(text, "keys_of") == 0 || strcmp(text, "issuers") == 0)) {
+        return true; /* read by verifier.c, and below */
     }
     PyErr_Format(PyExc_TypeError, "no such option: %U", name);
     return false;
 }
 
-bool fbpy_options_read(fbpy_options *reading, PyObject *keywords)
+static bool read_all(struct target *target, PyObject *values)
 {
     PyObject *name = NULL, *value = NULL;
     Py_ssize_t position = 0;
-    while (keywords != NULL && PyDict_Next(keywords, &position, &name, &value)) {
-        if (!read_option(reading, name, value)) {
+    while (values != NULL && PyDict_Next(values, &position, &name, &value)) {
+        if (!read_option(target, name, value)) {
             return false;
         }
     }
     return true;
 }
 
-void fbpy_options_release(fbpy_options *reading)
+bool fbpy_issuer_read(fbpy_options *options, fb_issuer *issuer, PyObject *values)
 {
-    for (size_t i = 0; i < OPTIONS; i++) {
-        PyMem_Free(reading->lists[i]);
+    *issuer = (fb_issuer)FB_ISSUER_INIT;
+    if (!PyDict_Check(values)) {
+        PyErr_SetString(PyExc_TypeError, "an issuer must be a dict");
+        return false;
     }
+    struct target target = {options, true, (char *)issuer, 0};
+    return read_all(&target, values);
+}
+
+static bool read_issuers(fbpy_options *options, PyObject *issuers)
+{
+    if (!PyTuple_Check(issuers)) {
+        PyErr_SetString(PyExc_TypeError, "issuers must be a tuple of dicts");
+        return false;
+    }
+    Py_ssize_t count = PyTuple_Size(issuers);
+    fb_issuer *items = room(options, count, sizeof(*items));
+    options->options.issuers = items;
+    options->options.issuer_count = (size_t)count;
+    bool done = items != NULL;
+    for (Py_ssize_t i = 0; done && i < count; i++) {
+        done = fbpy_issuer_read(options, &items[i], PyTuple_GetItem(issuers, i));
+    }
+    return done;
+}
+
+bool fbpy_options_read(fbpy_options *options, PyObject *keywords)
+{
+    struct target target = {options, false, (char *)&options->options, 0};
+    PyObject *issuers = keywords == NULL ? NULL : PyDict_GetItemString(keywords, "issuers");
+    return (issuers == NULL || read_issuers(options, issuers)) && read_all(&target, keywords);
 }

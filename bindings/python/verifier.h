@@ -17,7 +17,7 @@ bool fbpy_verifier_acquire(fbpy_verifier *self);
 void fbpy_verifier_release(fbpy_verifier *self);
 
 /* Methods in verifier_keys.c. */
-PyObject *fbpy_refresh_due(PyObject *object, PyObject *unused);
+PyObject *fbpy_refresh_due(PyObject *object, PyObject *access);
 PyObject *fbpy_refresh_begin(PyObject *self, PyObject *arguments);
 PyObject *fbpy_refresh_start(PyObject *self, PyObject *arguments);
 PyObject *fbpy_refresh_complete(PyObject *object, PyObject *arguments);

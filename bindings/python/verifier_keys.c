@@ -6,43 +6,47 @@
 
 /* ---- fetching ---------------------------------------------------------------------------------------------------- */
 
-PyObject *fbpy_refresh_due(PyObject *object, PyObject *Py_UNUSED(ignored))
+/* The number of the token's issuer when its keys are worth a fetch in the background, otherwise 0. */
+PyObject *fbpy_refresh_due(PyObject *object, PyObject *access)
 {
     fbpy_verifier *self = (fbpy_verifier *)object;
     if (!fbpy_verifier_acquire(self)) {
         return NULL;
     }
-    bool due = fb_verifier_refresh_due(self->handle, fb_clock_now().monotonic_seconds);
+    uint64_t issuer = fbpy_access_token_issuer(self->state, access);
+    bool due = issuer != 0 && fb_verifier_refresh_due(self->handle, issuer, fb_clock_now().monotonic_seconds);
     fbpy_verifier_release(self);
-    return PyBool_FromLong(due);
+    return PyLong_FromUnsignedLongLong(due ? issuer : 0);
 }
 
-/* (decision, ticket, url, etag); the last two are None unless the caller is to fetch. */
+/* (decision, ticket, url, etag, headers, timeout); url and etag are None unless the caller is to fetch. */
 static PyObject *describe_fetch(const fb_fetch *fetch)
 {
     const bool now = fetch->decision == FB_FETCH_NOW;
     const fb_slice none = {NULL, 0};
-    return Py_BuildValue("(iKNN)", (int)fetch->decision, (unsigned long long)fetch->ticket,
-                         fbpy_text(now ? fetch->url : none), fbpy_text(now ? fb_text(fetch->etag) : none));
+    const fb_list no_headers = {NULL, 0};
+    return Py_BuildValue("(iKNNNd)", (int)fetch->decision, (unsigned long long)fetch->ticket,
+                         fbpy_text(now ? fetch->url : none), fbpy_text(now ? fb_text(fetch->etag) : none),
+                         fbpy_texts(now ? fetch->headers : no_headers), fetch->timeout);
 }
 
 /* background: the library fetches, with libcurl; otherwise the caller does. */
 static PyObject *begin(fbpy_verifier *self, PyObject *arguments, bool background)
 {
     int reason = 0;
-    unsigned long long request = 0;
-    if (!PyArg_ParseTuple(arguments, "iK", &reason, &request) || !fbpy_verifier_acquire(self)) {
+    unsigned long long issuer = 0, request = 0;
+    if (!PyArg_ParseTuple(arguments, "KiK", &issuer, &reason, &request) || !fbpy_verifier_acquire(self)) {
         return NULL;
     }
     fb_fetch fetch = FB_FETCH_INIT;
     fb_error error = FB_ERROR_INIT;
     fb_status status;
     if (background) {
-        FBPY_WITHOUT_GIL(
-            true, status = fb_verifier_refresh_start(self->handle, (fb_refresh_reason)reason, request, &fetch, &error));
+        FBPY_WITHOUT_GIL(true, status = fb_verifier_refresh_start(self->handle, issuer, (fb_refresh_reason)reason,
+                                                                  request, &fetch, &error));
     } else {
-        status = fb_verifier_refresh_begin(self->handle, fb_clock_now().monotonic_seconds, (fb_refresh_reason)reason,
-                                           request, &fetch, &error);
+        status = fb_verifier_refresh_begin(self->handle, issuer, fb_clock_now().monotonic_seconds,
+                                           (fb_refresh_reason)reason, request, &fetch, &error);
     }
     PyObject *fields = status == FB_OK ? describe_fetch(&fetch) : fbpy_raise(self->state, &error, NULL);
     fbpy_verifier_release(self);
@@ -82,43 +86,52 @@ static bool read_headers(PyObject *headers, fb_fetched *fetched)
     return true;
 }
 
+/* None, or the next fetch of the same flight. */
 PyObject *fbpy_refresh_complete(PyObject *object, PyObject *arguments)
 {
     fbpy_verifier *self = (fbpy_verifier *)object;
-    unsigned long long ticket = 0;
+    unsigned long long issuer = 0, ticket = 0;
     fb_fetched fetched = FB_FETCHED_INIT;
     PyObject *failure = NULL, *body = NULL, *headers = NULL;
-    if (!PyArg_ParseTuple(arguments, "KOiOO!:refresh_complete", &ticket, &failure, &fetched.http_status, &body,
-                          &PyDict_Type, &headers) ||
+    if (!PyArg_ParseTuple(arguments, "KKOiOO!:refresh_complete", &issuer, &ticket, &failure, &fetched.http_status,
+                          &body, &PyDict_Type, &headers) ||
         !fbpy_slice(failure, "failure", &fetched.failure) || !fbpy_slice(body, "body", &fetched.body) ||
         !read_headers(headers, &fetched) || !fbpy_verifier_acquire(self)) {
         return NULL;
     }
     fb_error error = FB_ERROR_INIT;
+    fb_fetch next = FB_FETCH_INIT;
     fb_status status;
     double now = fb_clock_now().monotonic_seconds;
-    FBPY_WITHOUT_GIL(true, status = fb_verifier_refresh_complete(self->handle, ticket, now, &fetched, &error));
-    fbpy_verifier_release(self);
+    FBPY_WITHOUT_GIL(true,
+                     status = fb_verifier_refresh_complete(self->handle, issuer, ticket, now, &fetched, &next, &error));
+    PyObject *answer = NULL;
     if (status != FB_OK) {
-        return fbpy_raise(self->state, &error, NULL);
+        (void)fbpy_raise(self->state, &error, NULL);
+    } else if (next.decision == FB_FETCH_NOW) {
+        answer = describe_fetch(&next);
+    } else {
+        answer = Py_NewRef(Py_None);
     }
-    Py_RETURN_NONE;
+    fbpy_verifier_release(self); /* not before: the texts of next are its */
+    return answer;
 }
 
 /* The fetch had no outcome, and that is nobody's failure. */
 PyObject *fbpy_refresh_abandon(PyObject *object, PyObject *arguments)
 {
     fbpy_verifier *self = (fbpy_verifier *)object;
-    unsigned long long ticket = 0;
-    if (!PyArg_ParseTuple(arguments, "K:refresh_abandon", &ticket) || !fbpy_verifier_acquire(self)) {
+    unsigned long long issuer = 0, ticket = 0;
+    if (!PyArg_ParseTuple(arguments, "KK:refresh_abandon", &issuer, &ticket) || !fbpy_verifier_acquire(self)) {
         return NULL;
     }
     fb_fetched fetched = FB_FETCHED_INIT;
+    fb_fetch next = FB_FETCH_INIT;
     fb_error error = FB_ERROR_INIT;
     fetched.abandoned = true;
     /* Whatever it says, "keys unavailable" or "no such ticket", the fetch is over. */
-    fb_status status =
-        fb_verifier_refresh_complete(self->handle, ticket, fb_clock_now().monotonic_seconds, &fetched, &error);
+    fb_status status = fb_verifier_refresh_complete(self->handle, issuer, ticket, fb_clock_now().monotonic_seconds,
+                                                    &fetched, &next, &error);
     (void)status;
     fbpy_verifier_release(self);
     Py_RETURN_NONE;
@@ -127,13 +140,13 @@ PyObject *fbpy_refresh_abandon(PyObject *object, PyObject *arguments)
 PyObject *fbpy_refresh_wait(PyObject *object, PyObject *arguments)
 {
     fbpy_verifier *self = (fbpy_verifier *)object;
-    unsigned long long ticket = 0;
+    unsigned long long issuer = 0, ticket = 0;
     double timeout = 0.0;
-    if (!PyArg_ParseTuple(arguments, "Kd:refresh_wait", &ticket, &timeout) || !fbpy_verifier_acquire(self)) {
+    if (!PyArg_ParseTuple(arguments, "KKd:refresh_wait", &issuer, &ticket, &timeout) || !fbpy_verifier_acquire(self)) {
         return NULL;
     }
     bool ended;
-    FBPY_WITHOUT_GIL(true, ended = fb_verifier_refresh_wait(self->handle, ticket, timeout));
+    FBPY_WITHOUT_GIL(true, ended = fb_verifier_refresh_wait(self->handle, issuer, ticket, timeout));
     fbpy_verifier_release(self);
     return PyBool_FromLong(ended);
 }
@@ -165,7 +178,7 @@ PyObject *fbpy_held_keys(PyObject *object, PyObject *Py_UNUSED(ignored))
     }
     fb_error error = FB_ERROR_INIT;
     fb_keys *keys = NULL;
-    fb_status status = fb_verifier_keys(self->handle, &keys, &error);
+    fb_status status = fb_verifier_keys(self->handle, fb_clock_now(), &keys, &error);
     PyObject *list = status == FB_OK ? describe_keys(keys) : fbpy_raise(self->state, &error, NULL);
     fb_keys_free(keys);
     fbpy_verifier_release(self);

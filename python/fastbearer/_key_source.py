@@ -138,7 +138,8 @@ class KeySource:
         self, native: _native.Verifier, url: str, fetch: Fetch | None, timeout: float, trust_env: bool = False
     ) -> None:
         # A handle of its own: closing a verifier must not take the key set from the others.
-        self._native = _native.Verifier(keys_of=native, cache_size=0)
+        self._native = _native.Verifier(issuers=({},), keys_of=native, cache_size=0)
+        self._issuer = 1
         self._loggable_url = loggable_url(url)
         self._url = url
         self._fetch = fetch
@@ -205,7 +206,7 @@ class KeySource:
         self._starting.add(own)
         try:
             begin = self._native.refresh_start if self._fetch is None else self._native.refresh_begin
-            decision, ticket, url, etag = begin(reason, request)
+            decision, ticket, url, etag, _, _ = begin(self._issuer, reason, request)
             if decision == _native.FETCH_WAIT:
                 return self._in_progress(ticket, interrupted)
             if decision != _native.FETCH_NOW:
@@ -229,7 +230,7 @@ class KeySource:
         flight = self._flights.setdefault(ticket, Flight(ticket, self._timeout))
         if flight.loop is not None and flight.loop.is_closed():
             self._abandon(flight)
-        elif self._native.refresh_wait(ticket, 0.0):
+        elif self._native.refresh_wait(self._issuer, ticket, 0.0):
             self._flights.pop(ticket, None)  # the fetch has ended since, and nobody would finish this flight
             return None
         return flight
@@ -269,7 +270,7 @@ class KeySource:
 
     def _await_library(self, flight: Flight) -> None:
         """The library's own thread fetches and says how it ended, unless the resolver keeps it from that."""
-        if not self._native.refresh_wait(flight.ticket, self._timeout + _GRACE / 2):
+        if not self._native.refresh_wait(self._issuer, flight.ticket, self._timeout + _GRACE / 2):
             self._complete(flight, None, f"no complete response within {self._timeout:g} s")
         stats = self._native.stats()
         if stats["last_error"]:
@@ -321,7 +322,7 @@ class KeySource:
         """Ends a fetch without an outcome, unless it has ended."""
         if not flight.done:
             self._loops_end = flight.abandoned = True
-            self._native.refresh_abandon(flight.ticket)
+            self._native.refresh_abandon(self._issuer, flight.ticket)
             self._finish(flight, KeysUnavailableError("the fetch was abandoned"))
 
     # ---- how it ended
@@ -336,7 +337,7 @@ class KeySource:
                 status, fields, body = read_response(response)
             except (TypeError, ValueError, AttributeError) as error:
                 failure = f"fetch must return (status, headers, body): {error}"
-        self._native.refresh_complete(flight.ticket, failure, status, body, fields)
+        self._native.refresh_complete(self._issuer, flight.ticket, failure, status, body, fields)
 
     def _describe(self, error: Exception) -> str:
         if isinstance(error, TimeoutError) or type(error).__name__ == "TimeoutError":

@@ -1,7 +1,7 @@
 """The C core. Private to the package."""
 
 from datetime import datetime
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 from .errors import FastBearerError
 
@@ -12,6 +12,9 @@ REFRESH_AHEAD: int
 REFRESH_EXPLICIT: int
 FETCH_NOW: int
 FETCH_WAIT: int
+
+#: Decision, ticket, URL, ETag, header lines, seconds.
+Fetch: TypeAlias = tuple[int, int, str | None, str | None, list[str], float]
 
 @final
 class AccessToken:
@@ -53,21 +56,14 @@ class Verifier:
     def __new__(
         cls,
         *,
+        issuers: tuple[dict[str, Any], ...] = ...,  # each with members of fb_issuer, by their names
         keys_of: Verifier = ...,
-        ca_path: str | None = ...,
-        allow_short_secret: bool = ...,
         # <generated from _options.OPTIONS by tools/generate/python_options.py>
-        public_key: str | bytes | None = ...,
-        jwks: str | bytes | None = ...,
-        jwks_uri: str | None = ...,
-        secret: str | bytes | None = ...,
-        algorithms: tuple[str, ...] | None = ...,
-        issuers: tuple[str, ...] | None = ...,
         audiences: tuple[str, ...] | None = ...,
         required_scopes: tuple[str, ...] | None = ...,
         leeway: float = ...,
         require_exp: bool = ...,
-        required_claims: tuple[str, ...] | None = ...,
+        required_claims: tuple[tuple[str, tuple[str, ...] | None], ...] | None = ...,
         token_type: str | None = ...,
         scope_claims: tuple[str, ...] | None = ...,
         client_id_claims: tuple[str, ...] | None = ...,
@@ -75,14 +71,6 @@ class Verifier:
         cache_size: int = ...,
         cache_bytes: int = ...,
         arithmetic: str | None = ...,
-        fetch_timeout: float = ...,
-        refresh_interval: float = ...,
-        stale_if_error: float = ...,
-        max_jwks_bytes: int = ...,
-        ca_file: str | None = ...,
-        allow_http: bool = ...,
-        ssrf_safe: bool = ...,
-        trust_env: bool = ...,
         # </generated>
     ) -> Verifier: ...
     def verify(self, token: str | bytes | bytearray | memoryview, now: float | None, /) -> AccessToken: ...
@@ -90,14 +78,14 @@ class Verifier:
         self, token: str | bytes | bytearray | memoryview, now: float | None, key_request: int, /
     ) -> AccessToken: ...
     def count_refusal(self, code: str, /) -> None: ...
-    def refresh_due(self) -> bool: ...
-    def refresh_begin(self, reason: int, key_request: int, /) -> tuple[int, int, str | None, str | None]: ...
-    def refresh_start(self, reason: int, key_request: int, /) -> tuple[int, int, str | None, str | None]: ...
+    def refresh_due(self, access: AccessToken, /) -> int: ...
+    def refresh_begin(self, issuer: int, reason: int, key_request: int, /) -> Fetch: ...
+    def refresh_start(self, issuer: int, reason: int, key_request: int, /) -> Fetch: ...
     def refresh_complete(
-        self, ticket: int, failure: str | None, status: int, body: bytes | None, headers: dict[str, str], /
-    ) -> None: ...
-    def refresh_abandon(self, ticket: int, /) -> None: ...
-    def refresh_wait(self, ticket: int, timeout: float, /) -> bool: ...
+        self, issuer: int, ticket: int, failure: str | None, status: int, body: bytes | None, headers: dict[str, str], /
+    ) -> Fetch | None: ...
+    def refresh_abandon(self, issuer: int, ticket: int, /) -> None: ...
+    def refresh_wait(self, issuer: int, ticket: int, timeout: float, /) -> bool: ...
     def keys(
         self,
     ) -> list[tuple[str | None, str | None, str | None, str | None, bool, str | None, str | None, int, int]]: ...

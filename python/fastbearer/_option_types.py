@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from ._fetch_function import Fetch
+    from ._options import ClaimValue
     from ._records import Rejection
 
 
@@ -26,7 +27,7 @@ class VerifierOptions(TypedDict, total=False):
     required_scopes: str | Sequence[str] | None
     leeway: float
     require_exp: bool
-    required_claims: str | Sequence[str]
+    required_claims: str | Sequence[str] | Mapping[str, ClaimValue | Sequence[ClaimValue]]
     token_type: str | None
     scope_claims: str | Sequence[str]
     client_id_claims: str | Sequence[str]
@@ -54,7 +55,7 @@ class FastMCPOptions(TypedDict, total=False):
     algorithms: str | Sequence[str] | None
     leeway: float
     require_exp: bool
-    required_claims: str | Sequence[str]
+    required_claims: str | Sequence[str] | Mapping[str, ClaimValue | Sequence[ClaimValue]]
     token_type: str | None
     scope_claims: str | Sequence[str]
     client_id_claims: str | Sequence[str]
@@ -79,7 +80,7 @@ class FastMCPAttributes:
     algorithms: str | Sequence[str] | None
     leeway: float
     require_exp: bool
-    required_claims: str | Sequence[str]
+    required_claims: str | Sequence[str] | Mapping[str, ClaimValue | Sequence[ClaimValue]]
     token_type: str | None
     scope_claims: str | Sequence[str]
     client_id_claims: str | Sequence[str]

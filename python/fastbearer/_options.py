@@ -16,7 +16,10 @@ from .errors import ConfigurationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    #: What a required claim is compared with.
+    ClaimValue: TypeAlias = str | float | bool
 
 
 #: Every algorithm that fastbearer knows.
@@ -101,6 +104,31 @@ def scopes(name: str, value: Any) -> tuple[str, ...] | None:
     return _names(name, value)
 
 
+def _claims(name: str, value: Any) -> tuple[tuple[str, tuple[str, ...] | None], ...] | None:
+    """Names of claims, or a mapping from each to the one value or the values that it may have, as JSON texts."""
+    from collections.abc import Mapping
+
+    if not isinstance(value, Mapping):
+        items = texts(name, value)
+        return None if items is None else tuple((item, None) for item in items)
+    claims = []
+    for claim, wanted in value.items():
+        if not isinstance(claim, str):
+            raise TypeError(f"{name} must be a mapping from str, but one key is {type(claim).__name__}")
+        values = wanted if isinstance(wanted, (list, tuple, set, frozenset)) else (wanted,)
+        claims.append((claim, tuple(_json(f"{name}: {claim}", item) for item in values)))
+    return tuple(claims)
+
+
+def _json(name: str, value: Any) -> str:
+    import json
+
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError):
+        raise _wrong(name, "str, int, float, bool or a list of these", value) from None
+
+
 def _seconds(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _wrong(name, "a number of seconds", value)
@@ -147,7 +175,7 @@ TEXT = Kind("str", _text)
 DATA = Kind("str | bytes", _data)
 DOCUMENT = Kind("str | bytes | Mapping[str, Any]", _document)
 TEXTS = Kind("str | Sequence[str]", texts)
-NAMES = Kind("str | Sequence[str]", _names)
+CLAIMS = Kind("str | Sequence[str] | Mapping[str, ClaimValue | Sequence[ClaimValue]]", _claims)
 SCOPES = Kind("str | Sequence[str]", scopes)
 SECONDS = Kind("float", _seconds)
 SIZE = Kind("int", _size)
@@ -175,13 +203,23 @@ FETCHING = Group("How a key set is fetched")
 REPORTING = Group("What is reported")
 
 
+#: Whose option it is: an issuer's (fb_issuer), the verifier's (fb_options), or the verifier's with an issuer's own in
+#: its place.
+ISSUER, VERIFIER, BOTH = 1, 2, 3
+
+
 class Option:
-    """One row: a Python name, the member of fb_options or None, a kind, a default, and one line for people."""
+    """One row: whose it is, a Python name, the member of fb_issuer and fb_options or None, a kind, a default, and one
+    line for people.
+    """
 
-    __slots__ = ("default", "doc", "group", "kind", "name", "native")
+    __slots__ = ("default", "doc", "group", "kind", "name", "native", "of")
 
-    def __init__(self, group: Group, name: str, native: str | None, kind: Kind, default: Any, doc: str) -> None:
+    def __init__(
+        self, group: Group, of: int, name: str, native: str | None, kind: Kind, default: Any, doc: str
+    ) -> None:
         self.group = group
+        self.of = of
         self.name = name
         self.native = native
         self.kind = kind
@@ -195,69 +233,70 @@ class Option:
 
 # fmt: off
 OPTIONS = (
-    Option(KEYS, "public_key", "public_key", DATA, None,
+    Option(KEYS, ISSUER, "public_key", "public_key", DATA, None,
            "One PEM block: SPKI, PKCS#1 public key or X.509 certificate."),
-    Option(KEYS, "jwks", "jwks", DOCUMENT, None,
+    Option(KEYS, ISSUER, "jwks", "jwks", DOCUMENT, None,
            "A key-set document (RFC 7517), as text or as a mapping; held as given."),
-    Option(KEYS, "jwks_uri", "jwks_uri", TEXT, None,
+    Option(KEYS, ISSUER, "jwks_uri", "jwks_uri", TEXT, None,
            "The https URL of a key set; fetched when needed, kept fresh in the background."),
-    Option(KEYS, "secret", "secret", DATA, None,
+    Option(KEYS, ISSUER, "secret", "secret", DATA, None,
            "The HMAC key, at least as long as the hash."),
 
-    Option(POLICY, "algorithms", "algorithms", TEXTS, None,
+    Option(POLICY, ISSUER, "algorithms", "algorithms", TEXTS, None,
            'One or several; by default "RS256", with ``secret`` "HS256".'),
-    Option(POLICY, "issuer", "issuers", TEXTS, None,
+    Option(POLICY, ISSUER, "issuer", "identifiers", TEXTS, None,
            "``iss`` must be this, or one of these; None is not checked."),
-    Option(POLICY, "audience", "audiences", TEXTS, None,
+    Option(POLICY, BOTH, "audience", "audiences", TEXTS, None,
            "``aud`` must name this, or one of these. None is not checked: a token that was issued for another service "
            "is accepted here (RFC 8725 section 3.9)."),
-    Option(POLICY, "required_scopes", "required_scopes", SCOPES, None,
+    Option(POLICY, VERIFIER, "required_scopes", "required_scopes", SCOPES, None,
            "All of these must be granted; one text is split at spaces."),
-    Option(POLICY, "leeway", "leeway", SECONDS, 0.0,
+    Option(POLICY, VERIFIER, "leeway", "leeway", SECONDS, 0.0,
            "Seconds of clock skew that are forgiven."),
-    Option(POLICY, "require_exp", "require_exp", FLAG, True,
+    Option(POLICY, VERIFIER, "require_exp", "require_exp", FLAG, True,
            "Whether a token must have ``exp``."),
-    Option(POLICY, "required_claims", "required_claims", NAMES, (),
-           "Names of claims that must be present."),
-    Option(POLICY, "token_type", "token_type", TEXT, None,
+    Option(POLICY, BOTH, "required_claims", "required_claims", CLAIMS, (),
+           "Names of claims that must be present; or a mapping from each to the value that it must have, or the values "
+           "of which it must have one."),
+    Option(POLICY, BOTH, "token_type", "token_type", TEXT, None,
            'None accepts no ``typ``, JWT and at+jwt; "at+jwt" only access tokens as RFC 9068 defines them; "any" '
            "ignores ``typ``."),
-    Option(POLICY, "scope_claims", "scope_claims", TEXTS, ("scope", "scp"),
+    Option(POLICY, BOTH, "scope_claims", "scope_claims", TEXTS, ("scope", "scp"),
            "The first of these that is present holds the scopes."),
-    Option(POLICY, "client_id_claims", "client_id_claims", TEXTS, ("client_id", "azp", "sub"),
+    Option(POLICY, BOTH, "client_id_claims", "client_id_claims", TEXTS, ("client_id", "azp", "sub"),
            'The first of these that is present is the client id, else "unknown".'),
-    Option(POLICY, "max_token_bytes", "max_token_bytes", SIZE, 16384,
+    Option(POLICY, VERIFIER, "max_token_bytes", "max_token_bytes", SIZE, 16384,
            "Longer tokens are refused unread; 1 to 65536."),
-    Option(POLICY, "cache_size", "cache_size", SIZE, 1024,
+    Option(POLICY, VERIFIER, "cache_size", "cache_size", SIZE, 1024,
            "How many verified tokens are remembered; 0 for none."),
-    Option(POLICY, "cache_bytes", "cache_bytes", SIZE, 16777216,
+    Option(POLICY, VERIFIER, "cache_bytes", "cache_bytes", SIZE, 16777216,
            "What they may occupy together."),
-    Option(POLICY, "arithmetic", "arithmetic", TEXT, "auto",
+    Option(POLICY, VERIFIER, "arithmetic", "arithmetic", TEXT, "auto",
            '"auto" verifies signatures with precomputed tables where that is faster than OpenSSL, "openssl" with '
            "OpenSSL alone."),
 
-    Option(FETCHING, "fetch", None, FETCH, None,
+    Option(FETCHING, ISSUER, "fetch", None, FETCH, None,
            "``(url, headers) -> (status, headers, body)``, sync or async, in place of libcurl. It must not follow "
            "redirects nor return more than ``max_jwks_bytes``."),
-    Option(FETCHING, "fetch_timeout", "fetch_timeout", SECONDS, 10.0,
+    Option(FETCHING, ISSUER, "fetch_timeout", "fetch_timeout", SECONDS, 10.0,
            "Seconds, for all of it."),
-    Option(FETCHING, "refresh_interval", "refresh_interval", SECONDS, 30.0,
+    Option(FETCHING, ISSUER, "refresh_interval", "refresh_interval", SECONDS, 30.0,
            "Seconds between two fetches for unknown key ids."),
-    Option(FETCHING, "stale_if_error", "stale_if_error", SECONDS, 3600.0,
+    Option(FETCHING, ISSUER, "stale_if_error", "stale_if_error", SECONDS, 3600.0,
            "Seconds that held keys stay in use past their freshness while fetches fail."),
-    Option(FETCHING, "max_jwks_bytes", "max_jwks_bytes", SIZE, 65536,
+    Option(FETCHING, ISSUER, "max_jwks_bytes", "max_jwks_bytes", SIZE, 65536,
            "The size of the largest document that is accepted."),
-    Option(FETCHING, "ca_file", "ca_file", FILE, None,
+    Option(FETCHING, ISSUER, "ca_file", "ca_file", FILE, None,
            "A PEM bundle of certificates to trust; by default what SSL_CERT_FILE and SSL_CERT_DIR name, the system's, "
            "certifi's."),
-    Option(FETCHING, "allow_http", "allow_http", FLAG, False,
+    Option(FETCHING, ISSUER, "allow_http", "allow_http", FLAG, False,
            "Whether http:// is accepted for other hosts than loopback."),
-    Option(FETCHING, "ssrf_safe", "ssrf_safe", FLAG, False,
+    Option(FETCHING, ISSUER, "ssrf_safe", "ssrf_safe", FLAG, False,
            "Whether only public addresses are connected to."),
-    Option(FETCHING, "trust_env", "trust_env", FLAG, False,
+    Option(FETCHING, ISSUER, "trust_env", "trust_env", FLAG, False,
            "Whether the proxy variables of the environment are honoured."),
 
-    Option(REPORTING, "on_reject", None, HOOK, None,
+    Option(REPORTING, VERIFIER, "on_reject", None, HOOK, None,
            "Called with a Rejection for every refused token; an exception that it raises is logged once and otherwise "
            "ignored."),
 )
@@ -274,11 +313,13 @@ def names(*groups: Group) -> tuple[str, ...]:
     return tuple(option.name for option in OPTIONS if option.group in groups)
 
 
-def converted(given: Mapping[str, Any], *groups: Group) -> dict[str, Any]:
-    """The options of these groups as the core takes them, by its names. Those of Python's own are only checked."""
+def converted(given: Mapping[str, Any], of: int, *groups: Group) -> dict[str, Any]:
+    """The options of one owner in these groups as the core takes them, by its names. Those of Python's own are only
+    checked.
+    """
     options = {}
     for option in OPTIONS:
-        if option.group in groups:
+        if option.of & of and option.group in groups:
             value = option.kind.convert(option.name, given[option.name])
             if option.native is not None:
                 options[option.native] = value

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ._fetch_function import Fetch
     from ._key_source import Flight
+    from ._options import ClaimValue
 
     _Verifier = TypeVar("_Verifier", bound="Verifier")
 
@@ -51,7 +52,7 @@ class Verifier:
         required_scopes: str | Sequence[str] | None = None,
         leeway: float = 0.0,
         require_exp: bool = True,
-        required_claims: str | Sequence[str] = (),
+        required_claims: str | Sequence[str] | Mapping[str, ClaimValue | Sequence[ClaimValue]] = (),
         token_type: str | None = None,
         scope_claims: str | Sequence[str] = ("scope", "scp"),
         client_id_claims: str | Sequence[str] = ("client_id", "azp", "sub"),
@@ -87,7 +88,8 @@ class Verifier:
             required_scopes: All of these must be granted; one text is split at spaces.
             leeway: Seconds of clock skew that are forgiven.
             require_exp: Whether a token must have ``exp``.
-            required_claims: Names of claims that must be present.
+            required_claims: Names of claims that must be present; or a mapping from each to the value that it must
+                have, or the values of which it must have one.
             token_type: None accepts no ``typ``, JWT and at+jwt; "at+jwt" only access tokens as RFC 9068 defines them;
                 "any" ignores ``typ``.
             scope_claims: The first of these that is present holds the scopes.
@@ -161,13 +163,15 @@ class Verifier:
     ) -> None:
         if unknown:
             raise TypeError(_options.unknown_option(next(iter(unknown)), _options.DEFAULTS))
-        policy = _options.converted(options, _options.POLICY, _options.REPORTING)
+        policy = _options.converted(options, _options.VERIFIER, _options.POLICY, _options.REPORTING)
+        issuer = _options.converted(options, _options.ISSUER & ~_options.VERIFIER, _options.POLICY)
         if keys_of is not None:
-            self._native = _native.Verifier(keys_of=keys_of._native, **policy)
+            self._native = _native.Verifier(issuers=(issuer,), keys_of=keys_of._native, **policy)
         else:
-            keys = _options.converted(options, _options.KEYS, _options.FETCHING)
-            keys.update(_options.certificate_authorities(options))
-            self._native = _native.Verifier(allow_short_secret=allow_short_secret, **keys, **policy)
+            issuer.update(_options.converted(options, _options.ISSUER, _options.KEYS, _options.FETCHING))
+            issuer.update(_options.certificate_authorities(options))
+            issuer["allow_short_secret"] = allow_short_secret
+            self._native = _native.Verifier(issuers=(issuer,), **policy)
         self._check = self._native.verify
         self._options = {name: options[name] for name in (*_options.names(_options.POLICY), "jwks_uri")}
         self._key_option = next(
@@ -214,7 +218,7 @@ class Verifier:
             self._report(error)
             raise
         else:
-            if self._source is not None and self._native.refresh_due():
+            if self._source is not None and self._native.refresh_due(access):
                 self._source.refresh_ahead()
             return access
         assert self._source is not None
@@ -233,7 +237,7 @@ class Verifier:
             self._report(error)
             raise
         else:
-            if self._source is not None and self._native.refresh_due():
+            if self._source is not None and self._native.refresh_due(access):
                 self._source.refresh_ahead(on_loop=True)
             return access
         assert self._source is not None
@@ -289,7 +293,7 @@ class Verifier:
         self._raise_failure(await self._key_source().fetch_async(_native.REFRESH_EXPLICIT))
 
     def _key_source(self) -> KeySource:
-        self._native.refresh_due()  # ValueError when closed
+        self._native.stats()  # ValueError when closed
         if self._source is None:
             raise ConfigurationError("only a verifier with jwks_uri has keys to fetch")
         return self._source

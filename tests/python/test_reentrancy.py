@@ -20,7 +20,7 @@ class Name(str):  # equal to others as text, another key of a dict
         return self is other
 
 try:
-    _native.Verifier(**{Name("issuers"): ("x",) for _ in range(int(sys.argv[1]))})
+    _native.Verifier(**{Name("audiences"): ("x",) for _ in range(int(sys.argv[1]))})
 except TypeError as error:
     print(error)
 """
@@ -100,7 +100,7 @@ def output_of(code: str, *arguments: str) -> str:
 
 def test_an_option_is_taken_once() -> None:
     """However many keywords there are that are equal as text."""
-    assert output_of(LOOKALIKES, "300") == "issuers was given twice\n"
+    assert output_of(LOOKALIKES, "300") == "audiences was given twice\n"
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="the collector runs between bytecodes only")

@@ -234,7 +234,7 @@ def test_background_refresh(jwks_server: JWKSServer, monkeypatch: pytest.MonkeyP
 
         calls = 0
 
-        def refresh_due(self) -> bool:
+        def refresh_due(self, access: fastbearer.AccessToken) -> bool:
             Due.calls += 1
             return Due.calls == 1
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python/fastbearer"
 sys.path.insert(0, str(PACKAGE.parent))
 
-from fastbearer._options import FETCHING, KEYS, OPTIONS, POLICY, REPORTING, Option  # noqa: E402
+from fastbearer._options import FETCHING, ISSUER, KEYS, OPTIONS, POLICY, REPORTING, VERIFIER, Option  # noqa: E402
 
 WIDTH = 120
 #: Parameters that FastMCP's own class has, under these names.
@@ -33,10 +33,16 @@ NATIVE = {
     "str | bytes": ("str | bytes | None", "TEXT"),
     "str | bytes | Mapping[str, Any]": ("str | bytes | None", "TEXT"),
     "str | Sequence[str]": ("tuple[str, ...] | None", "LIST"),
+    "str | Sequence[str] | Mapping[str, ClaimValue | Sequence[ClaimValue]]": (
+        "tuple[tuple[str, tuple[str, ...] | None], ...] | None",
+        "CLAIMS",
+    ),
     "float": ("float", "REAL"),
     "int": ("int", "SIZE"),
     "bool": ("bool", "FLAG"),
 }
+#: Kinds of the extension that have a number beside them, and so a macro of their own.
+COUNTED = {"CLAIMS": "_COUNTED", "RULES": "_COUNTED"}
 
 
 def default(option: Option) -> str:
@@ -102,6 +108,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from ._fetch_function import Fetch
+    from ._options import ClaimValue
     from ._records import Rejection
 
 
@@ -126,14 +133,20 @@ class FastMCPAttributes:
 
 def native_parameters() -> str:
     """The keywords of _native.Verifier."""
-    native = [option for option in OPTIONS if option.native is not None]
+    native = [option for option in OPTIONS if option.of & VERIFIER and option.native is not None]
     return "\n".join(f"        {option.native}: {NATIVE[option.kind.annotation][0]} = ...," for option in native)
 
 
 def native_rows() -> str:
     """The rows of the extension's table."""
     native = [option for option in OPTIONS if option.native is not None]
-    return "\n".join(f"    OPTION({option.native}, {NATIVE[option.kind.annotation][1]})," for option in native)
+    return "\n".join(
+        f"    {owner}{COUNTED.get(kind, '')}({option.native}, {kind}),"
+        for bit, owner in ((ISSUER, "ISSUER"), (VERIFIER, "VERIFIER"))
+        for option in native
+        if option.of & bit
+        for kind in (NATIVE[option.kind.annotation][1],)
+    )
 
 
 def with_region(path: Path, text: str) -> str:
