@@ -1,0 +1,77 @@
+/*
+ * npm oidc-provider, on loopback: an authorization server as people run them. It issues JWT access tokens (RFC 9068) for
+ * the resource that a client asks for (RFC 8707), to a client that authenticates with its secret.
+ *
+ *     node tests/providers/oidc_provider.mjs [ALGORITHM]
+ *
+ * Prints one line of JSON, { issuer, metadata, token, client_id, client_secret }, and runs until standard input is
+ * closed. A line "rotate" there gives it new keys, and is answered by a line "rotated".
+ */
+import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
+
+import { exportJWK, generateKeyPair } from 'jose';
+import { Provider } from 'oidc-provider';
+
+const ALGORITHM = process.argv[2] ?? 'RS256';
+const CLIENT = { client_id: 'worker', client_secret: 'a secret that only tests have' };
+
+let keys = 0;
+
+async function newKey(algorithm) {
+  const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
+  keys += 1;
+  return { ...(await exportJWK(privateKey)), alg: algorithm, use: 'sig', kid: `oidc-provider-${keys}` };
+}
+
+/* ID tokens are signed with RS256 unless a client says otherwise, so there is always such a key. */
+async function newProvider(issuer) {
+  const signing = await newKey(ALGORITHM);
+  return new Provider(issuer, {
+    jwks: { keys: ALGORITHM === 'RS256' ? [signing] : [signing, await newKey('RS256')] },
+    clients: [
+      {
+        ...CLIENT,
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+        token_endpoint_auth_method: 'client_secret_post',
+      },
+    ],
+    scopes: ['read', 'write'],
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: false },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (context, resource) => ({
+          scope: 'read write',
+          audience: resource,
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: ALGORITHM } },
+        }),
+      },
+    },
+  });
+}
+
+const server = createServer((request, response) => server.handler(request, response));
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+const issuer = `http://127.0.0.1:${server.address().port}`;
+server.handler = (await newProvider(issuer)).callback();
+console.log(
+  JSON.stringify({
+    issuer,
+    metadata: `${issuer}/.well-known/openid-configuration`,
+    token: `${issuer}/token`,
+    ...CLIENT,
+  }),
+);
+for await (const line of createInterface({ input: process.stdin })) {
+  if (line === 'rotate') {
+    server.handler = (await newProvider(issuer)).callback();
+    console.log('rotated');
+  }
+}
+server.close();
+server.closeAllConnections();
