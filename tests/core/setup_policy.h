@@ -9,7 +9,13 @@ static inline fb_status setup_policy(fb__policy *out, const struct setup *setup,
 {
     fb_required_claim required[SETUP_REQUIRED];
     const fb_options options = setup_options(setup, required);
-    return fb__policy_new(out, &fb__mem_default, &options, &setup->issuer, error);
+    fb__policy_base *base;
+    fb_status status = fb__policy_base_new(&base, &fb__mem_default, &options, error);
+    if (status == FB_OK) {
+        status = fb__policy_new(out, &fb__mem_default, base, &setup->issuer, error);
+        fb__policy_base_release(base);
+    }
+    return status;
 }
 
 #endif

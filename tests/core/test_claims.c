@@ -59,7 +59,7 @@ TEST(times_of_an_accepted_result)
     EXPECT("{\"iat\":998}", FB_OK);
     CHECK(fb__claims_check_time(&policy, result, 996.0, &error) == FB_OK);
     CHECK(fb__claims_check_time(&policy, result, 995.9, &error) == FB_TOKEN_ISSUED_IN_FUTURE);
-    fb__policy_clear(&policy, &fb__mem_default);
+    fb__policy_clear(&policy);
 }
 
 TEST(not_before_and_issued_at)

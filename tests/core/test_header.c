@@ -170,7 +170,7 @@ TEST(type_by_default)
 
 TEST(type_of_access_tokens_only)
 {
-    fb__policy_clear(&policy, &fb__mem_default);
+    fb__policy_clear(&policy);
     set_policy("at+jwt");
     static const struct expectation cases[] = {
         {"{\"alg\":\"RS256\",\"typ\":\"at+jwt\"}", FB_OK},
@@ -183,7 +183,7 @@ TEST(type_of_access_tokens_only)
 
 TEST(any_type)
 {
-    fb__policy_clear(&policy, &fb__mem_default);
+    fb__policy_clear(&policy);
     set_policy("any");
     static const struct expectation cases[] = {
         {"{\"alg\":\"RS256\",\"typ\":\"dpop+jwt\"}", FB_OK},
@@ -219,6 +219,6 @@ int main(void)
     RUN(key_id);
     RUN(type_of_access_tokens_only);
     RUN(any_type);
-    fb__policy_clear(&policy, &fb__mem_default);
+    fb__policy_clear(&policy);
     return TEST_RESULT();
 }

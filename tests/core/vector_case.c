@@ -89,6 +89,9 @@ static bool set_scalar(struct reading *reading, const char *name, const json_t *
     if (strcmp(name, "leeway") == 0) {
         return number_of(value, &reading->options.policy.leeway);
     }
+    if (strcmp(name, "clock_skew") == 0) {
+        return number_of(value, &reading->options.policy.clock_skew);
+    }
     if (strcmp(name, "require_exp") == 0) {
         reading->options.policy.require_exp = json_is_true(value);
         return json_is_boolean(value);

@@ -127,6 +127,15 @@ void *fb__alloc(const fb_mem *mem, size_t size);  /* uninitialised; NULL when th
 void *fb__zalloc(const fb_mem *mem, size_t size); /* zeroed */
 void fb__free(const fb_mem *mem, void *memory);
 
+/* Blocks that are freed together, and not before. Zeroed it is empty; mem is set by whoever makes it. */
+typedef struct fb__arena {
+    fb_mem mem;
+    struct fb__chunk *chunks;
+} fb__arena;
+void *fb__arena_take(fb__arena *arena, size_t size); /* zeroed; NULL when there is none, or for FB__NO_SIZE */
+bool fb__arena_copy(fb__arena *arena, fb_slice text, fb_slice *out); /* an absent slice stays absent */
+void fb__arena_clear(fb__arena *arena);
+
 /* ---- what differs between systems: NAME.c, or NAME_darwin.c and NAME_win32.c in its place */
 
 /* A number of JSON's grammar, whatever the process's locale is. False: out of memory. */

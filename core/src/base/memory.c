@@ -44,3 +44,69 @@ void fb__free(const fb_mem *mem, void *memory)
         mem->release(mem->context, memory);
     }
 }
+
+/* ---- arenas --------------------------------------------------------------------------------- */
+
+enum { CHUNK = 1024 };
+
+struct fb__chunk {
+    struct fb__chunk *next;
+    size_t used, room;
+    max_align_t data[];
+};
+
+static struct fb__chunk *add_chunk(fb__arena *arena, size_t size)
+{
+    const size_t room = size < CHUNK ? CHUNK : size;
+    struct fb__chunk *chunk = fb__zalloc(&arena->mem, fb__size_add(sizeof(*chunk), room));
+    if (chunk != NULL) {
+        chunk->next = arena->chunks;
+        chunk->room = room;
+        arena->chunks = chunk;
+    }
+    return chunk;
+}
+
+void *fb__arena_take(fb__arena *arena, size_t size)
+{
+    const size_t unit = sizeof(max_align_t);
+    if (size > PTRDIFF_MAX - CHUNK) { /* larger than anything is */
+        return NULL;
+    }
+    const size_t whole = (size + unit - 1) / unit * unit;
+    struct fb__chunk *chunk = arena->chunks;
+    if (chunk == NULL || chunk->room - chunk->used < whole) {
+        chunk = add_chunk(arena, whole);
+    }
+    if (chunk == NULL) {
+        return NULL;
+    }
+    void *taken = (char *)chunk->data + chunk->used;
+    chunk->used += whole;
+    return taken;
+}
+
+bool fb__arena_copy(fb__arena *arena, fb_slice text, fb_slice *out)
+{
+    *out = (fb_slice){NULL, 0};
+    if (text.data == NULL) {
+        return true;
+    }
+    char *copy = fb__arena_take(arena, text.size == 0 ? 1 : text.size);
+    if (copy == NULL) {
+        return false;
+    }
+    memcpy(copy, text.data, text.size);
+    *out = (fb_slice){copy, text.size};
+    return true;
+}
+
+void fb__arena_clear(fb__arena *arena)
+{
+    for (struct fb__chunk *chunk = arena->chunks; chunk != NULL;) {
+        struct fb__chunk *next = chunk->next;
+        fb__free(&arena->mem, chunk);
+        chunk = next;
+    }
+    arena->chunks = NULL;
+}

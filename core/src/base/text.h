@@ -48,6 +48,19 @@ static inline bool fb__is_word(fb_slice text, const char *word)
     return text.size == strlen(word) && fb__starts_with(text, word);
 }
 
+/* The size of the scheme of a URL, which is followed by "://" and something (RFC 3986 section 3); 0: it is none. */
+static inline size_t fb__url_scheme(fb_slice text)
+{
+    size_t i = 0;
+    for (; i < text.size; i++) {
+        const char c = fb__lower(text.data[i]);
+        if (!(c >= 'a' && c <= 'z') && (i == 0 || !(fb__is_digit(c) || c == '+' || c == '-' || c == '.'))) {
+            break;
+        }
+    }
+    return i > 0 && text.size > i + 3 && memcmp(text.data + i, "://", 3) == 0 ? i : 0;
+}
+
 /* Without white space around it. */
 static inline fb_slice fb__trim(fb_slice text)
 {

@@ -54,6 +54,15 @@ size_t fb__json_member(const char *text, const fb_node *nodes, size_t object, fb
 /* Whether the string node has this value, after unescaping. */
 bool fb__json_equal(const char *text, const fb_node *node, fb_slice value);
 
+/* What of a URL compares without case: ASCII letters in [0, scheme) and [host, host_end). */
+typedef struct fb__folds {
+    size_t scheme, host, host_end;
+} fb__folds;
+
+/* Whether the string node has the value of this URL, but for case where it does not count (RFC 3986 section 6.2.2.1).
+ */
+bool fb__json_equal_url(const char *text, const fb_node *node, fb_slice url, const fb__folds *folds);
+
 /* A NumericDate (RFC 7519 section 2): seconds as a double, and cut to whole seconds towards zero. */
 typedef struct fb__seconds {
     double value;

@@ -105,13 +105,28 @@ size_t fb_unescape(const char *text, size_t size, char *out)
     return (size_t)(to - out);
 }
 
-bool fb__json_equal(const char *text, const fb_node *node, fb_slice value)
+/* A part of a value that is compared, which begins at this place of it. folds NULL: byte for byte. */
+static bool same_part(const char *a, const char *b, size_t size, size_t place, const fb__folds *folds)
+{
+    if (folds == NULL) {
+        return memcmp(a, b, size) == 0;
+    }
+    for (size_t i = 0; i < size; i++, place++) {
+        const bool fold = place < folds->scheme || (place >= folds->host && place < folds->host_end);
+        if (a[i] != b[i] && !(fold && fb__lower(a[i]) == fb__lower(b[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static inline bool equal_value(const char *text, const fb_node *node, fb_slice value, const fb__folds *folds)
 {
     if (node->kind != FB_STRING || node->length < value.size) {
         return false;
     }
     if (!node->escaped) {
-        return node->length == value.size && memcmp(text + node->offset, value.data, value.size) == 0;
+        return node->length == value.size && same_part(text + node->offset, value.data, value.size, 0, folds);
     }
     const char *at = text + node->offset, *const end = at + node->length;
     size_t equal = 0;
@@ -120,13 +135,23 @@ bool fb__json_equal(const char *text, const fb_node *node, fb_slice value)
         uint32_t code = 0;
         const size_t used = *at == '\\' ? read_escape(at, (size_t)(end - at), &code) : 0;
         const size_t size = used == 0 ? 1 : encode_utf8(code, decoded);
-        if (size > value.size - equal || memcmp(value.data + equal, decoded, size) != 0) {
+        if (size > value.size - equal || !same_part(value.data + equal, decoded, size, equal, folds)) {
             return false;
         }
         equal += size;
         at += used == 0 ? 1 : used;
     }
     return equal == value.size;
+}
+
+bool fb__json_equal(const char *text, const fb_node *node, fb_slice value)
+{
+    return equal_value(text, node, value, NULL);
+}
+
+bool fb__json_equal_url(const char *text, const fb_node *node, fb_slice url, const fb__folds *folds)
+{
+    return equal_value(text, node, url, folds);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */

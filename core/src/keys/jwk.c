@@ -285,18 +285,20 @@ static bool import_twice(struct jwk *jwk)
 /* The texts that keys() shows and kid is compared with, copied into one block. False: out of memory. */
 static bool copy_texts(const struct jwk *jwk, const fb_mem *mem)
 {
-    static const char *const names[4] = {"kid", "kty", "alg", "crv"};
-    fb_slice *targets[4] = {&jwk->key->kid, &jwk->key->kty_text, &jwk->key->alg_text, &jwk->key->crv_text};
-    const fb_node *values[4];
+    enum { TEXTS = 5 };
+    static const char *const names[TEXTS] = {"kid", "kty", "alg", "crv", "issuer"};
+    fb_slice *targets[TEXTS] = {&jwk->key->kid, &jwk->key->kty_text, &jwk->key->alg_text, &jwk->key->crv_text,
+                                &jwk->key->issuer};
+    const fb_node *values[TEXTS];
     size_t bytes = 0;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < TEXTS; i++) {
         values[i] = member(jwk, names[i]);
         values[i] = is_text(values[i]) ? values[i] : NULL;
         bytes += values[i] == NULL ? 0 : values[i]->length;
     }
     char *at = fb__alloc(mem, bytes);
     jwk->key->text = at;
-    for (size_t i = 0; at != NULL && i < 4; i++) {
+    for (size_t i = 0; at != NULL && i < TEXTS; i++) {
         *targets[i] = (fb_slice){NULL, 0};
         if (values[i] != NULL) {
             *targets[i] = (fb_slice){at, fb_unescape(jwk->text + values[i]->offset, values[i]->length, at)};
@@ -313,9 +315,11 @@ bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const char *text, const f
         key->problem = "not an object";
         return true;
     }
-    const fb_node *kid = member(&jwk, "kid");
+    const fb_node *kid = member(&jwk, "kid"), *issuer = member(&jwk, "issuer");
     if (kid != NULL && kid->kind != FB_STRING) {
         key->problem = "kid is not a string";
+    } else if (issuer != NULL && issuer->kind != FB_STRING) {
+        key->problem = "issuer is not a string";
     } else if (!import_twice(&jwk)) {
         return false;
     }

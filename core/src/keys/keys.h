@@ -91,6 +91,7 @@ typedef struct fb__key {
     bool restricted;       /* RSA: parameters bind the key to one hash and a salt (RFC 4055 section 3.1) */
     fb_slice kid;          /* own copies, absent when the JWK has none */
     fb_slice kty_text, alg_text, crv_text;
+    fb_slice issuer;                    /* the same: whose tokens it verifies, an identifier; absent: anybody's */
     const char *problem;                /* constant text: why it is unusable, or what was ignored; NULL: nothing */
     bool undecided;                     /* unusable because OpenSSL alone refused it: a second look may find it good */
     char *text;                         /* the one block that holds the copies */

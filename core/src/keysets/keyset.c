@@ -198,7 +198,8 @@ static bool same_key(const fb__key *a, const fb__key *b)
 {
     return a->algs == b->algs && a->bits == b->bits && same_text(a->kid, b->kid) &&
            same_text(a->kty_text, b->kty_text) && same_text(a->alg_text, b->alg_text) &&
-           same_text(a->crv_text, b->crv_text) && same_problem(a->problem, b->problem) &&
+           same_text(a->crv_text, b->crv_text) && same_text(a->issuer, b->issuer) &&
+           same_problem(a->problem, b->problem) &&
            (a->pkey == b->pkey || (a->pkey != NULL && b->pkey != NULL && EVP_PKEY_eq(a->pkey, b->pkey) == 1));
 }
 

@@ -30,14 +30,19 @@ fb_status fb__claims_missing(const fb__claims *claims, fb_status status, fb_slic
     return status;
 }
 
-fb_status fb__claims_mistyped(const fb__claims *claims, fb_status status, fb_slice name, size_t index,
-                              const char *expected)
+fb_slice fb__claims_text(const fb__claims *claims, size_t index)
 {
     const fb_node *node = &claims->nodes[index];
     const size_t quotes = node->kind == FB_STRING;
+    return (fb_slice){claims->text + node->offset - quotes, node->length + 2 * quotes};
+}
+
+fb_status fb__claims_mistyped(const fb__claims *claims, fb_status status, fb_slice name, size_t index,
+                              const char *expected)
+{
     (void)fb__reject(claims->error, status, name);
     fb__set_expected(claims->error, fb_text(expected));
-    fb__set_actual(claims->error, (fb_slice){claims->text + node->offset - quotes, node->length + 2 * quotes});
+    fb__set_actual(claims->error, fb__claims_text(claims, index));
     return status;
 }
 
@@ -65,17 +70,28 @@ static const char *seconds_text(double seconds, char out[FB__NUMBER_ROOM])
     return out;
 }
 
+/* Between two clocks that are a little apart nothing is gained by a token that is valid too early. */
+static double tolerance_ahead(const fb__policy *policy)
+{
+    return policy->leeway > policy->clock_skew ? policy->leeway : policy->clock_skew;
+}
+
 /* Says by how much: a clock that is seconds off is the usual reason, and what the operator has to see. */
-static fb_status refuse_time(fb_error *error, fb_status status, enum fb__claim claim, double value, double now,
-                             double leeway)
+static fb_status refuse_time(const fb__policy *policy, fb_error *error, fb_status status, enum fb__claim claim,
+                             double value, double now)
 {
     const bool expires = claim == FB__EXP;
-    char distance[FB__NUMBER_ROOM], tolerance[FB__NUMBER_ROOM], limit[FB__NUMBER_ROOM], actual[FB__NUMBER_ROOM];
-    char expected[FB__NUMBER_ROOM + 16];
+    char distance[FB__NUMBER_ROOM], leeway[FB__NUMBER_ROOM], skew[FB__NUMBER_ROOM], limit[FB__NUMBER_ROOM];
+    char expected[FB__NUMBER_ROOM + 16], actual[FB__NUMBER_ROOM];
     (void)seconds_text(expires ? now - value : value - now, distance);
-    (void)seconds_text(expires ? now - leeway : now + leeway, limit);
-    (void)fb__fail(error, status, "%s: %s s %s, leeway %s s", fb_status_text(status), distance,
-                   expires ? "ago" : "ahead", seconds_text(leeway, tolerance));
+    (void)seconds_text(expires ? now - policy->leeway : now + tolerance_ahead(policy), limit);
+    (void)seconds_text(policy->leeway, leeway);
+    if (expires) {
+        (void)fb__fail(error, status, "%s: %s s ago, leeway %s s", fb_status_text(status), distance, leeway);
+    } else {
+        (void)fb__fail(error, status, "%s: %s s ahead, leeway %s s, clock_skew %s s", fb_status_text(status), distance,
+                       leeway, seconds_text(policy->clock_skew, skew));
+    }
     (void)snprintf(expected, sizeof(expected), "%s %s", expires ? "more than" : "at most", limit);
     if (FB__HAS(error, claim)) {
         error->claim = fb__claim_name(claim);
@@ -85,27 +101,27 @@ static fb_status refuse_time(fb_error *error, fb_status status, enum fb__claim c
     return status;
 }
 
-/* Doubles cannot overflow in what follows: all values are within int64, the leeway within a day. */
+/* Doubles cannot overflow in what follows: all values are within int64, leeway and clock_skew within a day. */
 
 static fb_status check_exp(const fb__policy *policy, const fb_result *result, double now, fb_error *error)
 {
     return !result->has_exp || now < result->exp.value + policy->leeway
                ? FB_OK
-               : refuse_time(error, FB_TOKEN_EXPIRED, FB__EXP, result->exp.value, now, policy->leeway);
+               : refuse_time(policy, error, FB_TOKEN_EXPIRED, FB__EXP, result->exp.value, now);
 }
 
 static fb_status check_nbf(const fb__policy *policy, const fb_result *result, double now, fb_error *error)
 {
-    return !result->has_nbf || now + policy->leeway >= result->nbf.value
+    return !result->has_nbf || now + tolerance_ahead(policy) >= result->nbf.value
                ? FB_OK
-               : refuse_time(error, FB_TOKEN_NOT_YET_VALID, FB__NBF, result->nbf.value, now, policy->leeway);
+               : refuse_time(policy, error, FB_TOKEN_NOT_YET_VALID, FB__NBF, result->nbf.value, now);
 }
 
 static fb_status check_iat(const fb__policy *policy, const fb_result *result, double now, fb_error *error)
 {
-    return !result->has_iat || now + policy->leeway >= result->iat.value
+    return !result->has_iat || now + tolerance_ahead(policy) >= result->iat.value
                ? FB_OK
-               : refuse_time(error, FB_TOKEN_ISSUED_IN_FUTURE, FB__IAT, result->iat.value, now, policy->leeway);
+               : refuse_time(policy, error, FB_TOKEN_ISSUED_IN_FUTURE, FB__IAT, result->iat.value, now);
 }
 
 fb_status fb__claims_check_time(const fb__policy *policy, const fb_result *result, double now, fb_error *error)
@@ -186,10 +202,17 @@ static fb_status check_access_token(fb__claims *claims)
 
 static fb_status check_required_claims(fb__claims *claims)
 {
-    const fb_list *required = &claims->policy->required_claims;
-    for (size_t i = 0; i < required->count; i++) {
-        if (fb__json_member(claims->text, claims->nodes, 0, required->items[i]) == 0) {
-            return fb__claims_missing(claims, FB_CLAIM_MISSING, required->items[i]);
+    for (size_t i = 0; i < claims->policy->required_claim_count; i++) {
+        const fb__required *required = &claims->policy->required_claims[i];
+        const size_t index = fb__claim_path_find(&required->path, claims->text, claims->nodes);
+        if (index == 0) {
+            return fb__claims_missing(claims, FB_CLAIM_MISSING, required->path.name);
+        }
+        if (required->values != NULL && !fb__claim_value_holds(required, claims->text, claims->nodes, index)) {
+            (void)fb__reject(claims->error, FB_CLAIM_MISMATCH, required->path.name);
+            fb__set_expected_list(claims->error, &required->texts, " or ");
+            fb__set_actual(claims->error, fb__claims_text(claims, index));
+            return FB_CLAIM_MISMATCH;
         }
     }
     return FB_OK;
@@ -214,12 +237,13 @@ static void find_claims(fb__claims *claims)
     }
 }
 
-fb_status fb__claims_check(const fb__policy *policy, fb_result *result, double now, fb_error *error)
+fb_status fb__claims_check(const fb__policy *policy, fb_result *result, fb_slice key_issuer, double now,
+                           fb_error *error)
 {
     static fb_status (*const rules[])(fb__claims *claims) = {
         fb__claims_check_issuer, fb__claims_check_audience, fb__claims_read_subject, fb__claims_read_client_id,
         check_access_token,      check_required_claims,     fb__claims_read_scopes,  fb__claims_check_scopes};
-    fb__claims claims = {policy, result, result->payload.data, result->nodes, {0}, error};
+    fb__claims claims = {policy, result, result->payload.data, result->nodes, {0}, key_issuer, error};
     find_claims(&claims);
     fb_status status = check_times(&claims, now);
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]) && status == FB_OK; i++) {

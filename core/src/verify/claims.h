@@ -15,6 +15,7 @@ typedef struct fb__claims {
     const char *text;
     const fb_node *nodes;
     size_t found[FB__CLAIMS]; /* node indices; 0: absent */
+    fb_slice key_issuer;      /* of the key that verified the token; absent: none */
     fb_error *error;
 } fb__claims;
 
@@ -22,6 +23,8 @@ fb_slice fb__claim_name(enum fb__claim claim);
 
 /* ---- claims.c: how a verified claim is refused, with what was expected and what it holds */
 
+/* A value as it stands in the payload. */
+fb_slice fb__claims_text(const fb__claims *claims, size_t index);
 /* Absent. */
 fb_status fb__claims_missing(const fb__claims *claims, fb_status status, fb_slice name);
 /* Of the wrong type, or not in the range of the type. */

@@ -14,13 +14,9 @@ static const char *find(fb_slice text, size_t from, char wanted)
 /* Where the path of a URL begins, with its slash; 0: it is no URL, or has no path. */
 static size_t path_of(fb_slice text)
 {
-    for (size_t i = 1; i + 3 < text.size; i++) {
-        if (memcmp(text.data + i, "://", 3) == 0) {
-            const char *slash = text.data[i + 3] == '/' ? NULL : find(text, i + 3, '/');
-            return slash == NULL ? 0 : (size_t)(slash - text.data);
-        }
-    }
-    return 0;
+    const size_t scheme = fb__url_scheme(text);
+    const char *slash = scheme == 0 ? NULL : find(text, scheme + 3, '/');
+    return slash == NULL || slash == text.data + scheme + 3 ? 0 : (size_t)(slash - text.data);
 }
 
 const char *fb__identifier_read(fb_slice text, fb__identifier *out)

@@ -1,39 +1,29 @@
 /*
- * The options of a verifier, checked once and copied into one block, so that a verification only reads.
- * Whatever is wrong is refused here with the option's name; no rule about tokens is decided here.
+ * The options, checked once and copied, so that a verification only reads: what the verifier says for all of its
+ * issuers, and the policy of each, which is that with what the issuer says in its place. Whatever is wrong is refused
+ * here with the option's name; no rule about tokens is decided here.
  */
 #include "verify/verify.h"
 
 #include <math.h>
 
-/* One list of the options: what was given, what holds when nothing was, where it goes, and its name in messages. */
-struct list_option {
-    const fb_list *given, *otherwise;
-    fb_list *to;
-    const char *name;
-    bool needs_item;
+/* Names of claims that issuers have given, which errors may still show when the issuer is gone. */
+struct name {
+    struct name *next;
+    fb_slice text;
+    char data[];
 };
 
-static fb_status check_list(const struct list_option *option, fb_error *error)
-{
-    const fb_list *list = option->given;
-    if (list->items == NULL) {
-        return list->count == 0
-                   ? FB_OK
-                   : fb__fail(error, FB_CONFIGURATION_INVALID, "%s has a count, but no items", option->name);
-    }
-    if (list->count == 0 && option->needs_item) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID,
-                        "%s is an empty list, which no token could satisfy; leave it out if it is not to be checked",
-                        option->name);
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].data == NULL || list->items[i].size == 0) {
-            return fb__fail(error, FB_CONFIGURATION_INVALID, "%s must not hold an empty string", option->name);
-        }
-    }
-    return FB_OK;
-}
+struct fb__policy_base {
+    atomic_size_t references;
+    fb_mem mem;
+    fb__policy common;
+    fb__hierarchy hierarchy;
+    _Atomic(struct name *) names; /* only ever grows, at its head */
+    atomic_size_t name_count;
+};
+
+/* ---- what the verifier says ----------------------------------------------------------------- */
 
 static fb_status check_scopes(const fb_list *scopes, fb_error *error)
 {
@@ -51,17 +41,178 @@ static fb_status check_scopes(const fb_list *scopes, fb_error *error)
     return FB_OK;
 }
 
+static fb_status read_scopes(fb__policy_base *base, const fb_options *options, fb_error *error)
+{
+    fb__policy *common = &base->common;
+    fb_status status = fb__policy_check_list(&options->required_scopes, "required_scopes", false, error);
+    if (status == FB_OK) {
+        status = check_scopes(&options->required_scopes, error);
+    }
+    if (status != FB_OK) {
+        return status;
+    }
+    if (!fb__policy_copy_list(&common->arena, &options->required_scopes, &common->required_scopes)) {
+        return fb__out_of_memory(error);
+    }
+    common->hierarchy = &base->hierarchy;
+    common->merge_scope_claims = options->merge_scope_claims;
+    return fb__hierarchy_read(&base->hierarchy, &common->arena, options->scope_hierarchy, options->scope_rule_count,
+                              error);
+}
+
+static bool is_span(double seconds)
+{
+    return isfinite(seconds) && seconds >= 0.0 && seconds <= 86400.0;
+}
+
+static fb_status read_scalars(fb__policy *policy, const fb_options *options, fb_error *error)
+{
+    if (!is_span(options->leeway)) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "leeway must be between 0 and 86400 seconds");
+    }
+    if (!is_span(options->clock_skew)) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "clock_skew must be between 0 and 86400 seconds");
+    }
+    if (options->max_token_bytes < 1 || options->max_token_bytes > FB__MAX_TOKEN) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "max_token_bytes must be between 1 and %d", FB__MAX_TOKEN);
+    }
+    policy->leeway = options->leeway;
+    policy->clock_skew = options->clock_skew;
+    policy->max_token_bytes = options->max_token_bytes;
+    policy->require_exp = options->require_exp;
+    policy->with_tables = !fb__slice_equal(options->arithmetic, fb_text("openssl"));
+    if (policy->with_tables && options->arithmetic.data != NULL &&
+        !fb__slice_equal(options->arithmetic, fb_text("auto"))) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "arithmetic must be \"auto\" or \"openssl\"");
+    }
+    return FB_OK;
+}
+
+static fb_status read_client_default(fb__policy *policy, fb_slice given, fb_error *error)
+{
+    if (given.data == NULL) {
+        policy->client_id_default = fb_text("unknown");
+        return FB_OK;
+    }
+    if (given.size == 0) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "client_id_default must not be empty");
+    }
+    return fb__arena_copy(&policy->arena, given, &policy->client_id_default) ? FB_OK : fb__out_of_memory(error);
+}
+
+static fb_status read_common(fb__policy_base *base, const fb_options *options, fb_error *error)
+{
+    static const fb_slice names[] = {{"scope", 5}, {"scp", 3}, {"client_id", 9}, {"azp", 3}, {"sub", 3}};
+    fb__policy *common = &base->common;
+    const fb__claim_options claims = {
+        .audiences = options->audiences,
+        .scope_claims = options->scope_claims.items == NULL && options->scope_claims.count == 0 ? (fb_list){names, 2}
+                                                                                                : options->scope_claims,
+        .client_id_claims = options->client_id_claims.items == NULL && options->client_id_claims.count == 0
+                                ? (fb_list){names + 2, 3}
+                                : options->client_id_claims,
+        .token_type = options->token_type,
+        .required_claims = options->required_claims,
+        .required_claim_count = options->required_claim_count};
+    fb_status status = fb__policy_read_claims(common, base, &claims, error);
+    if (status == FB_OK) {
+        status = read_scopes(base, options, error);
+    }
+    if (status == FB_OK) {
+        status = read_client_default(common, options->client_id_default, error);
+    }
+    return status == FB_OK ? read_scalars(common, options, error) : status;
+}
+
+fb_status fb__policy_base_new(fb__policy_base **out, const fb_mem *mem, const fb_options *options, fb_error *error)
+{
+    fb__policy_base *base = fb__zalloc(mem, sizeof(*base));
+    *out = NULL;
+    if (base == NULL) {
+        return fb__out_of_memory(error);
+    }
+    atomic_init(&base->references, 1);
+    base->mem = base->common.arena.mem = *mem;
+    const fb_status status = read_common(base, options, error);
+    if (status != FB_OK) {
+        fb__policy_base_release(base);
+        return status;
+    }
+    *out = base;
+    return FB_OK;
+}
+
+fb__policy_base *fb__policy_base_retain(fb__policy_base *base)
+{
+    atomic_fetch_add_explicit(&base->references, 1, memory_order_relaxed);
+    return base;
+}
+
+void fb__policy_base_release(fb__policy_base *base)
+{
+    if (base == NULL || atomic_fetch_sub_explicit(&base->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    const fb_mem mem = base->mem;
+    for (struct name *name = atomic_load_explicit(&base->names, memory_order_acquire); name != NULL;) {
+        struct name *next = name->next;
+        fb__free(&mem, name);
+        name = next;
+    }
+    fb__arena_clear(&base->common.arena);
+    fb__free(&mem, base);
+}
+
+const fb__hierarchy *fb__policy_base_hierarchy(const fb__policy_base *base)
+{
+    return &base->hierarchy;
+}
+
+bool fb__policy_base_name(fb__policy_base *base, fb_slice text, fb_slice *out)
+{
+    struct name *head = atomic_load_explicit(&base->names, memory_order_acquire);
+    *out = (fb_slice){NULL, 0};
+    for (const struct name *name = head; name != NULL; name = name->next) {
+        if (fb__slice_equal(name->text, text)) {
+            *out = name->text;
+            return true;
+        }
+    }
+    if (atomic_fetch_add_explicit(&base->name_count, 1, memory_order_relaxed) >= FB__MAX_NAMES) {
+        atomic_fetch_sub_explicit(&base->name_count, 1, memory_order_relaxed);
+        return true;
+    }
+    struct name *name = fb__alloc(&base->mem, fb__size_add(sizeof(*name), text.size));
+    if (name == NULL) {
+        atomic_fetch_sub_explicit(&base->name_count, 1, memory_order_relaxed);
+        return false;
+    }
+    memcpy(name->data, text.data, text.size);
+    name->text = *out = (fb_slice){name->data, text.size};
+    do {
+        name->next = head;
+    } while (
+        !atomic_compare_exchange_weak_explicit(&base->names, &head, name, memory_order_acq_rel, memory_order_acquire));
+    return true;
+}
+
+/* ---- what an issuer says -------------------------------------------------------------------- */
+
 static fb_status read_algorithms(fb__policy *policy, const fb_issuer *issuer, fb_error *error)
 {
-    bool with_secret = issuer->secret.data != NULL;
+    const bool with_secret = issuer->secret.data != NULL;
+    policy->algs = 0;
+    const fb_status status = fb__policy_check_list(&issuer->algorithms, "algorithms", true, error);
+    if (status != FB_OK) {
+        return status;
+    }
     if (issuer->algorithms.items == NULL) {
         policy->algs = fb__alg_bit(fb__alg_find(with_secret ? fb_text("HS256") : fb_text("RS256")));
         return FB_OK;
     }
     bool hmac = false, asymmetric = false;
     for (size_t i = 0; i < issuer->algorithms.count; i++) {
-        fb_slice name = issuer->algorithms.items[i];
-        const fb__alg *alg = name.data == NULL ? NULL : fb__alg_find(name);
+        const fb__alg *alg = fb__alg_find(issuer->algorithms.items[i]);
         if (alg == NULL) {
             return fb__fail(
                 error, FB_CONFIGURATION_INVALID,
@@ -86,124 +237,65 @@ static fb_status read_algorithms(fb__policy *policy, const fb_issuer *issuer, fb
     return FB_OK;
 }
 
-static fb_status read_scalars(fb__policy *policy, const fb_options *options, fb_error *error)
+static fb_status read_identifiers(fb__policy *policy, const fb_issuer *issuer, fb_error *error)
 {
-    if (!isfinite(options->leeway) || options->leeway < 0.0 || options->leeway > 86400.0) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "leeway must be between 0 and 86400 seconds");
-    }
-    if (options->max_token_bytes < 1 || options->max_token_bytes > FB__MAX_TOKEN) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "max_token_bytes must be between 1 and %d", FB__MAX_TOKEN);
-    }
-    policy->leeway = options->leeway;
-    policy->max_token_bytes = options->max_token_bytes;
-    if (options->token_type.data == NULL) {
-        policy->token_type = FB__TYPE_DEFAULT;
-    } else if (fb__slice_equal(options->token_type, fb_text("at+jwt"))) {
-        policy->token_type = FB__TYPE_ACCESS_TOKEN;
-    } else if (fb__slice_equal(options->token_type, fb_text("any"))) {
-        policy->token_type = FB__TYPE_ANY;
-    } else {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "token_type must be \"at+jwt\" or \"any\"");
-    }
-    policy->require_exp =
-        options->require_exp || policy->token_type == FB__TYPE_ACCESS_TOKEN; /* RFC 9068 section 2.2 */
-    policy->with_tables = !fb__slice_equal(options->arithmetic, fb_text("openssl"));
-    if (policy->with_tables && options->arithmetic.data != NULL &&
-        !fb__slice_equal(options->arithmetic, fb_text("auto"))) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "arithmetic must be \"auto\" or \"openssl\"");
-    }
-    return FB_OK;
-}
-
-static const fb_list *effective(const struct list_option *option)
-{
-    return option->given->items != NULL ? option->given : option->otherwise;
-}
-
-/* Copies all lists into one block: slices first, text after all of them, so that every array is aligned. False: out of
- * memory. */
-static bool copy_lists(fb__policy *policy, const fb_mem *mem, const struct list_option *lists, size_t list_count)
-{
-    size_t slice_count = 0, text_size = 0;
-    for (size_t l = 0; l < list_count; l++) {
-        const fb_list *from = effective(&lists[l]);
-        slice_count = fb__size_add(slice_count, from->count);
-        for (size_t i = 0; i < from->count; i++) {
-            text_size = fb__size_add(text_size, from->items[i].size);
-        }
-    }
-    policy->text = fb__alloc(mem, fb__size_add(fb__size_multiply(slice_count, sizeof(fb_slice)), text_size));
-    if (policy->text == NULL) {
-        return false;
-    }
-    fb_slice *slices = policy->text;
-    char *text = (char *)(slices + slice_count);
-    for (size_t l = 0; l < list_count; l++) {
-        const fb_list *from = effective(&lists[l]);
-        *lists[l].to = (fb_list){from->items == NULL ? NULL : slices, from->count};
-        for (size_t i = 0; i < from->count; i++) {
-            memcpy(text, from->items[i].data, from->items[i].size);
-            *slices++ = (fb_slice){text, from->items[i].size};
-            text += from->items[i].size;
-        }
-    }
-    return true;
-}
-
-fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *options, const fb_issuer *issuer,
-                         fb_error *error)
-{
-    static const fb_slice scope_names[] = {{"scope", 5}, {"scp", 3}};
-    static const fb_slice client_names[] = {{"client_id", 9}, {"azp", 3}, {"sub", 3}};
-    static const fb_slice unknown = {"unknown", 7};
-    static const fb_list none = {NULL, 0}, scope = {scope_names, 2}, client = {client_names, 3}, nobody = {&unknown, 1};
-    const fb_list client_default = {options->client_id_default.data == NULL ? NULL : &options->client_id_default,
-                                    options->client_id_default.data == NULL ? 0 : 1};
-    fb_slice required_names[64];
-    fb_list client_copy, required = {required_names, 0};
-    for (; required.count < options->required_claim_count && required.count < 64; required.count++) {
-        required_names[required.count] = options->required_claims[required.count].claim;
-    }
-    const struct list_option algorithms = {&issuer->algorithms, &none, NULL, "algorithms", true};
-    const struct list_option lists[] = {
-        {&issuer->identifiers, &none, &out->issuers, "issuer", true},
-        {&options->audiences, &none, &out->audiences, "audience", true},
-        {&options->required_scopes, &none, &out->required_scopes, "required_scopes", false},
-        {&required, &none, &out->required_claims, "required_claims", false},
-        {&options->scope_claims, &scope, &out->scope_claims, "scope_claims", false},
-        {&options->client_id_claims, &client, &out->client_id_claims, "client_id_claims", false},
-        {&client_default, &nobody, &client_copy, "client_id_default", false},
-    };
-    const size_t count = sizeof(lists) / sizeof(lists[0]);
-    memset(out, 0, sizeof(*out));
-    fb_status status = check_list(&algorithms, error);
-    for (size_t i = 0; i < count && status == FB_OK; i++) {
-        status = check_list(&lists[i], error);
-    }
+    fb_list *texts = &policy->identifier_texts;
+    const fb_status status = fb__policy_check_list(&issuer->identifiers, "issuer", true, error);
     if (status != FB_OK) {
         return status;
     }
-    status = check_scopes(&options->required_scopes, error);
-    if (status != FB_OK) {
-        return status;
-    }
-    status = read_algorithms(out, issuer, error);
-    if (status != FB_OK) {
-        return status;
-    }
-    status = read_scalars(out, options, error);
-    if (status != FB_OK) {
-        return status;
-    }
-    if (!copy_lists(out, mem, lists, count)) {
+    const size_t count = issuer->identifiers.count;
+    fb__identifier *identifiers = fb__arena_take(&policy->arena, fb__size_multiply(count, sizeof(*identifiers)));
+    if (identifiers == NULL || !fb__policy_copy_list(&policy->arena, &issuer->identifiers, texts)) {
         return fb__out_of_memory(error);
     }
-    out->client_id_default = client_copy.items[0];
+    for (size_t i = 0; i < count; i++) {
+        const char *problem = fb__identifier_read(texts->items[i], &identifiers[i]);
+        if (problem != NULL) {
+            return fb__fail(error, FB_CONFIGURATION_INVALID, "issuer: item %zu holds %s", i, problem);
+        }
+        if (count > 1 && fb__identifier_is_template(&identifiers[i])) {
+            return fb__fail(error, FB_CONFIGURATION_INVALID,
+                            "issuer: item %zu is a template, which must be an issuer's only identifier", i);
+        }
+    }
+    policy->identifiers = identifiers;
+    policy->identifier_count = count;
     return FB_OK;
 }
 
-void fb__policy_clear(fb__policy *policy, const fb_mem *mem)
+fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, fb__policy_base *base, const fb_issuer *issuer,
+                         fb_error *error)
 {
-    fb__free(mem, policy->text);
-    policy->text = NULL;
+    const fb__claim_options claims = {.audiences = issuer->audiences,
+                                      .scope_claims = issuer->scope_claims,
+                                      .client_id_claims = issuer->client_id_claims,
+                                      .token_type = issuer->token_type,
+                                      .required_claims = issuer->required_claims,
+                                      .required_claim_count = issuer->required_claim_count,
+                                      .of_issuer = true};
+    *out = base->common;
+    out->arena = (fb__arena){*mem, NULL};
+    out->base = fb__policy_base_retain(base);
+    fb_status status = read_algorithms(out, issuer, error);
+    if (status == FB_OK) {
+        status = read_identifiers(out, issuer, error);
+    }
+    if (status == FB_OK) {
+        status = fb__policy_read_claims(out, base, &claims, error);
+    }
+    if (status != FB_OK) {
+        fb__policy_clear(out);
+        return status;
+    }
+    /* RFC 9068 section 2.2. */
+    out->require_exp = out->require_exp || out->token_type == FB__TYPE_ACCESS_TOKEN;
+    return FB_OK;
+}
+
+void fb__policy_clear(fb__policy *policy)
+{
+    fb__arena_clear(&policy->arena);
+    fb__policy_base_release(policy->base);
+    *policy = (fb__policy){.base = NULL};
 }

@@ -88,7 +88,9 @@ void fb_result_free(fb_result *result)
         fb__free(&mem, (void *)(uintptr_t)result->scopes.items);
     }
     fb__free(&mem, result->unescaped);
-    fb__free(&mem, result->own);
+    fb__free(&mem, result->own[0]);
+    fb__free(&mem, result->own[1]);
+    fb__policy_base_release(result->base);
     fb__free(&mem, result);
 }
 
@@ -121,13 +123,14 @@ bool fb__result_text(fb_result *result, const fb_node *node, fb_slice *out)
 
 bool fb__result_own(fb_result *result, fb_slice text, fb_slice *out)
 {
-    result->own = fb__alloc(&result->mem, text.size);
-    if (result->own == NULL) {
+    char **own = &result->own[result->own[0] != NULL];
+    *own = fb__alloc(&result->mem, text.size);
+    if (*own == NULL) {
         return false;
     }
-    memcpy(result->own, text.data, text.size);
+    memcpy(*own, text.data, text.size);
     result->bytes += text.size;
-    *out = (fb_slice){result->own, text.size};
+    *out = (fb_slice){*own, text.size};
     return true;
 }
 

@@ -1,99 +1,219 @@
 /*
  * What a token grants (RFC 6749 section 3.3, RFC 8693 section 4.2), and whether that is what this server requires.
- * Given verified claims.
+ * Given verified claims. Work is linear in them, but for a factor of log n where scopes of several claims are merged.
  */
 #include "verify/claims.h"
 
-/* Room for count scopes; NULL when there is none. */
-static fb_slice *scope_room(fb_result *result, size_t count)
+/* ---- room ----------------------------------------------------------------------------------- */
+
+static fb_status mistyped(const fb__claims *claims, const fb__claim_path *path, size_t index)
 {
-    fb_slice *room = result->few_scopes;
-    if (count > FB__FEW_SCOPES) {
-        const size_t bytes = fb__size_multiply(count, sizeof(*room));
-        room = fb__alloc(&result->mem, bytes);
-        if (room == NULL) {
-            return NULL;
-        }
-        result->bytes += bytes;
-    }
-    result->scopes.items = room;
-    return room;
+    return fb__claims_mistyped(claims, FB_SCOPE_INVALID, path->name, index, "a string or an array of strings");
 }
 
-/* Separated by U+0020 and by nothing else. */
-static bool split_scopes(fb_result *result, fb_slice value)
+/* No more scopes than a string has spaces, which may be escapes, and one. */
+static size_t count_scopes(const char *text, const fb_node *node)
 {
     size_t count = 1;
-    for (size_t i = 0; i < value.size; i++) {
-        count += value.data[i] == ' ';
+    for (uint32_t i = 0; i < node->length; i++) {
+        const char c = text[node->offset + i];
+        count += c == ' ' || c == '\\';
     }
-    fb_slice *room = scope_room(result, count);
+    return count;
+}
+
+/* Adds to *count how many scopes a claim can hold, and to *escaped how much text of them cannot stay in the payload. */
+static fb_status measure(const fb__claims *claims, const fb__claim_path *path, size_t index, size_t *count,
+                         size_t *escaped)
+{
+    const fb_node *node = &claims->nodes[index];
+    if (node->kind == FB_STRING) {
+        *count += count_scopes(claims->text, node);
+        *escaped += node->escaped ? node->length : 0;
+        return FB_OK;
+    }
+    if (node->kind != FB_ARRAY) {
+        return mistyped(claims, path, index);
+    }
+    for (size_t i = index + 1; i < node->next; i = claims->nodes[i].next) {
+        if (claims->nodes[i].kind != FB_STRING) {
+            return mistyped(claims, path, index);
+        }
+        *count += 1;
+        *escaped += claims->nodes[i].escaped ? claims->nodes[i].length : 0;
+    }
+    return FB_OK;
+}
+
+/* Room for so many scopes and the text behind them, which *text points to. False: out of memory. */
+static bool make_room(fb_result *result, size_t count, size_t escaped, char **text)
+{
+    result->scopes.items = result->few_scopes;
+    *text = NULL;
+    if (count <= FB__FEW_SCOPES && escaped == 0) {
+        return true;
+    }
+    const size_t before = fb__size_multiply(count, sizeof(fb_slice)), bytes = fb__size_add(before, escaped);
+    char *room = fb__alloc(&result->mem, bytes);
     if (room == NULL) {
         return false;
     }
-    const char *end = value.data + value.size;
+    result->bytes += bytes;
+    result->scopes.items = (const fb_slice *)(void *)room;
+    *text = room + before;
+    return true;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static void add_scope(fb_result *result, fb_slice scope)
+{
+    if (scope.size > 0) {
+        ((fb_slice *)(uintptr_t)result->scopes.items)[result->scopes.count++] = scope;
+    }
+}
+
+static fb_slice plain_text(const fb__claims *claims, const fb_node *node, char **text)
+{
+    const fb_slice value = {claims->text + node->offset, node->length};
+    if (!node->escaped) {
+        return value;
+    }
+    const fb_slice plain = {*text, fb_unescape(value.data, value.size, *text)};
+    *text += plain.size;
+    return plain;
+}
+
+/* Separated by U+0020 and by nothing else. */
+static void split_scopes(fb_result *result, fb_slice value)
+{
+    const char *const end = value.data + value.size;
     for (const char *start = value.data; start < end;) {
         const char *space = memchr(start, ' ', (size_t)(end - start));
         const char *stop = space == NULL ? end : space;
-        if (stop > start) {
-            room[result->scopes.count++] = (fb_slice){start, (size_t)(stop - start)};
-        }
+        add_scope(result, (fb_slice){start, (size_t)(stop - start)});
         start = stop + 1;
+    }
+}
+
+static void add_scopes(const fb__claims *claims, size_t index, char **text)
+{
+    const fb_node *node = &claims->nodes[index];
+    if (node->kind == FB_STRING) {
+        split_scopes(claims->result, plain_text(claims, node, text));
+        return;
+    }
+    for (size_t i = index + 1; i < node->next; i++) {
+        add_scope(claims->result, plain_text(claims, &claims->nodes[i], text));
+    }
+}
+
+/* ---- merging -------------------------------------------------------------------------------- */
+
+/* An order in which equal scopes stand together, those that come first in the token first. */
+static int compare(const fb_slice *a, const fb_slice *b)
+{
+    if (a->size != b->size) {
+        return a->size < b->size ? -1 : 1;
+    }
+    const int order = memcmp(a->data, b->data, a->size);
+    return order != 0 ? order : a < b ? -1 : a > b;
+}
+
+static void sift(fb_slice **heap, size_t root, size_t size)
+{
+    for (size_t child; (child = 2 * root + 1) < size; root = child) {
+        child += child + 1 < size && compare(heap[child], heap[child + 1]) < 0;
+        if (compare(heap[root], heap[child]) >= 0) {
+            return;
+        }
+        fb_slice *kept = heap[root];
+        heap[root] = heap[child];
+        heap[child] = kept;
+    }
+}
+
+/* Heapsort: n log n whatever the scopes are. */
+static void sort(fb_slice **scopes, size_t count)
+{
+    for (size_t i = count / 2; i > 0; i--) {
+        sift(scopes, i - 1, count);
+    }
+    for (size_t left = count; left > 1; left--) {
+        fb_slice *largest = scopes[0];
+        scopes[0] = scopes[left - 1];
+        scopes[left - 1] = largest;
+        sift(scopes, 0, left - 1);
+    }
+}
+
+/* Each scope once, where it comes first. False: out of memory. */
+static bool drop_repeated(fb_result *result)
+{
+    enum { ON_STACK = 64 };
+    fb_slice *on_stack[ON_STACK], *items = (fb_slice *)(uintptr_t)result->scopes.items;
+    const size_t count = result->scopes.count;
+    fb_slice **sorted = on_stack;
+    if (count > ON_STACK) {
+        sorted = fb__alloc(&result->mem, fb__size_multiply(count, sizeof(*sorted)));
+    }
+    if (sorted == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = &items[i];
+    }
+    sort(sorted, count);
+    const fb_slice *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (first != NULL && fb__slice_equal(*first, *sorted[i])) {
+            sorted[i]->data = NULL;
+        } else {
+            first = sorted[i];
+        }
+    }
+    result->scopes.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].data != NULL) {
+            items[result->scopes.count++] = items[i];
+        }
+    }
+    if (sorted != on_stack) {
+        fb__free(&result->mem, sorted);
     }
     return true;
 }
 
-static fb_status mistyped(const fb__claims *claims, fb_slice name, size_t index)
-{
-    return fb__claims_mistyped(claims, FB_SCOPE_INVALID, name, index, "a string or an array of strings");
-}
-
-static fb_status list_scopes(fb__claims *claims, size_t array, fb_slice name)
-{
-    const size_t end = claims->nodes[array].next;
-    for (size_t i = array + 1; i < end; i = claims->nodes[i].next) {
-        if (claims->nodes[i].kind != FB_STRING) {
-            return mistyped(claims, name, array);
-        }
-    }
-    fb_slice *room = scope_room(claims->result, end - array - 1);
-    if (room == NULL) {
-        return fb__out_of_memory(claims->error);
-    }
-    for (size_t i = array + 1; i < end; i++) {
-        if (claims->nodes[i].length == 0) {
-            continue;
-        }
-        if (!fb__result_text(claims->result, &claims->nodes[i], &room[claims->result->scopes.count])) {
-            return fb__out_of_memory(claims->error);
-        }
-        claims->result->scopes.count++;
-    }
-    return FB_OK;
-}
+/* ---- the rules ------------------------------------------------------------------------------ */
 
 fb_status fb__claims_read_scopes(fb__claims *claims)
 {
-    const fb_list *sources = &claims->policy->scope_claims;
+    const fb__policy *policy = claims->policy;
+    const fb__claim_paths *sources = &policy->scope_claims;
     fb_result *result = claims->result;
-    result->scopes.items = result->few_scopes;
-    for (size_t i = 0; i < sources->count; i++) {
-        const size_t index = fb__json_member(claims->text, claims->nodes, 0, sources->items[i]);
-        if (index == 0) {
-            continue;
+    size_t count = 0, escaped = 0, end = 0;
+    for (bool found = false; end < sources->count && (!found || policy->merge_scope_claims); end++) {
+        const size_t index = fb__claim_path_find(&sources->items[end], claims->text, claims->nodes);
+        found = found || index != 0;
+        const fb_status status = index == 0 ? FB_OK : measure(claims, &sources->items[end], index, &count, &escaped);
+        if (status != FB_OK) {
+            return status;
         }
-        if (claims->nodes[index].kind == FB_ARRAY) {
-            return list_scopes(claims, index, sources->items[i]);
-        }
-        if (claims->nodes[index].kind != FB_STRING) {
-            return mistyped(claims, sources->items[i], index);
-        }
-        fb_slice value;
-        return fb__result_text(result, &claims->nodes[index], &value) && split_scopes(result, value)
-                   ? FB_OK
-                   : fb__out_of_memory(claims->error);
     }
-    return FB_OK;
+    char *text;
+    if (!make_room(result, count, escaped, &text)) {
+        return fb__out_of_memory(claims->error);
+    }
+    for (size_t i = 0; i < end; i++) {
+        const size_t index = fb__claim_path_find(&sources->items[i], claims->text, claims->nodes);
+        if (index != 0) {
+            add_scopes(claims, index, &text);
+        }
+    }
+    if (policy->hierarchy->count > 0) {
+        result->base = fb__policy_base_retain(policy->base);
+    }
+    return !policy->merge_scope_claims || drop_repeated(result) ? FB_OK : fb__out_of_memory(claims->error);
 }
 
 static bool holds(const fb_list *scopes, fb_slice scope)
@@ -106,14 +226,35 @@ static bool holds(const fb_list *scopes, fb_slice scope)
     return false;
 }
 
+bool fb_result_has_scope(const fb_result *result, fb_slice scope)
+{
+    uint64_t included[FB__RANKED_WORDS];
+    if (holds(&result->scopes, scope)) {
+        return true;
+    }
+    if (result->base == NULL) {
+        return false;
+    }
+    const fb__hierarchy *hierarchy = fb__policy_base_hierarchy(result->base);
+    fb__hierarchy_collect(hierarchy, &result->scopes, included);
+    return fb__hierarchy_holds(hierarchy, included, scope);
+}
+
 fb_status fb__claims_check_scopes(fb__claims *claims)
 {
-    const fb_list *required = &claims->policy->required_scopes, *granted = &claims->result->scopes;
+    const fb__policy *policy = claims->policy;
+    const fb_list *required = &policy->required_scopes, *granted = &claims->result->scopes;
+    uint64_t included[FB__RANKED_WORDS];
     fb_slice names[FB__MAX_REQUIRED_SCOPES];
     fb_list absent = {names, 0};
     uint64_t missing = 0;
+    if (required->count == 0) {
+        return FB_OK;
+    }
+    fb__hierarchy_collect(policy->hierarchy, granted, included);
     for (size_t i = 0; i < required->count; i++) {
-        if (!holds(granted, required->items[i])) {
+        if (!holds(granted, required->items[i]) &&
+            !fb__hierarchy_holds(policy->hierarchy, included, required->items[i])) {
             missing |= (uint64_t)1 << i;
             names[absent.count++] = required->items[i];
         }

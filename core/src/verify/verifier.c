@@ -78,7 +78,11 @@ static fb_status make_cache(fb_verifier *verifier, const fb_options *options, fb
 /* Where it fails, fb_verifier_free frees what there is by then. */
 static fb_status build(fb_verifier *verifier, const fb_options *options, const fb_issuer *issuer, fb_error *error)
 {
-    fb_status status = fb__policy_new(&verifier->policy, &verifier->mem, options, issuer, error);
+    fb_status status = fb__policy_base_new(&verifier->base, &verifier->mem, options, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = fb__policy_new(&verifier->policy, &verifier->mem, verifier->base, issuer, error);
     if (status != FB_OK) {
         return status;
     }
@@ -141,7 +145,8 @@ void fb_verifier_free(fb_verifier *verifier)
     fb__cache_free(verifier->cache);
     fb__keyset_release(verifier->static_keys);
     fb__key_source_release(verifier->key_source);
-    fb__policy_clear(&verifier->policy, &mem);
+    fb__policy_clear(&verifier->policy);
+    fb__policy_base_release(verifier->base);
     fb__free(&mem, verifier);
 }
 

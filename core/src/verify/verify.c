@@ -63,7 +63,8 @@ static fb_status read_payload(struct work *work, fb_result **out)
         return fb__reject(work->error, status, nothing);
     }
     fb__printable((*out)->kid, sizeof((*out)->kid), work->header.kid);
-    status = fb__claims_check(&work->verifier->policy, *out, work->clock.unix_seconds, work->error);
+    status =
+        fb__claims_check(&work->verifier->policy, *out, work->key->key.issuer, work->clock.unix_seconds, work->error);
     if (status != FB_OK) {
         fb_result_free(*out);
         *out = NULL;

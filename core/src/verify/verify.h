@@ -10,7 +10,8 @@ enum {
     FB__MAX_TOKEN = 65536,
     FB__MAX_HEADER = 12288,     /* decoded; what fits into the default token size */
     FB__MAX_HEADER_NODES = 512, /* bounds the work that an unsigned header can cause */
-    FB__MAX_REQUIRED_SCOPES = 64
+    FB__MAX_REQUIRED_SCOPES = 64,
+    FB__MAX_NAMES = 1024 /* that issuers have given to claims and that errors may show */
 };
 
 /* ---- token.c: the three segments */
@@ -42,25 +43,137 @@ static inline bool fb__identifier_is_template(const fb__identifier *identifier)
 /* iss is hostile. *value is the part of it that the template's claim must be; absent for an exact identifier. */
 bool fb__identifier_matches(const fb__identifier *identifier, fb_slice iss, fb_slice *value);
 
-/* ---- policy.c: the options, checked and copied */
+/* ---- claim_path.c: where a claim is */
 
+enum { FB__MAX_PATH = FB__MAX_DEPTH }; /* what is deeper is no payload */
+
+/* A top-level name, or a JSON Pointer (RFC 6901) taken apart. */
+typedef struct fb__claim_path {
+    fb_slice text;            /* as it was given */
+    fb_slice name;            /* the same for messages: lives as long as the verifier; absent when there are too many */
+    const fb_slice *segments; /* unescaped; at least one */
+    size_t count;
+} fb__claim_path;
+typedef struct fb__claim_paths {
+    const fb__claim_path *items;
+    size_t count;
+} fb__claim_paths;
+
+/* Reads text, which belongs to arena and is not empty. False: out of memory. *problem is constant text that says what
+ * is wrong with it, or NULL. */
+bool fb__claim_path_read(fb__claim_path *out, fb__arena *arena, fb_slice text, const char **problem);
+/* The index of the value's node; 0: the payload has none there. */
+size_t fb__claim_path_find(const fb__claim_path *path, const char *text, const fb_node *nodes);
+
+/* ---- claim_value.c: what a claim must be */
+
+/* Exactly the number 0.digits * 10^exponent; no digits: 0. */
+typedef struct fb__number {
+    char digits[FB__MAX_NUMBER];
+    uint16_t count;
+    bool negative;
+    int64_t exponent;
+} fb__number;
+typedef struct fb__claim_value {
+    uint8_t kind;    /* FB_FALSE, FB_TRUE, FB_STRING; FB_REAL for every number */
+    fb_slice string; /* unescaped */
+    const fb__number *number;
+} fb__claim_value;
+typedef struct fb__required {
+    fb__claim_path path;
+    const fb__claim_value *values; /* NULL: it must only be there */
+    fb_list texts;                 /* the same as JSON, for messages */
+} fb__required;
+
+/* Reads one JSON text. False: out of memory. *problem as for fb__claim_path_read. */
+bool fb__claim_value_read(fb__claim_value *out, fb__arena *arena, fb_slice json, const char **problem);
+/* Whether the claim at this node has one of the values; of an array, one of its items. */
+bool fb__claim_value_holds(const fb__required *required, const char *text, const fb_node *nodes, size_t index);
+
+/* ---- scope_hierarchy.c: scopes that include others */
+
+enum { FB__MAX_RANKED = 1024, FB__RANKED_WORDS = FB__MAX_RANKED / 64 };
+
+/* All scopes of all rules, sorted, and which of them each includes, at whatever distance. */
+typedef struct fb__hierarchy {
+    const fb_slice *scopes;
+    size_t count;
+    const uint64_t *included; /* a row of FB__RANKED_WORDS for each scope; bit i: scopes[i] */
+} fb__hierarchy;
+
+/* FB_OK, FB_CONFIGURATION_INVALID, FB_OUT_OF_MEMORY. */
+fb_status fb__hierarchy_read(fb__hierarchy *out, fb__arena *arena, const fb_scope_rule *rules, size_t count,
+                             fb_error *error);
+/* All that granted includes. */
+void fb__hierarchy_collect(const fb__hierarchy *hierarchy, const fb_list *granted, uint64_t out[FB__RANKED_WORDS]);
+/* Whether a collection has this scope. */
+bool fb__hierarchy_holds(const fb__hierarchy *hierarchy, const uint64_t collected[FB__RANKED_WORDS], fb_slice scope);
+
+/* ---- policy.c, policy_claims.c: the options, checked and copied */
+
+typedef enum fb__token_type { FB__TYPE_DEFAULT, FB__TYPE_ACCESS_TOKEN, FB__TYPE_ANY } fb__token_type;
+
+typedef struct fb__audience {
+    fb_slice text;
+    fb__folds folds; /* scheme 0: no URL */
+} fb__audience;
+
+/* What the options say for every issuer. Shared by the policies of all of them, and never changed but for names. */
+typedef struct fb__policy_base fb__policy_base;
+
+/* What one issuer's tokens are held against: the verifier's options, and its own in place of them. */
 typedef struct fb__policy {
+    fb__policy_base *base; /* a reference, but in the base's own */
+    fb__arena arena;       /* of what is the issuer's own */
+    const fb__identifier *identifiers;
+    size_t identifier_count; /* 0: iss may be anything; otherwise exact ones, or one template */
+    fb_list identifier_texts;
     uint32_t algs;
     bool with_tables; /* arithmetic of our own may verify signatures */
-    fb_list issuers, audiences, required_scopes, required_claims, scope_claims, client_id_claims;
+    fb__token_type token_type;
+    const fb__audience *audiences;
+    size_t audience_count; /* 0: aud is not checked */
+    fb_list audience_texts;
+    fb__claim_paths scope_claims, client_id_claims;
+    const fb__required *required_claims;
+    size_t required_claim_count;
+    fb_list required_scopes;
+    const fb__hierarchy *hierarchy; /* never NULL */
+    bool merge_scope_claims;
     fb_slice client_id_default;
-    double leeway;
+    double leeway, clock_skew;
     bool require_exp;
-    enum { FB__TYPE_DEFAULT, FB__TYPE_ACCESS_TOKEN, FB__TYPE_ANY } token_type;
     size_t max_token_bytes;
-    void *text; /* one block that holds all copied text */
 } fb__policy;
 
-/* FB_OK, FB_CONFIGURATION_INVALID (text names the option), FB_OUT_OF_MEMORY. options and issuer are complete (see
- * fb_verifier_new). */
-fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, const fb_options *options, const fb_issuer *issuer,
+/* FB_OK, FB_CONFIGURATION_INVALID (text names the option), FB_OUT_OF_MEMORY. options are complete (see
+ * fb_verifier_new). The verifier keeps a reference: names in errors live as long. */
+fb_status fb__policy_base_new(fb__policy_base **out, const fb_mem *mem, const fb_options *options, fb_error *error);
+fb__policy_base *fb__policy_base_retain(fb__policy_base *base);
+void fb__policy_base_release(fb__policy_base *base);
+const fb__hierarchy *fb__policy_base_hierarchy(const fb__policy_base *base);
+/* The same text for as long as base lives; absent when base keeps too many already. False: out of memory. */
+bool fb__policy_base_name(fb__policy_base *base, fb_slice text, fb_slice *out);
+
+/* As above; issuer is complete. Thread-safe; on failure out is empty. */
+fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, fb__policy_base *base, const fb_issuer *issuer,
                          fb_error *error);
-void fb__policy_clear(fb__policy *policy, const fb_mem *mem);
+void fb__policy_clear(fb__policy *policy);
+
+/* Options that the verifier and each of its issuers may have. */
+typedef struct fb__claim_options {
+    fb_list audiences, scope_claims, client_id_claims;
+    fb_slice token_type;
+    const fb_required_claim *required_claims;
+    size_t required_claim_count;
+    bool of_issuer; /* an empty list of audiences is none, not a mistake */
+} fb__claim_options;
+/* Puts those that are given into policy. */
+fb_status fb__policy_read_claims(fb__policy *policy, fb__policy_base *base, const fb__claim_options *options,
+                                 fb_error *error);
+/* Whether a list of texts is one. */
+fb_status fb__policy_check_list(const fb_list *list, const char *option, bool needs_item, fb_error *error);
+bool fb__policy_copy_list(fb__arena *arena, const fb_list *from, fb_list *out);
 
 /* ---- header.c: what the JOSE header says */
 
@@ -91,7 +204,8 @@ struct fb_result {
     fb_slice few_scopes[FB__FEW_SCOPES]; /* what scopes points to unless there are more */
     char *unescaped;                     /* values of strings that hold escapes; NULL when no claim that we keep does */
     size_t unescaped_size, unescaped_capacity;
-    char *own; /* text that did not come from the token */
+    char *own[2];          /* text that did not come from the token */
+    fb__policy_base *base; /* a reference to whose scope hierarchy holds; NULL: no scope includes another */
     atomic_bool cached;
     _Atomic(void *) attached; /* attachment.data, written last */
     fb_attachment attachment;
@@ -103,13 +217,15 @@ fb_result *fb__result_retain(fb_result *result);
 /* The value of a string node: a slice of the payload, or, escaped, unescaped into the result. False: out of memory, or
  * more escaped text than a result keeps. */
 bool fb__result_text(fb_result *result, const fb_node *node, fb_slice *out);
-/* A copy of text that lives as long as the result; once per result. False: out of memory. */
+/* A copy of text that lives as long as the result; twice per result. False: out of memory. */
 bool fb__result_own(fb_result *result, fb_slice text, fb_slice *out);
 /* Takes attachment over. Not for two threads at once. */
 void fb__result_attach(fb_result *result, const fb_attachment *attachment);
 
-/* All rules about claims; fills client_id, subject, resource, scopes and the times. */
-fb_status fb__claims_check(const fb__policy *policy, fb_result *result, double now, fb_error *error);
+/* All rules about claims; fills client_id, subject, resource, scopes and the times. key_issuer: member issuer of the
+ * JWK that verified the token; absent: none. */
+fb_status fb__claims_check(const fb__policy *policy, fb_result *result, fb_slice key_issuer, double now,
+                           fb_error *error);
 /* Only those that depend on now, for a result that passed fb__claims_check before. */
 fb_status fb__claims_check_time(const fb__policy *policy, const fb_result *result, double now, fb_error *error);
 
@@ -139,6 +255,7 @@ void fb__cache_stats(fb__cache *cache, fb_stats *out);
 
 struct fb_verifier {
     fb_mem mem;
+    fb__policy_base *base;
     fb__policy policy;
     fb__keyset *static_keys; /* exactly one of the two */
     fb__key_source *key_source;

@@ -141,7 +141,7 @@ def documents() -> Suite:
     suite.add("two-sources-secret", "a PEM and a secret", token, {"public_key": pem, "secret": keys.SECRET32, **both}, CONFIG)
     suite.add("two-sources-jwks-secret", "a key set and a secret", token,
               {"jwks": keys.jwks(key), "secret": keys.SECRET32, **both}, CONFIG)
-    suite.add("no-source", "no key at all", token, both, CONFIG)
+    suite.add("no-source", "no key at all, and no issuer to ask for one", token, {**both, "issuer": None}, CONFIG)
     suite.add("no-source-none", "no key at all, for an unsecured token", ES.token(alg="none", typ=ABSENT), {}, CONFIG)
     suite.add("one-source", "exactly one of them", token, {"public_key": pem, **both}, claims=claims())
     return suite
