@@ -5,7 +5,7 @@
 static fb_status check(const char *url, bool allow_http)
 {
     fb_error error = FB_ERROR_INIT;
-    fb_status status = fb__url_check(fb_text(url), allow_http, &error);
+    fb_status status = fb__url_check(fb_text(url), "jwks_uri", allow_http, &error);
     CHECK(status == FB_OK || (status == FB_CONFIGURATION_INVALID && strstr(error.text, "jwks_uri") != NULL));
     return status;
 }
@@ -126,11 +126,11 @@ TEST(size)
     char text[4096];
     memset(text, 'a', sizeof(text));
     memcpy(text, "https://a/", 10);
-    CHECK(fb__url_check((fb_slice){text, 2048}, false, NULL) == FB_OK);
-    CHECK(fb__url_check((fb_slice){text, 2049}, false, NULL) == FB_CONFIGURATION_INVALID);
-    CHECK(fb__url_check((fb_slice){nul, sizeof(nul) - 1}, false, NULL) == FB_CONFIGURATION_INVALID);
+    CHECK(fb__url_check((fb_slice){text, 2048}, "jwks_uri", false, NULL) == FB_OK);
+    CHECK(fb__url_check((fb_slice){text, 2049}, "jwks_uri", false, NULL) == FB_CONFIGURATION_INVALID);
+    CHECK(fb__url_check((fb_slice){nul, sizeof(nul) - 1}, "jwks_uri", false, NULL) == FB_CONFIGURATION_INVALID);
     /* No byte behind the end is looked at. */
-    CHECK(fb__url_check((fb_slice){"https://a@", 9}, false, NULL) == FB_OK);
+    CHECK(fb__url_check((fb_slice){"https://a@", 9}, "jwks_uri", false, NULL) == FB_OK);
 }
 
 TEST(what_may_be_logged)

@@ -124,31 +124,69 @@ void fb__background_release(struct fb__background *background)
     drop(background);
 }
 
-static void hand_over(struct fb__background *background, const fb_fetched *fetched)
+static fb__http *http_for(const fb__key_source *source, const fb_fetch *fetch)
+{
+    fb__http_options options = source->http;
+    options.url = fetch->url;
+    options.headers = fetch->headers;
+    options.timeout = fetch->timeout;
+    return fb__http_new(&fb__mem_default, &options, fetch->etag);
+}
+
+static void fail(fb__key_source *source, uint64_t ticket, const char *problem)
+{
+    fb_fetched fetched = FB_FETCHED_INIT;
+    fb_fetch next;
+    fetched.failure = fb_text(problem);
+    (void)fb__key_source_complete(source, ticket, fb_clock_now().monotonic_seconds, &fetched, &next, NULL);
+}
+
+/* The request of the next step; NULL: there is none. */
+static fb__http *complete(fb__key_source *source, uint64_t ticket, const fb_fetched *fetched)
+{
+    fb_fetch next;
+    (void)fb__key_source_complete(source, ticket, fb_clock_now().monotonic_seconds, fetched, &next, NULL);
+    if (next.decision != FB_FETCH_NOW) {
+        return NULL;
+    }
+    fb__http *http = http_for(source, &next);
+    if (http == NULL) {
+        fail(source, ticket, "out of memory");
+    }
+    return http;
+}
+
+/* The same, as long as there is a key source. It stays while it is worked with. */
+static fb__http *hand_over(struct fb__background *background, const fb_fetched *fetched)
 {
     (void)pthread_mutex_lock(&background->lock);
     fb__key_source *source = background->source;
     background->completing = source != NULL;
     (void)pthread_mutex_unlock(&background->lock);
     if (source == NULL) {
-        return;
+        return NULL;
     }
-    (void)fb__key_source_complete(source, background->ticket, fb_clock_now().monotonic_seconds, fetched, NULL, NULL);
+    fb__http *next = complete(source, background->ticket, fetched);
     (void)pthread_mutex_lock(&background->lock);
     background->completing = false;
     (void)pthread_cond_broadcast(&background->completed);
     (void)pthread_mutex_unlock(&background->lock);
+    return next;
 }
 
 static void *run(void *argument)
 {
     struct fb__background *background = argument;
-    fb_fetched fetched = FB_FETCHED_INIT;
-    fb__http_get(background->http, stopped, background, &fetched);
-    fetched.abandoned = stopped(background);
-    hand_over(background, &fetched);
-    fb__http_free(background->http);
-    background->http = NULL;
+    while (background->http != NULL) {
+        fb_fetched fetched = FB_FETCHED_INIT;
+        if (!stopped(background)) {
+            fb__http_get(background->http, stopped, background, &fetched);
+        }
+        fetched.abandoned = stopped(background);
+        fb__http *next = hand_over(background, &fetched);
+        fb__http_free(background->http);
+        background->http = next;
+    }
     drop(background);
     /* What OpenSSL would do when the thread has ended must be done while it is still counted. */
     fb__openssl_thread_stop();
@@ -162,7 +200,7 @@ static struct fb__background *background_new(fb__key_source *source, const fb_fe
     if (background == NULL) {
         return NULL;
     }
-    background->http = fb__http_new(&fb__mem_default, &source->http, fetch->etag);
+    background->http = http_for(source, fetch);
     if (background->http == NULL || pthread_mutex_init(&background->lock, NULL) != 0) {
         fb__http_free(background->http);
         fb__free(&fb__mem_default, background);
@@ -214,13 +252,6 @@ static const char *start(fb__key_source *source, const fb_fetch *fetch)
 }
 
 /* ---- the interface ----------------------------------------------------------------------------------------------- */
-
-static void fail(fb__key_source *source, uint64_t ticket, const char *problem)
-{
-    fb_fetched fetched = FB_FETCHED_INIT;
-    fetched.failure = fb_text(problem);
-    (void)fb__key_source_complete(source, ticket, fb_clock_now().monotonic_seconds, &fetched, NULL, NULL);
-}
 
 /* The thread is late: the resolver hangs. Its own outcome, if there ever is one, is refused. */
 static void give_up(fb__key_source *source, uint64_t ticket)

@@ -12,6 +12,7 @@ typedef struct fb__http_options {
     double timeout;
     size_t max_bytes;
     bool ssrf_safe, trust_env;
+    fb_list headers; /* beside our own; each NUL-terminated; they passed fb__request_headers_check */
 } fb__http_options;
 
 typedef struct fb__http fb__http; /* one request, and what it brought */

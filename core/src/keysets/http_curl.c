@@ -310,6 +310,24 @@ static bool add_request_header(fb__http *http, const char *line)
     return longer != NULL;
 }
 
+static bool add_headers(fb__http *http, fb_list headers)
+{
+    bool added = true;
+    for (size_t i = 0; added && i < headers.count; i++) {
+        added = add_request_header(http, headers.items[i].data);
+    }
+    return added;
+}
+
+/* They may hold secrets. */
+static void free_request_headers(fb__http *http)
+{
+    for (struct curl_slist *header = http->request_headers; header != NULL; header = header->next) {
+        OPENSSL_cleanse(header->data, strlen(header->data));
+    }
+    curl_slist_free_all(http->request_headers);
+}
+
 fb__http *fb__http_new(const fb_mem *mem, const fb__http_options *options, const char *etag)
 {
     char condition[MAX_VALUE];
@@ -324,9 +342,10 @@ fb__http *fb__http_new(const fb_mem *mem, const fb__http_options *options, const
     http->options.url = fb__keep_text(&at, options->url);
     http->options.ca_file = fb__keep_text(&at, options->ca_file);
     http->options.ca_path = fb__keep_text(&at, options->ca_path);
+    http->options.headers = (fb_list){NULL, 0};
     (void)snprintf(condition, sizeof(condition), "If-None-Match: %s", etag);
     if (!add_request_header(http, "Accept: application/json, application/jwk-set+json") ||
-        (etag[0] != '\0' && !add_request_header(http, condition))) {
+        (etag[0] != '\0' && !add_request_header(http, condition)) || !add_headers(http, options->headers)) {
         fb__http_free(http);
         return NULL;
     }
@@ -344,7 +363,7 @@ void fb__http_free(fb__http *http)
     }
     curl_easy_cleanup(http->easy);
     (void)curl_multi_cleanup(http->multi);
-    curl_slist_free_all(http->request_headers);
+    free_request_headers(http);
     fb_mem mem = http->mem;
     fb__free(&mem, http->body);
     fb__free(&mem, http);

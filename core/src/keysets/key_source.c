@@ -5,6 +5,7 @@
  */
 #include "key_source.h"
 
+#include "request_headers.h"
 #include "url.h"
 
 #include <math.h>
@@ -60,6 +61,10 @@ static void start_afresh(fb__key_source *source)
     } else {
         source->keys = NULL;
         source->etag[0] = '\0';
+        memset(source->found, 0, sizeof(source->found));
+        if (source->discovery.count > 0) {
+            source->jwks_uri = (fb_slice){NULL, 0};
+        }
         fb__schedule_forget(&source->schedule);
     }
     source->background = NULL;
@@ -98,7 +103,13 @@ void fb__key_source_unlock(fb__key_source *source)
 
 static fb_status check_issuer(const fb_issuer *issuer, fb_error *error)
 {
-    fb_status status = fb__url_check(issuer->jwks_uri, issuer->allow_http, error);
+    fb_status status = issuer->jwks_uri.data == NULL
+                           ? fb__discovery_check(issuer, error)
+                           : fb__url_check(issuer->jwks_uri, "jwks_uri", issuer->allow_http, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = fb__request_headers_check(issuer->headers, error);
     if (status != FB_OK) {
         return status;
     }
@@ -121,16 +132,30 @@ static fb_status check_issuer(const fb_issuer *issuer, fb_error *error)
     return problem == NULL ? FB_OK : fb__fail(error, FB_CONFIGURATION_INVALID, "%s", problem);
 }
 
-static void keep_issuer(fb__key_source *source, const fb_issuer *issuer)
+static size_t text_room(const fb_issuer *issuer)
+{
+    const size_t room = issuer->jwks_uri.data == NULL ? fb__discovery_room(issuer) : issuer->jwks_uri.size + 1;
+    return fb__size_add(room, fb__size_add(fb__size_add(issuer->ca_file.size, issuer->ca_path.size), 2));
+}
+
+/* False: out of memory. */
+static bool keep_issuer(fb__key_source *source, const fb_issuer *issuer)
 {
     char *at = source->text;
-    source->http = (fb__http_options){.url = fb__keep_text(&at, issuer->jwks_uri),
-                                      .ca_file = fb__keep_text(&at, issuer->ca_file),
+    source->jwks_uri = fb__keep_text(&at, issuer->jwks_uri);
+    source->step = FB__STEP_KEYS;
+    if (issuer->jwks_uri.data == NULL) {
+        fb__discovery_init(&source->discovery, issuer, &at);
+        source->step = 0;
+    }
+    source->document_read_at = -(double)INFINITY;
+    source->http = (fb__http_options){.ca_file = fb__keep_text(&at, issuer->ca_file),
                                       .ca_path = fb__keep_text(&at, issuer->ca_path),
                                       .timeout = issuer->fetch_timeout,
                                       .max_bytes = issuer->max_jwks_bytes,
                                       .ssrf_safe = issuer->ssrf_safe,
                                       .trust_env = issuer->trust_env};
+    return fb__request_headers_copy(&source->http.headers, &source->mem, issuer->headers);
 }
 
 fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_issuer *issuer, fb_error *error)
@@ -140,18 +165,21 @@ fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_i
     if (status != FB_OK) {
         return status;
     }
-    size_t text_size = fb__size_add(issuer->jwks_uri.size, fb__size_add(issuer->ca_file.size, issuer->ca_path.size));
-    fb__key_source *source = fb__zalloc(mem, fb__size_add(sizeof(*source) + 3, text_size));
+    fb__key_source *source = fb__zalloc(mem, fb__size_add(sizeof(*source), text_room(issuer)));
     if (source == NULL) {
         return fb__out_of_memory(error);
     }
     atomic_init(&source->references, 1);
     fb__process_init(&source->process);
     source->mem = *mem;
-    keep_issuer(source, issuer);
+    if (!keep_issuer(source, issuer)) {
+        fb__free(mem, source);
+        return fb__out_of_memory(error);
+    }
     uint64_t seed;
     if (!fb__random(source->unknown_kids.seed, sizeof(source->unknown_kids.seed)) || !fb__random(&seed, sizeof(seed)) ||
         !init_lock(source)) {
+        fb__request_headers_free(source->http.headers, mem);
         fb__free(mem, source);
         return fb__reject(error, FB_INTERNAL_ERROR, (fb_slice){NULL, 0});
     }
@@ -177,12 +205,21 @@ void fb__key_source_release(fb__key_source *source)
     fb_mem mem = source->mem;
     fb__background_release(source->background);
     fb__keyset_release(source->keys);
+    for (size_t i = 0; i < FB__FORMER_URIS; i++) {
+        fb__free(&mem, source->found[i]);
+    }
+    fb__request_headers_free(source->http.headers, &mem);
     (void)pthread_cond_destroy(&source->ended);
     (void)pthread_mutex_destroy(&source->lock);
     fb__free(&mem, source);
 }
 
 /* ---- the key for a token ----------------------------------------------------------------------------------------- */
+
+fb_slice fb__key_source_url(const fb__key_source *source)
+{
+    return source->step == FB__STEP_KEYS ? source->jwks_uri : source->discovery.urls[source->step];
+}
 
 bool fb__key_source_usable(const fb__key_source *source, double now)
 {
@@ -331,11 +368,13 @@ fb__keyset *fb__key_source_keys(fb__key_source *source)
 void fb__key_source_describe(fb__key_source *source, fb__key_source_info *out)
 {
     fb__key_source_lock(source);
-    const fb_slice url = source->http.url;
+    const fb_slice url = source->jwks_uri;
     out->fetched_at = source->schedule.fetched_at;
     out->fresh_until = source->schedule.fresh_until;
-    out->jwks_uri_size = fb__url_loggable_size(url);
-    memcpy(out->jwks_uri, url.data, out->jwks_uri_size);
+    out->jwks_uri_size = url.data == NULL ? 0 : fb__url_loggable_size(url);
+    if (out->jwks_uri_size > 0) {
+        memcpy(out->jwks_uri, url.data, out->jwks_uri_size);
+    }
     fb__key_source_unlock(source);
 }
 

@@ -5,20 +5,25 @@
 #ifndef FB_KEY_SOURCE_H
 #define FB_KEY_SOURCE_H
 
+#include "discovery.h"
 #include "http.h"
 #include "schedule.h"
 #include "unknown_kids.h"
 
 #include <pthread.h>
 
-enum { FB__LOGGABLE_URL = 120 };
+enum { FB__LOGGABLE_URL = 120, FB__FORMER_URIS = 8 };
+
+/* What a flight fetches next: below this one of the metadata documents, by its number. */
+enum { FB__STEP_KEYS = FB__WELL_KNOWN };
 
 struct fb__background; /* a thread of ours and its fetch */
 
 struct fb__key_source {
     atomic_size_t references;
     fb_mem mem;
-    fb__http_options http; /* its text is in text */
+    fb__http_options http; /* without url; its text is in text */
+    fb__discovery discovery;
     fb__process process;
     /* Read without the lock; the latter two are the bits of a double. */
     atomic_uint_least64_t generation, usable_from, usable_until;
@@ -31,6 +36,10 @@ struct fb__key_source {
     char etag[sizeof(((fb_fetch *)NULL)->etag)]; /* of the response that keys came from; empty: none */
     bool etag_sent;                              /* with the fetch in flight */
     fb__unknown_kids unknown_kids;               /* that the fetch in flight is made for */
+    fb_slice jwks_uri;                           /* NUL-terminated; absent: not known yet */
+    char *found[FB__FORMER_URIS];                /* by discovery, the latest first; see refresh.c */
+    double document_read_at;                     /* when discovery found the latest */
+    size_t step;                                 /* of the fetch in flight, or the last one */
     struct fb__background *background;           /* the last fetch of our own; NULL: none */
     fb_status last_status;                       /* how the last fetch ended, and if badly, why */
     char last_error[sizeof(((fb_stats *)NULL)->last_error)];
@@ -44,6 +53,8 @@ void fb__key_source_unlock(fb__key_source *source);
 
 /* Under the lock, after a change of keys or schedule: tells readers without it. */
 void fb__key_source_advertise(fb__key_source *source);
+/* Under the lock: what the step of the flight fetches. */
+fb_slice fb__key_source_url(const fb__key_source *source);
 /* Under the lock: whether keys are held that may be used now. */
 bool fb__key_source_usable(const fb__key_source *source, double now);
 

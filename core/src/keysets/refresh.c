@@ -1,6 +1,7 @@
 /*
  * The two halves of a fetch, for whoever makes it: begin decides whether to fetch and gives out a ticket, complete
- * takes what came back. What does not count changes nothing but the back-off.
+ * takes what came back. What does not count changes nothing but the back-off. With discovery a flight has several
+ * steps: metadata documents until one is there, then the key set; complete gives out the next.
  */
 #include "key_source.h"
 #include "response.h"
@@ -24,12 +25,12 @@ static bool is_answered(const fb__key_source *source, uint64_t key_request)
                                     fb__unknown_kids_known(&source->unknown_kids, key_request, source->keys));
 }
 
-static void set_error(fb__key_source *source, fb_status status, const char *problem)
+static void set_error(fb__key_source *source, fb_slice url, fb_status status, const char *problem)
 {
-    const size_t size = fb__url_loggable_size(source->http.url);
+    const size_t size = fb__url_loggable_size(url);
     source->last_status = status;
     (void)snprintf(source->last_error, sizeof(source->last_error), "%.*s: %s",
-                   (int)(size < FB__LOGGABLE_URL ? size : FB__LOGGABLE_URL), source->http.url.data, problem);
+                   (int)(size < FB__LOGGABLE_URL ? size : FB__LOGGABLE_URL), url.data, problem);
 }
 
 /* Under the lock: whoever waits for the fetch in flight is told that it has ended. */
@@ -42,9 +43,32 @@ static void end_flight(fb__key_source *source)
 
 static void take_over(fb__key_source *source)
 {
-    set_error(source, FB_KEYS_UNAVAILABLE, "the fetch was not completed in time");
+    set_error(source, fb__key_source_url(source), FB_KEYS_UNAVAILABLE, "the fetch was not completed in time");
     fb__background_stop(source->background);
     end_flight(source);
+}
+
+/* Where the keys are may have changed when they could not be fetched, and from one day to the next. */
+static size_t first_step(const fb__key_source *source, double now)
+{
+    static const double day = 86400.0;
+    const bool known =
+        source->jwks_uri.data != NULL && source->last_status == FB_OK && fabs(now - source->document_read_at) <= day;
+    return source->discovery.count == 0 || known ? FB__STEP_KEYS : 0;
+}
+
+/* Fills in what is fetched in this step. What is sent along may be a secret of the identifier's host. */
+static void offer(fb__key_source *source, fb_fetch *out)
+{
+    const fb__discovery *discovery = &source->discovery;
+    out->url = fb__key_source_url(source);
+    if (discovery->count == 0 || fb__url_same_origin(discovery->identifier, out->url)) {
+        out->headers = source->http.headers;
+    }
+    source->etag_sent = source->step == FB__STEP_KEYS && source->etag[0] != '\0';
+    if (source->etag_sent) {
+        memcpy(out->etag, source->etag, sizeof(out->etag));
+    }
 }
 
 fb_status fb__key_source_begin(fb__key_source *source, double now, fb_refresh_reason reason, uint64_t key_request,
@@ -57,7 +81,7 @@ fb_status fb__key_source_begin(fb__key_source *source, double now, fb_refresh_re
     fb__key_source_lock(source);
     fb__schedule *schedule = &source->schedule;
     const uint64_t before = schedule->ticket;
-    *out = (fb_fetch){.size = sizeof(*out), .url = source->http.url, .max_bytes = source->http.max_bytes};
+    *out = (fb_fetch){.size = sizeof(*out), .max_bytes = source->http.max_bytes};
     out->decision = fb__schedule_begin(schedule, now, reason, token && is_answered(source, key_request));
     out->ticket = schedule->ticket;
     out->timeout = schedule->timeout;
@@ -65,8 +89,8 @@ fb_status fb__key_source_begin(fb__key_source *source, double now, fb_refresh_re
         if (before != 0) {
             take_over(source);
         }
-        memcpy(out->etag, source->etag, sizeof(out->etag));
-        source->etag_sent = source->etag[0] != '\0';
+        source->step = first_step(source, now);
+        offer(source, out);
     } else if (out->decision == FB_FETCH_WAIT) {
         out->timeout = fb__schedule_wait(schedule, now, token);
     } else if (out->decision == FB_FETCH_LATER) {
@@ -112,15 +136,17 @@ static void keep_etag(fb__key_source *source, fb_slice etag, bool not_modified)
     }
 }
 
-/* Under the lock. Leaves in response->keys what the new set replaces, to be released outside of it. */
-static void apply(fb__key_source *source, fb__response *response, double now, const fb_fetched *fetched)
+/* Under the lock. */
+static void fail(fb__key_source *source, double now, fb_slice url, fb_status status, const char *problem)
 {
-    if (response->verdict == FB__REFUSED) {
-        set_error(source, response->status, response->problem);
-        fb__schedule_fail(&source->schedule, now);
-        end_flight(source);
-        return;
-    }
+    set_error(source, url, status, problem);
+    fb__schedule_fail(&source->schedule, now);
+    end_flight(source);
+}
+
+/* Under the lock. Leaves in response->keys what the new set replaces, to be released outside of it. */
+static void apply_keys(fb__key_source *source, fb__response *response, double now, const fb_fetched *fetched)
+{
     if (response->verdict == FB__REPLACED) {
         fb__keyset *withdrawn = source->keys;
         source->keys = response->keys;
@@ -133,6 +159,75 @@ static void apply(fb__key_source *source, fb__response *response, double now, co
     fb__schedule_succeed(&source->schedule, now, response->lifetime,
                          fb__unknown_kids_answered(&source->unknown_kids, source->keys));
     end_flight(source);
+}
+
+/*
+ * Under the lock. Leaves in response->jwks_uri what is to be freed. URLs that were in use before are kept a while: a
+ * host that lost its flight to another may still be reading one.
+ */
+static void follow(fb__key_source *source, fb__response *response, double now)
+{
+    const fb_slice found = fb_text(response->jwks_uri);
+    source->document_read_at = now;
+    source->step = FB__STEP_KEYS;
+    if (source->jwks_uri.data != NULL && fb__slice_equal(source->jwks_uri, found)) {
+        return;
+    }
+    char *oldest = source->found[FB__FORMER_URIS - 1];
+    memmove(source->found + 1, source->found, (FB__FORMER_URIS - 1) * sizeof(source->found[0]));
+    source->found[0] = response->jwks_uri;
+    source->jwks_uri = found;
+    source->etag[0] = '\0';
+    response->jwks_uri = oldest;
+}
+
+/* Under the lock: gives out the step that the flight is in now, if there is time for it. */
+static void go_on(fb__key_source *source, double now, fb_fetch *next)
+{
+    const double left = fb__schedule_time_left(&source->schedule, now);
+    if (left == 0.0) {
+        fail(source, now, fb__key_source_url(source), FB_KEYS_UNAVAILABLE, "discovery left no time to fetch this");
+        return;
+    }
+    next->decision = FB_FETCH_NOW;
+    next->ticket = source->schedule.ticket;
+    next->timeout = left;
+    next->max_bytes = source->http.max_bytes;
+    offer(source, next);
+}
+
+/* Under the lock. */
+static void pass_over(fb__key_source *source, double now, fb_fetch *next)
+{
+    const fb__discovery *discovery = &source->discovery;
+    if (source->step + 1 < discovery->count) {
+        source->step++;
+        go_on(source, now, next);
+        return;
+    }
+    char problem[96];
+    (void)snprintf(problem, sizeof(problem), "none of its %zu well-known URLs has a metadata document",
+                   discovery->count);
+    fail(source, now, discovery->identifier, FB_KEYS_UNAVAILABLE, problem);
+}
+
+/* Under the lock. */
+static void apply(fb__key_source *source, fb__response *response, double now, const fb_fetched *fetched, fb_fetch *next)
+{
+    switch (response->verdict) {
+    case FB__REFUSED:
+        fail(source, now, fb__key_source_url(source), response->status, response->problem);
+        break;
+    case FB__PASSED_OVER:
+        pass_over(source, now, next);
+        break;
+    case FB__FOUND:
+        follow(source, response, now);
+        go_on(source, now, next);
+        break;
+    default:
+        apply_keys(source, response, now, fetched);
+    }
 }
 
 /* The lock is held on success. */
@@ -173,12 +268,38 @@ static fb_status report(const fb__key_source *source, double now, fb_error *erro
     return source->last_status;
 }
 
+/* Outside of the lock, by what was true under it. */
+static void evaluate(fb__response *response, const fb__request_context *context, size_t step, const fb_fetched *fetched)
+{
+    if (step == FB__STEP_KEYS) {
+        fb__response_evaluate(response, context, fetched);
+    } else {
+        fb__discovery_evaluate(response, context, fetched);
+    }
+}
+
+/* The lock is held on success: nobody else has completed this step meanwhile. */
+static bool lock_step(fb__key_source *source, uint64_t ticket, size_t step)
+{
+    if (!lock_flight(source, ticket)) {
+        return false;
+    }
+    if (source->step == step) {
+        return true;
+    }
+    fb__key_source_unlock(source);
+    return false;
+}
+
 fb_status fb__key_source_complete(fb__key_source *source, uint64_t ticket, double now, const fb_fetched *fetched,
                                   fb_fetch *next, fb_error *error)
 {
     fb__response response;
-    if (next != NULL) {
-        *next = (fb_fetch){.size = sizeof(*next), .decision = FB_FETCH_DONE};
+    fb_fetch unused, *following = next == NULL ? &unused : next;
+    *following = (fb_fetch){.size = sizeof(*following), .decision = FB_FETCH_DONE};
+    const bool has_response = !fetched->abandoned && fetched->failure.data == NULL;
+    if (next == NULL && has_response && source->discovery.count > 0) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "next must be given: discovery takes several fetches");
     }
     if (!lock_flight(source, ticket)) {
         return no_such_ticket(error);
@@ -188,23 +309,26 @@ fb_status fb__key_source_complete(fb__key_source *source, uint64_t ticket, doubl
         fb__key_source_unlock(source);
         return status;
     }
+    const size_t step = source->step;
     fb__keyset *keys = source->keys == NULL ? NULL : fb__keyset_retain(source->keys);
     const fb__request_context context = {.mem = &source->mem,
-                                         .url = source->http.url,
+                                         .url = fb__key_source_url(source),
                                          .max_bytes = source->http.max_bytes,
                                          .keys = keys,
-                                         .etag_sent = source->etag_sent};
+                                         .etag_sent = source->etag_sent,
+                                         .discovery = &source->discovery};
     fb__key_source_unlock(source);
 
-    fb__response_evaluate(&response, &context, fetched);
+    evaluate(&response, &context, step, fetched);
     fb_status status;
-    if (lock_flight(source, ticket)) {
-        apply(source, &response, now, fetched);
-        status = report(source, now, error);
+    if (lock_step(source, ticket, step)) {
+        apply(source, &response, now, fetched, following);
+        status = following->decision == FB_FETCH_NOW ? fb__succeed(error) : report(source, now, error);
         fb__key_source_unlock(source);
     } else {
         status = no_such_ticket(error);
     }
+    fb__free(&source->mem, response.jwks_uri);
     fb__keyset_release(response.keys);
     fb__keyset_release(keys);
     return status;

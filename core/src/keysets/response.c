@@ -10,8 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void refuse(fb__response *response, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void refuse(fb__response *response, const char *format, ...)
+void fb__response_refuse(fb__response *response, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -26,7 +25,7 @@ static void refuse_failure(fb__response *response, fb_slice url, fb_slice failur
 {
     const size_t loggable = fb__url_loggable_size(url), query = url.size - loggable;
     if (failure.size == 0 || (query > 1 && fb__find(failure, (fb_slice){url.data + loggable, query}) != NULL)) {
-        refuse(response, "the fetch failed");
+        fb__response_refuse(response, "the fetch failed");
         return;
     }
     response->verdict = FB__REFUSED;
@@ -75,17 +74,45 @@ static const char *framing_problem(const fb_fetched *fetched)
                : "the response has no clear Content-Length";
 }
 
-static void evaluate_body(fb__response *response, const fb__request_context *context, fb_slice body)
+bool fb__response_begin(fb__response *response, const fb__request_context *context, const fb_fetched *fetched)
 {
-    if (body.size > context->max_bytes) {
-        refuse(response, "the response is larger than max_jwks_bytes (%zu)", context->max_bytes);
-        return;
+    const char *framing = framing_problem(fetched);
+    *response = (fb__response){.lifetime = fb__freshness(fetched->cache_control, fetched->age)};
+    if (fetched->failure.data != NULL) {
+        refuse_failure(response, context->url, fetched->failure);
+        return false;
     }
+    if (framing != NULL) {
+        fb__response_refuse(response, "%s", framing);
+        return false;
+    }
+    return true;
+}
+
+bool fb__response_check_body(fb__response *response, const fb__request_context *context, const fb_fetched *fetched)
+{
+    if (fetched->http_status != 200) {
+        fb__response_refuse(response, "answered with status %d", fetched->http_status);
+        return false;
+    }
+    if (fetched->content_encoding.size > 0 && !fb__is_word(fetched->content_encoding, "identity")) {
+        fb__response_refuse(response, "the response is content-encoded, which was not asked for");
+        return false;
+    }
+    if (fetched->body.size > context->max_bytes) {
+        fb__response_refuse(response, "the response is larger than max_jwks_bytes (%zu)", context->max_bytes);
+        return false;
+    }
+    return true;
+}
+
+static void read_keys(fb__response *response, const fb__request_context *context, fb_slice body)
+{
     FB__INSIDE_GATE;
     fb_error error = FB_ERROR_INIT;
     fb_status status = fb__keyset_from_jwks(&response->keys, context->mem, body, &error);
     if (status != FB_OK) {
-        refuse(response, "%.150s", error.text);
+        fb__response_refuse(response, "%.150s", error.text);
         response->status = status == FB_OUT_OF_MEMORY ? status : FB_KEYS_UNAVAILABLE;
         return;
     }
@@ -97,19 +124,12 @@ static void evaluate_body(fb__response *response, const fb__request_context *con
 
 void fb__response_evaluate(fb__response *response, const fb__request_context *context, const fb_fetched *fetched)
 {
-    const char *framing = framing_problem(fetched);
-    *response = (fb__response){.lifetime = fb__freshness(fetched->cache_control, fetched->age)};
-    if (fetched->failure.data != NULL) {
-        refuse_failure(response, context->url, fetched->failure);
-    } else if (framing != NULL) {
-        refuse(response, "%s", framing);
-    } else if (fetched->http_status == 304 && context->etag_sent && context->keys != NULL) {
+    if (!fb__response_begin(response, context, fetched)) {
+        return;
+    }
+    if (fetched->http_status == 304 && context->etag_sent && context->keys != NULL) {
         response->verdict = FB__UNCHANGED;
-    } else if (fetched->http_status != 200) {
-        refuse(response, "answered with status %d", fetched->http_status);
-    } else if (fetched->content_encoding.size > 0 && !fb__is_word(fetched->content_encoding, "identity")) {
-        refuse(response, "the response is content-encoded, which was not asked for");
-    } else {
-        evaluate_body(response, context, fetched->body);
+    } else if (fb__response_check_body(response, context, fetched)) {
+        read_keys(response, context, fetched->body);
     }
 }

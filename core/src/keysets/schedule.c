@@ -114,6 +114,11 @@ double fb__schedule_wait(const fb__schedule *schedule, double now, bool token)
     return fmin(fmax(limit - elapsed, 0.0), limit);
 }
 
+double fb__schedule_time_left(const fb__schedule *schedule, double now)
+{
+    return fmin(fmax(schedule->started_at + schedule->timeout - now, 0.0), schedule->timeout);
+}
+
 bool fb__schedule_due(const fb__schedule *schedule, double now)
 {
     return fb__schedule_usable(schedule, now) && now >= schedule->refresh_at &&

@@ -43,6 +43,8 @@ double fb__schedule_retry_after(const fb__schedule *schedule, double now);
 double fb__schedule_unknown_kid_retry_after(const fb__schedule *schedule, double now);
 /* How much longer somebody may wait for the fetch in flight, or for one that is begun now; a token less than others. */
 double fb__schedule_wait(const fb__schedule *schedule, double now, bool token);
+/* How much of its time the fetch in flight has left. */
+double fb__schedule_time_left(const fb__schedule *schedule, double now);
 /* Whether a refresh in the background is worth a fetch now. */
 bool fb__schedule_due(const fb__schedule *schedule, double now);
 

@@ -91,43 +91,74 @@ bool fb__url_loopback(fb_slice url)
            fb__slice_equal(host, fb_text("[::1]"));
 }
 
+size_t fb__url_origin_size(fb_slice url)
+{
+    const fb_slice authority = authority_of(url);
+    return (size_t)(authority.data - url.data) + authority.size;
+}
+
+static bool same_word(fb_slice a, fb_slice b)
+{
+    bool same = a.size == b.size;
+    for (size_t i = 0; same && i < a.size; i++) {
+        same = fb__lower(a.data[i]) == fb__lower(b.data[i]);
+    }
+    return same;
+}
+
+static unsigned port_of(fb_slice url)
+{
+    const fb_slice authority = authority_of(url);
+    const size_t host_size = host_of(authority).size;
+    unsigned port = 0;
+    for (size_t i = host_size + 1; i < authority.size; i++) {
+        port = port * 10 + (unsigned)(authority.data[i] - '0');
+    }
+    return authority.size > host_size ? port : fb__starts_with(url, "https:") ? 443 : 80;
+}
+
+bool fb__url_same_origin(fb_slice a, fb_slice b)
+{
+    return fb__starts_with(a, "https:") == fb__starts_with(b, "https:") && port_of(a) == port_of(b) &&
+           same_word(host_of(authority_of(a)), host_of(authority_of(b)));
+}
+
 size_t fb__url_loggable_size(fb_slice url)
 {
     const char *query = memchr(url.data, '?', url.size);
     return query == NULL ? url.size : (size_t)(query - url.data);
 }
 
-fb_status fb__url_check(fb_slice url, bool allow_http, fb_error *error)
+fb_status fb__url_check(fb_slice url, const char *name, bool allow_http, fb_error *error)
 {
     const fb_status bad = FB_CONFIGURATION_INVALID;
     if (url.size == 0 || url.size > FB__MAX_URL) {
-        return fb__fail(error, bad, "jwks_uri must be a URL of 1 to %d characters", FB__MAX_URL);
+        return fb__fail(error, bad, "%s must be a URL of 1 to %d characters", name, FB__MAX_URL);
     }
     for (size_t i = 0; i < url.size; i++) {
         unsigned char c = (unsigned char)url.data[i];
         if (c <= 0x20 || c >= 0x7f || c == '\\') {
             return fb__fail(error, bad,
-                            "jwks_uri holds a space, a control character, a backslash or a character beyond "
-                            "ASCII");
+                            "%s holds a space, a control character, a backslash or a character beyond ASCII", name);
         }
     }
     bool https = fb__starts_with(url, "https://");
     if (!https && !fb__starts_with(url, "http://")) {
-        return fb__fail(error, bad, "jwks_uri must begin with https://");
+        return fb__fail(error, bad, "%s must begin with https://", name);
     }
     if (memchr(url.data, '#', url.size) != NULL) {
-        return fb__fail(error, bad, "jwks_uri must not have a fragment");
+        return fb__fail(error, bad, "%s must not have a fragment", name);
     }
     fb_slice authority = authority_of(url), host = host_of(authority);
     if (memchr(authority.data, '@', authority.size) != NULL) {
-        return fb__fail(error, bad, "jwks_uri must not hold a user name or password");
+        return fb__fail(error, bad, "%s must not hold a user name or password", name);
     }
     if (!valid_host(host) || !valid_port(authority, host.size)) {
-        return fb__fail(error, bad, "jwks_uri has no valid host and port");
+        return fb__fail(error, bad, "%s has no valid host and port", name);
     }
     if (!https && !allow_http && !fb__url_loopback(url)) {
-        return fb__fail(error, bad,
-                        "jwks_uri must begin with https://; http:// is for loopback hosts, or with allow_http");
+        return fb__fail(error, bad, "%s must begin with https://; http:// is for loopback hosts, or with allow_http",
+                        name);
     }
     return FB_OK;
 }
