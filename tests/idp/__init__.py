@@ -7,6 +7,7 @@ In the same process:
         verifier.verify(idp.mint(audience="me"))
         idp.misbehave("hang")                # a name of faults.FAULTS
         idp.behave(status=503, body=b"")     # or fields of faults.Behaviour
+        idp.misbehave_metadata("wrong_issuer")  # a name of faults.METADATA_FAULTS, for discovery by idp.issuer
         idp.rotate()                         # the old key is withdrawn; overlap=True keeps it
         idp.requests                         # how many have arrived
 
@@ -16,8 +17,8 @@ endpoint is asked; see control.py.
 
 from __future__ import annotations
 
-from .faults import FAULTS, Behaviour
+from .faults import FAULTS, METADATA_FAULTS, Behaviour, Metadata
 from .keys import SigningKey
 from .provider import IdentityProvider
 
-__all__ = ["FAULTS", "Behaviour", "IdentityProvider", "SigningKey"]
+__all__ = ["FAULTS", "METADATA_FAULTS", "Behaviour", "IdentityProvider", "Metadata", "SigningKey"]

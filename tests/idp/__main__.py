@@ -1,4 +1,5 @@
-"""Runs one provider with its remote control: ``python -m tests.idp [--tls] [--algorithms RS256,ES256] [--port N]``.
+"""Runs one provider with its remote control: ``python -m tests.idp [--tls] [--algorithms RS256,ES256] [--port N]
+[--issuer-path /tenant]``.
 
 Prints the state as one JSON line once it listens. Ends when asked to, or when standard input does, so that it never
 outlives the test that started it.
@@ -21,11 +22,16 @@ def main() -> None:
     )
     parser.add_argument("--tls", action="store_true", help="HTTPS, with an authority of its own")
     parser.add_argument("--algorithms", default="RS256", help="one key for each, separated by commas")
+    parser.add_argument("--issuer-path", default="", help="what the issuer has behind the port: /tenant")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
     with IdentityProvider(
-        tls=arguments.tls, algorithms=arguments.algorithms.split(","), host=arguments.host, port=arguments.port
+        tls=arguments.tls,
+        algorithms=arguments.algorithms.split(","),
+        host=arguments.host,
+        port=arguments.port,
+        issuer_path=arguments.issuer_path,
     ) as provider:
         control = Control(provider)
         print(json.dumps(control.state()), flush=True)

@@ -1,12 +1,16 @@
 """The provider's remote control, for tests in other languages: plain HTTP on a port of its own, JSON both ways.
 
 Every answer is the state: ``{"jwks_uri", "issuer", "ca_file", "requests", "connections", "concurrent", "last_headers",
-"kids", "jwks", ...}``. Arguments come as a query (``GET /fault?name=hang``) or as a JSON object (``POST /behave``).
+"paths", "kids", "jwks", ...}``. Arguments come as a query (``GET /fault?name=hang``) or as a JSON object (``POST
+/behave``).
 
     /state                              nothing but the state
     /fault?name=NAME                    misbehave as faults.FAULTS says
     /behave {"status": 503, ...}        misbehave as these fields of faults.Behaviour say; no fields: behave well
-    /good                               behave well
+    /good                               behave well, metadata documents too
+    /metadata?name=NAME                 misbehave with metadata documents as faults.METADATA_FAULTS says
+    /metadata {"members": {...}}        as these fields of faults.Metadata say; no fields: behave well
+    /issuer?path=/tenant                what the issuer has behind the port
     /rotate?overlap=1&algorithm=ES256   a new key; "kid" names it
     /withdraw?kid=KID
     /mint?kid=KID {"audience": ...}     "token", signed with this key, or the newest; arguments of claims_of
@@ -25,7 +29,7 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-from .faults import behaviour_of
+from .faults import behaviour_of, metadata_of
 from .provider import IdentityProvider
 
 Arguments = dict[str, Any]
@@ -58,6 +62,7 @@ class Control:
             "connections": provider.connections,
             "concurrent": provider.concurrent,
             "last_headers": provider.log[-1].headers if provider.log else {},
+            "paths": [request.path for request in provider.log],
             "kids": [key.kid for key in provider.keys],
             "jwks": provider.jwks(),
         }
@@ -67,7 +72,9 @@ class Control:
             "state": lambda _: None,
             "fault": lambda given: self.provider.misbehave(given["name"]),
             "behave": lambda given: self.provider.behave(behaviour_of(given)),
-            "good": lambda _: self.provider.behave(),
+            "good": lambda _: self._good(),
+            "metadata": self._metadata,
+            "issuer": lambda given: setattr(self.provider, "issuer_path", given["path"]),
             "rotate": self._rotate,
             "withdraw": lambda given: self.provider.withdraw(given["kid"]),
             "mint": self._mint,
@@ -79,6 +86,16 @@ class Control:
         }
         more = actions[command](arguments)
         return {**self.state(), **(more or {})}
+
+    def _good(self) -> None:
+        self.provider.behave()
+        self.provider.behave_metadata()
+
+    def _metadata(self, given: Arguments) -> None:
+        if "name" in given:
+            self.provider.misbehave_metadata(given["name"])
+        else:
+            self.provider.behave_metadata(metadata_of(given))
 
     def _rotate(self, given: Arguments) -> dict[str, Any]:
         key = self.provider.rotate(overlap=given.get("overlap") in (1, "1", True), algorithm=given.get("algorithm"))

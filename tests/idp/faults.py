@@ -1,4 +1,7 @@
-"""How an answer can go wrong. A Behaviour is one way to answer; FAULTS gives the usual ones a name."""
+"""How an answer can go wrong. A Behaviour is one way to answer; FAULTS gives the usual ones a name.
+
+Metadata does the same for the documents of discovery, with METADATA_FAULTS.
+"""
 
 from __future__ import annotations
 
@@ -64,6 +67,25 @@ def behaviour_of(fields: Mapping[str, Any]) -> Behaviour:
     return Behaviour(**values)
 
 
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """The documents of discovery; all defaults together: all of them are there, and right."""
+
+    members: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # changed; None: left out; {base} is ours
+    served: tuple[str, ...] = ("openid", "oauth", "inserted")  # RFC 8414 section 5; "inserted": openid before the path
+    behaviour: Behaviour = dataclasses.field(default_factory=Behaviour)
+
+
+def metadata_of(fields: Mapping[str, Any]) -> Metadata:
+    """From JSON."""
+    values = dict(fields)
+    if "served" in values:
+        values["served"] = tuple(values["served"])
+    if "behaviour" in values:
+        values["behaviour"] = behaviour_of(values["behaviour"])
+    return Metadata(**values)
+
+
 HTML = b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in</h1></body></html>"
 
 FAULTS: dict[str, Behaviour] = {
@@ -123,3 +145,30 @@ FAULTS: dict[str, Behaviour] = {
     "changed": Behaviour(certificate="changed"),
     "old_tls": Behaviour(tls_version="1.1"),
 }
+
+METADATA_FAULTS: dict[str, Metadata] = {
+    "none": Metadata(served=()),
+    "only_openid": Metadata(served=("openid",)),
+    "only_oauth": Metadata(served=("oauth",)),
+    "only_inserted": Metadata(served=("inserted",)),
+    "wrong_issuer": Metadata(members={"issuer": "https://elsewhere.example"}),
+    "slash_issuer": Metadata(members={"issuer": "{issuer}/"}),
+    "no_issuer": Metadata(members={"issuer": None}),
+    "no_jwks_uri": Metadata(members={"jwks_uri": None}),
+    "jwks_uri_number": Metadata(members={"jwks_uri": 7}),
+    "jwks_uri_http": Metadata(members={"jwks_uri": "http://issuer.example/jwks"}),
+    "jwks_uri_private": Metadata(members={"jwks_uri": "https://10.0.0.1/jwks"}),
+    "jwks_uri_password": Metadata(members={"jwks_uri": "https://user:password@issuer.example/jwks"}),
+    "jwks_uri_changed": Metadata(members={"jwks_uri": "{base}/elsewhere"}),  # which has a good key set
+    "jwks_uri_missing": Metadata(members={"jwks_uri": "{base}/nowhere"}),
+    **{
+        name: Metadata(behaviour=FAULTS[name])
+        for name in (
+            "redirect", "redirect_308", "server_error", "unavailable", "too_many", "not_found", "created", "html",
+            "empty_body", "array", "gzip", "large_body", "large_chunked", "endless_body", "bomb", "hang",
+            "late_header", "two_seconds", "trickle", "reset", "short_body", "close",
+        )
+    },
+    "cut_json": Metadata(behaviour=Behaviour(body=b'{"issuer":"https://')),
+    "duplicates": Metadata(behaviour=Behaviour(body=b'{"issuer":"a","issuer":"b"}')),
+}  # fmt: skip

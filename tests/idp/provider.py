@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from .certificates import Certificates
-from .faults import FAULTS, Behaviour
+from .faults import FAULTS, METADATA_FAULTS, Behaviour, Metadata
 from .keys import SigningKey, claims_of
 from .wire import Answer, Request, encode, read_request
 
@@ -31,13 +31,15 @@ _BROKEN_KEYS: tuple[Any, ...] = (
 
 
 class IdentityProvider:
-    """A key set on a loopback port, over HTTP or over TLS with an authority of its own.
+    """A key set on a loopback port, and the metadata documents of its issuer, over HTTP or over TLS with an authority
+    of its own.
 
     Args:
         tls: speak HTTPS. ``ca_file`` then names the authority's certificate.
         algorithms: one key is made for each.
         keys: in place of ``algorithms``.
         host: what it listens on, and what stands in ``jwks_uri``.
+        issuer_path: what ``issuer`` has behind the port.
 
     Attributes:
         keys: what is published, in order. The last is the one that ``mint`` signs with. Change it as you like.
@@ -55,10 +57,13 @@ class IdentityProvider:
         host: str = "127.0.0.1",
         port: int = 0,
         path: str = "/jwks",
+        issuer_path: str = "",
     ) -> None:
         self.keys = list(keys) if keys is not None else [SigningKey(name) for name in algorithms]
         self.host, self.port, self.path, self.tls = host, port, path, tls
+        self.issuer_path = issuer_path
         self.behaviour = Behaviour()
+        self.metadata = Metadata()
         self.log: list[Request] = []
         self.connections = 0
         self.concurrent = 0
@@ -83,7 +88,7 @@ class IdentityProvider:
 
     @property
     def issuer(self) -> str:
-        return self._base
+        return self._base + self.issuer_path
 
     @property
     def ca_file(self) -> str | None:
@@ -145,6 +150,16 @@ class IdentityProvider:
         """One of FAULTS; it meets also who holds our ETag."""
         self.behave(replace(FAULTS[name], etag=False))
 
+    def behave_metadata(self, metadata: Metadata | None = None, /) -> None:
+        """The same for the metadata documents."""
+        self.metadata = Metadata() if metadata is None else metadata
+        encode(self.metadata.behaviour, self._metadata_document())
+        self._interrupt(drop=False)
+
+    def misbehave_metadata(self, name: str) -> None:
+        """One of METADATA_FAULTS."""
+        self.behave_metadata(METADATA_FAULTS[name])
+
     def forget(self) -> None:
         """Starts counting afresh."""
         with self._lock:
@@ -187,6 +202,25 @@ class IdentityProvider:
 
     def _document(self) -> bytes:
         return json.dumps(self.jwks()).encode()
+
+    # ---- discovery
+
+    def _metadata_document(self) -> bytes:
+        members = {"issuer": self.issuer, "jwks_uri": self.jwks_uri, "response_types_supported": ["code"]}
+        for name, value in self.metadata.members.items():
+            if isinstance(value, str):
+                value = value.replace("{base}", self._base).replace("{issuer}", self.issuer)
+            members[name] = value
+        return json.dumps({name: value for name, value in members.items() if value is not None}).encode()
+
+    def _is_metadata(self, path: str) -> bool:
+        well_known, below = "/.well-known/", self.issuer_path.rstrip("/")
+        places = {
+            "inserted": f"{well_known}openid-configuration{below}",
+            "oauth": f"{well_known}oauth-authorization-server{below}",
+            "openid": f"{below}{well_known}openid-configuration",
+        }
+        return any(path == places[name] for name in self.metadata.served)
 
     # ---- connections
 
@@ -233,12 +267,15 @@ class IdentityProvider:
             self._answering += 1
             self.concurrent = max(self.concurrent, self._answering)
             behaviour, changed = self.behaviour, self._changed
+        document = self._document()
         try:
-            if request.path == "/elsewhere":
+            if self._is_metadata(request.path):
+                behaviour, document = self.metadata.behaviour, self._metadata_document()
+            elif request.path == "/elsewhere":
                 behaviour = Behaviour()
             elif request.path.partition("?")[0] != self.path:
                 behaviour = FAULTS["not_found"]
-            return Answer(behaviour, request, self._document(), changed).send(connection)
+            return Answer(behaviour, request, document, changed).send(connection)
         finally:
             with self._lock:
                 self._answering -= 1
