@@ -55,6 +55,20 @@ bool fb__thread_start(void *(*run)(void *), void *argument)
            pthread_detach(thread) == 0;
 }
 
+/* Of the loopback addresses one may count as public. The jwks_uri of a metadata document may name another. */
+static atomic_bool loopback_is_public;
+
+bool fb__address_public_ipv4(const unsigned char bytes[4])
+{
+    return atomic_load(&loopback_is_public) && bytes[0] == 127 && bytes[3] == 1;
+}
+
+bool fb__address_public_ipv6(const unsigned char bytes[16])
+{
+    (void)bytes;
+    return false;
+}
+
 static void hanging_name(struct setup *options)
 {
     options->issuer.jwks_uri = fb_text("https://hang.invalid/jwks");
@@ -252,6 +266,131 @@ TEST(the_time_out_is_kept_while_the_thread_hangs)
     fb_verifier_free(verifier);
 }
 
+/* ---- discovery: the second step is on the same thread */
+
+static fb__key_source *discovering(bool ssrf_safe, double timeout)
+{
+    fb__key_source *source = NULL;
+    fb_error error = FB_ERROR_INIT;
+    fb_issuer issuer = FB_ISSUER_INIT;
+    issuer.identifiers = FB_LIST(fb_text(idp_text(&secure, "issuer")));
+    issuer.ca_file = fb_text(idp_text(&secure, "ca_file"));
+    issuer.headers = FB_LIST(fb_text("X-Api-Key: swordfish"));
+    issuer.fetch_timeout = timeout;
+    issuer.ssrf_safe = ssrf_safe;
+    if (fb__key_source_new(&source, &fb__mem_default, &issuer, &error) != FB_OK) {
+        FAIL("%s", error.text);
+        exit(1);
+    }
+    idp_ask(&secure, "/forget");
+    return source;
+}
+
+TEST(ssrf_safe_holds_for_both_steps)
+{
+    fb_error error = FB_ERROR_INIT;
+    fb__key_source *source = discovering(true, 1.0);
+    atomic_store(&loopback_is_public, true);
+    CHECK(fb__key_source_refresh(source, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    fb__key_source_release(source);
+    source = discovering(true, 1.0);
+    idp_ask(&secure, "/metadata?name=jwks_uri_private");
+    CHECK(fb__key_source_refresh(source, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(strstr(error.text, "https://127.0.0.2:") == error.text && strstr(error.text, "not public") != NULL);
+    CHECK(idp_number(&secure, "requests") == 1);
+    atomic_store(&loopback_is_public, false);
+    idp_ask(&secure, "/good");
+    fb__key_source_release(source);
+}
+
+static void *fetch_once(void *source)
+{
+    fb_error error = FB_ERROR_INIT;
+    (void)fb__key_source_refresh(source, FB_REFRESH_EXPLICIT, 0, &error);
+    return NULL;
+}
+
+/* Its key source goes while either step is under way, and nothing of it is used afterwards. */
+TEST(a_key_source_may_go_during_both_steps)
+{
+    static const char *const faults[] = {"/metadata?name=two_seconds", "/fault?name=two_seconds"};
+    for (unsigned i = 0; i < 2; i++) {
+        fb__key_source *source = discovering(false, 60.0);
+        fb_error error = FB_ERROR_INIT;
+        fb_fetch fetch = FB_FETCH_INIT;
+        idp_ask(&secure, faults[i]);
+        CHECK(fb__key_source_start(source, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
+        while (idp_number(&secure, "requests") <= i) {
+            pause_for(0.001);
+        }
+        const double start = now();
+        fb__key_source_release(source);
+        CHECK(now() - start < slack);
+        pause_for(0.2); /* the thread ends */
+        CHECK(idp_number(&secure, "requests") == i + 1);
+        idp_ask(&secure, "/good");
+    }
+}
+
+TEST(the_next_step_is_made_by_many_threads_one_at_a_time)
+{
+    enum { THREADS = 16 };
+    pthread_t threads[THREADS];
+    fb__key_source *source = discovering(false, 60.0);
+    idp_ask(&secure, "/metadata?name=late_header");
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_create(&threads[i], NULL, fetch_once, source) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    CHECK(fb__key_source_generation(source, now()) == 1);
+    CHECK(idp_number(&secure, "requests") <= 3); /* a thread that comes late may find the flight over */
+    idp_ask(&secure, "/good");
+    fb__key_source_release(source);
+}
+
+TEST(discovery_keeps_the_time_out_while_the_thread_hangs)
+{
+    fb_error error = FB_ERROR_INIT;
+    fb__key_source *source = discovering(false, 1.0);
+    atomic_store(&thread_hangs, true);
+    double start = now();
+    CHECK(fb__key_source_refresh(source, FB_REFRESH_EXPLICIT, 0, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(now() - start >= 1.0 && now() - start < 1.0 + slack);
+    CHECK(strstr(error.text, "/.well-known/openid-configuration: no complete response within 1 s") != NULL);
+    atomic_store(&thread_hangs, false);
+    CHECK(fb__key_source_refresh(source, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    fb__key_source_release(source);
+}
+
+static void exit_during_discovery(double delay)
+{
+    fb__key_source *source = discovering(false, 60.0);
+    fb_error error = FB_ERROR_INIT;
+    fb_fetch fetch = FB_FETCH_INIT;
+    if (fb__key_source_start(source, FB_REFRESH_EXPLICIT, 0, &fetch, &error) != FB_OK) {
+        _exit(2);
+    }
+    pause_for(delay);
+    *child_verdict = 0;
+    exit(0);
+}
+
+TEST(the_process_may_end_between_the_steps)
+{
+    enum { EXITS = 100 };
+    unsigned good = 0;
+    for (unsigned i = 0; i < EXITS; i++) {
+        pid_t child = child_start();
+        if (child == 0) {
+            exit_during_discovery(i % 50 * 0.0004);
+        }
+        good += child_wait(child) == 0;
+    }
+    CHECK(good == EXITS);
+}
+
 int main(void)
 {
     if (idp_python() == NULL) {
@@ -263,12 +402,17 @@ int main(void)
         return TEST_RESULT();
     }
     RUN(the_process_may_end_at_any_moment); /* first: a child of a process without threads may do what it likes */
+    RUN(the_process_may_end_between_the_steps);
     RUN(the_process_ends_while_the_resolver_hangs);
     RUN(without_a_thread_there_is_no_fetch);
     RUN(the_time_out_is_kept_while_the_resolver_hangs);
     RUN(the_time_out_is_kept_while_the_thread_hangs);
     RUN(a_cold_start_with_a_resolver_that_hangs);
     RUN(a_verifier_may_go_at_any_moment_of_its_fetch);
+    RUN(ssrf_safe_holds_for_both_steps);
+    RUN(a_key_source_may_go_during_both_steps);
+    RUN(the_next_step_is_made_by_many_threads_one_at_a_time);
+    RUN(discovery_keeps_the_time_out_while_the_thread_hangs);
     idp_stop(&secure);
     return TEST_RESULT();
 }

@@ -270,6 +270,235 @@ TEST(repeated_fields_are_one_list)
     fb_verifier_free(verifier);
 }
 
+/* ---- discovery: the metadata document, then the key set */
+
+static fb__key_source *discovering(struct idp *idp, const char *issuer_path, void (*change)(fb_issuer *))
+{
+    char path[64];
+    fb__key_source *source = NULL;
+    fb_error error = FB_ERROR_INIT;
+    fb_issuer issuer = FB_ISSUER_INIT;
+    snprintf(path, sizeof(path), "/issuer?path=%s", issuer_path);
+    idp_ask(idp, path);
+    issuer.identifiers = FB_LIST(fb_text(idp_text(idp, "issuer")));
+    issuer.ca_file = fb_text(idp_text(idp, "ca_file"));
+    issuer.fetch_timeout = 1.0;
+    if (change != NULL) {
+        change(&issuer);
+    }
+    if (fb__key_source_new(&source, &fb__mem_default, &issuer, &error) != FB_OK) {
+        FAIL("%s", error.text);
+        exit(1);
+    }
+    idp_ask(idp, "/good");
+    idp_ask(idp, "/forget");
+    return source;
+}
+
+static void metadata_fault(struct idp *idp, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "/metadata?name=%s", name);
+    idp_ask(idp, path);
+}
+
+static fb_status refresh(fb__key_source *source, fb_error *error)
+{
+    return fb__key_source_refresh(source, FB_REFRESH_EXPLICIT, 0, error);
+}
+
+static bool path_is(struct idp *idp, size_t index, const char *path)
+{
+    const char *asked = json_string_value(json_array_get(json_object_get(idp->state, "paths"), index));
+    return asked != NULL && strcmp(asked, path) == 0;
+}
+
+TEST(keys_are_found_by_discovery)
+{
+    fb_error error = FB_ERROR_INIT;
+    struct idp *idps[] = {&plain, &secure};
+    for (size_t i = 0; i < 2; i++) {
+        fb__key_source *source = discovering(idps[i], "/tenant", NULL);
+        fb__key_source_info info;
+        fb__key_source_describe(source, &info);
+        CHECK(info.jwks_uri_size == 0);
+        CHECK(refresh(source, &error) == FB_OK && refresh(source, &error) == FB_OK);
+        CHECK(idp_number(idps[i], "requests") == 3);
+        CHECK(path_is(idps[i], 0, "/tenant/.well-known/openid-configuration"));
+        CHECK(path_is(idps[i], 1, "/jwks") && path_is(idps[i], 2, "/jwks"));
+        fb__key_source_describe(source, &info);
+        CHECK(fb__slice_equal((fb_slice){info.jwks_uri, info.jwks_uri_size}, fb_text(idp_text(idps[i], "jwks_uri"))));
+        CHECK(fb__key_source_generation(source, now()) == 1);
+        fb__key_source_release(source);
+    }
+}
+
+TEST(the_document_may_be_at_each_of_its_places)
+{
+    static const char *const served[] = {"only_openid", "only_oauth", "only_inserted"};
+    fb_error error = FB_ERROR_INIT;
+    for (unsigned i = 0; i < 3; i++) {
+        fb__key_source *source = discovering(&secure, "/tenant", NULL);
+        metadata_fault(&secure, served[i]);
+        CHECK(refresh(source, &error) == FB_OK);
+        CHECK(idp_number(&secure, "requests") == i + 2);
+        fb__key_source_release(source);
+    }
+    fb__key_source *source = discovering(&secure, "/tenant", NULL);
+    metadata_fault(&secure, "none");
+    CHECK(refresh(source, &error) == FB_KEYS_UNAVAILABLE && error.retry_after > 0.0);
+    CHECK(strstr(error.text, "/tenant: none of its 3 well-known URLs has a metadata document") != NULL);
+    CHECK(idp_number(&secure, "requests") == 3);
+    fb__key_source_release(source);
+}
+
+static const struct fault metadata_faults[] = {
+    {"wrong_issuer", "\"https://elsewhere.example\", which is not the identifier", 0.5},
+    {"slash_issuer", "/tenant/\", which is not the identifier", 0.5},
+    {"no_issuer", "has no issuer", 0.5},
+    {"no_jwks_uri", "has no jwks_uri", 0.5},
+    {"jwks_uri_number", "has no jwks_uri that is text", 0.5},
+    {"jwks_uri_http", "jwks_uri must begin with https://", 0.5},
+    {"jwks_uri_password", "jwks_uri must not hold a user name or password", 0.5},
+    {"jwks_uri_missing", "/nowhere: answered with status 404", 0.5},
+    {"jwks_uri_changed", NULL, 0.5},
+    {"redirect", "status 302; redirects are not followed", 0.5},
+    {"redirect_308", "status 308; redirects are not followed", 0.5},
+    {"server_error", "status 500", 0.5},
+    {"unavailable", "status 503", 0.5},
+    {"too_many", "status 429", 0.5},
+    {"not_found", "none of its 3 well-known URLs", 0.5},
+    {"created", "status 201", 0.5},
+    {"html", "not one JSON object", 0.5},
+    {"empty_body", "not one JSON object", 0.5},
+    {"array", "not one JSON object", 0.5},
+    {"cut_json", "not one JSON object", 0.5},
+    {"duplicates", "not one JSON object", 0.5},
+    {"gzip", "content-encoded", 0.5},
+    {"large_body", "file size exceeded", 0.5},
+    {"large_chunked", "larger than max_jwks_bytes", 0.5},
+    {"endless_body", "larger than max_jwks_bytes", 0.5},
+    {"bomb", "file size exceeded", 1.5},
+    {"hang", "timed out", 1.5},
+    {"trickle", "timed out", 1.5},
+    {"two_seconds", "timed out", 1.5},
+    {"late_header", NULL, 1.0},
+    {"reset", "reset", 0.5},
+    {"short_body", "transfer closed", 0.5},
+    {"close", "Empty reply", 0.5},
+};
+
+/* Cold: no keys, and the next fetch is good. Warm: the keys that are held stay. */
+TEST(every_fault_of_a_document)
+{
+    fb_error error = FB_ERROR_INIT;
+    for (size_t i = 0; i < sizeof(metadata_faults) / sizeof(metadata_faults[0]); i++) {
+        const struct fault *fault = &metadata_faults[i];
+        fb__key_source *source = discovering(&plain, "/tenant", NULL);
+        for (uint64_t held = 0; held < 2; held++) {
+            if (held == 1) {
+                CHECK(refresh(source, &error) == FB_OK);
+                idp_fault(&plain, "server_error"); /* so that the document is read again */
+                CHECK(refresh(source, &error) == FB_KEYS_UNAVAILABLE);
+                idp_ask(&plain, "/good");
+            }
+            metadata_fault(&plain, fault->name);
+            const double start = now();
+            fb_status status = refresh(source, &error);
+            CHECK(now() - start < fault->seconds + slack);
+            CHECK(status == (fault->words == NULL ? FB_OK : FB_KEYS_UNAVAILABLE));
+            CHECK(status == FB_OK || (error.retry_after > 0.0 && error.retry_after <= 2.0));
+            if (fault->words != NULL && strstr(error.text, fault->words) == NULL) {
+                FAIL("%s: not the words \"%s\": %s", fault->name, fault->words, error.text);
+            }
+            CHECK(strstr(error.text, "<title>") == NULL && strstr(error.text, "password@") == NULL);
+            CHECK((fb__key_source_generation(source, now()) != 0) == (held == 1 || fault->words == NULL));
+            idp_ask(&plain, "/good");
+        }
+        CHECK(refresh(source, &error) == FB_OK);
+        fb__key_source_release(source);
+    }
+}
+
+static void only_public(fb_issuer *issuer)
+{
+    issuer->ssrf_safe = true;
+}
+
+TEST(ssrf_safe_holds_for_documents)
+{
+    fb_error error = FB_ERROR_INIT;
+    fb__key_source *source = discovering(&secure, "", only_public);
+    CHECK(refresh(source, &error) == FB_KEYS_UNAVAILABLE && strstr(error.text, "not public") != NULL);
+    CHECK(strstr(error.text, "/.well-known/openid-configuration: ") != NULL);
+    CHECK(idp_number(&secure, "connections") == 0);
+    fb__key_source_release(source);
+}
+
+/* Together they may take what one fetch may. */
+TEST(both_steps_keep_one_time_out)
+{
+    fb_error error = FB_ERROR_INIT;
+    fb__key_source *source = discovering(&plain, "", NULL);
+    metadata_fault(&plain, "late_header");
+    idp_ask(&plain, "/fault?name=hang");
+    const double start = now();
+    CHECK(refresh(source, &error) == FB_KEYS_UNAVAILABLE && strstr(error.text, "/jwks: ") != NULL);
+    CHECK(now() - start >= 0.9 && now() - start < 1.3 + slack);
+    CHECK(idp_number(&plain, "requests") == 2);
+    idp_ask(&plain, "/good");
+    fb__key_source_release(source);
+}
+
+static void with_headers(fb_issuer *issuer)
+{
+    static const fb_slice headers[] = {{"X-Api-Key: swordfish", 20}, {"User-Agent:mine/1", 17}};
+    issuer->headers = (fb_list){headers, 2};
+}
+
+static bool sent(struct idp *idp, const char *name, const char *value)
+{
+    idp_ask(idp, "/state");
+    const char *text = json_string_value(json_object_get(json_object_get(idp->state, "last_headers"), name));
+    return text != NULL && strcmp(text, value) == 0;
+}
+
+TEST(headers_are_sent_to_their_host_alone)
+{
+    fb_error error = FB_ERROR_INIT;
+    fb__key_source *source = discovering(&plain, "", with_headers);
+    metadata_fault(&plain, "server_error");
+    CHECK(refresh(source, &error) == FB_KEYS_UNAVAILABLE);
+    CHECK(sent(&plain, "x-api-key", "swordfish") && sent(&plain, "user-agent", "mine/1"));
+    idp_ask(&plain, "/good");
+    idp_ask(&plain, "/forget");
+    CHECK(refresh(source, &error) == FB_OK && idp_number(&plain, "requests") == 2);
+    CHECK(sent(&plain, "x-api-key", "swordfish"));
+    fb__key_source_release(source);
+    source = discovering(&plain, "", with_headers);
+    metadata_fault(&plain, "jwks_uri_other_host");
+    CHECK(refresh(source, &error) == FB_OK && idp_number(&plain, "requests") == 2);
+    CHECK(!sent(&plain, "x-api-key", "swordfish") && sent(&plain, "user-agent", "fastbearer/" FB_VERSION));
+    idp_ask(&plain, "/good");
+    fb__key_source_release(source);
+}
+
+static void with_headers_too(struct setup *options)
+{
+    with_headers(&options->issuer);
+}
+
+TEST(headers_are_sent_to_a_configured_jwks_uri)
+{
+    fb_error error = FB_ERROR_INIT;
+    fb_verifier *verifier = verifier_for(&secure, with_headers_too);
+    CHECK(fb_verifier_refresh(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &error) == FB_OK);
+    CHECK(sent(&secure, "x-api-key", "swordfish"));
+    fb_verifier_free(verifier);
+}
+
+/* ---- allocations, threads */
+
 static long countdown = -1; /* allocations until one fails; below 0: none does */
 
 static void *allocate(void *context, size_t size)
@@ -587,6 +816,13 @@ int main(void)
     RUN(ssrf_safe_opens_no_connection_to_loopback);
     RUN(ssrf_safe_looks_at_ipv6_too);
     RUN(repeated_fields_are_one_list);
+    RUN(keys_are_found_by_discovery);
+    RUN(the_document_may_be_at_each_of_its_places);
+    RUN(every_fault_of_a_document);
+    RUN(ssrf_safe_holds_for_documents);
+    RUN(both_steps_keep_one_time_out);
+    RUN(headers_are_sent_to_their_host_alone);
+    RUN(headers_are_sent_to_a_configured_jwks_uri);
     RUN(every_allocation_of_a_fetch_may_fail);
     RUN(a_fetch_that_nobody_wants_any_more_ends);
     RUN(a_token_waits_two_seconds_and_a_verifier_goes_at_once);

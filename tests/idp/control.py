@@ -74,7 +74,7 @@ class Control:
             "behave": lambda given: self.provider.behave(behaviour_of(given)),
             "good": lambda _: self._good(),
             "metadata": self._metadata,
-            "issuer": lambda given: setattr(self.provider, "issuer_path", given["path"]),
+            "issuer": lambda given: setattr(self.provider, "issuer_path", given.get("path", "")),
             "rotate": self._rotate,
             "withdraw": lambda given: self.provider.withdraw(given["kid"]),
             "mint": self._mint,

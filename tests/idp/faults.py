@@ -71,7 +71,7 @@ def behaviour_of(fields: Mapping[str, Any]) -> Behaviour:
 class Metadata:
     """The documents of discovery; all defaults together: all of them are there, and right."""
 
-    members: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # changed; None: left out; {base} is ours
+    members: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # {base}: ours; None: left out
     served: tuple[str, ...] = ("openid", "oauth", "inserted")  # RFC 8414 section 5; "inserted": openid before the path
     behaviour: Behaviour = dataclasses.field(default_factory=Behaviour)
 
@@ -157,9 +157,10 @@ METADATA_FAULTS: dict[str, Metadata] = {
     "no_jwks_uri": Metadata(members={"jwks_uri": None}),
     "jwks_uri_number": Metadata(members={"jwks_uri": 7}),
     "jwks_uri_http": Metadata(members={"jwks_uri": "http://issuer.example/jwks"}),
-    "jwks_uri_private": Metadata(members={"jwks_uri": "https://10.0.0.1/jwks"}),
+    "jwks_uri_private": Metadata(members={"jwks_uri": "{scheme}://127.0.0.2:{port}/jwks"}),
     "jwks_uri_password": Metadata(members={"jwks_uri": "https://user:password@issuer.example/jwks"}),
     "jwks_uri_changed": Metadata(members={"jwks_uri": "{base}/elsewhere"}),  # which has a good key set
+    "jwks_uri_other_host": Metadata(members={"jwks_uri": "{scheme}://localhost:{port}/jwks"}),
     "jwks_uri_missing": Metadata(members={"jwks_uri": "{base}/nowhere"}),
     **{
         name: Metadata(behaviour=FAULTS[name])

@@ -209,7 +209,8 @@ class IdentityProvider:
         members = {"issuer": self.issuer, "jwks_uri": self.jwks_uri, "response_types_supported": ["code"]}
         for name, value in self.metadata.members.items():
             if isinstance(value, str):
-                value = value.replace("{base}", self._base).replace("{issuer}", self.issuer)
+                scheme = self._base.partition(":")[0]
+                value = value.format(base=self._base, issuer=self.issuer, scheme=scheme, port=self.port)
             members[name] = value
         return json.dumps({name: value for name, value in members.items() if value is not None}).encode()
 
