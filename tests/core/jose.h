@@ -120,7 +120,10 @@ static fb_status jose_verify(const struct jose_keys *keys, fb_slice token)
     fb__verification_key *key = NULL;
     fb_status status = fb__token_split(token.data, token.size, &parts);
     if (status == FB_OK) {
-        status = fb__header_read(&policy, parts.header, buffer, &header, NULL);
+        status = fb__header_read(parts.header, buffer, &header, NULL);
+    }
+    if (status == FB_OK) {
+        status = fb__header_check(&policy, &header, NULL);
     }
     if (status == FB_OK) {
         status = fb__keyset_select(keys->set, header.kid, header.alg, &key);

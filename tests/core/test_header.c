@@ -12,7 +12,10 @@ static fb_status read_text(fb_slice text)
     static char segment[FB__MAX_HEADER * 2];
     size_t size = fb__base64url_encode(text.data, text.size, segment);
     fb_error error = FB_ERROR_INIT;
-    fb_status status = fb__header_read(&policy, (fb_slice){segment, size}, buffer, &header, &error);
+    fb_status status = fb__header_read((fb_slice){segment, size}, buffer, &header, &error);
+    if (status == FB_OK) {
+        status = fb__header_check(&policy, &header, &error);
+    }
     CHECK(status == FB_OK || (error.status == status && strlen(error.text) > 0));
     return status;
 }

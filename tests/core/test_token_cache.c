@@ -1,5 +1,6 @@
 /* The token cache: what it finds, what it forgets, its bounds, and that a flood of one-off tokens leaves the rest in
  * place. */
+#include "cached.h"
 #include "test.h"
 #include "verify/verify.h"
 
@@ -44,7 +45,7 @@ static const fb_result *put(fb__cache *cache, const char *token, size_t size, ui
 
 static bool holds(fb__cache *cache, const char *token, size_t size, uint64_t generation)
 {
-    fb_result *result = fb__cache_get(cache, fb__cache_key_of(cache, token, size), token, size, generation, NOW);
+    fb_result *result = cached(cache, fb__cache_key_of(cache, token, size), token, size, generation, NOW);
     bool held = result != NULL;
     fb_result_free(result);
     return held;
@@ -79,16 +80,16 @@ TEST(equal_hashes_are_told_apart_by_the_token)
     fb_result *first = make_result(), *second = make_result();
     fb__cache_put(cache, same, "one", 3, 0, first, INFINITY, NOW);
     fb__cache_put(cache, same, "two", 3, 0, second, INFINITY, NOW);
-    fb_result *found = fb__cache_get(cache, same, "one", 3, 0, NOW);
+    fb_result *found = cached(cache, same, "one", 3, 0, NOW);
     CHECK(found == first);
     fb_result_free(found);
-    found = fb__cache_get(cache, same, "two", 3, 0, NOW);
+    found = cached(cache, same, "two", 3, 0, NOW);
     CHECK(found == second);
     fb_result_free(found);
-    CHECK(fb__cache_get(cache, same, "six", 3, 0, NOW) == NULL);
-    CHECK(fb__cache_get(cache, same, "one", 3, 1, NOW) == NULL); /* of another generation: it goes, alone */
-    CHECK(fb__cache_get(cache, same, "one", 3, 0, NOW) == NULL);
-    found = fb__cache_get(cache, same, "two", 3, 0, NOW);
+    CHECK(cached(cache, same, "six", 3, 0, NOW) == NULL);
+    CHECK(cached(cache, same, "one", 3, 1, NOW) == NULL); /* of another generation: it goes, alone */
+    CHECK(cached(cache, same, "one", 3, 0, NOW) == NULL);
+    found = cached(cache, same, "two", 3, 0, NOW);
     CHECK(found == second);
     fb_result_free(found);
     fb_result_free(first);
@@ -121,10 +122,10 @@ TEST(what_dies_is_let_go)
     fb__cache *cache = make_cache(16, 1 << 20);
     put(cache, "token", 5, 0, NOW + 0.5);
     fb__cache_key key = fb__cache_key_of(cache, "token", 5);
-    fb_result *found = fb__cache_get(cache, key, "token", 5, 0, NOW + 0.4);
+    fb_result *found = cached(cache, key, "token", 5, 0, NOW + 0.4);
     CHECK(found != NULL);
     fb_result_free(found);
-    CHECK(fb__cache_get(cache, key, "token", 5, 0, NOW + 0.5) == NULL);
+    CHECK(cached(cache, key, "token", 5, 0, NOW + 0.5) == NULL);
     CHECK(!holds(cache, "token", 5, 0)); /* the clock went back: it is gone all the same */
     fb_stats stats = stats_of(cache);
     CHECK(stats.cache_entries == 0 && stats.cache_bytes == 0 && stats.cache_hits == 1 && stats.cache_misses == 2);
@@ -136,7 +137,7 @@ TEST(putting_twice_replaces)
     fb__cache *cache = make_cache(16, 1 << 20);
     put(cache, "token", 5, 1, INFINITY);
     const fb_result *second = put(cache, "token", 5, 2, INFINITY);
-    fb_result *found = fb__cache_get(cache, fb__cache_key_of(cache, "token", 5), "token", 5, 2, NOW);
+    fb_result *found = cached(cache, fb__cache_key_of(cache, "token", 5), "token", 5, 2, NOW);
     CHECK(found == second);
     fb_result_free(found);
     CHECK(stats_of(cache).cache_entries == 1);
@@ -281,7 +282,7 @@ static bool attach(fb__cache *cache, const char *token, size_t bytes, int *relea
 static fb_result *get(fb__cache *cache, const char *token, uint64_t generation)
 {
     size_t size = strlen(token);
-    return fb__cache_get(cache, fb__cache_key_of(cache, token, size), token, size, generation, NOW);
+    return cached(cache, fb__cache_key_of(cache, token, size), token, size, generation, NOW);
 }
 
 TEST(an_attachment_counts_and_is_found_with_its_token)
@@ -322,7 +323,7 @@ TEST(an_attachment_dies_with_its_entry_and_the_last_result)
     put(cache, "expired", 7, 2, NOW + 1.0);
     CHECK(evicted == 1);
     CHECK(attach(cache, "expired", 10, &expired));
-    CHECK(fb__cache_get(cache, fb__cache_key_of(cache, "expired", 7), "expired", 7, 2, NOW + 1.0) == NULL);
+    CHECK(cached(cache, fb__cache_key_of(cache, "expired", 7), "expired", 7, 2, NOW + 1.0) == NULL);
     CHECK(expired == 1 && stats_of(cache).cache_bytes == 0);
     fb__cache_free(cache);
     CHECK(rotated == 1 && evicted == 1 && expired == 1);

@@ -2,6 +2,7 @@
  * Target functions: fb__cache_get, _put, _stats, against a list of what may be there. Input: bytes for the
  * bounds, then two bytes an operation.
  */
+#include "../core/cached.h"
 #include "fuzz.h"
 
 #include <math.h>
@@ -59,16 +60,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 now, expected);
             break;
         case 2:
-            result = fb__cache_get(cache, key, token, length, generation, now);
+            result = cached(cache, key, token, length, generation, now);
             REQUIRE(result == NULL || (expected->held && expected->generation == generation &&
                                        expected->result == result && expected->dead_at > now));
             fb_result_free(result);
             break;
         case 3:
             /* Outdated keys end it, and the old ones coming back does not bring it back. */
-            REQUIRE(fb__cache_get(cache, key, token, length, generation + 1, now) == NULL);
+            REQUIRE(cached(cache, key, token, length, generation + 1, now) == NULL);
             expected->held = false;
-            REQUIRE(fb__cache_get(cache, key, token, length, generation, now) == NULL);
+            REQUIRE(cached(cache, key, token, length, generation, now) == NULL);
             break;
         default:
             generation += operation % 2;

@@ -44,8 +44,9 @@ static bool is_media_type(fb_slice value, const char *expected)
     return fb__is_word(value, expected);
 }
 
-static bool type_allowed(const fb__policy *policy, bool present, fb_slice type)
+static bool type_allowed(const fb__policy *policy, fb_slice type)
 {
+    const bool present = type.data != NULL;
     switch (policy->token_type) {
     case FB__TYPE_ANY:
         return true;
@@ -69,13 +70,13 @@ static fb_status scan(fb_slice segment, char *buffer, fb_node *nodes)
                : FB_HEADER_INVALID;
 }
 
-fb_status fb__header_read(const fb__policy *policy, fb_slice segment, char *buffer, fb__header *out, fb_error *error)
+fb_status fb__header_read(fb_slice segment, char *buffer, fb__header *out, fb_error *error)
 {
     const fb_slice nothing = {NULL, 0};
     fb_node nodes[FB__MAX_HEADER_NODES];
     size_t found[MEMBERS];
     fb_slice values[MEMBERS] = {{NULL, 0}};
-    *out = (fb__header){NULL, {NULL, 0}};
+    memset(out, 0, sizeof(*out));
     if (scan(segment, buffer, nodes) != FB_OK) {
         return fb__reject(error, FB_HEADER_INVALID, nothing);
     }
@@ -98,17 +99,23 @@ fb_status fb__header_read(const fb__policy *policy, fb_slice segment, char *buff
         values[m] = text_of(buffer, &nodes[found[m]]);
     }
     out->kid = values[KID];
-    if (found[CTY] != 0 && is_media_type(values[CTY], "jwt")) {
-        return fb__reject(error, FB_HEADER_UNSUPPORTED, nothing);
-    }
-    if (!type_allowed(policy, found[TYP] != 0, values[TYP])) {
+    out->typ = values[TYP];
+    out->alg_name = values[ALG];
+    return found[CTY] != 0 && is_media_type(values[CTY], "jwt") ? fb__reject(error, FB_HEADER_UNSUPPORTED, nothing)
+                                                                : FB_OK;
+}
+
+fb_status fb__header_check(const fb__policy *policy, fb__header *header, fb_error *error)
+{
+    const fb_slice nothing = {NULL, 0};
+    if (!type_allowed(policy, header->typ)) {
         return fb__reject(error, FB_TOKEN_TYPE_NOT_ALLOWED, nothing);
     }
-    if (found[ALG] == 0) {
+    if (header->alg_name.data == NULL) {
         return fb__reject(error, FB_HEADER_INVALID, nothing);
     }
-    out->alg = fb__alg_find(values[ALG]);
-    if (out->alg == NULL || (policy->algs & fb__alg_bit(out->alg)) == 0) {
+    header->alg = fb__alg_find(header->alg_name);
+    if (header->alg == NULL || (policy->algs & fb__alg_bit(header->alg)) == 0) {
         return fb__reject(error, FB_ALGORITHM_NOT_ALLOWED, nothing);
     }
     return FB_OK;

@@ -81,6 +81,9 @@ fb_status fb__claims_check_issuer(fb__claims *claims)
     if (claims->nodes[index].kind != FB_STRING) {
         return fb__claims_mistyped(claims, FB_ISS_INVALID, name, index, "a string");
     }
+    if (!fb__result_read_iss(claims->result, index)) {
+        return fb__out_of_memory(claims->error);
+    }
     const fb_status status = check_identifiers(claims);
     return status == FB_OK ? check_key_issuer(claims) : status;
 }

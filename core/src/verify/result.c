@@ -1,6 +1,7 @@
 /*
- * The result of a verification: the payload, its structure, and what the claims checks found in it. Made only for a
- * payload whose signature is verified; immutable and shared by reference once fb__claims_check has passed.
+ * The result of a verification: the payload, its structure, and what the claims checks found in it. Where iss says
+ * whose the token is, it is made before the signature is verified; nobody else sees it before fb__claims_check has
+ * passed. From then on it is immutable and shared by reference.
  */
 #include "verify/verify.h"
 
@@ -80,6 +81,7 @@ void fb_result_free(fb_result *result)
         return;
     }
     fb_mem mem = result->mem;
+    fb__issuer_release(result->issuer);
     void *attached = atomic_load_explicit(&result->attached, memory_order_acquire);
     if (attached != NULL) {
         result->attachment.release(result->attachment.context, attached);
@@ -102,8 +104,8 @@ bool fb__result_text(fb_result *result, const fb_node *node, fb_slice *out)
         return true;
     }
     if (result->unescaped == NULL) {
-        /* Values are shorter than their text, and at most three of what is kept come from one string: subject or
-         * resource, client id, scopes. */
+        /* Values are shorter than their text, and at most three of what is kept come from one string: issuer, subject
+         * or resource, client id, scopes. */
         const size_t bytes = fb__size_multiply(3, result->payload.size);
         result->unescaped = fb__alloc(&result->mem, bytes);
         if (result->unescaped == NULL) {
@@ -119,6 +121,11 @@ bool fb__result_text(fb_result *result, const fb_node *node, fb_slice *out)
     *out = (fb_slice){to, fb_unescape(text, node->length, to)};
     result->unescaped_size += out->size;
     return true;
+}
+
+bool fb__result_read_iss(fb_result *result, size_t index)
+{
+    return result->iss.data != NULL || fb__result_text(result, &result->nodes[index], &result->iss);
 }
 
 bool fb__result_own(fb_result *result, fb_slice text, fb_slice *out)
@@ -148,6 +155,16 @@ void *fb_result_attachment(const fb_result *result)
 bool fb_result_is_cached(const fb_result *result)
 {
     return atomic_load_explicit(&result->cached, memory_order_relaxed);
+}
+
+fb_slice fb_result_issuer(const fb_result *result)
+{
+    return result->iss;
+}
+
+uint64_t fb_result_issuer_number(const fb_result *result)
+{
+    return result->issuer->number;
 }
 
 fb_slice fb_result_client_id(const fb_result *result)

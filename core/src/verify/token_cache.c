@@ -96,8 +96,8 @@ static fb__shard *shard_of(fb__cache *cache, fb__cache_key key)
     return &cache->shards[key.hash[1] % cache->shard_count];
 }
 
-fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
-                         double now)
+fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token, size_t size, double now,
+                         fb__cache_valid *valid, const void *context)
 {
     if (!usable(cache)) {
         return NULL;
@@ -106,7 +106,7 @@ fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token,
     fb_result *result = NULL;
     (void)pthread_mutex_lock(&shard->lock);
     fb__entry *entry = fb__shard_find(shard, key, token, size);
-    if (entry != NULL && (entry->generation != generation || entry->dead_at <= now)) {
+    if (entry != NULL && (entry->dead_at <= now || !valid(context, entry->result, entry->generation))) {
         fb__shard_drop(shard, &cache->mem, entry);
     } else if (entry != NULL) {
         entry->hit = true;

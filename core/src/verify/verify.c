@@ -1,8 +1,9 @@
 /*
  * The one way through: token bytes to result or reason. Each step is another file's; this one only says in which order,
- * and keeps the rule that nothing of the payload is read before its signature is verified. A verification does no I/O,
- * reads no clock and no environment; all that it changes are counters, the token cache, the ready-made contexts and
- * tables of keys, and what the key source notes about key ids.
+ * and keeps the rule that nothing of the payload is trusted before its signature is verified: with one issuer it is not
+ * even read, with several iss chooses whose keys and rules are tried, and the claims check compares it again. A
+ * verification does no I/O, reads no clock and no environment; all that it changes are counters, the token cache, the
+ * ready-made contexts and tables of keys, and what the key source notes about key ids.
  */
 #include "verify/verify.h"
 
@@ -19,17 +20,57 @@ struct work {
     char *buffer; /* of FB__MAX_HEADER bytes, for the header's text */
     fb__token parts;
     fb__header header;
-    bool after_fetch; /* the token has had its fetch, that of key_request */
+    fb__issuer *issuer; /* whose token it is; NULL: not known yet */
+    fb_result *result;  /* NULL: the payload has not been read yet */
+    bool after_fetch;   /* the token has had its fetch, that of key_request */
     uint64_t key_request;
     fb__keyset *keys; /* a reference, when they can be replaced */
     fb__verification_key *key;
 };
 
+static fb_status read_payload(struct work *work)
+{
+    if (work->result != NULL) {
+        return FB_OK;
+    }
+    fb_status status = fb__result_new(&work->result, &work->verifier->mem, work->parts.payload);
+    return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
+}
+
+static fb_status choose_issuer(struct work *work)
+{
+    const fb_slice name = {"iss", 3};
+    if (work->issuer != NULL) {
+        return FB_OK;
+    }
+    fb_status status = read_payload(work);
+    if (status != FB_OK) {
+        return status;
+    }
+    fb_result *payload = work->result;
+    const size_t iss = fb_result_claim(payload, name);
+    if (iss == 0) {
+        return fb__reject(work->error, FB_ISS_MISSING, name);
+    }
+    if (payload->nodes[iss].kind != FB_STRING) {
+        return fb__reject(work->error, FB_ISS_INVALID, name);
+    }
+    if (!fb__result_read_iss(payload, iss)) {
+        return fb__out_of_memory(work->error);
+    }
+    const fb__issuers *issuers = &work->verifier->issuers;
+    work->issuer = fb__issuers_find_exact(issuers, payload->iss);
+    if (work->issuer == NULL) {
+        work->issuer = fb__issuers_find_template(issuers, payload->iss);
+    }
+    return work->issuer != NULL ? FB_OK : fb__reject(work->error, FB_ISSUER_MISMATCH, name);
+}
+
 static fb_status choose_key(struct work *work)
 {
-    const fb_verifier *verifier = work->verifier;
-    if (verifier->static_keys != NULL) {
-        work->keys = verifier->static_keys; /* lives as long as the verifier: no reference needed */
+    const fb__issuer *issuer = work->issuer;
+    if (issuer->static_keys != NULL) {
+        work->keys = issuer->static_keys; /* live as long as the issuer has users: no reference needed */
         fb_status status = fb__keyset_select(work->keys, work->header.kid, work->header.alg, &work->key);
         return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
     }
@@ -38,7 +79,7 @@ static fb_status choose_key(struct work *work)
                                  .alg = work->header.alg,
                                  .after_fetch = work->after_fetch,
                                  .key_request = work->key_request};
-    return fb__key_source_select(verifier->key_source, &query, &work->keys, &work->key, work->error);
+    return fb__key_source_select(issuer->key_source, &query, &work->keys, &work->key, work->error);
 }
 
 static fb_status check_signature(struct work *work)
@@ -48,7 +89,7 @@ static fb_status check_signature(struct work *work)
     void *before = announced ? verifier->before_signature(verifier->signature_context) : NULL;
     fb__gate_enter();
     fb_status status = fb__signature_verify(work->key, work->header.alg, work->parts.signing_input,
-                                            work->parts.signature, verifier->policy.with_tables);
+                                            work->parts.signature, work->issuer->policy.with_tables);
     fb__gate_leave();
     if (announced) {
         verifier->after_signature(verifier->signature_context, before);
@@ -56,30 +97,34 @@ static fb_status check_signature(struct work *work)
     return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
 }
 
-static fb_status read_payload(struct work *work, fb_result **out)
+static fb_status check_claims(struct work *work)
 {
-    fb_status status = fb__result_new(out, &work->verifier->mem, work->parts.payload);
+    fb_status status = read_payload(work);
     if (status != FB_OK) {
-        return fb__reject(work->error, status, nothing);
+        return status;
     }
-    fb__printable((*out)->kid, sizeof((*out)->kid), work->header.kid);
-    status =
-        fb__claims_check(&work->verifier->policy, *out, work->key->key.issuer, work->clock.unix_seconds, work->error);
-    if (status != FB_OK) {
-        fb_result_free(*out);
-        *out = NULL;
-    }
-    return status;
+    work->result->issuer = fb__issuer_retain(work->issuer);
+    fb__printable(work->result->kid, sizeof(work->result->kid), work->header.kid);
+    return fb__claims_check(&work->issuer->policy, work->result, work->key->key.issuer, work->clock.unix_seconds,
+                            work->error);
 }
 
 /* The steps for a token that is not in the cache. */
-static fb_status verify_steps(struct work *work, fb_result **out)
+static fb_status verify_steps(struct work *work)
 {
     fb_status status = fb__token_split(work->token.data, work->token.size, &work->parts);
     if (status != FB_OK) {
         return fb__reject(work->error, status, nothing);
     }
-    status = fb__header_read(&work->verifier->policy, work->parts.header, work->buffer, &work->header, work->error);
+    status = fb__header_read(work->parts.header, work->buffer, &work->header, work->error);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = choose_issuer(work);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = fb__header_check(&work->issuer->policy, &work->header, work->error);
     if (status != FB_OK) {
         return status;
     }
@@ -91,7 +136,7 @@ static fb_status verify_steps(struct work *work, fb_result **out)
     if (status != FB_OK) {
         return status;
     }
-    return read_payload(work, out);
+    return check_claims(work);
 }
 
 /* On success *generation is that of the keys that verified it. */
@@ -99,13 +144,17 @@ static fb_status verify_uncached(struct work *work, fb_result **out, uint64_t *g
 {
     char buffer[FB__MAX_HEADER];
     work->buffer = buffer;
-    fb_status status = verify_steps(work, out);
+    fb_status status = verify_steps(work);
     if (status == FB_OK) {
         *generation = work->keys->generation;
-    } else if (FB__HAS(work->error, kid)) {
-        fb__printable(work->error->kid, sizeof(work->error->kid), work->header.kid);
+        *out = work->result;
+    } else {
+        fb_result_free(work->result);
+        if (FB__HAS(work->error, kid)) {
+            fb__printable(work->error->kid, sizeof(work->error->kid), work->header.kid);
+        }
     }
-    if (work->verifier->key_source != NULL) {
+    if (work->keys != NULL && work->issuer->key_source != NULL) {
         fb__keyset_release(work->keys);
     }
     return status;
@@ -116,19 +165,39 @@ static fb_status check_call(const fb_verifier *verifier, size_t size, fb_clock c
     if (!isfinite(clock.unix_seconds) || !isfinite(clock.monotonic_seconds)) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "now must be a finite number of seconds");
     }
-    return size <= verifier->policy.max_token_bytes ? FB_OK : fb__reject(error, FB_TOKEN_TOO_LARGE, nothing);
+    return size <= verifier->max_token_bytes ? FB_OK : fb__reject(error, FB_TOKEN_TOO_LARGE, nothing);
 }
 
-/* A result that the cache holds for this token under these keys, and whose times hold; NULL: all steps have to be gone
- * through, which say why in the words that an uncached token gets. */
-static fb_result *cached_result(const struct work *work, fb__cache_key key, uint64_t generation)
+/* What a cached result is compared with. */
+struct validity {
+    double now;
+    uint64_t epoch; /* results of another one count no more */
+};
+
+/* Results from before our arithmetic contradicted OpenSSL, or from while that was found out, are not used. */
+static uint64_t current_epoch(void)
 {
-    const fb_verifier *verifier = work->verifier;
+    return fb__selection_epoch() << 48;
+}
+
+static bool is_valid(const void *context, const fb_result *result, uint64_t generation)
+{
+    const struct validity *validity = context;
+    uint64_t held;
+    return fb__issuer_generation(result->issuer, validity->now, &held) && generation == (held ^ validity->epoch);
+}
+
+/* A result that the cache holds for this token, and whose times hold; NULL: all steps have to be gone through, which
+ * say why in the words that an uncached token gets. */
+static fb_result *cached_result(struct work *work, fb__cache_key key, uint64_t epoch)
+{
+    const struct validity validity = {work->clock.monotonic_seconds, epoch};
+    const double now = work->clock.unix_seconds;
     fb_result *result =
-        fb__cache_get(verifier->cache, key, work->token.data, work->token.size, generation, work->clock.unix_seconds);
-    if (result != NULL && fb__claims_check_time(&verifier->policy, result, work->clock.unix_seconds, NULL) != FB_OK) {
+        fb__cache_get(work->verifier->cache, key, work->token.data, work->token.size, now, is_valid, &validity);
+    if (result != NULL && fb__claims_check_time(&result->issuer->policy, result, now, NULL) != FB_OK) {
         fb_result_free(result);
-        result = NULL;
+        return NULL;
     }
     return result;
 }
@@ -136,15 +205,11 @@ static fb_result *cached_result(const struct work *work, fb__cache_key key, uint
 static fb_status verify_with_cache(struct work *work, fb_result **out)
 {
     const fb_verifier *verifier = work->verifier;
-    const bool fetches = verifier->key_source != NULL;
-    const uint64_t held = fetches ? fb__key_source_generation(verifier->key_source, work->clock.monotonic_seconds) : 0;
-    /* Results from before our arithmetic contradicted OpenSSL, or from while that was found out, are not used. */
-    const uint64_t epoch = fb__selection_epoch() << 48;
+    const uint64_t epoch = current_epoch();
     const fb__cache_key key = fb__cache_key_of(verifier->cache, work->token.data, work->token.size);
-    if (!fetches || held != 0) {
-        *out = cached_result(work, key, held ^ epoch);
-    }
+    *out = cached_result(work, key, epoch);
     if (*out != NULL) {
+        work->issuer = (*out)->issuer;
         return FB_OK;
     }
     uint64_t generation;
@@ -152,7 +217,7 @@ static fb_status verify_with_cache(struct work *work, fb_result **out)
     if (status != FB_OK) {
         return status;
     }
-    const double dead_at = (*out)->has_exp ? (*out)->exp.value + verifier->policy.leeway : (double)INFINITY;
+    const double dead_at = (*out)->has_exp ? (*out)->exp.value + work->issuer->policy.leeway : (double)INFINITY;
     fb__cache_put(verifier->cache, key, work->token.data, work->token.size, generation ^ epoch, *out, dead_at,
                   work->clock.unix_seconds);
     return FB_OK;
@@ -160,16 +225,20 @@ static fb_status verify_with_cache(struct work *work, fb_result **out)
 
 static fb_status verify(struct work *work, fb_result **out)
 {
+    const fb_verifier *verifier = work->verifier;
     *out = NULL;
-    fb_status status = check_call(work->verifier, work->token.size, work->clock, work->error);
+    work->issuer = verifier->sole;
+    fb_status status = check_call(verifier, work->token.size, work->clock, work->error);
     uint64_t generation;
     if (status == FB_OK) {
-        status = work->verifier->cache == NULL ? verify_uncached(work, out, &generation) : verify_with_cache(work, out);
+        status = verifier->cache == NULL ? verify_uncached(work, out, &generation) : verify_with_cache(work, out);
     }
     if (status == FB_OK) {
         (void)fb__succeed(work->error);
+    } else if (work->issuer != NULL && FB__HAS(work->error, issuer)) {
+        work->error->issuer = work->issuer->number;
     }
-    fb__verifier_count(work->verifier, status);
+    fb__verifier_count(verifier, work->issuer, status);
     return status;
 }
 

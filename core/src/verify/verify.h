@@ -178,27 +178,32 @@ bool fb__policy_copy_list(fb__arena *arena, const fb_list *from, fb_list *out);
 /* ---- header.c: what the JOSE header says */
 
 typedef struct fb__header {
+    fb_slice kid, typ, alg_name; /* unescaped, absent when there is none; they point into the caller's buffer */
     const fb__alg *alg;
-    fb_slice kid; /* unescaped, absent when there is none; points into the caller's buffer */
 } fb__header;
 
-/* buffer: FB__MAX_HEADER bytes that outlive out. Everything that is decided before a key is looked for. */
-fb_status fb__header_read(const fb__policy *policy, fb_slice segment, char *buffer, fb__header *out, fb_error *error);
+/* buffer: FB__MAX_HEADER bytes that outlive out. What is decided whoever issued the token; out->alg is not set yet. */
+fb_status fb__header_read(fb_slice segment, char *buffer, fb__header *out, fb_error *error);
+/* What its issuer's policy says of typ and alg: all that is decided before a key is looked for. */
+fb_status fb__header_check(const fb__policy *policy, fb__header *header, fb_error *error);
 
 /* ---- claims.c, result.c: the payload */
 
 enum { FB__FEW_SCOPES = 8 };
 
+typedef struct fb__issuer fb__issuer;
+
 struct fb_result {
     atomic_size_t references;
     fb_mem mem;
-    size_t bytes; /* all memory of this result */
+    fb__issuer *issuer; /* a reference, from when its claims are checked; NULL before */
+    size_t bytes;       /* all memory of this result */
     fb_slice payload;
     fb_node *nodes;
     size_t node_count;
     bool has_exp, has_nbf, has_iat;
     fb__seconds exp, nbf, iat;
-    fb_slice client_id, subject, resource;
+    fb_slice iss, client_id, subject, resource;
     char kid[sizeof(((fb_error *)NULL)->kid)]; /* printable; empty: none */
     fb_list scopes;
     fb_slice few_scopes[FB__FEW_SCOPES]; /* what scopes points to unless there are more */
@@ -211,12 +216,14 @@ struct fb_result {
     fb_attachment attachment;
 };
 
-/* Decodes and scans the payload segment of a token whose signature is verified. */
+/* Decodes and scans the payload segment of a token. Nothing in it is to be trusted before its signature is verified. */
 fb_status fb__result_new(fb_result **out, const fb_mem *mem, fb_slice payload_segment);
 fb_result *fb__result_retain(fb_result *result);
 /* The value of a string node: a slice of the payload, or, escaped, unescaped into the result. False: out of memory, or
  * more escaped text than a result keeps. */
 bool fb__result_text(fb_result *result, const fb_node *node, fb_slice *out);
+/* Puts iss, a string at this index, into result->iss, once. False: as for fb__result_text. */
+bool fb__result_read_iss(fb_result *result, size_t index);
 /* A copy of text that lives as long as the result; twice per result. False: out of memory. */
 bool fb__result_own(fb_result *result, fb_slice text, fb_slice *out);
 /* Takes attachment over. Not for two threads at once. */
@@ -239,9 +246,12 @@ typedef struct fb__cache_key {
 fb_status fb__cache_new(fb__cache **out, const fb_mem *mem, size_t entries, size_t bytes);
 void fb__cache_free(fb__cache *cache);
 fb__cache_key fb__cache_key_of(const fb__cache *cache, const char *token, size_t size);
-/* A reference to the result of exactly this token under this generation of keys, or NULL. Drops it when it is dead. */
-fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
-                         double now);
+/* Whether the keys that verified a result, of this generation then, are those of its issuer still. Called under a lock
+ * of the cache. */
+typedef bool fb__cache_valid(const void *context, const fb_result *result, uint64_t generation);
+/* A reference to the result of exactly this token, or NULL. Drops it when it is dead or not valid. */
+fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token, size_t size, double now,
+                         fb__cache_valid *valid, const void *context);
 /* Keeps a reference of its own. Not being able to is no error. dead_at: Unix seconds (exp + leeway), INFINITY for never
  */
 void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
@@ -251,14 +261,66 @@ bool fb__cache_attach(fb__cache *cache, fb__cache_key key, const char *token, si
                       const fb_attachment *attachment);
 void fb__cache_stats(fb__cache *cache, fb_stats *out);
 
-/* ---- verifier.c, verifier_keys.c: the verifier */
+/* ---- issuers.c: who issues the tokens of a verifier */
 
-struct fb_verifier {
+struct fb__issuer {
+    /* Everybody who needs the policy has a reference, results too. Those who need the keys are users: the verifier as
+     * long as the issuer is one of its, and who works with it now. All users have one reference together. */
+    atomic_size_t references, users;
+    atomic_uint_least64_t verified, rejected;
     fb_mem mem;
-    fb__policy_base *base;
+    uint64_t number;
     fb__policy policy;
     fb__keyset *static_keys; /* exactly one of the two */
     fb__key_source *key_source;
+};
+
+/* Of one user, the caller. keys_of: whose keys are its keys, NULL: its own. given is complete. */
+fb_status fb__issuer_new(fb__issuer **out, const fb_mem *mem, fb__policy_base *base, const fb_issuer *given,
+                         const fb__issuer *keys_of, uint64_t number, fb_error *error);
+fb__issuer *fb__issuer_retain(fb__issuer *issuer);
+void fb__issuer_release(fb__issuer *issuer); /* NULL is fine */
+fb__issuer *fb__issuer_enter(fb__issuer *issuer);
+void fb__issuer_leave(fb__issuer *issuer); /* the last user takes the keys with it; NULL is fine */
+/* For a user: the keys that are held, a reference; NULL: there are none. */
+fb__keyset *fb__issuer_keyset(const fb__issuer *issuer);
+/* For a user: which keys may be used now. False: none. */
+bool fb__issuer_generation(const fb__issuer *issuer, double now, uint64_t *out);
+/* Its first identifier, absent when it has none. */
+fb_slice fb__issuer_identifier(const fb__issuer *issuer);
+
+/* Copies a caller's fb_issuer of this size over the defaults. */
+fb_status fb__issuer_complete(fb_issuer *out, const fb_issuer *given, size_t size, fb_error *error);
+
+/* The issuers of the options: they never change. */
+typedef struct fb__issuers {
+    size_t count;
+    fb__issuer **items; /* number 1 first; the verifier is a user of each */
+
+    /* How one is found by its identifier; not made for a sole issuer. */
+    uint64_t seed[2];
+    struct fb__issuer_slot *slots;
+    size_t slot_mask;
+    struct fb__issuer_template *templates;
+    size_t template_count;
+} fb__issuers;
+
+/* Where it fails, fb__issuers_clear frees what there is by then. */
+fb_status fb__issuers_init(fb__issuers *issuers, const fb_mem *mem, const fb_options *options, fb__policy_base *base,
+                           fb_error *error);
+void fb__issuers_clear(fb__issuers *issuers, const fb_mem *mem);
+/* The issuer with exactly this identifier, or, if there is none, with a template that it matches; NULL. */
+fb__issuer *fb__issuers_find_exact(const fb__issuers *issuers, fb_slice iss);
+fb__issuer *fb__issuers_find_template(const fb__issuers *issuers, fb_slice iss);
+
+/* ---- verifier.c, verifier_keys.c, inspect.c: the verifier */
+
+struct fb_verifier {
+    fb_mem mem;
+    size_t max_token_bytes;
+    fb__policy_base *base;
+    fb__issuers issuers;
+    fb__issuer *sole;                         /* whose all tokens are; NULL: their iss says whose they are */
     fb__cache *cache;                         /* NULL: switched off */
     void *(*before_signature)(void *context); /* both or none */
     void (*after_signature)(void *context, void *before);
@@ -266,9 +328,13 @@ struct fb_verifier {
     atomic_uint_least64_t outcomes[FB__STATUS_COUNT];
 };
 
-/* Counts the outcome of a verification. */
-void fb__verifier_count(const fb_verifier *verifier, fb_status status);
-/* A reference to the keys that are held; NULL: there are none. */
-fb__keyset *fb__verifier_keyset(const fb_verifier *verifier);
+/* Counts the outcome of a verification; issuer may be NULL. */
+void fb__verifier_count(const fb_verifier *verifier, fb__issuer *issuer, fb_status status);
+/* The issuer with this number, for a new user; NULL: there is none (any more). */
+fb__issuer *fb__verifier_issuer(const fb_verifier *verifier, uint64_t number);
+/* Calls visit for every issuer that there is now, those of the options first. */
+void fb__verifier_each(const fb_verifier *verifier, void (*visit)(void *context, fb__issuer *issuer), void *context);
+/* How many there are now. */
+size_t fb__verifier_issuer_count(const fb_verifier *verifier);
 
 #endif
