@@ -25,6 +25,15 @@ must_fail "another code" "{\"id\":\"a\",\"token\":\"x\",\"config\":{$secret},\"n
 must_fail "unknown option" \
     "{\"id\":\"a\",\"token\":\"x\",\"config\":{$secret,\"isuer\":\"x\"},\"now\":1,\"expect\":\"reject\"}" error
 must_fail "no token" "{\"id\":\"a\",\"config\":{$secret},\"now\":1,\"expect\":\"reject\"}" error
+must_fail "unknown member of a case" \
+    "{\"id\":\"a\",\"token\":\"x\",\"config\":{$secret},\"now\":1,\"expect\":\"reject\",\"clams\":{}}" error
+must_fail "unknown option of an issuer" \
+    "{\"id\":\"a\",\"token\":\"x\",\"config\":{\"issuers\":[{$secret,\"leeway\":1}]},\"now\":1,\"expect\":\"reject\"}" error
+step='"token":"x","now":1'
+must_fail "another code of a step" "{\"id\":\"a\",\"config\":{$secret},\"steps\":[{$step,\"expect\":\"reject\"},{$step,$code}]}" steps
+must_fail "unknown member of a step" \
+    "{\"id\":\"a\",\"config\":{$secret},\"steps\":[{$step,\"expect\":\"reject\",\"x\":1}]}" error
+must_fail "a sequence without steps" "{\"id\":\"a\",\"config\":{$secret},\"steps\":[]}" error
 must_fail "no JSON" "{\"id\":" error
 if "$runner" "$scratch/missing.json" >/dev/null 2>&1; then
     echo "the runner does not notice a missing file"

@@ -3,171 +3,8 @@
  * marked text from file to comparison and never pass through a type that could round them.
  */
 #include "vector_case.h"
-#include "setup.h"
+#include "vector_config.h"
 #include "vector_json.h"
-
-/* ---- configuration -------------------------------------------------------------------------- */
-
-struct reading {
-    struct setup options;
-    char *jwks;
-    fb_slice *lists[8];
-    size_t list_count;
-};
-
-static fb_slice string_of(const json_t *value)
-{
-    const char *data = json_string_value(value);
-    return (fb_slice){data, json_string_length(value)};
-}
-
-static bool number_of(const json_t *value, double *out)
-{
-    const char *text = json_string_value(value);
-    if (text == NULL || strncmp(text, VECTOR_MARK, 2) != 0) {
-        return false;
-    }
-    *out = strtod(text + 2, NULL);
-    return true;
-}
-
-static bool is_text(const json_t *value)
-{
-    const char *text = json_string_value(value);
-    return text != NULL && strncmp(text, VECTOR_MARK, 2) != 0;
-}
-
-static bool list_of(struct reading *reading, const json_t *value, fb_list *out)
-{
-    size_t count = json_is_array(value) ? json_array_size(value) : 1;
-    fb_slice *items = calloc(count + 1, sizeof(*items));
-    if (items == NULL) {
-        abort();
-    }
-    reading->lists[reading->list_count++] = items;
-    for (size_t i = 0; i < count; i++) {
-        const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
-        if (!is_text(item)) {
-            return false;
-        }
-        items[i] = string_of(item);
-    }
-    *out = (fb_list){items, count};
-    return true;
-}
-
-/* The document as text, with its numbers as they were. */
-static char *document_of(const json_t *value)
-{
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    char *to = text;
-    for (char *from = text; from != NULL && *from != '\0';) {
-        if (strncmp(from, "\"\\u0001\\u0002", 13) == 0) {
-            for (from += 13; *from != '"'; from++) {
-                *to++ = *from;
-            }
-            from++;
-        } else if (*from == '"') {
-            size_t size = vector_string_end(from, strlen(from), 0);
-            memmove(to, from, size);
-            to += size;
-            from += size;
-        } else {
-            *to++ = *from++;
-        }
-    }
-    if (to != NULL) {
-        *to = '\0';
-    }
-    return text;
-}
-
-static bool set_scalar(struct reading *reading, const char *name, const json_t *value, bool *known)
-{
-    double number = 0.0;
-    *known = true;
-    if (strcmp(name, "leeway") == 0) {
-        return number_of(value, &reading->options.policy.leeway);
-    }
-    if (strcmp(name, "clock_skew") == 0) {
-        return number_of(value, &reading->options.policy.clock_skew);
-    }
-    if (strcmp(name, "require_exp") == 0) {
-        reading->options.policy.require_exp = json_is_true(value);
-        return json_is_boolean(value);
-    }
-    if (strcmp(name, "max_token_bytes") == 0) {
-        bool good = number_of(value, &number) && number >= 0.0 && number <= 9e15;
-        reading->options.policy.max_token_bytes = good ? (size_t)number : 0;
-        return good;
-    }
-    if (strcmp(name, "jwks") == 0) {
-        reading->jwks = document_of(value);
-        reading->options.issuer.jwks = fb_text(reading->jwks);
-        return reading->jwks != NULL;
-    }
-    *known = false;
-    return true;
-}
-
-static bool set_option(struct reading *reading, const char *name, const json_t *value)
-{
-    struct setup *options = &reading->options;
-    const struct {
-        const char *name;
-        fb_slice *text;
-        fb_list *list;
-    } table[] = {
-        {"public_key", &options->issuer.public_key, NULL},
-        {"jwks_raw", &options->issuer.jwks, NULL},
-        {"secret", &options->issuer.secret, NULL},
-        {"token_type", &options->policy.token_type, NULL},
-        {"algorithms", NULL, &options->issuer.algorithms},
-        {"issuer", NULL, &options->issuer.identifiers},
-        {"audience", NULL, &options->policy.audiences},
-        {"required_scopes", NULL, &options->policy.required_scopes},
-        {"required_claims", NULL, &options->required_claims},
-        {"scope_claims", NULL, &options->policy.scope_claims},
-        {"client_id_claims", NULL, &options->policy.client_id_claims},
-    };
-    bool known = false, good = set_scalar(reading, name, value, &known);
-    if (known) {
-        return good;
-    }
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        if (strcmp(name, table[i].name) == 0 && table[i].text != NULL && is_text(value)) {
-            *table[i].text = string_of(value);
-            return true;
-        }
-        if (strcmp(name, table[i].name) == 0 && table[i].list != NULL) {
-            return list_of(reading, value, table[i].list);
-        }
-    }
-    return false;
-}
-
-static bool configure(struct reading *reading, json_t *config, const char **bad)
-{
-    const char *name;
-    json_t *value;
-    reading->options = (struct setup)SETUP_INIT;
-    json_object_foreach(config, name, value)
-    {
-        if (!json_is_null(value) && !set_option(reading, name, value)) { /* null: not given, as in Python */
-            *bad = name;
-            return false;
-        }
-    }
-    return true;
-}
-
-static void forget(struct reading *reading)
-{
-    free(reading->jwks);
-    for (size_t i = 0; i < reading->list_count; i++) {
-        free(reading->lists[i]);
-    }
-}
 
 /* ---- outcome -------------------------------------------------------------------------------- */
 
@@ -202,18 +39,24 @@ static bool scopes_expected(const json_t *expected, fb_list scopes)
 {
     bool same = expected == NULL || json_array_size(expected) == scopes.count;
     for (size_t i = 0; expected != NULL && same && i < scopes.count; i++) {
-        fb_slice wanted = string_of(json_array_get(expected, i));
+        fb_slice wanted = vector_text_of(json_array_get(expected, i));
         same = wanted.size == scopes.items[i].size && memcmp(wanted.data, scopes.items[i].data, wanted.size) == 0;
     }
     return same;
 }
 
-static void begin_line(struct vector_text *out, const json_t *test, const char *verdict, const char *code)
+/* Absent in the case, or equal. */
+static bool text_expected(const json_t *expected, fb_slice text)
 {
-    fb_slice id = string_of(json_object_get(test, "id"));
-    vector_add_text(out, "{\"id\":");
-    vector_add_json_string(out, id.data == NULL ? "" : id.data, id.size);
-    vector_add_text(out, ",\"verdict\":\"");
+    const fb_slice wanted = expected == NULL ? text : vector_text_of(expected);
+    return wanted.size == text.size && memcmp(wanted.data, text.data, text.size) == 0;
+}
+
+/* ---- report lines --------------------------------------------------------------------------- */
+
+static void add_verdict(struct vector_text *out, const char *verdict, const char *code)
+{
+    vector_add_text(out, "\"verdict\":\"");
     vector_add_text(out, verdict);
     vector_add_text(out, "\",\"code\":");
     if (code == NULL) {
@@ -223,36 +66,44 @@ static void begin_line(struct vector_text *out, const json_t *test, const char *
     }
 }
 
+static void begin_line(struct vector_text *out, const json_t *test)
+{
+    const fb_slice id = vector_text_of(json_object_get(test, "id"));
+    vector_add_text(out, "{\"id\":");
+    vector_add_json_string(out, id.data == NULL ? "" : id.data, id.size);
+    vector_add_text(out, ",");
+}
+
 char *vector_line(const json_t *test, const char *verdict, const char *code)
 {
     struct vector_text out = {0};
-    begin_line(&out, test, verdict, code);
+    begin_line(&out, test);
+    add_verdict(&out, verdict, code);
     vector_add_text(&out, "}");
     return out.data;
 }
 
-static char *accepted_line(const json_t *test, const fb_result *result)
+static void add_accepted(struct vector_text *out, const fb_result *result)
 {
-    struct vector_text out = {0};
-    fb_slice payload = fb_result_payload(result);
-    fb_list scopes = fb_result_scopes(result);
-    begin_line(&out, test, "accept", NULL);
-    vector_add_text(&out, ",\"claims\":");
-    vector_add_compact(&out, payload.data, payload.size);
-    vector_add_text(&out, ",\"scopes\":[");
+    const fb_slice payload = fb_result_payload(result), client = fb_result_client_id(result);
+    const fb_list scopes = fb_result_scopes(result);
+    add_verdict(out, "accept", NULL);
+    vector_add_text(out, ",\"claims\":");
+    vector_add_compact(out, payload.data, payload.size);
+    vector_add_text(out, ",\"scopes\":[");
     for (size_t i = 0; i < scopes.count; i++) {
-        vector_add_text(&out, i == 0 ? "" : ",");
-        vector_add_json_string(&out, scopes.items[i].data, scopes.items[i].size);
+        vector_add_text(out, i == 0 ? "" : ",");
+        vector_add_json_string(out, scopes.items[i].data, scopes.items[i].size);
     }
-    vector_add_text(&out, "]}");
-    return out.data;
+    vector_add_text(out, "],\"client_id\":");
+    vector_add_json_string(out, client.data, client.size);
 }
 
 char *vector_expectation(const json_t *test)
 {
     json_t *expected = json_object();
-    static const char *const names[] = {"expect", "code", "scopes"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const names[] = {"expect", "code", "scopes", "client_id", "steps"};
+    for (size_t i = 0; i < 5; i++) {
         if (json_object_get(test, names[i]) != NULL) {
             json_object_set(expected, names[i], json_object_get(test, names[i]));
         }
@@ -264,61 +115,153 @@ char *vector_expectation(const json_t *test)
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-static char *run_token(const json_t *test, const fb_verifier *verifier, fb_clock clock, bool accept, bool *same)
+/* What a case and a step of a sequence have in common. */
+struct step {
+    fb_slice token;
+    fb_clock clock;
+    bool accept;
+    const json_t *given;
+};
+
+static bool only_knows(const json_t *object, const char *const *names)
 {
-    const json_t *code = json_object_get(test, "code");
-    fb_slice token = string_of(json_object_get(test, "token"));
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        size_t i = 0;
+        while (names[i] != NULL && strcmp(names[i], name) != 0) {
+            i++;
+        }
+        if (names[i] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_step(struct step *out, const json_t *given)
+{
+    const json_t *expect = json_object_get(given, "expect"), *now = json_object_get(given, "now");
+    const char *verdict = vector_is_text(expect) ? json_string_value(expect) : "";
+    *out = (struct step){vector_text_of(json_object_get(given, "token")), fb_clock_now(),
+                         strcmp(verdict, "accept") == 0, given};
+    return vector_is_text(json_object_get(given, "token")) && (out->accept || strcmp(verdict, "reject") == 0) &&
+           (now == NULL || json_is_null(now) || vector_number(now, &out->clock.unix_seconds));
+}
+
+/* Adds what came out, without the opening brace. Whether it is what the step expects. */
+static bool run_step(struct vector_text *out, const struct step *step, const fb_verifier *verifier)
+{
     fb_result *result = NULL;
     fb_error error = FB_ERROR_INIT;
     /* A copy of exactly this size: a read beyond the token is one beyond the allocation. */
-    char *copy = malloc(token.size == 0 ? 1 : token.size);
+    char *copy = malloc(step->token.size == 0 ? 1 : step->token.size);
     if (copy == NULL) {
         abort();
     }
-    memcpy(copy, token.data, token.size);
-    fb_status status = fb_verify(verifier, copy, token.size, clock, &result, &error);
+    memcpy(copy, step->token.data, step->token.size);
+    const fb_status status = fb_verify(verifier, copy, step->token.size, step->clock, &result, &error);
     free(copy);
     if (status != FB_OK) {
-        *same = !accept && code_expected(code, fb_status_name(status)) && error.status == status;
-        return vector_line(test, "reject", fb_status_name(status));
+        add_verdict(out, "reject", fb_status_name(status));
+        return !step->accept && code_expected(json_object_get(step->given, "code"), fb_status_name(status)) &&
+               error.status == status;
     }
-    *same = accept && claims_expected(json_object_get(test, "claims"), fb_result_payload(result)) &&
-            scopes_expected(json_object_get(test, "scopes"), fb_result_scopes(result));
-    char *line = accepted_line(test, result);
+    add_accepted(out, result);
+    const bool same = step->accept &&
+                      claims_expected(json_object_get(step->given, "claims"), fb_result_payload(result)) &&
+                      scopes_expected(json_object_get(step->given, "scopes"), fb_result_scopes(result)) &&
+                      text_expected(json_object_get(step->given, "client_id"), fb_result_client_id(result));
     fb_result_free(result);
-    return line;
+    return same;
+}
+
+static char *run_case(const json_t *test, const fb_verifier *verifier, const struct step *step, bool *same)
+{
+    struct vector_text out = {0};
+    begin_line(&out, test);
+    *same = run_step(&out, step, verifier);
+    vector_add_text(&out, "}");
+    return out.data;
+}
+
+static char *run_sequence(const json_t *test, const fb_verifier *verifier, bool *same)
+{
+    const json_t *steps = json_object_get(test, "steps");
+    struct vector_text out = {0};
+    begin_line(&out, test);
+    add_verdict(&out, "steps", NULL);
+    vector_add_text(&out, ",\"steps\":[");
+    *same = true;
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        struct step step;
+        (void)read_step(&step, json_array_get(steps, i));
+        vector_add_text(&out, i == 0 ? "{" : ",{");
+        *same = run_step(&out, &step, verifier) && *same;
+        vector_add_text(&out, "}");
+    }
+    vector_add_text(&out, "]}");
+    return out.data;
+}
+
+/* Constant text that says why nobody could run the case, or NULL. step: of a case that is no sequence. */
+static const char *check_case(const json_t *test, struct step *step)
+{
+    static const char *const of_case[] = {"id",   "description", "token",  "config",    "now", "expect",
+                                          "code", "claims",      "scopes", "client_id", NULL};
+    static const char *const of_sequence[] = {"id", "description", "config", "steps", NULL};
+    static const char *const of_step[] = {"token", "now", "expect", "code", "claims", "scopes", "client_id", NULL};
+    const json_t *steps = json_object_get(test, "steps");
+    if (!only_knows(test, steps == NULL ? of_case : of_sequence)) {
+        return "a member that is unknown";
+    }
+    if (!vector_is_text(json_object_get(test, "id")) || !json_is_object(json_object_get(test, "config")) ||
+        (steps == NULL && !read_step(step, test)) || (steps != NULL && json_array_size(steps) == 0)) {
+        return "id, token, config, now or expect is missing or of the wrong type";
+    }
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        if (!only_knows(json_array_get(steps, i), of_step) || !read_step(step, json_array_get(steps, i))) {
+            return "a step with a member that is unknown, missing or of the wrong type";
+        }
+    }
+    return NULL;
+}
+
+static char *refused_line(const json_t *test, const struct step *step, const char *code, bool *same)
+{
+    *same =
+        json_object_get(test, "steps") == NULL && !step->accept && code_expected(json_object_get(test, "code"), code);
+    return vector_line(test, "reject", code);
 }
 
 char *vector_run(const json_t *test, bool *same)
 {
-    json_t *config = json_object_get(test, "config");
-    const json_t *expect = json_object_get(test, "expect"), *now = json_object_get(test, "now");
-    bool accept = json_is_string(expect) && strcmp(json_string_value(expect), "accept") == 0;
-    bool reject = json_is_string(expect) && strcmp(json_string_value(expect), "reject") == 0;
-    fb_clock clock = fb_clock_now();
+    struct step step;
     *same = false;
-    if (!is_text(json_object_get(test, "id")) || !is_text(json_object_get(test, "token")) || !json_is_object(config) ||
-        !(accept || reject) || (now != NULL && !json_is_null(now) && !number_of(now, &clock.unix_seconds))) {
-        return vector_line(test, "error", "id, token, config, now or expect is missing or of the wrong type");
+    const char *problem = check_case(test, &step);
+    if (problem != NULL) {
+        return vector_line(test, "error", problem);
     }
-    struct reading reading = {.options = SETUP_INIT};
+    struct vector_config config;
     fb_verifier *verifier = NULL;
     fb_error error = FB_ERROR_INIT;
-    const char *bad = NULL;
-    char *line;
-    if (!configure(&reading, config, &bad)) {
-        char what[160];
-        snprintf(what, sizeof(what), "config: %.90s is unknown or of the wrong type", bad);
+    const char *member = "";
+    char *line, what[160];
+    const enum vector_reading reading = vector_configure(&config, json_object_get(test, "config"), &member);
+    if (reading == VECTOR_UNKNOWN) {
+        snprintf(what, sizeof(what), "config: %.90s is unknown, or given twice", member);
         line = vector_line(test, "error", what);
-    } else if (json_object_get(config, "jwks") != NULL && json_object_get(config, "jwks_raw") != NULL) {
-        line = vector_line(test, "error", "config: jwks and jwks_raw are the same option");
-    } else if (setup_verifier(&verifier, &reading.options, &error) != FB_OK) {
-        *same = reject && code_expected(json_object_get(test, "code"), fb_status_name(error.status));
-        line = vector_line(test, "reject", fb_status_name(error.status));
+    } else if (reading == VECTOR_INEXPRESSIBLE) {
+        line = refused_line(test, &step, fb_status_name(FB_CONFIGURATION_INVALID), same);
+    } else if (fb_verifier_new(&verifier, &config.options, &error) != FB_OK) {
+        line = refused_line(test, &step, fb_status_name(error.status), same);
+    } else if (json_object_get(test, "steps") != NULL) {
+        line = run_sequence(test, verifier, same);
     } else {
-        line = run_token(test, verifier, clock, accept, same);
+        line = run_case(test, verifier, &step, same);
     }
     fb_verifier_free(verifier);
-    forget(&reading);
+    vector_forget(&config);
     return line;
 }
