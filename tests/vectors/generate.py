@@ -35,6 +35,12 @@ TOPICS = [
     "claims",
     "options",
     "cve",
+    "issuers",
+    "claim_values",
+    "claim_paths",
+    "scopes_hierarchy",
+    "clock_skew",
+    "audience_urls",
 ]
 
 

@@ -97,6 +97,16 @@ class Suite:
         case.update(expected)
         self.cases.append(case)
 
+    def steps(self, name: str, description: str, config: dict[str, Any], steps: list[tuple[Any, ...]]) -> None:
+        """A sequence against one verifier; a step is a token, the code or None, and the time when it is not NOW."""
+        made: list[Case] = []
+        for token, code, *now in steps:
+            step: Case = {"token": token, "now": now[0] if now else NOW, "expect": "accept" if code is None else "reject"}
+            if code is not None:
+                step["code"] = code
+            made.append(step)
+        self.cases.append({"id": f"{self.prefix}.{name}", "description": description, "config": config, "steps": made})
+
     def __iter__(self) -> Iterator[Case]:
         return iter(self.cases)
 
