@@ -179,12 +179,12 @@ struct fb_issuers {
     } items[];
 };
 
-static void describe_counters(fb_issuer_info *info, const fb__issuer *issuer, size_t configured)
+static void describe_counters(fb_issuer_info *info, const fb_verifier *verifier, const fb__issuer *issuer)
 {
     info->number = issuer->number;
     info->identifier = fb__issuer_identifier(issuer);
     info->fetched = issuer->key_source != NULL;
-    info->added = issuer->number > configured;
+    info->added = fb__verifier_added(verifier, issuer);
     info->verified = atomic_load_explicit(&issuer->verified, memory_order_relaxed);
     info->rejected = atomic_load_explicit(&issuer->rejected, memory_order_relaxed);
     info->keys_held = info->keys_fresh = true;
@@ -230,7 +230,7 @@ static fb_issuers *issuers_new(const fb_verifier *verifier, const struct issuer_
     for (; out->count < list->count; out->count++) {
         fb__issuer *issuer = list->items[out->count];
         fb_issuer_info *info = &out->items[out->count].info;
-        describe_counters(info, issuer, verifier->issuers.count);
+        describe_counters(info, verifier, issuer);
         if (info->fetched && !describe_fetching(info, &out->items[out->count].text, issuer, now)) {
             fb_issuers_free(out);
             return NULL;
@@ -353,6 +353,9 @@ fb_status fb_verifier_stats(const fb_verifier *verifier, double monotonic_second
         fb__cache_stats(verifier->cache, &stats);
     }
     fb__verifier_each(verifier, sum_issuer, &(struct summing){monotonic_seconds, &stats});
+    if (verifier->resolving != NULL) {
+        fb__resolving_stats(verifier->resolving, monotonic_seconds, &stats);
+    }
     fb__selection_stats(&stats);
     return fb__fill(out, &stats, sizeof(stats))
                ? fb__succeed(error)

@@ -170,24 +170,25 @@ fb_slice fb__issuer_identifier(const fb__issuer *issuer)
 
 /* ---- finding one by its identifier ----------------------------------------------------------- */
 
-/* The slot of this identifier, or the free one where it would be: there always is one. */
-static struct fb__issuer_slot *slot_of(const fb__issuers *issuers, fb_slice identifier, uint64_t *hash)
+void fb__issuers_hash(const fb__issuers *issuers, fb_slice iss, uint64_t out[2])
 {
-    uint64_t hashes[2];
-    fb__siphash(issuers->seed, identifier.data, identifier.size, hashes);
-    *hash = hashes[0];
-    for (size_t at = (size_t)hashes[0] & issuers->slot_mask;; at = (at + 1) & issuers->slot_mask) {
+    fb__siphash(issuers->seed, iss.data, iss.size, out);
+}
+
+/* The slot of this identifier, or the free one where it would be: there always is one. */
+static struct fb__issuer_slot *slot_of(const fb__issuers *issuers, uint64_t hash, fb_slice identifier)
+{
+    for (size_t at = (size_t)hash & issuers->slot_mask;; at = (at + 1) & issuers->slot_mask) {
         struct fb__issuer_slot *slot = &issuers->slots[at];
-        if (slot->issuer == NULL || (slot->hash == hashes[0] && fb__slice_equal(slot->identifier, identifier))) {
+        if (slot->issuer == NULL || (slot->hash == hash && fb__slice_equal(slot->identifier, identifier))) {
             return slot;
         }
     }
 }
 
-fb__issuer *fb__issuers_find_exact(const fb__issuers *issuers, fb_slice iss)
+fb__issuer *fb__issuers_find_exact(const fb__issuers *issuers, const uint64_t hash[2], fb_slice iss)
 {
-    uint64_t hash;
-    return slot_of(issuers, iss, &hash)->issuer;
+    return slot_of(issuers, hash[0], iss)->issuer;
 }
 
 fb__issuer *fb__issuers_find_template(const fb__issuers *issuers, fb_slice iss)
@@ -226,12 +227,13 @@ static fb_status add_template(fb__issuers *issuers, const fb__identifier *identi
 
 static fb_status add_exact(fb__issuers *issuers, const fb__identifier *identifier, fb__issuer *issuer, fb_error *error)
 {
-    uint64_t hash;
-    struct fb__issuer_slot *slot = slot_of(issuers, identifier->text, &hash);
+    uint64_t hash[2];
+    fb__issuers_hash(issuers, identifier->text, hash);
+    struct fb__issuer_slot *slot = slot_of(issuers, hash[0], identifier->text);
     if (slot->issuer != NULL && slot->issuer != issuer) {
         return duplicate(slot->issuer, issuer, error);
     }
-    *slot = (struct fb__issuer_slot){hash, identifier->text, issuer};
+    *slot = (struct fb__issuer_slot){hash[0], identifier->text, issuer};
     return FB_OK;
 }
 

@@ -38,7 +38,14 @@ static fb_status build(fb_verifier *verifier, const fb_options *options, fb_erro
         return status;
     }
     verifier->max_token_bytes = options->max_token_bytes;
-    verifier->sole = verifier->issuers.count == 1 ? verifier->issuers.items[0] : NULL;
+    if (options->resolves_issuers) {
+        status = fb__resolving_new(&verifier->resolving, &verifier->mem, options, error);
+        if (status != FB_OK) {
+            return status;
+        }
+    } else if (verifier->issuers.count == 1) {
+        verifier->sole = verifier->issuers.items[0];
+    }
     return make_cache(verifier, options, error);
 }
 
@@ -81,6 +88,7 @@ void fb_verifier_free(fb_verifier *verifier)
     }
     fb_mem mem = verifier->mem;
     fb__cache_free(verifier->cache);
+    fb__resolving_free(verifier->resolving);
     fb__issuers_clear(&verifier->issuers, &mem);
     fb__policy_base_release(verifier->base);
     fb__free(&mem, verifier);
@@ -91,7 +99,10 @@ void fb_verifier_free(fb_verifier *verifier)
 fb__issuer *fb__verifier_issuer(const fb_verifier *verifier, uint64_t number)
 {
     const fb__issuers *issuers = &verifier->issuers;
-    return number >= 1 && number <= issuers->count ? fb__issuer_enter(issuers->items[number - 1]) : NULL;
+    if (number >= 1 && number <= issuers->count) {
+        return fb__issuer_enter(issuers->items[number - 1]);
+    }
+    return verifier->resolving == NULL ? NULL : fb__resolving_issuer(verifier->resolving, number);
 }
 
 void fb__verifier_each(const fb_verifier *verifier, void (*visit)(void *context, fb__issuer *issuer), void *context)
@@ -99,9 +110,12 @@ void fb__verifier_each(const fb_verifier *verifier, void (*visit)(void *context,
     for (size_t i = 0; i < verifier->issuers.count; i++) {
         visit(context, verifier->issuers.items[i]);
     }
+    if (verifier->resolving != NULL) {
+        fb__resolving_each(verifier->resolving, visit, context);
+    }
 }
 
 size_t fb__verifier_issuer_count(const fb_verifier *verifier)
 {
-    return verifier->issuers.count;
+    return verifier->issuers.count + (verifier->resolving == NULL ? 0 : fb__resolving_count(verifier->resolving));
 }

@@ -29,6 +29,14 @@ static fb__issuer *enter(const fb_verifier *verifier, uint64_t number, fb_error 
     return issuer;
 }
 
+/* What a host was told about a fetch stays where it is until it has completed it, even if the issuer goes. */
+static void note_fetching(const fb_verifier *verifier, fb__issuer *issuer, bool fetching)
+{
+    if (fb__verifier_added(verifier, issuer)) {
+        fb__resolving_fetching(verifier->resolving, issuer, fetching);
+    }
+}
+
 static fb_status check_fetch(fb_fetch *out, fb_error *error)
 {
     const fb_fetch fetch = FB_FETCH_INIT;
@@ -55,6 +63,9 @@ fb_status fb_verifier_refresh_begin(const fb_verifier *verifier, uint64_t number
     status = fb__key_source_begin(issuer->key_source, monotonic_seconds, reason, key_request, &fetch, error);
     if (status == FB_OK) {
         (void)fb__fill(out, &fetch, sizeof(fetch));
+        if (fetch.decision == FB_FETCH_NOW) {
+            note_fetching(verifier, issuer, true);
+        }
     }
     fb__issuer_leave(issuer);
     return status;
@@ -93,6 +104,9 @@ fb_status fb_verifier_refresh_complete(const fb_verifier *verifier, uint64_t num
                                      next == NULL ? NULL : &following, error);
     if (next != NULL) {
         (void)fb__fill(next, &following, sizeof(following));
+    }
+    if (status != FB_CONFIGURATION_INVALID && following.decision != FB_FETCH_NOW) {
+        note_fetching(verifier, issuer, false);
     }
     fb__issuer_leave(issuer);
     return status;

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-static const fb_slice nothing = {NULL, 0};
+static const fb_slice nothing = {NULL, 0}, iss_name = {"iss", 3};
 
 /* What one verification carries from step to step. */
 struct work {
@@ -20,9 +20,10 @@ struct work {
     char *buffer; /* of FB__MAX_HEADER bytes, for the header's text */
     fb__token parts;
     fb__header header;
-    fb__issuer *issuer; /* whose token it is; NULL: not known yet */
-    fb_result *result;  /* NULL: the payload has not been read yet */
-    bool after_fetch;   /* the token has had its fetch, that of key_request */
+    fb__issuer *issuer;  /* whose token it is; NULL: not known yet */
+    fb__issuer *entered; /* the same, when this verification is one of its users */
+    fb_result *result;   /* NULL: the payload has not been read yet */
+    bool after_fetch;    /* the token has had its fetch, that of key_request */
     uint64_t key_request;
     fb__keyset *keys; /* a reference, when they can be replaced */
     fb__verification_key *key;
@@ -37,33 +38,66 @@ static fb_status read_payload(struct work *work)
     return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
 }
 
-static fb_status choose_issuer(struct work *work)
+/* What the payload says of its issuer. It is good for finding keys and rules to try, and for nothing else. */
+static fb_status read_iss(struct work *work)
 {
-    const fb_slice name = {"iss", 3};
-    if (work->issuer != NULL) {
-        return FB_OK;
-    }
     fb_status status = read_payload(work);
     if (status != FB_OK) {
         return status;
     }
-    fb_result *payload = work->result;
-    const size_t iss = fb_result_claim(payload, name);
+    const size_t iss = fb_result_claim(work->result, iss_name);
     if (iss == 0) {
-        return fb__reject(work->error, FB_ISS_MISSING, name);
+        return fb__reject(work->error, FB_ISS_MISSING, iss_name);
     }
-    if (payload->nodes[iss].kind != FB_STRING) {
-        return fb__reject(work->error, FB_ISS_INVALID, name);
+    if (work->result->nodes[iss].kind != FB_STRING) {
+        return fb__reject(work->error, FB_ISS_INVALID, iss_name);
     }
-    if (!fb__result_read_iss(payload, iss)) {
-        return fb__out_of_memory(work->error);
+    return fb__result_read_iss(work->result, iss) ? FB_OK : fb__out_of_memory(work->error);
+}
+
+/* The token has had its chance: whoever resolves issuers could not say whose it is. */
+static fb_status refuse_unresolved(const struct work *work, const uint64_t hash[2])
+{
+    const fb_status status = fb__fail(work->error, FB_KEYS_UNAVAILABLE, "the issuer could not be resolved");
+    if (FB__HAS(work->error, retry_after) &&
+        fb__resolving_under_way(work->verifier->resolving, hash, work->result->iss, work->clock.monotonic_seconds)) {
+        work->error->retry_after = 1.0;
     }
-    const fb__issuers *issuers = &work->verifier->issuers;
-    work->issuer = fb__issuers_find_exact(issuers, payload->iss);
+    return status;
+}
+
+/* An exact identifier wins over a template, and there is no second try. */
+static fb_status select_issuer(struct work *work)
+{
+    const fb_verifier *verifier = work->verifier;
+    const fb_slice iss = work->result->iss;
+    fb_status status = FB_ISSUER_MISMATCH;
+    uint64_t hash[2];
+    fb__issuers_hash(&verifier->issuers, iss, hash);
+    work->issuer = fb__issuers_find_exact(&verifier->issuers, hash, iss);
+    if (work->issuer == NULL && verifier->resolving != NULL) {
+        status = fb__resolving_select(verifier->resolving, hash, iss, work->clock.monotonic_seconds, &work->entered);
+        work->issuer = work->entered;
+    }
     if (work->issuer == NULL) {
-        work->issuer = fb__issuers_find_template(issuers, payload->iss);
+        work->issuer = fb__issuers_find_template(&verifier->issuers, iss);
     }
-    return work->issuer != NULL ? FB_OK : fb__reject(work->error, FB_ISSUER_MISMATCH, name);
+    if (work->issuer != NULL) {
+        return FB_OK;
+    }
+    if (status == FB_ISSUER_NEEDED && work->after_fetch) {
+        return refuse_unresolved(work, hash);
+    }
+    return fb__reject(work->error, status, status == FB_ISSUER_NEEDED ? nothing : iss_name);
+}
+
+static fb_status choose_issuer(struct work *work)
+{
+    if (work->issuer != NULL) {
+        return FB_OK;
+    }
+    fb_status status = read_iss(work);
+    return status == FB_OK ? select_issuer(work) : status;
 }
 
 static fb_status choose_key(struct work *work)
@@ -109,14 +143,18 @@ static fb_status check_claims(struct work *work)
                             work->error);
 }
 
+/* The steps that are the same whoever issued the token. */
+static fb_status read_header(struct work *work)
+{
+    fb_status status = fb__token_split(work->token.data, work->token.size, &work->parts);
+    return status == FB_OK ? fb__header_read(work->parts.header, work->buffer, &work->header, work->error)
+                           : fb__reject(work->error, status, nothing);
+}
+
 /* The steps for a token that is not in the cache. */
 static fb_status verify_steps(struct work *work)
 {
-    fb_status status = fb__token_split(work->token.data, work->token.size, &work->parts);
-    if (status != FB_OK) {
-        return fb__reject(work->error, status, nothing);
-    }
-    status = fb__header_read(work->parts.header, work->buffer, &work->header, work->error);
+    fb_status status = read_header(work);
     if (status != FB_OK) {
         return status;
     }
@@ -160,16 +198,22 @@ static fb_status verify_uncached(struct work *work, fb_result **out, uint64_t *g
     return status;
 }
 
+static fb_status check_size(const fb_verifier *verifier, size_t size, fb_error *error)
+{
+    return size <= verifier->max_token_bytes ? FB_OK : fb__reject(error, FB_TOKEN_TOO_LARGE, nothing);
+}
+
 static fb_status check_call(const fb_verifier *verifier, size_t size, fb_clock clock, fb_error *error)
 {
     if (!isfinite(clock.unix_seconds) || !isfinite(clock.monotonic_seconds)) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "now must be a finite number of seconds");
     }
-    return size <= verifier->max_token_bytes ? FB_OK : fb__reject(error, FB_TOKEN_TOO_LARGE, nothing);
+    return check_size(verifier, size, error);
 }
 
 /* What a cached result is compared with. */
 struct validity {
+    const fb_verifier *verifier;
     double now;
     uint64_t epoch; /* results of another one count no more */
 };
@@ -183,15 +227,19 @@ static uint64_t current_epoch(void)
 static bool is_valid(const void *context, const fb_result *result, uint64_t generation)
 {
     const struct validity *validity = context;
+    fb__issuer *issuer = result->issuer;
     uint64_t held;
-    return fb__issuer_generation(result->issuer, validity->now, &held) && generation == (held ^ validity->epoch);
+    const bool usable = fb__verifier_added(validity->verifier, issuer)
+                            ? fb__resolving_generation(validity->verifier->resolving, issuer, validity->now, &held)
+                            : fb__issuer_generation(issuer, validity->now, &held);
+    return usable && generation == (held ^ validity->epoch);
 }
 
 /* A result that the cache holds for this token, and whose times hold; NULL: all steps have to be gone through, which
  * say why in the words that an uncached token gets. */
 static fb_result *cached_result(struct work *work, fb__cache_key key, uint64_t epoch)
 {
-    const struct validity validity = {work->clock.monotonic_seconds, epoch};
+    const struct validity validity = {work->verifier, work->clock.monotonic_seconds, epoch};
     const double now = work->clock.unix_seconds;
     fb_result *result =
         fb__cache_get(work->verifier->cache, key, work->token.data, work->token.size, now, is_valid, &validity);
@@ -239,6 +287,7 @@ static fb_status verify(struct work *work, fb_result **out)
         work->error->issuer = work->issuer->number;
     }
     fb__verifier_count(verifier, work->issuer, status);
+    fb__issuer_leave(work->entered);
     return status;
 }
 
@@ -259,6 +308,26 @@ fb_status fb_verify_after_fetch(const fb_verifier *verifier, const char *token, 
                         .after_fetch = true,
                         .key_request = key_request};
     return verify(&work, out);
+}
+
+fb_status fb__verify_read_iss(const fb_verifier *verifier, fb_slice token, fb_result **out, fb_error *error)
+{
+    char buffer[FB__MAX_HEADER];
+    struct work work = {.verifier = verifier, .token = token, .error = error, .buffer = buffer};
+    *out = NULL;
+    fb_status status = check_size(verifier, token.size, error);
+    if (status == FB_OK) {
+        status = read_header(&work);
+    }
+    if (status == FB_OK) {
+        status = read_iss(&work);
+    }
+    if (status != FB_OK) {
+        fb_result_free(work.result);
+        return status;
+    }
+    *out = work.result;
+    return FB_OK;
 }
 
 bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t size, const fb_attachment *given)

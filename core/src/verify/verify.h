@@ -273,6 +273,13 @@ struct fb__issuer {
     fb__policy policy;
     fb__keyset *static_keys; /* exactly one of the two */
     fb__key_source *key_source;
+    struct { /* of added_issuers.c */
+        uint64_t hash[2];
+        fb__issuer *next_by_identifier, *next_by_number;
+        fb__issuer *older, *newer;
+        bool listed;   /* it is one of the verifier's */
+        bool fetching; /* a host fetches for it */
+    } added;
 };
 
 /* Of one user, the caller. keys_of: whose keys are its keys, NULL: its own. given is complete. */
@@ -309,9 +316,43 @@ typedef struct fb__issuers {
 fb_status fb__issuers_init(fb__issuers *issuers, const fb_mem *mem, const fb_options *options, fb__policy_base *base,
                            fb_error *error);
 void fb__issuers_clear(fb__issuers *issuers, const fb_mem *mem);
-/* The issuer with exactly this identifier, or, if there is none, with a template that it matches; NULL. */
-fb__issuer *fb__issuers_find_exact(const fb__issuers *issuers, fb_slice iss);
+/* The issuer with exactly this identifier, or with a template that it matches; NULL: there is none. */
+void fb__issuers_hash(const fb__issuers *issuers, fb_slice iss, uint64_t out[2]);
+fb__issuer *fb__issuers_find_exact(const fb__issuers *issuers, const uint64_t hash[2], fb_slice iss);
 fb__issuer *fb__issuers_find_template(const fb__issuers *issuers, fb_slice iss);
+
+/* ---- resolving.c: issuers that are added while the verifier is in use. hash: by fb__issuers_hash */
+
+typedef struct fb__resolving fb__resolving;
+
+fb_status fb__resolving_new(fb__resolving **out, const fb_mem *mem, const fb_options *options, fb_error *error);
+void fb__resolving_free(fb__resolving *resolving); /* NULL is fine */
+/* FB_OK: *out is a new user of the issuer with this identifier. FB_ISSUER_MISMATCH: there is none. FB_ISSUER_NEEDED:
+ * nobody has been asked yet. */
+fb_status fb__resolving_select(fb__resolving *resolving, const uint64_t hash[2], fb_slice iss, double now,
+                               fb__issuer **out);
+/* For an issuer that was added: whether it is one of the verifier's still, and as fb__issuer_generation. */
+bool fb__resolving_generation(fb__resolving *resolving, fb__issuer *issuer, double now, uint64_t *out);
+/* The issuer with this number, for a new user; NULL. It may be gone already, if a host fetches for it. */
+fb__issuer *fb__resolving_issuer(fb__resolving *resolving, uint64_t number);
+/* A host has begun or completed a fetch for this issuer. */
+void fb__resolving_fetching(fb__resolving *resolving, fb__issuer *issuer, bool fetching);
+size_t fb__resolving_count(fb__resolving *resolving);
+void fb__resolving_each(fb__resolving *resolving, void (*visit)(void *context, fb__issuer *issuer), void *context);
+void fb__resolving_stats(fb__resolving *resolving, double now, fb_stats *out);
+/* Takes over the caller's use of an issuer without a number. */
+void fb__resolving_add(fb__resolving *resolving, const uint64_t hash[2], fb__issuer *issuer);
+
+/* As the functions of fastbearer.h. */
+fb_status fb__resolving_begin(fb__resolving *resolving, const uint64_t hash[2], fb_slice identifier, double now,
+                              fb_resolution *out, fb_error *error);
+bool fb__resolving_under_way(fb__resolving *resolving, const uint64_t hash[2], fb_slice identifier, double now);
+/* How many bytes the identifier has that this ticket is for; 0: there is no such ticket. */
+size_t fb__resolving_identifier(fb__resolving *resolving, uint64_t ticket, char out[FB_IDENTIFIER_ROOM]);
+/* issuer: with FB_RESOLVED, as for fb__resolving_add. False: there is no such ticket. */
+bool fb__resolving_end(fb__resolving *resolving, uint64_t ticket, fb_resolve_outcome outcome, fb__issuer *issuer,
+                       double now);
+bool fb__resolving_wait(fb__resolving *resolving, uint64_t ticket, double timeout);
 
 /* ---- verifier.c, verifier_keys.c, inspect.c: the verifier */
 
@@ -320,6 +361,7 @@ struct fb_verifier {
     size_t max_token_bytes;
     fb__policy_base *base;
     fb__issuers issuers;
+    fb__resolving *resolving;                 /* NULL: no others are added */
     fb__issuer *sole;                         /* whose all tokens are; NULL: their iss says whose they are */
     fb__cache *cache;                         /* NULL: switched off */
     void *(*before_signature)(void *context); /* both or none */
@@ -328,8 +370,15 @@ struct fb_verifier {
     atomic_uint_least64_t outcomes[FB__STATUS_COUNT];
 };
 
+/* verify.c: whose a token says that it is: out->iss is set. The other steps of a verification up to there, as well. */
+fb_status fb__verify_read_iss(const fb_verifier *verifier, fb_slice token, fb_result **out, fb_error *error);
 /* Counts the outcome of a verification; issuer may be NULL. */
 void fb__verifier_count(const fb_verifier *verifier, fb__issuer *issuer, fb_status status);
+/* Whether an issuer of its is none of the options'. */
+static inline bool fb__verifier_added(const fb_verifier *verifier, const fb__issuer *issuer)
+{
+    return issuer->number > verifier->issuers.count;
+}
 /* The issuer with this number, for a new user; NULL: there is none (any more). */
 fb__issuer *fb__verifier_issuer(const fb_verifier *verifier, uint64_t number);
 /* Calls visit for every issuer that there is now, those of the options first. */
