@@ -323,6 +323,29 @@ TEST(key_sets_are_shared_issuer_by_issuer)
     fb_verifier_free(second);
 }
 
+TEST(an_issuer_without_keys_finds_them_by_discovery)
+{
+    fb_issuer list[] = {fetched_issuer(&a), fetched_issuer(&tenant)};
+    fb_issuers *issuers = NULL;
+    fb_fetch fetch = FB_FETCH_INIT;
+    list[0].jwks_uri = (fb_slice){NULL, 0};
+    fb_verifier *verifier = verifier_of(defaults(), list, 2), *refused = NULL;
+    uint64_t issuer;
+    CHECK(verify_new(verifier, 0, A, NULL, &issuer) == FB_KEYS_NEEDED && issuer == 1);
+    CHECK(fb_verifier_issuers(verifier, 1.0, &issuers, &error) == FB_OK);
+    CHECK(fb_issuers_at(issuers, 0)->fetched && fb_issuers_at(issuers, 0)->jwks_uri.data == NULL);
+    CHECK(fb_verifier_refresh_begin(verifier, 1, 1.0, FB_REFRESH_EXPLICIT, 0, &fetch, &error) == FB_OK);
+    CHECK(fetch.url.size > a.size && memcmp(fetch.url.data, A "/.well-known/", a.size + 13) == 0);
+    fb_issuers_free(issuers);
+    fb_verifier_free(verifier);
+    list[1].jwks_uri = (fb_slice){NULL, 0}; /* a template names no one place */
+    fb_options options = defaults();
+    options.issuers = list;
+    options.issuer_count = 2;
+    CHECK(fb_verifier_new(&refused, &options, &error) == FB_CONFIGURATION_INVALID);
+    CHECK(strstr(error.text, "issuers: item 1: ") == error.text);
+}
+
 /* ---- construction --------------------------------------------------------------------------- */
 
 static void expect_refused(const fb_issuer *issuers, size_t count, const char *words)
@@ -502,6 +525,7 @@ int main(void)
     RUN(keys_that_change_end_the_cached_tokens_of_their_issuer_alone);
     RUN(each_issuer_has_its_own_fetch);
     RUN(key_sets_are_shared_issuer_by_issuer);
+    RUN(an_issuer_without_keys_finds_them_by_discovery);
     RUN(what_cannot_be_a_list_of_issuers_is_refused);
     RUN(several_identifiers_of_one_issuer);
     RUN(at_most_64_templates);

@@ -54,9 +54,7 @@ static fb_status load_keys(fb__issuer *issuer, const fb_issuer *given, fb_error 
     if (given->public_key.data != NULL) {
         return fb__keyset_from_pem(&issuer->static_keys, mem, given->public_key, error);
     }
-    return given->jwks_uri.data != NULL
-               ? fb__key_source_new(&issuer->key_source, mem, given, error)
-               : fb__fail(error, FB_CONFIGURATION_INVALID, "one of public_key, jwks, jwks_uri or secret must be given");
+    return fb__key_source_new(&issuer->key_source, mem, given, error);
 }
 
 /* A static key that none of the algorithms could ever use is a mistake to hear of now, not at the first token. */
