@@ -119,6 +119,39 @@ def others() -> Iterator[tuple[str, bytes]]:
     for number in range(32):
         yield "cache", hashlib.shake_256(bytes([number])).digest(64 + 8 * number)
     yield from of_p256()
+    yield from of_metadata()
+
+
+def of_metadata() -> Iterator[tuple[str, bytes]]:
+    """As fuzz_metadata.c reads them: identifier, status, document."""
+    right = '{"issuer":"@","authorization_endpoint":"https://a/","jwks_uri":"https://keys.example/a?b"}'
+    documents = (
+        right,
+        '{"jwks_uri":"https:\\/\\/k\\u0065ys.example\\/","issuer":"@","x":[1,{"y":null}]}',
+        '{"issuer":"https://elsewhere.example","jwks_uri":"https://keys.example/"}',
+        '{"issuer":"\\u0000\\n","jwks_uri":7}',
+        '{"issuer":"@","jwks_uri":"http://127.0.0.1/"}',
+        '{"issuer":"@","jwks_uri":"https://user@a/"}',
+        '{"issuer":"@","issuer":"@","jwks_uri":"https://a/"}',
+        '{"issuer":["@"],"jwks_uri":"https://a/"}',
+        '{"issuer":"@"}',
+        "[]",
+        "",
+    )
+    for document in documents:
+        yield "metadata", f"\n200\n{document}".encode()
+        yield "json", document.encode()
+    for identifier in (
+        "https://issuer.example",
+        "https://issuer.example/",
+        "HTTPS://Issuer.example:443/a//",
+        "https://[2001:db8::1]:8443/t",
+        "http://127.0.0.1:80/realm",
+        "https://issuer.example/{tid}",
+        "https://issuer.example?a",
+    ):
+        for status in ("200", "404", "302", "429", "500"):
+            yield "metadata", f"{identifier}\n{status}\n{right}".encode()
 
 
 def of_p256() -> Iterator[tuple[str, bytes]]:
