@@ -132,7 +132,7 @@ TEST(which_issuers_can_be_discovered)
         CHECK(says(text, cases[i].words) && says(text, "needs jwks_uri"));
     }
     fb_issuer issuer = FB_ISSUER_INIT;
-    CHECK(says(refused(&issuer), "one of public_key, jwks, jwks_uri and secret must be given"));
+    CHECK(says(refused(&issuer), "one of public_key, jwks, jwks_uri or secret must be given"));
     issuer.identifiers = FB_LIST(fb_text(ISSUER), fb_text("https://other.example"));
     CHECK(says(refused(&issuer), "several identifiers needs jwks_uri"));
     issuer.identifiers.count = 0;

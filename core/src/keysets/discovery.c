@@ -24,7 +24,7 @@ fb_status fb__discovery_check(const fb_issuer *issuer, fb_error *error)
     const fb_status bad = FB_CONFIGURATION_INVALID;
     if (issuer->identifiers.items == NULL || issuer->identifiers.count == 0) {
         return fb__fail(error, bad,
-                        "one of public_key, jwks, jwks_uri and secret must be given, or one identifier by which "
+                        "one of public_key, jwks, jwks_uri or secret must be given, or one identifier by which "
                         "discovery finds the keys");
     }
     if (issuer->identifiers.count > 1) {
