@@ -333,6 +333,72 @@ TEST(keys_are_found_by_discovery)
     }
 }
 
+struct crowd {
+    const fb_verifier *verifier;
+    const char *token;
+    atomic_uint accepted, others;
+    atomic_bool done;
+};
+
+static void *check_once(void *argument)
+{
+    struct crowd *crowd = argument;
+    fb_error error = FB_ERROR_INIT;
+    fb_status status = check(crowd->verifier, crowd->token, &error);
+    atomic_fetch_add(status == FB_OK ? &crowd->accepted : &crowd->others, 1);
+    atomic_store(&crowd->done, true);
+    return NULL;
+}
+
+static void discovers_plain(struct setup *options)
+{
+    discovers(options, &plain);
+}
+
+TEST(a_verifier_needs_an_identifier_and_no_more)
+{
+    fb_error error = FB_ERROR_INIT;
+    fb_issuers *issuers = NULL;
+    idp_ask(&plain, "/issuer?path=/tenant");
+    char *token = mint(&plain, ""), unknown[512];
+    idp_ask(&plain, "/forget");
+    fb_verifier *verifier = verifier_for(&plain, discovers_plain);
+    CHECK(fb_verifier_issuers(verifier, now(), &issuers, &error) == FB_OK);
+    CHECK(fb_issuers_at(issuers, 0)->fetched && fb_issuers_at(issuers, 0)->jwks_uri.data == NULL);
+    fb_issuers_free(issuers);
+    CHECK(check(verifier, token, &error) == FB_OK && check(verifier, token, &error) == FB_OK);
+    CHECK(idp_number(&plain, "requests") == 2);
+    random_token(unknown, sizeof(unknown), 1);
+    CHECK(check(verifier, unknown, &error) == FB_KEY_NOT_FOUND);
+    CHECK(idp_number(&plain, "requests") == 3);
+    CHECK(fb_verifier_issuers(verifier, now(), &issuers, &error) == FB_OK);
+    CHECK(fb__slice_equal(fb_issuers_at(issuers, 0)->jwks_uri, fb_text(idp_text(&plain, "jwks_uri"))));
+    fb_issuers_free(issuers);
+    fb_verifier_free(verifier);
+    free(token);
+}
+
+TEST(sixty_four_threads_at_a_cold_start_are_one_discovery)
+{
+    enum { THREADS = 64 };
+    pthread_t threads[THREADS];
+    char *token = mint(&plain, "");
+    struct crowd crowd = {.verifier = verifier_for(&plain, discovers_plain), .token = token};
+    metadata_fault(&plain, "late_header");
+    idp_ask(&plain, "/forget");
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_create(&threads[i], NULL, check_once, &crowd) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+    CHECK(atomic_load(&crowd.accepted) == THREADS && atomic_load(&crowd.others) == 0);
+    CHECK(idp_number(&plain, "requests") == 2);
+    idp_fault(&plain, NULL);
+    fb_verifier_free((fb_verifier *)(uintptr_t)crowd.verifier);
+    free(token);
+}
+
 TEST(the_document_may_be_at_each_of_its_places)
 {
     static const char *const served[] = {"only_openid", "only_oauth", "only_inserted"};
@@ -685,23 +751,6 @@ TEST(no_keys_of_connections_are_written)
     CHECK(unlink(key_log) == 0);
 }
 
-struct crowd {
-    const fb_verifier *verifier;
-    const char *token;
-    atomic_uint accepted, others;
-    atomic_bool done;
-};
-
-static void *check_once(void *argument)
-{
-    struct crowd *crowd = argument;
-    fb_error error = FB_ERROR_INIT;
-    fb_status status = check(crowd->verifier, crowd->token, &error);
-    atomic_fetch_add(status == FB_OK ? &crowd->accepted : &crowd->others, 1);
-    atomic_store(&crowd->done, true);
-    return NULL;
-}
-
 TEST(sixty_four_threads_at_a_cold_start_are_one_request)
 {
     enum { THREADS = 64 };
@@ -820,6 +869,8 @@ int main(void)
     RUN(ssrf_safe_looks_at_ipv6_too);
     RUN(repeated_fields_are_one_list);
     RUN(keys_are_found_by_discovery);
+    RUN(a_verifier_needs_an_identifier_and_no_more);
+    RUN(sixty_four_threads_at_a_cold_start_are_one_discovery);
     RUN(the_document_may_be_at_each_of_its_places);
     RUN(every_fault_of_a_document);
     RUN(ssrf_safe_holds_for_documents);

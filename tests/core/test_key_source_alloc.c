@@ -63,6 +63,62 @@ static bool scenario(unsigned n)
     return untouched;
 }
 
+static fb_status discover(fb__key_source *source, double now, const char *jwks_uri)
+{
+    fb_fetch fetch = begin(source, now, FB_REFRESH_EXPLICIT, 0), next = FB_FETCH_INIT;
+    fb_fetched fetched = FB_FETCHED_INIT;
+    fb_error error = FB_ERROR_INIT;
+    char body[256];
+    snprintf(body, sizeof(body), "{\"issuer\":\"https://issuer.example\",\"jwks_uri\":\"%s\"}", jwks_uri);
+    fetched.http_status = 200;
+    fetched.body = fb_text(body);
+    fb_status status = fb__key_source_complete(source, fetch.ticket, now, &fetched, &next, &error);
+    if (status == FB_OK && next.decision == FB_FETCH_NOW) {
+        fetched.body = document("a");
+        status = fb__key_source_complete(source, fetch.ticket, now, &fetched, &next, &error);
+    }
+    CHECK(error.status == status && (status == FB_OK || status == FB_OUT_OF_MEMORY));
+    CHECK(next.decision == FB_FETCH_DONE);
+    return status;
+}
+
+/* The same for a key source that finds its keys by discovery, and has headers. */
+static bool discovery_scenario(unsigned n)
+{
+    const fb_mem mem = {allocate, release, NULL};
+    fb_issuer issuer = FB_ISSUER_INIT;
+    fb__key_source *source = NULL;
+    fb_error error = FB_ERROR_INIT;
+    uint64_t request;
+    issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
+    issuer.headers = FB_LIST(fb_text("X-Api-Key: swordfish"));
+    countdown = n;
+    fb_status made = fb__key_source_new(&source, &mem, &issuer, &error);
+    CHECK(made == FB_OK || (made == FB_OUT_OF_MEMORY && error.status == FB_OUT_OF_MEMORY && source == NULL));
+    if (made != FB_OK) {
+        return false;
+    }
+    fb_status first = discover(source, 1.0, "https://issuer.example/keys");
+    fb_status second = discover(source, 90000.0, "https://issuer.example/new");
+    CHECK(first != FB_OK || second == FB_OK || look(source, 1.0, "a", &request) == FB_OK);
+    bool untouched = countdown > 0 || n == 0;
+    countdown = 0;
+    CHECK(discover(source, 180000.0, "https://issuer.example/new") == FB_OK);
+    fb__key_source_release(source);
+    return untouched;
+}
+
+TEST(every_allocation_of_a_discovery_may_fail)
+{
+    unsigned n = 1;
+    CHECK(discovery_scenario(0));
+    while (n < 1000 && !discovery_scenario(n)) {
+        n++;
+    }
+    printf("%u allocations, each failed once\n", n - 1);
+    CHECK(n > 9 && n < 1000);
+}
+
 TEST(every_allocation_may_fail)
 {
     unsigned n = 1;
@@ -77,5 +133,6 @@ TEST(every_allocation_may_fail)
 int main(void)
 {
     RUN(every_allocation_may_fail);
+    RUN(every_allocation_of_a_discovery_may_fail);
     return TEST_RESULT();
 }

@@ -43,11 +43,18 @@ static void without_cache(struct setup *options)
     options->issuer.fetch_timeout = 10.0;
 }
 
+static void discovering(struct setup *options)
+{
+    without_cache(options);
+    discovers(options, &plain.idp);
+}
+
 /* True: no allocation was left to fail. */
-static bool fetch_under_failure(struct provider *provider, long at, bool all_after, long *refused)
+static bool fetch_under_failure(struct provider *provider, void (*change)(struct setup *), long at, bool all_after,
+                                long *refused)
 {
     const char *token = provider->token;
-    fb_verifier *verifier = verifier_for(&provider->idp, without_cache);
+    fb_verifier *verifier = verifier_for(&provider->idp, change);
     fb_error error = FB_ERROR_INIT;
     if (at % 2 == 0) {
         CHECK(check(verifier, token, &error) == FB_OK);
@@ -68,11 +75,13 @@ static bool fetch_under_failure(struct provider *provider, long at, bool all_aft
     return !reached;
 }
 
-static void each_allocation(struct provider *provider, long step)
+static void each_allocation(struct provider *provider, void (*change)(struct setup *), long step)
 {
     for (int all_after = 0; all_after < 2; all_after++) {
         long at = 0, refused = 0;
-        while (!fetch_under_failure(provider, at, all_after, &refused)) {
+        /* With held keys, and without: that takes more steps by discovery. */
+        while (!fetch_under_failure(provider, change, at, all_after, &refused) ||
+               !fetch_under_failure(provider, change, at + 1, all_after, &refused)) {
             at += step;
         }
         CHECK(refused > 0);
@@ -83,13 +92,18 @@ static void each_allocation(struct provider *provider, long step)
 
 TEST(every_allocation_of_a_fetch_may_fail)
 {
-    each_allocation(&plain, 1);
+    each_allocation(&plain, without_cache, 1);
+}
+
+TEST(every_allocation_of_a_discovery_may_fail)
+{
+    each_allocation(&plain, discovering, 1);
 }
 
 /* A handshake makes thousands; those of each part of it come up. */
 TEST(allocations_of_a_handshake_may_fail)
 {
-    each_allocation(&secure, 17);
+    each_allocation(&secure, without_cache, 17);
 }
 
 static bool start(struct provider *provider, const char *option)
@@ -117,6 +131,7 @@ int main(void)
         return TEST_RESULT();
     }
     RUN(every_allocation_of_a_fetch_may_fail);
+    RUN(every_allocation_of_a_discovery_may_fail);
     RUN(allocations_of_a_handshake_may_fail);
     stop(&plain);
     stop(&secure);
