@@ -218,6 +218,64 @@ TEST(forks_at_any_moment)
     fb__key_source_release(source);
 }
 
+/* Whatever is to be fetched next is answered; the keys in two of three flights. True: keys came. */
+static bool make_flight(unsigned number)
+{
+    static const char *const documents[] = {
+        "{\"issuer\":\"https://issuer.example\",\"jwks_uri\":\"https://issuer.example/keys\"}",
+        "{\"issuer\":\"https://issuer.example\",\"jwks_uri\":\"https://issuer.example/other\"}"};
+    fb_fetch fetch = begin(source, 1.0, FB_REFRESH_EXPLICIT, 0);
+    bool came = false;
+    while (fetch.decision == FB_FETCH_NOW) {
+        const bool keys = fb__find(fetch.url, fb_text("/.well-known/")) == NULL;
+        const uint64_t ticket = fetch.ticket;
+        fb_fetched fetched = FB_FETCHED_INIT;
+        fetched.http_status = keys && number % 3 == 0 ? 500 : 200;
+        fetched.body = keys ? document("a") : fb_text(documents[number % 2]);
+        came = fb__key_source_complete(source, ticket, 1.0, &fetched, &fetch, NULL) == FB_OK && keys;
+    }
+    return came;
+}
+
+static void *discover_all_the_time(void *argument)
+{
+    atomic_bool *end = argument;
+    for (unsigned i = 0; !atomic_load(end); i++) {
+        (void)make_flight(i);
+    }
+    return NULL;
+}
+
+/* A child does not trust a jwks_uri that another thread was changing; it finds its own way, with or without it. */
+TEST(forks_at_any_moment_of_a_discovery)
+{
+    pthread_t threads[2];
+    atomic_bool end = false;
+    fb_issuer issuer = FB_ISSUER_INIT;
+    issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
+    CHECK(fb__key_source_new(&source, &fb__mem_default, &issuer, NULL) == FB_OK);
+    for (int i = 0; i < 2; i++) {
+        CHECK(pthread_create(&threads[i], NULL, discover_all_the_time, &end) == 0);
+    }
+    for (int i = 0; i < 100; i++) {
+        pid_t child = child_start();
+        if (child == 0) {
+            fb__key_source_info info;
+            uint64_t request;
+            fb__key_source_describe(source, &info);
+            bool sound = make_flight(1) && look(source, 1.0, "a", &request) == FB_OK;
+            fb__key_source_release(source);
+            child_end(sound && test_failures == 0 ? 0 : 1);
+        }
+        CHECK(child_wait(child) == 0);
+    }
+    atomic_store(&end, true);
+    for (int i = 0; i < 2; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    fb__key_source_release(source);
+}
+
 int main(void)
 {
     RUN(sixty_four_threads_start_cold);
@@ -225,5 +283,6 @@ int main(void)
     RUN(sets_are_swapped_whole);
     RUN(a_child_starts_afresh_and_keeps_the_keys);
     RUN(forks_at_any_moment);
+    RUN(forks_at_any_moment_of_a_discovery);
     return TEST_RESULT();
 }
