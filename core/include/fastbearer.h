@@ -313,7 +313,8 @@ FB_API int fb_status_http(fb_status status);
 
 /** The OAuth error code (RFC 6750 section 3.1): "invalid_token" for 401, "insufficient_scope" for 403,
  * "temporarily_unavailable" for 503, "server_error" for 500, "invalid_request" for 400; "" for FB_OK and
- * FB_TOKEN_MISSING. For a proof "use_dpop_nonce" or "invalid_dpop_proof" (RFC 9449 section 7.1). Constant text. */
+ * FB_TOKEN_MISSING. For a proof "use_dpop_nonce" or "invalid_dpop_proof" (RFC 9449 section 7.1); in a challenge of the
+ * scheme Bearer that is "invalid_token" instead. Constant text. */
 FB_API const char *fb_status_oauth(fb_status status);
 
 /**

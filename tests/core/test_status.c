@@ -7,6 +7,8 @@ static const struct {
     const char *name, *oauth;
 } expected[] = {
     {0, 200, "ok", ""},
+    {11, 401, "token_missing", ""},
+    {12, 400, "request_malformed", "invalid_request"},
     {101, 401, "token_too_large", "invalid_token"},
     {102, 401, "token_malformed", "invalid_token"},
     {103, 401, "header_invalid", "invalid_token"},
@@ -42,6 +44,13 @@ static const struct {
     {702, 403, "insufficient_scope", "insufficient_scope"},
     {801, 401, "claim_missing", "invalid_token"},
     {802, 401, "claim_mismatch", "invalid_token"},
+    {851, 401, "confirmation_invalid", "invalid_token"},
+    {852, 401, "proof_missing", "invalid_dpop_proof"},
+    {853, 401, "proof_invalid", "invalid_dpop_proof"},
+    {854, 401, "proof_expired", "invalid_dpop_proof"},
+    {855, 401, "proof_mismatch", "invalid_dpop_proof"},
+    {856, 401, "proof_replayed", "invalid_dpop_proof"},
+    {857, 401, "proof_nonce_required", "use_dpop_nonce"},
     {901, 500, "configuration_invalid", "server_error"},
     {1001, 500, "out_of_memory", "server_error"},
     {1002, 500, "internal_error", "server_error"},

@@ -17,6 +17,9 @@ struct outcome {
 /* In the order of the numbers. */
 static const struct outcome outcomes[FB__STATUS_COUNT] = {
     {FB_OK, 200, "ok", "the token is valid"},
+    {FB_TOKEN_MISSING, 401, "token_missing", "the request carries no credential that is accepted here"},
+    {FB_REQUEST_MALFORMED, 400, "request_malformed",
+     "the request does not carry one token in one Authorization header"},
     {FB_TOKEN_TOO_LARGE, 401, "token_too_large", "the token is larger than allowed"},
     {FB_TOKEN_MALFORMED, 401, "token_malformed", "the token is not three segments of unpadded, canonical base64url"},
     {FB_HEADER_INVALID, 401, "header_invalid", "the token's header is not a valid JSON object"},
@@ -52,6 +55,13 @@ static const struct outcome outcomes[FB__STATUS_COUNT] = {
     {FB_INSUFFICIENT_SCOPE, 403, "insufficient_scope", "the token lacks a required scope"},
     {FB_CLAIM_MISSING, 401, "claim_missing", "the token lacks a required claim"},
     {FB_CLAIM_MISMATCH, 401, "claim_mismatch", "a required claim of the token has another value"},
+    {FB_CONFIRMATION_INVALID, 401, "confirmation_invalid", "the token's cnf does not say which key it is bound to"},
+    {FB_PROOF_MISSING, 401, "proof_missing", "the request does not prove possession of the key that the token demands"},
+    {FB_PROOF_INVALID, 401, "proof_invalid", "the proof of possession is not valid"},
+    {FB_PROOF_EXPIRED, 401, "proof_expired", "the proof of possession is too old, or not valid yet"},
+    {FB_PROOF_MISMATCH, 401, "proof_mismatch", "the proof of possession belongs to another request, token or key"},
+    {FB_PROOF_REPLAYED, 401, "proof_replayed", "the proof of possession has been used before"},
+    {FB_PROOF_NONCE_REQUIRED, 401, "proof_nonce_required", "the proof of possession must carry this server's nonce"},
     {FB_CONFIGURATION_INVALID, 500, "configuration_invalid", "an option is not valid"},
     {FB_OUT_OF_MEMORY, 500, "out_of_memory", "out of memory"},
     {FB_INTERNAL_ERROR, 500, "internal_error", "internal error"},
@@ -89,9 +99,25 @@ int fb_status_http(fb_status status)
 
 const char *fb_status_oauth(fb_status status)
 {
+    switch (status) {
+    case FB_TOKEN_MISSING: /* RFC 6750 section 3.1: no error code for who has not tried */
+        return "";
+    case FB_PROOF_MISSING:
+    case FB_PROOF_INVALID:
+    case FB_PROOF_EXPIRED:
+    case FB_PROOF_MISMATCH:
+    case FB_PROOF_REPLAYED:
+        return "invalid_dpop_proof";
+    case FB_PROOF_NONCE_REQUIRED:
+        return "use_dpop_nonce";
+    default:
+        break;
+    }
     switch (fb_status_http(status)) {
     case 200:
         return "";
+    case 400:
+        return "invalid_request";
     case 403:
         return "insufficient_scope";
     case 500:
