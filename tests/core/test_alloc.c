@@ -104,6 +104,19 @@ static fb_status minting(fb_error *error)
         status = fb_keypair_jwks(pair, fb_text("k1"), &string, error);
         fb_string_free(string);
     }
+    fb_proof_options proving = FB_PROOF_OPTIONS_INIT;
+    proving.method = fb_text("POST");
+    proving.url = fb_text("https://api.example/mcp");
+    proving.access_token = fb_text("token");
+    proving.nonce = fb_text("nonce");
+    if (status == FB_OK) {
+        status = fb_keypair_dpop_proof(pair, &proving, &string, error);
+        fb_string_free(string);
+    }
+    if (status == FB_OK) {
+        status = fb_keypair_thumbprint(pair, &string, error);
+        fb_string_free(string);
+    }
     fb_keypair_free(pair);
     return status;
 }

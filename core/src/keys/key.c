@@ -259,6 +259,18 @@ const char *fb__key_classify(fb__key *key)
     return "the key is of a type that signs no tokens; RSA, EC, Ed25519 and Ed448 do";
 }
 
+size_t fb__key_number(const fb__key *key, const char *parameter, size_t width, unsigned char out[FB__MAX_KEY_NUMBER])
+{
+    BIGNUM *number = NULL;
+    if (EVP_PKEY_get_bn_param(key->pkey, parameter, &number) != 1) {
+        return 0;
+    }
+    const size_t size = width != 0 ? width : (size_t)BN_num_bytes(number);
+    const bool written = size <= FB__MAX_KEY_NUMBER && BN_bn2binpad(number, out, (int)size) == (int)size;
+    BN_free(number);
+    return written ? size : 0;
+}
+
 void fb__key_clear(fb__key *key, const fb_mem *mem)
 {
     EVP_PKEY_free(key->pkey);

@@ -12,8 +12,10 @@
 enum {
     FB__RSA_MAX_BITS = 8192,
     FB__MAX_SIGNATURE = FB__RSA_MAX_BITS / 8,
+    FB__MAX_KEY_NUMBER = FB__RSA_MAX_BITS / 8,
     FB__MAX_DIGEST = 64,
-    FB__MAX_POINT = 57 /* Ed448 */
+    FB__MAX_POINT = 57, /* Ed448 */
+    FB__THUMBPRINT = 32
 };
 
 /* ---- algorithm.c: the tables of algorithms, curves and hashes */
@@ -111,6 +113,13 @@ bool fb__find_public_material(const fb_mem *mem, fb_slice bytes, const char **fo
 /* An unusable key is not a failure: key->problem says why. False: out of memory. Between fb__openssl_begin and
  * fb__openssl_end. */
 bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const char *text, const fb_node *nodes, size_t object);
+
+/* A number of key->pkey by OpenSSL's name for it, big-endian: width bytes, or for 0 as many as it has. Returns how
+ * many; 0: out of memory. */
+size_t fb__key_number(const fb__key *key, const char *parameter, size_t width, unsigned char out[FB__MAX_KEY_NUMBER]);
+/* thumbprint.c: of a public key that is usable. Between fb__openssl_begin and fb__openssl_end. False: OpenSSL failed,
+ * which is to say out of memory; or the key is a secret, which has none that may be shown. */
+bool fb__key_thumbprint(const fb__key *key, unsigned char out[FB__THUMBPRINT]);
 
 void fb__key_clear(fb__key *key, const fb_mem *mem);
 /* A problem that may be OpenSSL's rather than the key's, as it does not always say that it lacked memory. */

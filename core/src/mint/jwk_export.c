@@ -1,9 +1,8 @@
 /*
- * The public half of a key pair as a JWK set (RFC 7517, RFC 7518 section 6, RFC 8037 section 2).
+ * The public half of a key pair as a JWK, in a set (RFC 7517, RFC 7518 section 6, RFC 8037 section 2) or in a proof.
  */
 #include "mint/mint.h"
 
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 
 static void add_bytes(fb_string *string, const char *name, const unsigned char *bytes, size_t size)
@@ -12,24 +11,18 @@ static void add_bytes(fb_string *string, const char *name, const unsigned char *
     fb__string_add_member(string, name, (fb_slice){text, fb__base64url_encode(bytes, size, text)});
 }
 
-/* A number of the key, as long as width says, or as it is for 0. */
+/* As long as width says, or as it is for 0. */
 static bool add_number(fb_string *string, const fb_keypair *pair, const char *name, const char *parameter, size_t width)
 {
-    unsigned char bytes[FB__MAX_SIGNATURE];
-    BIGNUM *number = NULL;
-    if (EVP_PKEY_get_bn_param(pair->key.pkey, parameter, &number) != 1) {
-        return false;
-    }
-    size_t size = width != 0 ? width : (size_t)BN_num_bytes(number);
-    bool written = size <= sizeof(bytes) && BN_bn2binpad(number, bytes, (int)size) == (int)size;
-    BN_free(number);
-    if (written) {
+    unsigned char bytes[FB__MAX_KEY_NUMBER];
+    const size_t size = fb__key_number(&pair->key, parameter, width, bytes);
+    if (size > 0) {
         add_bytes(string, name, bytes, size);
     }
-    return written;
+    return size > 0;
 }
 
-static bool add_public_key(fb_string *string, const fb_keypair *pair)
+bool fb__string_add_public_key(fb_string *string, const fb_keypair *pair)
 {
     fb__string_add_member(string, "kty", pair->key.kty_text);
     if (pair->key.kty == FB__KTY_RSA) {
@@ -62,14 +55,14 @@ fb_status fb_keypair_jwks(const fb_keypair *keypair, fb_slice kid, fb_string **o
     if (status != FB_OK) {
         return status;
     }
-    fb_string *string = fb__string_new(&keypair->mem, fb__size_add(4096, fb__quoted_room(kid.size)));
+    fb_string *string = fb__string_new(&keypair->mem, fb__size_add(FB__JWK_ROOM, fb__quoted_room(kid.size)));
     if (string == NULL) {
         return fb__out_of_memory(error);
     }
     fb__openssl_errors errors;
     fb__openssl_begin(&errors);
     fb__string_add_text(string, "{\"keys\":[{");
-    bool added = add_public_key(string, keypair);
+    bool added = fb__string_add_public_key(string, keypair);
     fb__openssl_end(&errors);
     if (!added) {
         fb_string_free(string);

@@ -37,6 +37,13 @@ void fb__string_add_member(fb_string *string, const char *name, fb_slice value);
 /* Text must be UTF-8, or the token would be refused by every reader; NUL would be by this one. */
 fb_status fb__check_text(const fb_mem *mem, const char *name, fb_slice value, fb_error *error);
 
+/* ---- jwk_export.c */
+
+/* What FB__JWK_ROOM holds at most: an RSA key of the largest size. */
+enum { FB__JWK_ROOM = 4096 };
+/* The members of the public key into an object that is open. False: out of memory. */
+bool fb__string_add_public_key(fb_string *string, const fb_keypair *pair);
+
 /* ---- sign.c */
 
 /* Makes ready what every signature of this pair starts from. False: out of memory. */
