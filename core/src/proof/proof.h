@@ -25,4 +25,24 @@ static inline bool fb__uri_equal(const fb__uri *a, const fb__uri *b)
     return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
 }
 
+/* ---- replay.c: proofs that have been accepted */
+
+enum { FB__MAX_JTI = 256, FB__MAX_REPLAY = 1 << 24 };
+
+typedef struct fb__replay fb__replay;
+typedef struct fb__replay_key {
+    uint64_t hash[2];
+} fb__replay_key;
+
+/* capacity: 1 .. FB__MAX_REPLAY proofs. FB_OK, FB_OUT_OF_MEMORY, FB_INTERNAL_ERROR. */
+fb_status fb__replay_new(fb__replay **out, const fb_mem *mem, size_t capacity);
+void fb__replay_free(fb__replay *set); /* NULL is fine */
+/* jti has at most FB__MAX_JTI bytes. */
+fb__replay_key fb__replay_key_of(const fb__replay *set, const unsigned char thumbprint[FB__THUMBPRINT], fb_slice jti);
+bool fb__replay_holds(fb__replay *set, fb__replay_key key, double now);
+/* The last step of all: FB_OK, and it is held until expires_at (Unix seconds); FB_PROOF_REPLAYED: it was held;
+ * FB_OUT_OF_MEMORY: nothing has changed. */
+fb_status fb__replay_insert(fb__replay *set, fb__replay_key key, double expires_at, double now);
+void fb__replay_stats(fb__replay *set, fb_stats *out);
+
 #endif
