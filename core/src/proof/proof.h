@@ -45,4 +45,11 @@ bool fb__replay_holds(fb__replay *set, fb__replay_key key, double now);
 fb_status fb__replay_insert(fb__replay *set, fb__replay_key key, double expires_at, double now);
 void fb__replay_stats(fb__replay *set, fb_stats *out);
 
+/* ---- nonce.c: what a server wants to find in proofs */
+
+/* For clients to use from now on. False, and out is empty: out of memory, or now is no time. */
+bool fb__nonce_make(fb_slice secret, double now, char out[FB_NONCE_ROOM]);
+/* FB_OK, FB_PROOF_NONCE_REQUIRED, FB_OUT_OF_MEMORY. given: any text. */
+fb_status fb__nonce_check(fb_slice secret, double now, fb_slice given);
+
 #endif
