@@ -23,8 +23,16 @@ export interface Rejection {
   readonly actual: string | undefined;
 }
 
-/** Where the keys come from: exactly one of the four. */
+/**
+ * Who issues tokens, and where its keys are: at most one of publicKey, jwks, jwksUri and secret. Without any of them the
+ * key set is found by discovery (OpenID Connect Discovery 1.0, RFC 8414) from `issuer`, which must be one https URL then.
+ */
 export interface KeyOptions {
+  /**
+   * Accepted as `iss`, or one template such as "https://login.example/{tid}/v2.0", which is checked against the claim
+   * of that name. Not given, which only a sole issuer may leave out: `iss` is not checked.
+   */
+  issuer?: string | readonly string[] | null;
   /** One PEM block: SPKI, PKCS#1 public key or X.509 certificate. */
   publicKey?: string | Uint8Array | null;
   /** A key-set document (RFC 7517), held as given. */
@@ -33,30 +41,58 @@ export interface KeyOptions {
   jwksUri?: string | null;
   /** The HMAC key, at least as long as the hash. */
   secret?: string | Uint8Array | null;
-}
-
-/** What a token must be like. */
-export interface PolicyOptions {
   /** Accepted algorithms. Default "RS256", with `secret` "HS256". */
   algorithms?: string | readonly string[] | null;
-  /** Accepted issuers. Not given: `iss` is not checked. */
-  issuer?: string | readonly string[] | null;
+}
+
+/** Claims and the values that they must have: text is equal character by character, numbers by value. */
+export type RequiredClaims = Readonly<Record<string, ClaimValue | readonly ClaimValue[]>>;
+type ClaimValue = string | number | boolean;
+
+/** What a verifier says of all tokens. What one of its `issuers` says itself replaces that; an empty list is none. */
+export interface ClaimOptions {
   /** Accepted audiences. Without it a token that was issued for another service is accepted here (RFC 8725 3.9). */
   audience?: string | readonly string[] | null;
-  /** All of these must be granted; a string is split at spaces. */
-  requiredScopes?: string | readonly string[] | null;
-  /** Seconds of clock skew that are forgiven. Default 0. */
-  leeway?: number | null;
-  /** Whether a token must have `exp`. Default true. */
-  requireExp?: boolean | null;
-  /** Claims that must be present. */
-  requiredClaims?: string | readonly string[] | null;
   /** "at+jwt" accepts RFC 9068 tokens only, "any" does not look at `typ`. Not given: none, JWT, at+jwt. */
   tokenType?: 'at+jwt' | 'any' | null;
-  /** The first that is present holds the scopes. Default scope, scp. */
+  /**
+   * The first that is present holds the scopes. A name that begins with "/" is a JSON Pointer ("/realm_access/roles"),
+   * here and in the next two. Default scope, scp.
+   */
   scopeClaims?: string | readonly string[] | null;
   /** The first that is present is the client id, else "unknown". Default client_id, azp, sub. */
   clientIdClaims?: string | readonly string[] | null;
+  /** Claims that must be present, or a mapping from each to the value, or the values, that it may have. */
+  requiredClaims?: string | readonly string[] | RequiredClaims | null;
+}
+
+/** What a token must be like, whoever issued it. */
+export interface PolicyOptions {
+  /**
+   * Several issuers, each with keys of its own; in place of `issuer`, the key and the options of fetching. A token
+   * belongs to the one with its `iss`.
+   */
+  issuers?: readonly Issuer[] | null;
+  /**
+   * Asked for the issuer of an `iss` that none of the others has, for tenants that come and go: resolves to what
+   * `issuers` holds, or to undefined where there is none. What it is given is unverified. It has 10 seconds; what it
+   * throws refuses this one token as `keys_unavailable`, and is reported once, by a process warning.
+   */
+  resolveIssuer?: ((issuer: string) => Issuer | undefined | null | Promise<Issuer | undefined | null>) | null;
+  /** Issuers of `resolveIssuer` that are held; the one that was used least recently makes room. Default 1000. */
+  maxIssuers?: number | null;
+  /** All of these must be granted; a string is split at spaces. */
+  requiredScopes?: string | readonly string[] | null;
+  /** Which scopes include others: { admin: ["read", "write"] }. Applies to `requiredScopes` and `hasScope`. */
+  scopeHierarchy?: Readonly<Record<string, readonly string[]>> | null;
+  /** All of `scopeClaims` that are present hold the scopes. Default false. */
+  mergeScopeClaims?: boolean | null;
+  /** Seconds that are forgiven at `exp`, `nbf` and `iat`. Default 0. */
+  leeway?: number | null;
+  /** Seconds that `nbf` and `iat` may be in the future, when that is more than `leeway`. Default 30. */
+  clockSkew?: number | null;
+  /** Whether a token must have `exp`. Default true. */
+  requireExp?: boolean | null;
   /** Longer tokens are refused unread; 1 to 65536. Default 16384. */
   maxTokenBytes?: number | null;
   /** Verified tokens that are cached; 0 for none. Default 1024. */
@@ -107,12 +143,21 @@ export interface FetchOptions {
   /** Accept http:// for other hosts than loopback. Default false. */
   allowHttp?: boolean | null;
   /**
+   * Sent with every fetch: { "X-Api-Key": "..." }. A key set that discovery found gets them only on the host of its
+   * issuer.
+   */
+  headers?: Readonly<Record<string, string>> | null;
+  /**
    * Connect to public addresses only, checked on the socket that is opened. Not together with `fetch`. Default false.
    */
   ssrfSafe?: boolean | null;
 }
 
-export interface VerifierOptions extends KeyOptions, PolicyOptions, FetchOptions {}
+/** One of several issuers. */
+export interface Issuer extends KeyOptions, ClaimOptions, FetchOptions {}
+
+/** With `issuers`, what is in KeyOptions and FetchOptions belongs to each of them. */
+export interface VerifierOptions extends KeyOptions, ClaimOptions, PolicyOptions, FetchOptions {}
 
 /** The content of a verified token. Also a session for npm fastmcp, whose requireScopes reads it. */
 export interface AccessToken<Claims extends object = Record<string, unknown>> {

@@ -27,6 +27,7 @@ enum fbnode_signal {
     FBNODE_STATUS,     /* fb_status, or FBNODE_CLOSED */
     FBNODE_DUE,        /* 1: a background refresh is due */
     FBNODE_WARNING,    /* 1: arithmeticProblem says what */
+    FBNODE_ISSUER,     /* the number of the token's issuer; 0: not known */
     FBNODE_KEEP,       /* bytes to reckon for what JavaScript keeps of this token; 0: it keeps nothing */
     FBNODE_EXPIRES_AT, /* NaN: none */
     FBNODE_CLIENT_ID,  /* lengths of the pieces of the returned text; -1: absent */
@@ -109,6 +110,7 @@ void fbnode_reader_clear(fbnode_reader *reader);
 typedef enum fbnode_type {
     FBNODE_SLICE,
     FBNODE_LIST,
+    FBNODE_PAIRS, /* a pointer to pairs of a slice and a list, and their count behind it; only read */
     FBNODE_CHARS, /* char[], only written; an empty one is undefined */
     FBNODE_BOOL,
     FBNODE_DOUBLE,
@@ -146,7 +148,7 @@ napi_value fbnode_verify(napi_env env, napi_callback_info info);
 napi_value fbnode_verify_after_fetch(napi_env env, napi_callback_info info);
 napi_value fbnode_keep(napi_env env, napi_callback_info info);
 
-/* The names of the options that create takes, and what the core has where one is not given. */
+/* { policy, issuer }: the names of the options that create takes; and what the core has where one is not given. */
 napi_value fbnode_option_names(napi_env env);
 napi_value fbnode_option_defaults(napi_env env);
 

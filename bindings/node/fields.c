@@ -3,6 +3,8 @@
  */
 #include "binding.h"
 
+#include <string.h>
+
 static fb_list read_list(fbnode_reader *reader, napi_value array)
 {
     uint32_t count = 0;
@@ -23,6 +25,35 @@ static fb_list read_list(fbnode_reader *reader, napi_value array)
     return items == NULL ? list : (fb_list){items, count};
 }
 
+/* [[text, texts or undefined], ...] as pairs of a slice and a list, in the form of fb_required_claim. */
+static void read_pairs(fbnode_reader *reader, napi_value array, char *to)
+{
+    uint32_t count = 0;
+    if (napi_get_array_length(reader->env, array, &count) != napi_ok) {
+        reader->failed = true;
+        return;
+    }
+    fb_required_claim *items = fbnode_reader_allocate(reader, (count + 1) * sizeof(*items));
+    for (uint32_t i = 0; !reader->failed && i < count; i++) {
+        napi_value pair = NULL, first = NULL, second = NULL;
+        napi_valuetype type = napi_undefined;
+        if (napi_get_element(reader->env, array, i, &pair) != napi_ok ||
+            napi_get_element(reader->env, pair, 0, &first) != napi_ok ||
+            napi_get_element(reader->env, pair, 1, &second) != napi_ok ||
+            napi_typeof(reader->env, second, &type) != napi_ok) {
+            reader->failed = true;
+            return;
+        }
+        items[i] = (fb_required_claim){.claim = fbnode_read_text(reader, first)};
+        if (type != napi_undefined) {
+            items[i].values = read_list(reader, second);
+        }
+    }
+    size_t counted = items == NULL ? 0 : count;
+    memcpy(to, &items, sizeof(items)); /* through memcpy: the pointer is to either kind of pair */
+    memcpy(to + sizeof(items), &counted, sizeof(counted));
+}
+
 static void read_field(fbnode_reader *reader, napi_value value, fbnode_type type, void *to)
 {
     double number = 0.0;
@@ -31,6 +62,8 @@ static void read_field(fbnode_reader *reader, napi_value value, fbnode_type type
         *(fb_slice *)to = fbnode_read_text(reader, value);
     } else if (type == FBNODE_LIST) {
         *(fb_list *)to = read_list(reader, value);
+    } else if (type == FBNODE_PAIRS) {
+        read_pairs(reader, value, to);
     } else if (type == FBNODE_BOOL) {
         reader->failed |= napi_get_value_bool(reader->env, value, &flag) != napi_ok;
         *(bool *)to = flag;
@@ -90,6 +123,10 @@ void fbnode_fields_write(fbnode_object *to, const fbnode_field *fields, size_t c
             fbnode_set(to, fields[i].name,
                        ((const fb_list *)member)->items == NULL ? simple
                                                                 : fbnode_texts(to->env, *(const fb_list *)member));
+            break;
+        case FBNODE_PAIRS: /* only read: no default has any */
+            (void)napi_get_undefined(to->env, &simple);
+            fbnode_set(to, fields[i].name, simple);
             break;
         case FBNODE_CHARS:
             fbnode_set(to, fields[i].name,

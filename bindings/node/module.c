@@ -13,6 +13,7 @@ static const struct {
     {"STATUS", FBNODE_STATUS},
     {"DUE", FBNODE_DUE},
     {"WARNING", FBNODE_WARNING},
+    {"ISSUER", FBNODE_ISSUER},
     {"KEEP", FBNODE_KEEP},
     {"EXPIRES_AT", FBNODE_EXPIRES_AT},
     {"CLIENT_ID", FBNODE_CLIENT_ID},

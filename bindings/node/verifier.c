@@ -8,45 +8,75 @@
 
 /* ---- construction */
 
+#define ISSUER(name, type, member) {name, type, offsetof(fb_issuer, member)}
 #define OPTION(name, type, member) {name, type, offsetof(fb_options, member)}
 
 /* The names that the core's messages use. */
-static const fbnode_field OPTIONS[] = {
-    OPTION("public_key", FBNODE_SLICE, public_key),
-    OPTION("jwks", FBNODE_SLICE, jwks),
-    OPTION("jwks_uri", FBNODE_SLICE, jwks_uri),
-    OPTION("secret", FBNODE_SLICE, secret),
-    OPTION("algorithms", FBNODE_LIST, algorithms),
-    OPTION("issuer", FBNODE_LIST, issuers),
+static const fbnode_field ISSUER_OPTIONS[] = {
+    ISSUER("issuer", FBNODE_LIST, identifiers),
+    ISSUER("public_key", FBNODE_SLICE, public_key),
+    ISSUER("jwks", FBNODE_SLICE, jwks),
+    ISSUER("jwks_uri", FBNODE_SLICE, jwks_uri),
+    ISSUER("secret", FBNODE_SLICE, secret),
+    ISSUER("algorithms", FBNODE_LIST, algorithms),
+    ISSUER("audience", FBNODE_LIST, audiences),
+    ISSUER("token_type", FBNODE_SLICE, token_type),
+    ISSUER("scope_claims", FBNODE_LIST, scope_claims),
+    ISSUER("client_id_claims", FBNODE_LIST, client_id_claims),
+    ISSUER("required_claims", FBNODE_PAIRS, required_claims),
+    ISSUER("refresh_interval", FBNODE_DOUBLE, refresh_interval),
+    ISSUER("stale_if_error", FBNODE_DOUBLE, stale_if_error),
+    ISSUER("fetch_timeout", FBNODE_DOUBLE, fetch_timeout),
+    ISSUER("max_jwks_bytes", FBNODE_SIZE, max_jwks_bytes),
+    ISSUER("allow_http", FBNODE_BOOL, allow_http),
+    ISSUER("headers", FBNODE_LIST, headers),
+};
+
+static const fbnode_field POLICY_OPTIONS[] = {
+    OPTION("resolves_issuers", FBNODE_BOOL, resolves_issuers),
+    OPTION("max_issuers", FBNODE_SIZE, max_issuers),
     OPTION("audience", FBNODE_LIST, audiences),
     OPTION("required_scopes", FBNODE_LIST, required_scopes),
-    OPTION("required_claims", FBNODE_LIST, required_claims),
+    OPTION("scope_hierarchy", FBNODE_PAIRS, scope_hierarchy),
+    OPTION("required_claims", FBNODE_PAIRS, required_claims),
     OPTION("leeway", FBNODE_DOUBLE, leeway),
+    OPTION("clock_skew", FBNODE_DOUBLE, clock_skew),
     OPTION("require_exp", FBNODE_BOOL, require_exp),
     OPTION("token_type", FBNODE_SLICE, token_type),
     OPTION("scope_claims", FBNODE_LIST, scope_claims),
+    OPTION("merge_scope_claims", FBNODE_BOOL, merge_scope_claims),
     OPTION("client_id_claims", FBNODE_LIST, client_id_claims),
     OPTION("max_token_bytes", FBNODE_SIZE, max_token_bytes),
     OPTION("cache_size", FBNODE_SIZE, cache_size),
     OPTION("cache_bytes", FBNODE_SIZE, cache_bytes),
     OPTION("arithmetic", FBNODE_SLICE, arithmetic),
-    OPTION("refresh_interval", FBNODE_DOUBLE, refresh_interval),
-    OPTION("stale_if_error", FBNODE_DOUBLE, stale_if_error),
-    OPTION("fetch_timeout", FBNODE_DOUBLE, fetch_timeout),
-    OPTION("max_jwks_bytes", FBNODE_SIZE, max_jwks_bytes),
-    OPTION("allow_http", FBNODE_BOOL, allow_http),
 };
+
+/* What FBNODE_PAIRS takes for granted. */
+#define IS_COUNTED(type, items, count) (offsetof(type, count) == offsetof(type, items) + sizeof(void *))
+_Static_assert(IS_COUNTED(fb_issuer, required_claims, required_claim_count) &&
+                   IS_COUNTED(fb_options, required_claims, required_claim_count) &&
+                   IS_COUNTED(fb_options, scope_hierarchy, scope_rule_count),
+               "a count that does not follow its items");
+_Static_assert(sizeof(fb_required_claim) == sizeof(fb_scope_rule) &&
+                   offsetof(fb_required_claim, values) == offsetof(fb_scope_rule, implied),
+               "pairs of two forms");
 
 napi_value fbnode_option_names(napi_env env)
 {
-    return fbnode_fields_names(env, OPTIONS, FBNODE_COUNT_OF(OPTIONS));
+    fbnode_object out = fbnode_object_new(env);
+    fbnode_set(&out, "policy", fbnode_fields_names(env, POLICY_OPTIONS, FBNODE_COUNT_OF(POLICY_OPTIONS)));
+    fbnode_set(&out, "issuer", fbnode_fields_names(env, ISSUER_OPTIONS, FBNODE_COUNT_OF(ISSUER_OPTIONS)));
+    return out.value;
 }
 
 napi_value fbnode_option_defaults(napi_env env)
 {
-    fb_options defaults = FB_OPTIONS_INIT;
+    fb_issuer issuer = FB_ISSUER_INIT;
+    fb_options options = FB_OPTIONS_INIT;
     fbnode_object out = fbnode_object_new(env);
-    fbnode_fields_write(&out, OPTIONS, FBNODE_COUNT_OF(OPTIONS), &defaults);
+    fbnode_fields_write(&out, ISSUER_OPTIONS, FBNODE_COUNT_OF(ISSUER_OPTIONS), &issuer);
+    fbnode_fields_write(&out, POLICY_OPTIONS, FBNODE_COUNT_OF(POLICY_OPTIONS), &options);
     return out.value;
 }
 
@@ -59,6 +89,16 @@ static void finalize(napi_env env, void *data, void *hint)
     free(handle);
 }
 
+static bool may_fetch(const fb_options *options)
+{
+    bool fetches = options->resolves_issuers;
+    for (size_t i = 0; i < options->issuer_count; i++) {
+        const fb_issuer *issuer = &options->issuers[i];
+        fetches |= issuer->public_key.data == NULL && issuer->jwks.data == NULL && issuer->secret.data == NULL;
+    }
+    return fetches;
+}
+
 /* A new verifier as a handle; NULL with *status set when there is none. */
 static napi_value make(fbnode_call *call, const fb_options *options, fb_status *status, fb_error *error)
 {
@@ -67,7 +107,7 @@ static napi_value make(fbnode_call *call, const fb_options *options, fb_status *
         *status = FB_OUT_OF_MEMORY;
         return NULL;
     }
-    *handle = (fbnode_verifier){.kind = FBNODE_VERIFIER, .fetches = options->jwks_uri.data != NULL};
+    *handle = (fbnode_verifier){.kind = FBNODE_VERIFIER, .fetches = may_fetch(options)};
     napi_value out = NULL;
     *status = fb_verifier_new(&handle->verifier, options, error);
     if (*status != FB_OK || napi_create_external(call->env, handle, finalize, NULL, &out) != napi_ok) {
@@ -77,7 +117,25 @@ static napi_value make(fbnode_call *call, const fb_options *options, fb_status *
     return out;
 }
 
-/* ({ name: value, ... }) -> handle, or the details of a failure. */
+static void read_issuers(fbnode_reader *reader, napi_value array, fb_options *options)
+{
+    uint32_t count = 0;
+    if (napi_get_array_length(reader->env, array, &count) != napi_ok) {
+        reader->failed = true;
+        return;
+    }
+    fb_issuer *issuers = fbnode_reader_allocate(reader, (count + 1) * sizeof(*issuers));
+    for (uint32_t i = 0; !reader->failed && i < count; i++) {
+        napi_value one = NULL;
+        issuers[i] = (fb_issuer)FB_ISSUER_INIT;
+        reader->failed |= napi_get_element(reader->env, array, i, &one) != napi_ok;
+        fbnode_fields_read(reader, one, ISSUER_OPTIONS, FBNODE_COUNT_OF(ISSUER_OPTIONS), &issuers[i]);
+    }
+    options->issuers = issuers;
+    options->issuer_count = count;
+}
+
+/* ({ name: value, ... }, [issuer, ...]) -> handle, or the details of a failure. */
 static napi_value create(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
@@ -89,7 +147,8 @@ static napi_value create(napi_env env, napi_callback_info info)
     fb_error error = FB_ERROR_INIT;
     fb_status status = FB_OUT_OF_MEMORY;
     napi_value handle = NULL;
-    fbnode_fields_read(&reader, call.arguments[0], OPTIONS, FBNODE_COUNT_OF(OPTIONS), &options);
+    fbnode_fields_read(&reader, call.arguments[0], POLICY_OPTIONS, FBNODE_COUNT_OF(POLICY_OPTIONS), &options);
+    read_issuers(&reader, call.arguments[1], &options);
     if (!reader.failed) {
         handle = make(&call, &options, &status, &error);
     }
@@ -119,7 +178,7 @@ static napi_value close_verifier(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* ---- refreshing the key set */
+/* ---- refreshing the key set of an issuer, which is named by its number */
 
 #define FETCH(name, type, member) {name, type, offsetof(fb_fetch, member)}
 
@@ -129,9 +188,28 @@ static const fbnode_field FETCH_FIELDS[] = {
     FETCH("etag", FBNODE_CHARS, etag),
     FETCH("timeout", FBNODE_DOUBLE, timeout),
     FETCH("maxBytes", FBNODE_SIZE, max_bytes),
+    FETCH("headers", FBNODE_LIST, headers),
 };
 
-/* (handle, reason, key request) -> { decision, ticket, retryAfter, url, etag, timeout, maxBytes }, or a failure. */
+static uint64_t issuer_number(const fbnode_call *call, napi_value value)
+{
+    double number = fbnode_number(call, value);
+    return number >= 1.0 && number < 0x1p53 ? (uint64_t)number : 0;
+}
+
+/* { decision, ticket, retryAfter, url, etag, timeout, maxBytes, headers } */
+static napi_value fetch_object(fbnode_call *call, const fb_fetch *fetch)
+{
+    fbnode_object out = fbnode_object_new(call->env);
+    fbnode_set_number(&out, "decision", fetch->decision);
+    fbnode_set_bigint(&out, "ticket", fetch->ticket);
+    fbnode_fields_write(&out, FETCH_FIELDS, FBNODE_COUNT_OF(FETCH_FIELDS), fetch);
+    fb_error error = FB_ERROR_INIT;
+    (void)fbnode_outcome(call, out.value == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
+    return out.value;
+}
+
+/* (handle, issuer, reason, key request) -> what to do, see fetch_object, or a failure. */
 static napi_value refresh_begin(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
@@ -139,20 +217,13 @@ static napi_value refresh_begin(napi_env env, napi_callback_info info)
     if (verifier == NULL) {
         return NULL;
     }
-    fb_refresh_reason reason = (fb_refresh_reason)(int)fbnode_number(&call, call.arguments[1]);
+    fb_refresh_reason reason = (fb_refresh_reason)(int)fbnode_number(&call, call.arguments[2]);
     fb_fetch fetch = FB_FETCH_INIT;
     fb_error error = FB_ERROR_INIT;
-    fb_status status = fb_verifier_refresh_begin(verifier, fb_clock_now().monotonic_seconds, reason,
-                                                 fbnode_bigint(&call, call.arguments[2]), &fetch, &error);
-    if (status != FB_OK) {
-        return fbnode_outcome(&call, status, &error);
-    }
-    fbnode_object out = fbnode_object_new(env);
-    fbnode_set_number(&out, "decision", fetch.decision);
-    fbnode_set_bigint(&out, "ticket", fetch.ticket);
-    fbnode_fields_write(&out, FETCH_FIELDS, FBNODE_COUNT_OF(FETCH_FIELDS), &fetch);
-    (void)fbnode_outcome(&call, out.value == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
-    return out.value;
+    fb_status status =
+        fb_verifier_refresh_begin(verifier, issuer_number(&call, call.arguments[1]), fb_clock_now().monotonic_seconds,
+                                  reason, fbnode_bigint(&call, call.arguments[3]), &fetch, &error);
+    return status == FB_OK ? fetch_object(&call, &fetch) : fbnode_outcome(&call, status, &error);
 }
 
 #define FETCHED(name, type, member) {name, type, offsetof(fb_fetched, member)}
@@ -169,7 +240,7 @@ static const fbnode_field FETCHED_FIELDS[] = {
     FETCHED("transferEncoding", FBNODE_SLICE, transfer_encoding),
 };
 
-/* (handle, ticket, { failure } or { status, body, ... }) -> undefined, or the details of a failure. */
+/* (handle, issuer, ticket, { failure } or { status, body, ... }) -> what to do next, see fetch_object, or a failure. */
 static napi_value refresh_complete(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
@@ -179,16 +250,19 @@ static napi_value refresh_complete(napi_env env, napi_callback_info info)
     }
     fbnode_reader reader = {.env = env};
     fb_fetched fetched = FB_FETCHED_INIT;
-    fbnode_fields_read(&reader, call.arguments[2], FETCHED_FIELDS, FBNODE_COUNT_OF(FETCHED_FIELDS), &fetched);
+    fbnode_fields_read(&reader, call.arguments[3], FETCHED_FIELDS, FBNODE_COUNT_OF(FETCHED_FIELDS), &fetched);
     if (reader.failed) { /* the ticket must be completed in any case */
         fetched = (fb_fetched)FB_FETCHED_INIT;
         fetched.failure = fb_text("no memory for what was fetched");
     }
+    fb_fetch next = FB_FETCH_INIT;
+    next.decision = FB_FETCH_DONE;
     fb_error error = FB_ERROR_INIT;
-    fb_status status = fb_verifier_refresh_complete(verifier, fbnode_bigint(&call, call.arguments[1]),
-                                                    fb_clock_now().monotonic_seconds, &fetched, &error);
+    fb_status status = fb_verifier_refresh_complete(verifier, issuer_number(&call, call.arguments[1]),
+                                                    fbnode_bigint(&call, call.arguments[2]),
+                                                    fb_clock_now().monotonic_seconds, &fetched, &next, &error);
     fbnode_reader_clear(&reader);
-    return fbnode_outcome(&call, status, &error);
+    return status == FB_OK ? fetch_object(&call, &next) : fbnode_outcome(&call, status, &error);
 }
 
 /* ---- inspection */
@@ -233,7 +307,7 @@ static napi_value keys(napi_env env, napi_callback_info info)
     }
     fb_keys *held = NULL;
     fb_error error = FB_ERROR_INIT;
-    fb_status status = fb_verifier_keys(verifier, &held, &error);
+    fb_status status = fb_verifier_keys(verifier, fb_clock_now(), &held, &error);
     if (status != FB_OK) {
         return fbnode_outcome(&call, status, &error);
     }

@@ -197,9 +197,11 @@ static napi_value verify_with(napi_env env, napi_callback_info info, bool after_
     fb_status status = after_fetch ? fb_verify_after_fetch(handle->verifier, token, size, clock,
                                                            fbnode_bigint(&call, call.arguments[3]), &result, &error)
                                    : fb_verify(handle->verifier, token, size, clock, &result, &error);
+    uint64_t issuer = 1;
     double *signals = call.environment->signals;
+    signals[FBNODE_ISSUER] = (double)issuer;
     signals[FBNODE_DUE] =
-        handle->fetches && fb_verifier_refresh_due(handle->verifier, clock.monotonic_seconds) ? 1.0 : 0.0;
+        handle->fetches && fb_verifier_refresh_due(handle->verifier, issuer, clock.monotonic_seconds) ? 1.0 : 0.0;
     signals[FBNODE_WARNING] = fb_arithmetic_problem() == NULL ? 0.0 : 1.0;
     napi_value out = fbnode_outcome(&call, status, &error);
     if (status == FB_OK) {

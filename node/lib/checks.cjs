@@ -48,15 +48,55 @@ function texts(name, value) {
   return [...items];
 }
 
-/* An empty list requires nothing, as if it had not been given. */
-function required(name, value) {
-  const items = texts(name, value);
-  return items.length === 0 ? undefined : items;
-}
-
 /* A string is split at spaces, as a scope claim is (RFC 6749 section 3.3). */
 function scopes(name, value) {
-  return required(name, typeof value === 'string' ? value.split(' ').filter((scope) => scope !== '') : value);
+  const items = texts(name, typeof value === 'string' ? value.split(' ').filter((scope) => scope !== '') : value);
+  return items.length === 0 ? undefined : items; // an empty list requires nothing, as if it had not been given
+}
+
+function mapping(name, expected, value) {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw typeError(name, expected, value);
+  }
+  return Object.entries(value);
+}
+
+const CLAIM_VALUES = 'a string, a number, true, false or an array of these';
+
+function claimValues(name, value) {
+  const values = Array.isArray(value) ? value : [value];
+  const odd = values.find((one) => !['string', 'boolean'].includes(typeof one) && !Number.isFinite(one));
+  if (odd !== undefined || values.includes(undefined)) {
+    throw new ConfigurationError(`${name} must be ${CLAIM_VALUES}, not ${kindOf(Array.isArray(value) ? odd : value)}`);
+  }
+  return values.map((one) => JSON.stringify(one));
+}
+
+/* Names, or a mapping from names to values: pairs of a name and the JSON texts of its values. */
+function claims(name, value) {
+  if (typeof value === 'string' || Array.isArray(value)) {
+    return texts(name, value).map((claim) => [claim, undefined]);
+  }
+  const pairs = mapping(name, 'a string, an array of strings or an object of claims and their values', value);
+  return pairs.map(([claim, values]) => [claim, claimValues(`${name}[${JSON.stringify(claim)}]`, values)]);
+}
+
+function hierarchy(name, value) {
+  return mapping(name, 'an object of scopes and arrays of scopes', value).map(([scope, implied]) => {
+    if (!Array.isArray(implied)) {
+      throw typeError(`${name}[${JSON.stringify(scope)}]`, 'an array of strings', implied);
+    }
+    return [scope, texts(`${name}[${JSON.stringify(scope)}]`, implied)];
+  });
+}
+
+function headers(name, value) {
+  return mapping(name, 'an object of header fields', value).map(([field, content]) => {
+    if (field.includes(':')) {
+      throw new ConfigurationError(`${name} must not hold a field name with a colon`);
+    }
+    return `${field}: ${text(`${name}[${JSON.stringify(field)}]`, content)}`;
+  });
 }
 
 function seconds(name, value) {
@@ -109,7 +149,20 @@ function document(name, value) {
 }
 
 /* By the kinds of option-table.cjs. */
-const CHECKS = Object.freeze({ callable, data, document, flag, required, scopes, seconds, size, text, texts });
+const CHECKS = Object.freeze({
+  callable,
+  claims,
+  data,
+  document,
+  flag,
+  headers,
+  hierarchy,
+  scopes,
+  seconds,
+  size,
+  text,
+  texts,
+});
 
 /* Checks a value that may be absent: undefined and null both mean "not given". */
 function optional(check, name, value) {

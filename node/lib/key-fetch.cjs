@@ -1,6 +1,6 @@
 /*
- * One limited GET of a key set. Given what the core allows (URL, ETag, seconds, bytes); returns what the core
- * evaluates: status, body and headers, or a sentence that says what failed. Follows no redirect, decodes nothing, reads
+ * One limited GET of a key set, or of the metadata that names it. Given what the core allows (URL, ETag, headers,
+ * bytes); returns what the core evaluates: status, body and headers, or a sentence that says what failed. Follows no redirect, decodes nothing, reads
  * no byte beyond the cap, and never waits beyond the deadline, whatever the fetch function does. Never rejects.
  */
 'use strict';
@@ -42,9 +42,13 @@ function transportOf({ fetch, ssrfSafe }, url) {
 }
 
 /* A connection each: fetches are minutes apart, and one that brought a bad response must not be used again. */
-function headersFor(etag) {
+function headersFor({ etag, headers: given = [] }) {
   const headers = { accept: ACCEPT, 'accept-encoding': 'identity', connection: 'close', 'user-agent': USER_AGENT };
-  if (etag !== undefined && etag !== '') {
+  for (const line of given) {
+    const end = line.indexOf(':');
+    headers[line.slice(0, end).toLowerCase()] = line.slice(end + 1).trim();
+  }
+  if (etag !== undefined) {
     headers['if-none-match'] = etag;
   }
   return headers;
@@ -67,7 +71,7 @@ async function readBody(body, maxBytes) {
 
 async function exchange(limits, options, signal) {
   const transport = transportOf(options, limits.url);
-  const init = { method: 'GET', headers: headersFor(limits.etag), redirect: 'manual', signal };
+  const init = { method: 'GET', headers: headersFor(limits), redirect: 'manual', signal };
   const response = await transport(limits.url, init);
   if (!(response?.status >= 0 && response.status <= 999) || typeof response.headers?.get !== 'function') {
     throw new FetchRefused('fetch must return a Response');
@@ -116,26 +120,32 @@ function sentenceOf(error, limits) {
   }
 }
 
-/* flight.controller ends it early; flight.timer is its deadline. */
-async function fetchKeySet(limits, options, flight) {
+/* Ends flight.controller when the time is up; returns the function that calls this off and lets the connections go. */
+function startDeadline(flight, seconds) {
   const { controller } = flight;
+  const late = () => controller.abort(new FetchRefused(`no complete response within ${seconds} s`));
+  flight.timer = setTimeout(late, seconds * 1000).unref();
+  return () => {
+    clearTimeout(flight.timer);
+    controller.abort(); // what was not read is not wanted: the connection is given up, or was finished
+  };
+}
+
+/* Ends when the signal says so, whatever the fetch function does. */
+async function fetchStep(limits, options, signal) {
   let giveUp;
   const givenUp = new Promise((_, reject) => {
-    giveUp = () => reject(controller.signal.reason);
+    giveUp = () => reject(signal.reason);
   });
-  controller.signal.addEventListener('abort', giveUp);
-  flight.timer = setTimeout(
-    () => controller.abort(new FetchRefused(`no complete response within ${limits.timeout} s`)),
-    limits.timeout * 1000,
-  ).unref();
+  signal.addEventListener('abort', giveUp);
   try {
-    return await Promise.race([exchange(limits, options, controller.signal), givenUp]);
+    signal.throwIfAborted();
+    return await Promise.race([exchange(limits, options, signal), givenUp]);
   } catch (error) {
     return { failure: sentenceOf(error, limits) };
   } finally {
-    clearTimeout(flight.timer);
-    controller.abort(); // what was not read is not wanted: the connection is given up, or was finished
+    signal.removeEventListener('abort', giveUp);
   }
 }
 
-module.exports = { fetchKeySet };
+module.exports = { fetchStep, startDeadline };

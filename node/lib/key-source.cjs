@@ -1,11 +1,11 @@
 /*
- * The fetches of one key set: one at a time, shared by all callers that wait. The core decides whether to fetch and
- * evaluates the response; key-fetch.cjs transfers it.
+ * The fetches of one issuer's key set: one at a time, shared by all callers that wait. The core decides whether to
+ * fetch, what, and evaluates the responses; key-fetch.cjs transfers them.
  */
 'use strict';
 
 const { BearerError, keysUnavailable, unwrap } = require('./errors.cjs');
-const { fetchKeySet } = require('./key-fetch.cjs');
+const { fetchStep, startDeadline } = require('./key-fetch.cjs');
 const native = require('./native.cjs');
 const { inOurNames } = require('./option-table.cjs');
 
@@ -13,12 +13,15 @@ const { FETCH_NOW } = native.constants;
 
 class KeySource {
   #handle;
+  #number;
   #options;
   #flight; // { ended: Promise<error | undefined>, controller, timer, waiting } of the fetch that is under way
   #failures = 0;
 
-  constructor(handle, options) {
+  /* number: the core's for the issuer; options: the issuer's. */
+  constructor(handle, number, options) {
     this.#handle = handle;
+    this.#number = number;
     this.#options = options;
   }
 
@@ -74,17 +77,29 @@ class KeySource {
   async #run(flight, reason, request) {
     let error;
     try {
-      const begun = unwrap(native.refreshBegin(this.#handle, reason, request));
+      const begun = unwrap(native.refreshBegin(this.#handle, this.#number, reason, request));
       if (begun.decision !== FETCH_NOW) {
         return undefined; // the keys have arrived, or may not be fetched yet: the next verification says which
       }
-      const fetched = await fetchKeySet(begun, this.#options, flight);
-      unwrap(native.refreshComplete(this.#handle, begun.ticket, fetched));
+      await this.#fetchAll(flight, begun);
     } catch (thrown) {
       error = asUnavailable(thrown);
     }
     this.#noteOutcome(error);
     return error;
+  }
+
+  /* One deadline for all steps: discovery answers the first with the next. */
+  async #fetchAll(flight, begun) {
+    const stop = startDeadline(flight, begun.timeout);
+    try {
+      for (let step = begun; step.decision === FETCH_NOW; ) {
+        const fetched = await fetchStep(step, this.#options, flight.controller.signal);
+        step = unwrap(native.refreshComplete(this.#handle, this.#number, begun.ticket, fetched));
+      }
+    } finally {
+      stop();
+    }
   }
 
   /* Warns once when fetching begins to fail, and once when it works again. */
@@ -103,7 +118,8 @@ class KeySource {
   }
 
   #recovered(failures) {
-    return `key set ${loggable(this.#options.jwksUri)}: fetched again after ${failures} failed attempts`;
+    const where = loggable(this.#options.jwksUri ?? this.#options.issuer[0]);
+    return `key set ${where}: fetched again after ${failures} failed attempts`;
   }
 }
 

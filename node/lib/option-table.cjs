@@ -14,7 +14,15 @@ function option(name, core, kind, doc, ownDefault) {
   return Object.freeze({ name, core, kind, default: core === undefined ? ownDefault : optionDefaults[core], doc });
 }
 
+/* Who issues tokens, and where its keys are. */
 const KEY_OPTIONS = Object.freeze([
+  option(
+    'issuer',
+    'issuer',
+    'texts',
+    'Accepted as `iss`, or one template such as "https://login.example/{tid}/v2.0", which is checked against the ' +
+      'claim of that name. Not given, which only a sole issuer may leave out: `iss` is not checked.',
+  ),
   option('publicKey', 'public_key', 'data', 'One PEM block: SPKI, PKCS#1 public key or X.509 certificate.'),
   option('jwks', 'jwks', 'document', 'A key-set document (RFC 7517), held as given.'),
   option(
@@ -24,34 +32,82 @@ const KEY_OPTIONS = Object.freeze([
     'The https URL of a key set; fetched when needed, kept fresh in the background.',
   ),
   option('secret', 'secret', 'data', 'The HMAC key, at least as long as the hash.'),
+  option('algorithms', 'algorithms', 'texts', 'Accepted algorithms. Default "RS256", with `secret` "HS256".'),
 ]);
 
-const POLICY_OPTIONS = Object.freeze([
-  option('algorithms', 'algorithms', 'texts', 'Accepted algorithms. Default "RS256", with `secret` "HS256".'),
-  option('issuer', 'issuer', 'texts', 'Accepted issuers. Not given: `iss` is not checked.'),
+/* What a verifier says for all issuers, and an issuer for itself. */
+const CLAIM_OPTIONS = Object.freeze([
   option(
     'audience',
     'audience',
     'texts',
     'Accepted audiences. Without it a token that was issued for another service is accepted here (RFC 8725 3.9).',
   ),
-  option('requiredScopes', 'required_scopes', 'scopes', 'All of these must be granted; a string is split at spaces.'),
-  option('leeway', 'leeway', 'seconds', 'Seconds of clock skew that are forgiven.'),
-  option('requireExp', 'require_exp', 'flag', 'Whether a token must have `exp`.'),
-  option('requiredClaims', 'required_claims', 'required', 'Claims that must be present.'),
   option(
     'tokenType',
     'token_type',
     'text',
     '"at+jwt" accepts RFC 9068 tokens only, "any" does not look at `typ`. Not given: none, JWT, at+jwt.',
   ),
-  option('scopeClaims', 'scope_claims', 'texts', 'The first that is present holds the scopes. Default scope, scp.'),
+  option(
+    'scopeClaims',
+    'scope_claims',
+    'texts',
+    'The first that is present holds the scopes. A name that begins with "/" is a JSON Pointer ' +
+      '("/realm_access/roles"), here and in the next two. Default scope, scp.',
+  ),
   option(
     'clientIdClaims',
     'client_id_claims',
     'texts',
     'The first that is present is the client id, else "unknown". Default client_id, azp, sub.',
   ),
+  option(
+    'requiredClaims',
+    'required_claims',
+    'claims',
+    'Claims that must be present, or a mapping from each to the value, or the values, that it may have.',
+  ),
+]);
+
+const POLICY_OPTIONS = Object.freeze([
+  option(
+    'issuers',
+    undefined,
+    'issuers',
+    'Several issuers, each with keys of its own; in place of `issuer`, the key and the options of fetching. A token ' +
+      'belongs to the one with its `iss`.',
+  ),
+  option(
+    'resolveIssuer',
+    undefined,
+    'callable',
+    'Asked for the issuer of an `iss` that none of the others has, for tenants that come and go: resolves to what ' +
+      '`issuers` holds, or to undefined where there is none. What it is given is unverified. It has 10 seconds; what ' +
+      'it throws refuses this one token as `keys_unavailable`, and is reported once, by a process warning.',
+  ),
+  option(
+    'maxIssuers',
+    'max_issuers',
+    'size',
+    'Issuers of `resolveIssuer` that are held; the one that was used least recently makes room.',
+  ),
+  option('requiredScopes', 'required_scopes', 'scopes', 'All of these must be granted; a string is split at spaces.'),
+  option(
+    'scopeHierarchy',
+    'scope_hierarchy',
+    'hierarchy',
+    'Which scopes include others: { admin: ["read", "write"] }. Applies to `requiredScopes` and `hasScope`.',
+  ),
+  option('mergeScopeClaims', 'merge_scope_claims', 'flag', 'All of `scopeClaims` that are present hold the scopes.'),
+  option('leeway', 'leeway', 'seconds', 'Seconds that are forgiven at `exp`, `nbf` and `iat`.'),
+  option(
+    'clockSkew',
+    'clock_skew',
+    'seconds',
+    'Seconds that `nbf` and `iat` may be in the future, when that is more than `leeway`.',
+  ),
+  option('requireExp', 'require_exp', 'flag', 'Whether a token must have `exp`.'),
   option('maxTokenBytes', 'max_token_bytes', 'size', 'Longer tokens are refused unread; 1 to 65536.'),
   option('cacheSize', 'cache_size', 'size', 'Verified tokens that are cached; 0 for none.'),
   option(
@@ -95,6 +151,13 @@ const FETCH_OPTIONS = Object.freeze([
   option('maxJwksBytes', 'max_jwks_bytes', 'size', 'The largest document, in bytes.'),
   option('allowHttp', 'allow_http', 'flag', 'Accept http:// for other hosts than loopback.'),
   option(
+    'headers',
+    'headers',
+    'headers',
+    'Sent with every fetch: { "X-Api-Key": "..." }. A key set that discovery found gets them only on the host of its ' +
+      'issuer.',
+  ),
+  option(
     'ssrfSafe',
     undefined,
     'flag',
@@ -103,13 +166,17 @@ const FETCH_OPTIONS = Object.freeze([
   ),
 ]);
 
-const OPTIONS = Object.freeze([...KEY_OPTIONS, ...POLICY_OPTIONS, ...FETCH_OPTIONS]);
+/* Of one issuer, and of a verifier with one issuer, flat. */
+const ISSUER_OPTIONS = Object.freeze([...KEY_OPTIONS, ...CLAIM_OPTIONS, ...FETCH_OPTIONS]);
+const VERIFIER_OPTIONS = Object.freeze([...CLAIM_OPTIONS, ...POLICY_OPTIONS]);
+const OPTIONS = Object.freeze([...KEY_OPTIONS, ...VERIFIER_OPTIONS, ...FETCH_OPTIONS]);
 
 /* Other names that the core's messages spell its own way. */
 const OTHER_NAMES = [
   ['private_key', 'privateKey'],
   ['additional_claims', 'additionalClaims'],
   ['expires_in', 'expiresInSeconds'],
+  ['resolve_issuer', 'resolveIssuer'],
 ];
 const NAMES_BY_CORE = new Map([...OPTIONS.map(({ name, core }) => [core, name]), ...OTHER_NAMES]);
 
@@ -118,4 +185,13 @@ function inOurNames(text) {
   return text.replace(/[a-z]+(?:_[a-z]+)+/gu, (name) => NAMES_BY_CORE.get(name) ?? name);
 }
 
-module.exports = { FETCH_OPTIONS, KEY_OPTIONS, OPTIONS, POLICY_OPTIONS, inOurNames };
+module.exports = {
+  CLAIM_OPTIONS,
+  FETCH_OPTIONS,
+  ISSUER_OPTIONS,
+  KEY_OPTIONS,
+  OPTIONS,
+  POLICY_OPTIONS,
+  VERIFIER_OPTIONS,
+  inOurNames,
+};

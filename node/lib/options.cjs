@@ -1,33 +1,84 @@
 /*
- * Reads the options of a Verifier by the table: each is checked for its type, or a ConfigurationError names it.
+ * Reads the options of a Verifier and of its issuers by the table: each is checked for its type, or a
+ * ConfigurationError names it.
  */
 'use strict';
 
-const { CHECKS, assertKnownKeys, optional } = require('./checks.cjs');
+const { CHECKS, assertKnownKeys, optional, typeError } = require('./checks.cjs');
 const { ConfigurationError } = require('./errors.cjs');
-const { OPTIONS } = require('./option-table.cjs');
+const { FETCH_OPTIONS, ISSUER_OPTIONS, KEY_OPTIONS, OPTIONS, VERIFIER_OPTIONS } = require('./option-table.cjs');
 
-const OPTION_NAMES = Object.freeze(OPTIONS.map(({ name }) => name));
+const namesOf = (table) => Object.freeze(table.map(({ name }) => name));
+const ISSUER_OPTION_NAMES = namesOf(ISSUER_OPTIONS);
+const OPTION_NAMES = namesOf(OPTIONS);
+
+/* What a verifier with one issuer says of it beside the verifier's own options. */
+const SOLE_ISSUER_OPTIONS = Object.freeze([...KEY_OPTIONS, ...FETCH_OPTIONS]);
+
+const isGiven = (value) => value !== undefined && value !== null;
 
 /* A copy of what is given, with defaults for what is not. */
-function readOptions(given) {
-  assertKnownKeys('options', given, OPTION_NAMES);
+function read(table, prefix, given) {
   const options = {};
-  for (const { name, kind, default: fallback } of OPTIONS) {
-    options[name] = optional(CHECKS[kind], name, given[name]) ?? fallback;
+  for (const { name, kind, default: fallback } of table) {
+    options[name] = optional(CHECKS[kind], `${prefix}${name}`, given[name]) ?? fallback;
   }
   if (options.ssrfSafe && options.fetch !== undefined) {
     throw new ConfigurationError(
-      'ssrfSafe watches the sockets that fastbearer opens itself; it cannot be combined with fetch',
+      `${prefix}ssrfSafe watches the sockets that fastbearer opens itself; it cannot be combined with fetch`,
     );
   }
-  return options;
+  return Object.freeze(options);
+}
+
+/* One of `issuers`, or what resolveIssuer has found. */
+function readIssuer(what, given) {
+  assertKnownKeys(what, given, ISSUER_OPTION_NAMES);
+  return read(ISSUER_OPTIONS, `${what}: `, given);
+}
+
+function readIssuers(given) {
+  if (!isGiven(given.issuers)) {
+    const flat = SOLE_ISSUER_OPTIONS.some(({ name }) => isGiven(given[name]));
+    return flat || !isGiven(given.resolveIssuer) ? [read(SOLE_ISSUER_OPTIONS, '', given)] : [];
+  }
+  const flat = SOLE_ISSUER_OPTIONS.find(({ name }) => isGiven(given[name]));
+  if (flat !== undefined) {
+    throw new ConfigurationError(`issuers and ${flat.name} exclude each other: ${flat.name} belongs to one of issuers`);
+  }
+  if (!Array.isArray(given.issuers)) {
+    throw typeError('issuers', 'an array of objects', given.issuers);
+  }
+  return given.issuers.map((one, i) => readIssuer(`issuers[${i}]`, one));
+}
+
+/* { policy, issuers }, both checked. */
+function readOptions(given) {
+  assertKnownKeys('options', given, OPTION_NAMES);
+  const policy = read(
+    VERIFIER_OPTIONS.filter(({ kind }) => kind !== 'issuers'),
+    '',
+    given,
+  );
+  return { policy, issuers: readIssuers(given) };
 }
 
 /* The same by the core's names, for the addon. */
-function toCoreOptions(options) {
-  const rows = OPTIONS.filter(({ core }) => core !== undefined);
+function toCore(table, options) {
+  const rows = table.filter(({ core }) => core !== undefined);
   return Object.fromEntries(rows.map(({ name, core }) => [core, options[name]]));
 }
 
-module.exports = { OPTION_NAMES, readOptions, toCoreOptions };
+const toCorePolicy = (policy) => ({
+  ...toCore(VERIFIER_OPTIONS, policy),
+  resolves_issuers: policy.resolveIssuer !== undefined,
+});
+const toCoreIssuer = (issuer) => toCore(ISSUER_OPTIONS, issuer);
+
+/* Whether tokens that were issued for others are accepted of this issuer. */
+function acceptsAnyAudience(policy, issuer) {
+  const effective = (name) => issuer[name] ?? policy[name] ?? [];
+  return effective('audience').length === 0 && !effective('requiredClaims').some(([, values]) => values !== undefined);
+}
+
+module.exports = { OPTION_NAMES, acceptsAnyAudience, readIssuer, readOptions, toCoreIssuer, toCorePolicy };

@@ -11,14 +11,14 @@ const { authenticatorOf } = require('./authenticator.cjs');
 const { assertKnownKeys, typeError } = require('./checks.cjs');
 const { BearerError, ConfigurationError, closedError, errorOf, textOf, toOAuthError, unwrap } = require('./errors.cjs');
 const { Guard, REFUSE } = require('./guard.cjs');
-const { KeySource } = require('./key-source.cjs');
+const { IssuerTable } = require('./issuer-table.cjs');
 const native = require('./native.cjs');
-const { KEY_OPTIONS, inOurNames } = require('./option-table.cjs');
-const { readOptions, toCoreOptions } = require('./options.cjs');
+const { inOurNames } = require('./option-table.cjs');
+const { readOptions, toCoreIssuer, toCorePolicy } = require('./options.cjs');
 
 const { signals } = native;
-const { STATUS, DUE, WARNING, OK, CLOSED, INSUFFICIENT_SCOPE, KEYS_NEEDED } = native.constants;
-const { REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = native.constants;
+const { STATUS, DUE, WARNING, ISSUER, OK, CLOSED, INSUFFICIENT_SCOPE, KEYS_NEEDED } = native.constants;
+const { REFRESH_AHEAD, REFRESH_TOKEN } = native.constants;
 
 /* Seconds since the epoch; NaN: the system's clock. */
 function unixTimeOf(given) {
@@ -44,9 +44,15 @@ function warnOfArithmetic() {
   }
 }
 
-/* There is no verdict yet: keyRequest is for the fetch that it takes, wait how many seconds to wait for it at most. */
+/* Where an issuer's keys come from. */
+function keySourceOf(issuer) {
+  return ['publicKey', 'jwks', 'jwksUri', 'secret'].find((name) => issuer[name] !== undefined) ?? 'discovery';
+}
+
+/* No verdict without a fetch of the issuer's keys, for keyRequest; wait: how many seconds to wait for it at most. */
 class KeysNeeded {
-  constructor({ keyRequest, wait }) {
+  constructor({ keyRequest, wait }, issuer) {
+    this.issuer = issuer;
     this.keyRequest = keyRequest;
     this.wait = wait;
   }
@@ -54,17 +60,18 @@ class KeysNeeded {
 
 class Verifier {
   #handle;
-  #options;
-  #source;
+  #policy;
+  #issuers;
+  #table;
   #authenticate;
   #hasWarnedOfHook = false;
 
   constructor(options = {}) {
-    this.#options = readOptions(options);
-    this.#handle = unwrap(native.create(toCoreOptions(this.#options)));
-    if (this.#options.jwksUri !== undefined) {
-      this.#source = new KeySource(this.#handle, this.#options);
-    }
+    const { policy, issuers } = readOptions(options);
+    this.#policy = policy;
+    this.#issuers = issuers;
+    this.#handle = unwrap(native.create(toCorePolicy(policy), issuers.map(toCoreIssuer)));
+    this.#table = new IssuerTable(this.#handle, issuers);
   }
 
   // ---- verifying
@@ -80,7 +87,7 @@ class Verifier {
     const now = unixTimeOf(options);
     const outcome = this.#attempt(token, now);
     if (outcome instanceof KeysNeeded) {
-      this.#source.start(REFRESH_TOKEN, outcome.keyRequest);
+      this.#table.sourceOf(outcome.issuer).start(REFRESH_TOKEN, outcome.keyRequest);
       return this.#attempt(token, now, outcome.keyRequest); // keys_unavailable: its fetch has only begun
     }
     return outcome;
@@ -91,7 +98,7 @@ class Verifier {
     try {
       const access = await this.verify(token);
       if (access.expiresAt !== undefined) {
-        access.expiresAt += Math.ceil(this.#options.leeway);
+        access.expiresAt += Math.ceil(this.#policy.leeway);
       }
       return access;
     } catch (error) {
@@ -120,12 +127,14 @@ class Verifier {
     const status = signals[STATUS];
     const isDue = signals[DUE] === 1;
     const isWarning = signals[WARNING] === 1;
-    const outcome = status === OK ? accessTokenOf(this.#handle, token, returned) : this.#failed(status, returned);
+    const issuer = signals[ISSUER];
+    const outcome =
+      status === OK ? accessTokenOf(this.#handle, token, returned) : this.#failed(status, issuer, returned);
     if (isWarning) {
       warnOfArithmetic();
     }
     if (isDue) {
-      this.#source.start(REFRESH_AHEAD);
+      this.#table.sourceOf(issuer).start(REFRESH_AHEAD);
     }
     if (outcome instanceof Error) {
       throw this.#refused(outcome);
@@ -133,21 +142,21 @@ class Verifier {
     return outcome;
   }
 
-  #failed(status, failure) {
+  #failed(status, issuer, failure) {
     if (status === KEYS_NEEDED) {
-      return new KeysNeeded(failure);
+      return new KeysNeeded(failure, issuer);
     }
-    return status === CLOSED ? closedError() : errorOf(failure, this.#options.requiredScopes);
+    return status === CLOSED ? closedError() : errorOf(failure, this.#policy.requiredScopes);
   }
 
-  async #fetchAndVerify(token, now, { keyRequest, wait }) {
-    await this.#source.fetched(REFRESH_TOKEN, keyRequest, wait);
+  async #fetchAndVerify(token, now, { issuer, keyRequest, wait }) {
+    await this.#table.sourceOf(issuer).fetched(REFRESH_TOKEN, keyRequest, wait);
     return this.#attempt(token, now, keyRequest);
   }
 
   /* Calls onReject and returns the error to throw. */
   #refused(error) {
-    const { onReject } = this.#options;
+    const { onReject } = this.#policy;
     if (onReject === undefined || !(error instanceof BearerError)) {
       return error;
     }
@@ -182,11 +191,8 @@ class Verifier {
   // ---- keys
 
   async refresh() {
-    if (this.#source === undefined) {
-      throw new ConfigurationError('only a verifier with jwksUri has keys to fetch');
-    }
     this.stats(); // throws when closed
-    const error = await this.#source.fetched(REFRESH_EXPLICIT);
+    const error = await this.#table.refresh();
     if (error !== undefined) {
       throw error;
     }
@@ -204,34 +210,36 @@ class Verifier {
 
   // ---- what it was constructed with
 
+  /* Of all issuers. */
   get issuer() {
-    return this.#options.issuer;
+    const given = this.#issuers.flatMap(({ issuer }) => issuer ?? []);
+    return given.length === 0 ? undefined : given;
   }
 
   get audience() {
-    return this.#options.audience;
+    return this.#policy.audience;
   }
 
   get requiredScopes() {
-    return this.#options.requiredScopes ?? [];
+    return this.#policy.requiredScopes ?? [];
   }
 
+  /* Of the sole issuer. */
   get jwksUri() {
-    return this.#options.jwksUri;
+    return this.#issuers.length === 1 ? this.#issuers[0].jwksUri : undefined;
   }
 
   // ---- the end
 
   close() {
-    this.#source?.close();
+    this.#table.close();
     native.close(this.#handle);
   }
 
   [util.inspect.custom]() {
     const { issuer, audience } = this;
-    const source = KEY_OPTIONS.map(({ name }) => name).find((name) => this.#options[name] !== undefined);
     const values = `issuer: ${util.inspect(issuer)}, audience: ${util.inspect(audience)}`;
-    return `${this.constructor.name} { ${source}, ${values} }`;
+    return `${this.constructor.name} { ${this.#issuers.map(keySourceOf).join(', ')}, ${values} }`;
   }
 }
 if (Symbol.dispose !== undefined) {
