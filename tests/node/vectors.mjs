@@ -14,10 +14,19 @@ import { isDeepStrictEqual } from 'node:util';
 import { BearerError, ConfigurationError, Verifier } from '../../node/index.cjs';
 
 const CASE_SECONDS = 10;
-const OPTIONS = new Set(
-  `public_key jwks jwks_raw secret algorithms issuer audience required_scopes required_claims scope_claims
-   client_id_claims leeway require_exp token_type max_token_bytes`.split(/\s+/u),
-);
+const split = (text) => new Set(text.trim().split(/\s+/u));
+
+/* What cases may say. Anything else is an error of the case: what is ignored proves nothing. */
+const MEMBERS = split('id description config token now expect code claims scopes client_id');
+const SEQUENCE_MEMBERS = split('id description config steps');
+const STEP_MEMBERS = split('token now expect code claims scopes client_id');
+const KEYS = ['public_key', 'jwks', 'jwks_raw', 'secret', 'algorithms', 'issuer'];
+const CLAIMS = ['audience', 'token_type', 'scope_claims', 'client_id_claims', 'required_claims'];
+const ISSUER_OPTIONS = new Set([...KEYS, ...CLAIMS]);
+const OPTIONS = new Set([
+  ...ISSUER_OPTIONS,
+  ...split('issuers required_scopes scope_hierarchy merge_scope_claims leeway clock_skew require_exp max_token_bytes'),
+]);
 
 // ---- reading
 
@@ -64,28 +73,86 @@ function entries(given) {
 
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/* Why no runner could run it; undefined: it can be run. */
-function unusable(one) {
-  const good = isObject(one) && typeof one.id === 'string' && typeof one.token === 'string' && isObject(one.config);
-  if (
-    !good ||
-    !['accept', 'reject'].includes(one.expect) ||
-    !['number', 'undefined'].includes(typeof (one.now ?? undefined))
-  ) {
-    return 'id, token, config, now or expect is missing or of the wrong type';
-  }
-  const unknown = Object.keys(one.config).find((name) => !OPTIONS.has(name));
-  if (unknown !== undefined) {
-    return `config: ${unknown} is unknown or of the wrong type`;
-  }
-  const both = (one.config.jwks ?? null) !== null && (one.config.jwks_raw ?? null) !== null;
-  return both ? 'config: jwks and jwks_raw are the same option' : undefined;
+const unknownOf = (object, known) => Object.keys(object).find((name) => !known.has(name));
+
+function problemOfStep(step) {
+  const good = isObject(step) && typeof step.token === 'string' && ['accept', 'reject'].includes(step.expect);
+  return good && ['number', 'undefined'].includes(typeof (step.now ?? undefined))
+    ? undefined
+    : 'token, now or expect is missing or of the wrong type';
 }
 
+function problemOfConfig(config, known, what) {
+  const unknown = unknownOf(config, known);
+  if (unknown !== undefined) {
+    return `${what}: ${unknown} is unknown or of the wrong type`;
+  }
+  const both = (config.jwks ?? null) !== null && (config.jwks_raw ?? null) !== null;
+  return both ? `${what}: jwks and jwks_raw are the same option` : undefined;
+}
+
+/* Why no runner could run it; undefined: it can be run. */
+function unusable(one) {
+  if (!isObject(one) || typeof one.id !== 'string' || !isObject(one.config)) {
+    return 'id or config is missing or of the wrong type';
+  }
+  const isSequence = 'steps' in one;
+  const steps = isSequence ? one.steps : [one];
+  if (!Array.isArray(steps) || steps.length === 0) {
+    return 'steps must be an array that is not empty';
+  }
+  const unknown = isSequence
+    ? (unknownOf(one, SEQUENCE_MEMBERS) ??
+      steps
+        .filter(isObject)
+        .map((step) => unknownOf(step, STEP_MEMBERS))
+        .find(Boolean))
+    : unknownOf(one, MEMBERS);
+  if (unknown !== undefined) {
+    return `the member ${unknown} is unknown`;
+  }
+  const issuers = Array.isArray(one.config.issuers) ? one.config.issuers.filter(isObject) : [];
+  return (
+    steps.map(problemOfStep).find(Boolean) ??
+    problemOfConfig(one.config, OPTIONS, 'config') ??
+    issuers.map((issuer, i) => problemOfConfig(issuer, ISSUER_OPTIONS, `issuers[${i}]`)).find(Boolean)
+  );
+}
+
+const camel = (name) => name.replaceAll(/_([a-z])/gu, (_, letter) => letter.toUpperCase());
+
+/* Options by our names. What is in `issuers` is an issuer's options; other values are handed over as they stand. */
 function options(config) {
-  const camel = (name) => name.replaceAll(/_([a-z])/gu, (_, letter) => letter.toUpperCase());
   const given = Object.entries(config).filter(([, value]) => value !== null);
-  return Object.fromEntries(given.map(([name, value]) => [name === 'jwks_raw' ? 'jwks' : camel(name), value]));
+  return Object.fromEntries(
+    given.map(([name, value]) => {
+      const isIssuers = name === 'issuers' && Array.isArray(value);
+      const here = isIssuers ? value.map((one) => (isObject(one) ? options(one) : one)) : value;
+      return [name === 'jwks_raw' ? 'jwks' : camel(name), here];
+    }),
+  );
+}
+
+/* What a call says: a verdict, or what it fell over. */
+function outcomeOf(call) {
+  try {
+    const { claims, scopes, clientId } = call();
+    return { verdict: 'accept', code: null, claims, scopes, client_id: clientId };
+  } catch (error) {
+    if (error instanceof ConfigurationError) {
+      return { verdict: 'reject', code: 'configuration_invalid' };
+    }
+    return error instanceof BearerError
+      ? { verdict: 'reject', code: error.code }
+      : { verdict: 'error', code: `${error.name}: ${error.message}` };
+  }
+}
+
+const verifyWith = (verifier, { token, now }) =>
+  verifier.verifySync(token, typeof now === 'number' ? { now } : undefined);
+
+function runSteps(verifier, steps) {
+  return { verdict: 'steps', code: null, steps: steps.map((step) => outcomeOf(() => verifyWith(verifier, step))) };
 }
 
 function run(one) {
@@ -93,22 +160,20 @@ function run(one) {
   if (problem !== undefined) {
     return { id: typeof one?.id === 'string' ? one.id : '', verdict: 'error', code: problem };
   }
+  let verifier;
   try {
-    const verifier = new Verifier(options(one.config));
-    const access = verifier.verifySync(one.token, typeof one.now === 'number' ? { now: one.now } : undefined);
-    verifier.close();
-    return { id: one.id, verdict: 'accept', code: null, claims: access.claims, scopes: access.scopes };
+    verifier = new Verifier(options(one.config));
   } catch (error) {
-    if (error instanceof ConfigurationError) {
-      return { id: one.id, verdict: 'reject', code: 'configuration_invalid' };
-    }
-    const known = error instanceof BearerError;
     return {
       id: one.id,
-      verdict: known ? 'reject' : 'error',
-      code: known ? error.code : `${error.name}: ${error.message}`,
+      ...outcomeOf(() => {
+        throw error;
+      }),
     };
   }
+  const outcome = 'steps' in one ? runSteps(verifier, one.steps) : outcomeOf(() => verifyWith(verifier, one));
+  verifier.close();
+  return { id: one.id, ...outcome };
 }
 
 /* Both sides come from JSON.parse; -0 is 0. */
@@ -124,13 +189,16 @@ function canonical(value) {
 }
 
 function asExpected(one, outcome) {
+  if (Array.isArray(one?.steps)) {
+    return outcome.verdict === 'steps' && one.steps.every((step, i) => asExpected(step, outcome.steps[i]));
+  }
   if (outcome.verdict !== one?.expect) {
     return false;
   }
   if (outcome.verdict === 'reject') {
     return [one.code ?? outcome.code].flat().includes(outcome.code);
   }
-  return ['claims', 'scopes'].every(
+  return ['claims', 'scopes', 'client_id'].every(
     (name) => !(name in one) || isDeepStrictEqual(canonical(outcome[name]), canonical(one[name])),
   );
 }
@@ -146,7 +214,7 @@ function child(skip, given) {
 
 /* Runs a child for the cases that are left; resolves to the outcome of the case that it ended in, if it did. */
 async function supervise(done, given, report) {
-  const program = [fileURLToPath(import.meta.url), '--child', String(done), ...given];
+  const program = ['--no-warnings', fileURLToPath(import.meta.url), '--child', String(done), ...given];
   const worker = spawn(process.execPath, program, { stdio: ['ignore', 'pipe', 'inherit'] });
   let end;
   let timer;

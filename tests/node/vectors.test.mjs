@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 
+import { KeyPair } from '../../node/index.cjs';
 import { ROOT } from './support/idp.mjs';
 
 const C_RUNNER = path.join(ROOT, 'build/tests/fb_vectors');
@@ -23,10 +24,10 @@ function run(command, parameters) {
 }
 
 /* JSON.parse has made doubles of the numbers on both sides; what became Infinity is written as null. */
-function comparable({ id, verdict, code, claims, scopes }) {
+function comparable({ id, verdict, code, claims, scopes, steps }) {
   const seen = (_, value) => (value === 0 || value === Infinity || value === -Infinity ? Math.abs(value) || 0 : value);
   const rewritten = (value) => (value === undefined ? undefined : JSON.parse(JSON.stringify(value, seen)));
-  return { id, verdict, code, claims: rewritten(claims), scopes };
+  return { id, verdict, code, claims: rewritten(claims), scopes, steps: steps?.map(comparable) };
 }
 
 test('every case of every suite: the verdict, code, claims and scopes that C has', () => {
@@ -44,10 +45,37 @@ test('every case of every suite: the verdict, code, claims and scopes that C has
 });
 
 const secret = { secret: '0123456789abcdef0123456789abcdef' };
+const HS = new KeyPair({ privateKey: secret.secret, algorithm: 'HS256' }).createToken({ subject: 'a' });
 const NOTICED = [
   ['accept expected', { id: 'a', token: 'x', config: secret, now: 1, expect: 'accept' }, 'reject'],
   ['another code', { id: 'a', token: 'x', config: secret, now: 1, expect: 'reject', code: 'exp_missing' }, 'reject'],
   ['unknown option', { id: 'a', token: 'x', config: { ...secret, isuer: 'x' }, now: 1, expect: 'reject' }, 'error'],
+  ['unknown member', { id: 'a', token: 'x', config: secret, now: 1, expect: 'reject', expcet: 'accept' }, 'error'],
+  [
+    'unknown option of an issuer',
+    { id: 'a', token: 'x', config: { issuers: [{ leeway: 1 }] }, expect: 'reject' },
+    'error',
+  ],
+  ['no steps', { id: 'a', config: secret, steps: [] }, 'error'],
+  ['a wrong step', { id: 'a', config: secret, steps: [{ token: 'x', expect: 'reject' }, { token: 'x' }] }, 'error'],
+  [
+    'unknown member of a step',
+    { id: 'a', config: secret, steps: [{ token: 'x', expect: 'reject', id: '1' }] },
+    'error',
+  ],
+  [
+    'a step that is accepted',
+    {
+      id: 'a',
+      config: secret,
+      steps: [
+        { token: 'x', expect: 'reject' },
+        { token: 'x', expect: 'accept' },
+      ],
+    },
+    'steps',
+  ],
+  ['another client id', { id: 'a', config: secret, token: HS, expect: 'accept', client_id: 'b' }, 'accept'],
   ['no token', { id: 'a', config: secret, now: 1, expect: 'reject' }, 'error'],
   ['time of another type', { id: 'a', token: 'x', config: secret, now: '1', expect: 'reject' }, 'error'],
   ['no object', 7, 'error'],
