@@ -465,6 +465,49 @@ TEST(a_flight_that_was_taken_over)
     fb__key_source_release(source);
 }
 
+static fb__key_source *meddled_with;
+static uint64_t meddled_ticket;
+
+/* A document is read outside of the lock: this is whoever completes the same step at that moment. */
+static void *allocate(void *context, size_t size)
+{
+    (void)context;
+    fb__key_source *source = meddled_with;
+    meddled_with = NULL;
+    if (source != NULL) {
+        fb_fetched fetched = FB_FETCHED_INIT;
+        fb_fetch other = FB_FETCH_INIT;
+        fetched.http_status = 200;
+        fetched.body = metadata(ISSUER, KEYS);
+        CHECK(fb__key_source_complete(source, meddled_ticket, 1.0, &fetched, &other, NULL) == FB_OK);
+        CHECK(asks_for(&other, KEYS));
+    }
+    return malloc(size);
+}
+
+static void release(void *context, void *memory)
+{
+    (void)context;
+    free(memory);
+}
+
+TEST(a_step_is_completed_once)
+{
+    const fb_mem mem = {allocate, release, NULL};
+    const fb_issuer issuer = issuer_of(ISSUER);
+    fb__key_source *source = NULL;
+    CHECK(fb__key_source_new(&source, &mem, &issuer, NULL) == FB_OK);
+    const fb_fetch fetch = begin_now(source, 0.0);
+    meddled_ticket = fetch.ticket;
+    meddled_with = source;
+    CHECK(step(source, fetch.ticket, 1.0, 200, metadata(ISSUER, "https://late.example")) == FB_CONFIGURATION_INVALID);
+    CHECK(step(source, fetch.ticket, 1.0, 200, document("a")) == FB_OK && next.decision == FB_FETCH_DONE);
+    fb__key_source_info info;
+    fb__key_source_describe(source, &info);
+    CHECK(fb__slice_equal((fb_slice){info.jwks_uri, info.jwks_uri_size}, fb_text(KEYS)));
+    fb__key_source_release(source);
+}
+
 /* ---- later */
 
 static fb_fetch ahead(fb__key_source *source, double now)
@@ -670,6 +713,7 @@ int main(void)
     RUN(a_document_that_takes_all_the_time);
     RUN(a_flight_may_end_at_each_step);
     RUN(a_flight_that_was_taken_over);
+    RUN(a_step_is_completed_once);
     RUN(a_known_jwks_uri_is_one_step_for_a_day);
     RUN(a_jwks_uri_that_changes_is_followed);
     RUN(held_keys_survive_a_document_that_goes_bad);
