@@ -1696,8 +1696,9 @@ FB_API FB_MUST_CHECK fb_status fb_verifier_stats(const fb_verifier *verifier, do
  *
  * A key gets a table when OpenSSL has verified enough valid tokens with it to pay for that; the call that makes it
  * enough builds it, in half a millisecond (once in a process, for what all keys share, in some), and no other call
- * waits. The tables of one key set occupy at most 4 MiB (3 KiB for RSA, 256 for P-256, 129 for Ed25519); keys for which
- * there is no room stay with OpenSSL. Forged tokens and unused keys build none.
+ * waits. The tables of one key set occupy at most 4 MiB (3 KiB for RSA, 256 for P-256, 129 for Ed25519), those of all
+ * issuers of a verifier 64 MiB; keys for which there is no room stay with OpenSSL. Forged tokens and unused keys build
+ * none.
  *
  * Each kind of arithmetic must give known answers once in a process before it is used. The first verification with each
  * table and, at random, one in 4096 are done both ways: if they differ OpenSSL's verdict stands, that arithmetic is not

@@ -237,6 +237,80 @@ TEST(tables_are_bounded_for_the_set)
     }
 }
 
+enum { ISSUERS = 20, FIT = FB__TABLE_BUDGET / FB__MAX_TABLE_BYTES };
+
+/* The one key under so many identifiers: a key set each, of which each fills what a set may have. */
+static void make_issuers(fb_issuer issuers[ISSUERS], fb_string *tokens[ISSUERS])
+{
+    static const fb_slice es256 = {"ES256", 5};
+    static char texts[ISSUERS][40];
+    static fb_slice identifiers[ISSUERS];
+    for (int i = 0; i < ISSUERS; i++) {
+        fb_token_options options = FB_TOKEN_OPTIONS_INIT;
+        snprintf(texts[i], sizeof(texts[i]), "https://%d.example", i);
+        identifiers[i] = fb_text(texts[i]);
+        issuers[i] = (fb_issuer)FB_ISSUER_INIT;
+        issuers[i].identifiers = (fb_list){&identifiers[i], 1};
+        issuers[i].public_key = fb_keypair_public_pem(pair);
+        issuers[i].algorithms = (fb_list){&es256, 1};
+        options.issuer = identifiers[i];
+        options.now = NOW;
+        CHECK(fb_keypair_create_token(pair, &options, &tokens[i], NULL) == FB_OK);
+    }
+    script.table_size = FB__MAX_TABLE_BYTES - FB__TABLE_ALIGNMENT;
+}
+
+static void use_key(const fb_verifier *verifier, const fb_string *token)
+{
+    for (int i = 0; i < TOKENS; i++) {
+        CHECK(check(verifier, fb_string_text(token)) == FB_OK);
+    }
+}
+
+TEST(tables_are_bounded_for_all_issuers_of_a_verifier)
+{
+    fb_issuer issuers[ISSUERS];
+    fb_string *tokens[ISSUERS];
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    fb_stats stats = FB_STATS_INIT;
+    make_issuers(issuers, tokens);
+    options.cache_size = 0;
+    options.issuers = issuers;
+    options.issuer_count = ISSUERS;
+    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    for (int i = 0; i < ISSUERS; i++) {
+        use_key(verifier, tokens[i]);
+    }
+    CHECK(fb_verifier_stats(verifier, 0.0, &stats, NULL) == FB_OK);
+    CHECK(script.built == FIT && stats.table_bytes == FB__TABLE_BUDGET);
+    fb_verifier_free(verifier);
+    for (int i = 0; i < ISSUERS; i++) {
+        fb_string_free(tokens[i]);
+    }
+}
+
+/* More tables than there is room for at a time, one after the other. */
+TEST(issuers_that_go_give_the_room_of_their_tables_back)
+{
+    fb_issuer issuers[ISSUERS];
+    fb_string *tokens[ISSUERS];
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    make_issuers(issuers, tokens);
+    options.cache_size = 0;
+    options.resolves_issuers = true;
+    options.max_issuers = 2;
+    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    for (int i = 0; i < ISSUERS; i++) {
+        CHECK(fb_verifier_add_issuer(verifier, &issuers[i], NULL) == FB_OK);
+        use_key(verifier, tokens[i]);
+        fb_string_free(tokens[i]);
+    }
+    CHECK(script.built == ISSUERS);
+    fb_verifier_free(verifier);
+}
+
 /* ---- trust ---------------------------------------------------------------------------------- */
 
 TEST(wrong_known_answers_keep_arithmetic_out)
@@ -463,6 +537,8 @@ int main(void)
     ALONE(what_cannot_be_built_stays_with_openssl);
     ALONE(the_size_of_a_table_is_settled_with_the_key);
     ALONE(tables_are_bounded_for_the_set);
+    ALONE(tables_are_bounded_for_all_issuers_of_a_verifier);
+    ALONE(issuers_that_go_give_the_room_of_their_tables_back);
     ALONE(wrong_known_answers_keep_arithmetic_out);
     ALONE(however_long_memory_is_short_none_is_kept_out);
     ALONE(what_accepts_what_openssl_refuses_is_found_out);

@@ -190,6 +190,11 @@ fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_i
     return FB_OK;
 }
 
+void fb__key_source_share_budget(fb__key_source *source, fb__table_budget *budget)
+{
+    source->budget = fb__table_budget_retain(budget);
+}
+
 fb__key_source *fb__key_source_retain(fb__key_source *source)
 {
     atomic_fetch_add_explicit(&source->references, 1, memory_order_relaxed);
@@ -209,6 +214,7 @@ void fb__key_source_release(fb__key_source *source)
         fb__free(&mem, source->found[i]);
     }
     fb__request_headers_free(source->http.headers, &mem);
+    fb__table_budget_release(source->budget);
     (void)pthread_cond_destroy(&source->ended);
     (void)pthread_mutex_destroy(&source->lock);
     fb__free(&mem, source);

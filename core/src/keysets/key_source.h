@@ -25,6 +25,7 @@ struct fb__key_source {
     fb__http_options http; /* without url; its text is in text */
     fb__discovery discovery;
     fb__process process;
+    fb__table_budget *budget; /* a reference; NULL: none */
     /* Read without the lock; the latter two are the bits of a double. */
     atomic_uint_least64_t generation, usable_from, usable_until;
 

@@ -33,7 +33,13 @@ void fb__keyset_release(fb__keyset *set)
     for (size_t i = 0; i < set->count; i++) {
         fb__verification_key_clear(&set->keys[i], &mem);
     }
+    fb__table_budget_release(set->tables.budget);
     fb__free(&mem, set);
+}
+
+void fb__keyset_share_budget(fb__keyset *set, fb__table_budget *budget)
+{
+    set->tables.budget = budget == NULL ? NULL : fb__table_budget_retain(budget);
 }
 
 /* One key that serves whatever kid a token has. */

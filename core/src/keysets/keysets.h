@@ -33,6 +33,9 @@ void fb__keyset_release(fb__keyset *set); /* NULL is fine */
 /* FB_OK, FB_KEY_NOT_FOUND, FB_KEY_AMBIGUOUS, FB_KEY_UNSUITABLE. kid absent: the only key that fits. */
 fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, fb__verification_key **out);
 
+/* Before it is shared: its tables count within this budget, too. Takes a reference; NULL is fine. */
+void fb__keyset_share_budget(fb__keyset *set, fb__table_budget *budget);
+
 /* Whether both hold the same keys, in any order: replacing one by the other would change nothing. */
 bool fb__keyset_same(const fb__keyset *a, const fb__keyset *b);
 
@@ -41,6 +44,8 @@ bool fb__keyset_same(const fb__keyset *a, const fb__keyset *b);
 typedef struct fb__key_source fb__key_source;
 
 fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_issuer *issuer, fb_error *error);
+/* Before it is shared: as fb__keyset_share_budget, for all its sets. */
+void fb__key_source_share_budget(fb__key_source *source, fb__table_budget *budget);
 fb__key_source *fb__key_source_retain(fb__key_source *source);
 void fb__key_source_release(fb__key_source *source); /* NULL is fine */
 

@@ -150,6 +150,7 @@ static void apply_keys(fb__key_source *source, fb__response *response, double no
     if (response->verdict == FB__REPLACED) {
         fb__keyset *withdrawn = source->keys;
         source->keys = response->keys;
+        fb__keyset_share_budget(source->keys, source->budget);
         source->keys->generation = ++source->generations;
         response->keys = withdrawn;
     }

@@ -30,6 +30,62 @@ static struct fb__selection selections[] = {
 };
 enum { SELECTIONS = sizeof(selections) / sizeof(selections[0]) };
 
+/* ---- room for tables ------------------------------------------------------------------------ */
+
+fb__table_budget *fb__table_budget_new(const fb_mem *mem)
+{
+    fb__table_budget *budget = fb__zalloc(mem, sizeof(*budget));
+    if (budget != NULL) {
+        atomic_init(&budget->references, 1);
+        budget->mem = *mem;
+    }
+    return budget;
+}
+
+fb__table_budget *fb__table_budget_retain(fb__table_budget *budget)
+{
+    atomic_fetch_add_explicit(&budget->references, 1, memory_order_relaxed);
+    return budget;
+}
+
+void fb__table_budget_release(fb__table_budget *budget)
+{
+    if (budget != NULL && atomic_fetch_sub_explicit(&budget->references, 1, memory_order_acq_rel) == 1) {
+        const fb_mem mem = budget->mem;
+        fb__free(&mem, budget);
+    }
+}
+
+static bool take(atomic_size_t *total, size_t bytes, size_t limit)
+{
+    if (atomic_fetch_add_explicit(total, bytes, memory_order_relaxed) + bytes <= limit) {
+        return true;
+    }
+    atomic_fetch_sub_explicit(total, bytes, memory_order_relaxed);
+    return false;
+}
+
+static void give_back(fb__tables *tables, size_t bytes)
+{
+    atomic_fetch_sub_explicit(&tables->bytes, bytes, memory_order_relaxed);
+    if (tables->budget != NULL) {
+        atomic_fetch_sub_explicit(&tables->budget->bytes, bytes, memory_order_relaxed);
+    }
+}
+
+/* Of the set and of all sets. */
+static bool take_room(fb__tables *tables, size_t bytes)
+{
+    if (!take(&tables->bytes, bytes, FB__MAX_TABLE_BYTES)) {
+        return false;
+    }
+    if (tables->budget == NULL || take(&tables->budget->bytes, bytes, FB__TABLE_BUDGET)) {
+        return true;
+    }
+    atomic_fetch_sub_explicit(&tables->bytes, bytes, memory_order_relaxed);
+    return false;
+}
+
 /* ---- tables --------------------------------------------------------------------------------- */
 
 void fb__selection_init(fb__verification_key *key, fb__tables *tables)
@@ -50,7 +106,7 @@ void fb__selection_clear(fb__verification_key *key)
 {
     if (key->table_memory != NULL) {
         fb__free(key->tables->mem, key->table_memory);
-        atomic_fetch_sub_explicit(&key->tables->bytes, key->table_bytes, memory_order_relaxed);
+        give_back(key->tables, key->table_bytes);
     }
 }
 
@@ -97,18 +153,16 @@ static bool fill(fb__verification_key *key, size_t bytes)
 /* False: there may be a table for the key another time. */
 static bool build(fb__verification_key *key)
 {
-    atomic_size_t *total = &key->tables->bytes;
     const size_t bytes = fb__size_add(key->table_size, FB__TABLE_ALIGNMENT);
     if (!prepare(key->selection, key->tables->mem)) {
         const unsigned state = atomic_load_explicit(&key->selection->state, memory_order_relaxed) & STATE_MASK;
         return state != UNTRIED && state != PREPARING;
     }
-    const bool room = atomic_fetch_add_explicit(total, bytes, memory_order_relaxed) + bytes <= FB__MAX_TABLE_BYTES;
-    if (room && fill(key, bytes)) {
+    if (!take_room(key->tables, bytes) || fill(key, bytes)) {
         return true;
     }
-    atomic_fetch_sub_explicit(total, bytes, memory_order_relaxed);
-    return !room;
+    give_back(key->tables, bytes);
+    return false;
 }
 
 void fb__selection_count(fb__verification_key *key)

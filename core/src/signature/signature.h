@@ -8,16 +8,24 @@
 
 #include <stdatomic.h>
 
+/* What the tables of several sets may occupy together. Shared by reference. */
+typedef struct fb__table_budget {
+    atomic_size_t references, bytes;
+    fb_mem mem;
+} fb__table_budget;
+
 /* What the keys of one set have in common: tables are bounded in bytes for all of them together. */
 typedef struct fb__tables {
     const fb_mem *mem;
+    fb__table_budget *budget; /* a reference, set before there is a table; NULL: the set stands alone */
     atomic_size_t bytes;
 } fb__tables;
 
 enum {
     FB__CONTEXTS = 4, /* that are kept ready for each algorithm; more threads make their own for the moment */
-    FB__MAX_TABLE_BYTES = 4 << 20,
-    FB__CHECK_INTERVAL = 4096 /* one verification by a table in so many, on average, is done by OpenSSL as well */
+    FB__MAX_TABLE_BYTES = 4 << 20, /* of one set */
+    FB__TABLE_BUDGET = 64 << 20,   /* of several */
+    FB__CHECK_INTERVAL = 4096      /* one verification by a table in so many, on average, is done by OpenSSL as well */
 };
 
 /* A key, and what verifying with it wants ready. Everything but the key is changed atomically: any number of threads.
@@ -43,8 +51,12 @@ void fb__verification_key_init(fb__verification_key *key, fb__tables *tables);
 /* Frees all of it, the key's own memory too. One that was only zeroed is fine. */
 void fb__verification_key_clear(fb__verification_key *key, const fb_mem *mem);
 
-/* ---- selection.c: what is said of the arithmetic that serves a key, and of ours as a whole */
+/* ---- selection.c: the budget of tables, and what is said of the arithmetic that serves a key, and of ours as a whole
+ */
 
+fb__table_budget *fb__table_budget_new(const fb_mem *mem); /* NULL: out of memory */
+fb__table_budget *fb__table_budget_retain(fb__table_budget *budget);
+void fb__table_budget_release(fb__table_budget *budget); /* NULL is fine */
 /* What verifies now: "openssl" or the name of an arithmetic; and the bytes of its table, 0 for OpenSSL. */
 const char *fb__selection_name(const fb__verification_key *key, size_t *table_bytes);
 /* Differs after every disagreement with OpenSSL: what was verified before counts no more. */

@@ -116,6 +116,15 @@ fb_status fb__issuer_new(fb__issuer **out, const fb_mem *mem, fb__policy_base *b
     return FB_OK;
 }
 
+void fb__issuer_share_budget(fb__issuer *issuer, fb__table_budget *budget)
+{
+    if (issuer->static_keys != NULL) {
+        fb__keyset_share_budget(issuer->static_keys, budget);
+    } else {
+        fb__key_source_share_budget(issuer->key_source, budget);
+    }
+}
+
 fb__issuer *fb__issuer_retain(fb__issuer *issuer)
 {
     atomic_fetch_add_explicit(&issuer->references, 1, memory_order_relaxed);
@@ -309,8 +318,7 @@ static void name_item(fb_error *error, size_t item)
     }
 }
 
-static fb_status add_item(fb__issuers *issuers, const fb_mem *mem, const fb_options *options, fb__policy_base *base,
-                          fb_error *error)
+static fb_status add_item(fb__issuers *issuers, const fb_verifier *verifier, const fb_options *options, fb_error *error)
 {
     const size_t item = issuers->count, stride = options->issuers->size;
     const fb_issuer *given = (const fb_issuer *)(const void *)((const char *)options->issuers + item * stride);
@@ -318,19 +326,24 @@ static fb_status add_item(fb__issuers *issuers, const fb_mem *mem, const fb_opti
     fb_status status = fb__issuer_complete(&issuer, given, stride, error);
     if (status == FB_OK) {
         const fb__issuer *keys_of = options->keys_of == NULL ? NULL : options->keys_of->issuers.items[item];
-        status = fb__issuer_new(&issuers->items[item], mem, base, &issuer, keys_of, item + 1, error);
+        status =
+            fb__issuer_new(&issuers->items[item], &verifier->mem, verifier->base, &issuer, keys_of, item + 1, error);
     }
     if (status == FB_OK) {
         issuers->count++;
+        if (options->keys_of == NULL) {
+            fb__issuer_share_budget(issuers->items[item], verifier->budget);
+        }
     } else if (status == FB_CONFIGURATION_INVALID && options->issuer_count > 1) {
         name_item(error, item);
     }
     return status;
 }
 
-fb_status fb__issuers_init(fb__issuers *issuers, const fb_mem *mem, const fb_options *options, fb__policy_base *base,
+fb_status fb__issuers_init(fb__issuers *issuers, const fb_verifier *verifier, const fb_options *options,
                            fb_error *error)
 {
+    const fb_mem *mem = &verifier->mem;
     fb_status status = check_counts(options, error);
     if (status != FB_OK) {
         return status;
@@ -341,7 +354,7 @@ fb_status fb__issuers_init(fb__issuers *issuers, const fb_mem *mem, const fb_opt
         return fb__out_of_memory(error);
     }
     while (issuers->count < count) {
-        status = add_item(issuers, mem, options, base, error);
+        status = add_item(issuers, verifier, options, error);
         if (status != FB_OK) {
             return status;
         }

@@ -33,7 +33,11 @@ static fb_status build(fb_verifier *verifier, const fb_options *options, fb_erro
     if (status != FB_OK) {
         return status;
     }
-    status = fb__issuers_init(&verifier->issuers, &verifier->mem, options, verifier->base, error);
+    verifier->budget = fb__table_budget_new(&verifier->mem);
+    if (verifier->budget == NULL) {
+        return fb__out_of_memory(error);
+    }
+    status = fb__issuers_init(&verifier->issuers, verifier, options, error);
     if (status != FB_OK) {
         return status;
     }
@@ -91,6 +95,7 @@ void fb_verifier_free(fb_verifier *verifier)
     fb__resolving_free(verifier->resolving);
     fb__issuers_clear(&verifier->issuers, &mem);
     fb__policy_base_release(verifier->base);
+    fb__table_budget_release(verifier->budget);
     fb__free(&mem, verifier);
 }
 

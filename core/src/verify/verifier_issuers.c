@@ -56,6 +56,7 @@ static fb_status make(const fb_verifier *verifier, const fb_issuer *given, fb__i
     if (status != FB_OK) {
         return status;
     }
+    fb__issuer_share_budget(*out, verifier->budget);
     status = check_identifier(verifier, *out, hash, error);
     if (status != FB_OK) {
         fb__issuer_leave(*out);

@@ -285,6 +285,8 @@ struct fb__issuer {
 /* Of one user, the caller. keys_of: whose keys are its keys, NULL: its own. given is complete. */
 fb_status fb__issuer_new(fb__issuer **out, const fb_mem *mem, fb__policy_base *base, const fb_issuer *given,
                          const fb__issuer *keys_of, uint64_t number, fb_error *error);
+/* Before it is shared: the tables of its keys count within this budget. Keys of keys_of are in that one's. */
+void fb__issuer_share_budget(fb__issuer *issuer, fb__table_budget *budget);
 fb__issuer *fb__issuer_retain(fb__issuer *issuer);
 void fb__issuer_release(fb__issuer *issuer); /* NULL is fine */
 fb__issuer *fb__issuer_enter(fb__issuer *issuer);
@@ -313,7 +315,7 @@ typedef struct fb__issuers {
 } fb__issuers;
 
 /* Where it fails, fb__issuers_clear frees what there is by then. */
-fb_status fb__issuers_init(fb__issuers *issuers, const fb_mem *mem, const fb_options *options, fb__policy_base *base,
+fb_status fb__issuers_init(fb__issuers *issuers, const fb_verifier *verifier, const fb_options *options,
                            fb_error *error);
 void fb__issuers_clear(fb__issuers *issuers, const fb_mem *mem);
 /* The issuer with exactly this identifier, or with a template that it matches; NULL: there is none. */
@@ -360,6 +362,7 @@ struct fb_verifier {
     fb_mem mem;
     size_t max_token_bytes;
     fb__policy_base *base;
+    fb__table_budget *budget; /* of the tables of all its issuers' keys */
     fb__issuers issuers;
     fb__resolving *resolving;                 /* NULL: no others are added */
     fb__issuer *sole;                         /* whose all tokens are; NULL: their iss says whose they are */
