@@ -17,6 +17,15 @@ def above_the_primitive(get):
             yield f"C {algorithm}, above the signature step in use", 1.2, whole - step, "us"
 
 
+def several_issuers(get):
+    for kind, what in (("first", ""), ("repeat", ", token from the cache")):
+        one = get("C", "fastbearer, 1 issuer", "HS256", kind)
+        for issuers in ("10 issuers", "1000 issuers", "1000 added issuers"):
+            several = get("C", f"fastbearer, {issuers}", "HS256", kind)
+            if None not in (one, several):
+                yield f"C HS256, {issuers} above one{what}", 0.4, several - one, "us"
+
+
 def bindings(get):
     for algorithm in ("RS256", "ES256", "EdDSA"):
         base = get("C", "fastbearer", algorithm)
@@ -63,7 +72,7 @@ def judge(results):
     """(what, target, measured, reached) for each."""
     get = Results(results)
     lines = []
-    for group in (above_the_primitive, bindings, hits, hosts, minting, arithmetic):
+    for group in (above_the_primitive, several_issuers, bindings, hits, hosts, minting, arithmetic):
         for what, allowed, measured, unit in group(get):
             lines.append((what, f"<= {allowed:g} {unit}", f"{measured:.2f} {unit}", measured <= allowed))
     kind, how = (

@@ -147,7 +147,7 @@ void run_signature(void *context, unsigned iteration)
     fb_slice text = fb_string_text(s->tokens[iteration % TOKENS].text);
     fb__token parts;
     require(fb__token_split(text.data, text.size, &parts) == FB_OK &&
-                fb__signature_verify(&s->plain->static_keys->keys[0], fb__alg_find(fb_text(s->alg)),
+                fb__signature_verify(&s->plain->sole->static_keys->keys[0], fb__alg_find(fb_text(s->alg)),
                                      parts.signing_input, parts.signature, true) == FB_OK,
             "fb__signature_verify");
 }
