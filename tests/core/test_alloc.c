@@ -15,7 +15,7 @@ enum { ENOUGH = 24 }; /* more tokens than any key's table waits for */
 
 static fb_keypair *rsa, *ec;
 static fb_string *document, *rsa_token, *ec_token;
-static fb_verifier *shared;
+static fb_verifier *shared, *taking; /* the second takes more issuers */
 
 /* A scenario answers with the status of what it did; FB_OK means done completely. */
 typedef fb_status (*scenario)(fb_error *error);
@@ -281,6 +281,102 @@ static fb_status sharing_keys(fb_error *error)
     return status;
 }
 
+static fb_verifier *several(bool resolves, fb_issuer issuers[2], size_t count, fb_error *error)
+{
+    static const fb_slice identifiers[] = {{"https://issuer.example", 22}, {"https://other.example/{tid}", 27}};
+    static const fb_slice es256 = {"ES256", 5};
+    fb_options options = FB_OPTIONS_INIT;
+    fb_verifier *verifier = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        issuers[i] = (fb_issuer)FB_ISSUER_INIT;
+        issuers[i].identifiers = (fb_list){&identifiers[i], 1};
+        issuers[i].algorithms = (fb_list){&es256, 1};
+        issuers[i].jwks = fb_string_text(document);
+    }
+    options.mem = &mem;
+    options.resolves_issuers = resolves;
+    options.issuers = issuers;
+    options.issuer_count = count;
+    const fb_status status = fb_verifier_new(&verifier, &options, error);
+    CHECK((verifier != NULL) == (status == FB_OK));
+    return verifier;
+}
+
+static fb_status verify_and_look(const fb_verifier *verifier, fb_error *error)
+{
+    const fb_slice text = fb_string_text(ec_token);
+    fb_result *result = NULL;
+    fb_issuers *issuers = NULL;
+    fb_keys *keys = NULL;
+    fb_status status = fb_verify(verifier, text.data, text.size, (fb_clock){NOW, 1.0}, &result, error);
+    CHECK((result != NULL) == (status == FB_OK));
+    fb_result_free(result);
+    if (status == FB_OK) {
+        status = fb_verifier_issuers(verifier, 1.0, &issuers, error);
+        CHECK((issuers != NULL) == (status == FB_OK));
+    }
+    if (status == FB_OK) {
+        status = fb_verifier_keys(verifier, (fb_clock){NOW, 1.0}, &keys, error);
+        CHECK((keys != NULL) == (status == FB_OK));
+    }
+    fb_issuers_free(issuers);
+    fb_keys_free(keys);
+    return status;
+}
+
+static fb_status several_issuers(fb_error *error)
+{
+    fb_issuer issuers[2];
+    fb_verifier *verifier = several(false, issuers, 2, error);
+    const fb_status status = verifier == NULL ? error->status : verify_and_look(verifier, error);
+    fb_verifier_free(verifier);
+    return status;
+}
+
+/* A resolution that failed is over. */
+static fb_status resolve(const fb_verifier *verifier, const fb_issuer *issuer, fb_error *error)
+{
+    const fb_slice text = fb_string_text(ec_token);
+    fb_resolution resolution = FB_RESOLUTION_INIT;
+    fb_status status = fb_verifier_resolve_begin(verifier, text.data, text.size, 1.0, &resolution, error);
+    if (status == FB_OK) {
+        CHECK(resolution.decision == FB_RESOLVE_NOW);
+        status = fb_verifier_resolve_end(verifier, resolution.ticket, FB_RESOLVED, issuer, 1.0, error);
+        CHECK(fb_verifier_resolve_wait(verifier, resolution.ticket, 60.0));
+    }
+    return status;
+}
+
+static fb_status resolving(fb_error *error)
+{
+    fb_issuer issuers[2];
+    fb_verifier *verifier = several(true, issuers, 0, error);
+    fb_status status = verifier == NULL ? error->status : resolve(verifier, &issuers[0], error);
+    if (status == FB_OK) {
+        status = fb_verifier_add_issuer(verifier, &issuers[0], error);
+    }
+    if (status == FB_OK) {
+        status = verify_and_look(verifier, error);
+    }
+    fb_verifier_free(verifier);
+    return status;
+}
+
+/* A verifier that stays: where an issuer could not be replaced the old one is as good as before. */
+static fb_status replacing(fb_error *error)
+{
+    const fb_slice text = fb_string_text(ec_token);
+    fb_issuer issuer = FB_ISSUER_INIT;
+    issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
+    issuer.algorithms = FB_LIST(fb_text("ES256"));
+    issuer.jwks = fb_string_text(document);
+    const fb_status added = fb_verifier_add_issuer(taking, &issuer, error);
+    fb_result *result = NULL;
+    const fb_status status = fb_verify(taking, text.data, text.size, (fb_clock){NOW, 1.0}, &result, error);
+    fb_result_free(result);
+    return added != FB_OK ? added : status;
+}
+
 static fb_status looking(fb_error *error)
 {
     fb_unverified *unverified = NULL;
@@ -371,6 +467,11 @@ static void prepare(void)
     verifying.policy.mem = &mem;
     verifying.issuer.public_key = fb_keypair_public_pem(rsa);
     verifying.policy.cache_size = 0;
+    fb_options options_of_taking = FB_OPTIONS_INIT;
+    options_of_taking.mem = &mem;
+    options_of_taking.cache_size = 0;
+    options_of_taking.resolves_issuers = true;
+    CHECK(fb_verifier_new(&taking, &options_of_taking, NULL) == FB_OK && replacing(NULL) == FB_OK);
     CHECK(setup_verifier(&shared, &verifying, NULL) == FB_OK);
     for (int i = 0; i < ENOUGH; i++) {
         CHECK(with_a_shared_verifier(NULL) == FB_OK); /* it has its table now, and allocates for results alone */
@@ -397,6 +498,9 @@ int main(int argc, char **argv)
                      {"wide key set", wide_key_set},
                      {"generating", generating},
                      {"sharing keys", sharing_keys},
+                     {"several issuers", several_issuers},
+                     {"resolving", resolving},
+                     {"replacing", replacing},
                      {"looking", looking},
                      {"table", with_a_table},
                      {"shared verifier", with_a_shared_verifier}};
@@ -408,6 +512,7 @@ int main(int argc, char **argv)
         }
     }
     fb_verifier_free(shared);
+    fb_verifier_free(taking);
     CHECK(failing.balance == 0);
     fb_string_free(document);
     fb_string_free(rsa_token);
