@@ -83,6 +83,48 @@ static fb_status with_secret(fb_error *error)
     return status;
 }
 
+/* Every option about claims, and a token that needs room for all that it says. */
+static fb_status with_policy(fb_error *error)
+{
+    static const fb_required_claim own = {{"/x/y", 4}, {NULL, 0}};
+    const fb_scope_rule rule = {fb_text("1"), FB_LIST(fb_text("one"))};
+    const fb_required_claim required = {fb_text("/n"), FB_LIST(fb_text("1.50"), fb_text("\"\\u0061\""))};
+    struct setup options = SETUP_INIT;
+    fb_keypair *pair = NULL;
+    fb_string *token = NULL;
+    fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
+    minting.now = NOW;
+    minting.additional_claims =
+        fb_text("{\"iss\":\"https:\\/\\/a.example\\/t\",\"tid\":\"t\",\"aud\":\"https://API.example/\",\"scope\":"
+                "\"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 "
+                "37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66\",\"scp\":"
+                "[\"\\u0041\"],\"n\":[\"a\"],\"x\":{\"y\":0}}");
+    fb_slice secret = fb_text("0123456789abcdef0123456789abcdef");
+    fb_status status = fb_keypair_load(&pair, fb_text("HS256"), secret, &mem, error);
+    if (status == FB_OK) {
+        status = fb_keypair_create_token(pair, &minting, &token, error);
+    }
+    if (status == FB_OK) {
+        options.policy.mem = &mem;
+        options.policy.audiences = FB_LIST(fb_text("https://api.example/"));
+        options.policy.merge_scope_claims = true;
+        options.policy.scope_hierarchy = &rule;
+        options.policy.scope_rule_count = 1;
+        options.policy.required_scopes = FB_LIST(fb_text("one"), fb_text("A"));
+        options.policy.required_claims = &required;
+        options.policy.required_claim_count = 1;
+        options.issuer.secret = secret;
+        options.issuer.identifiers = FB_LIST(fb_text("https://a.example/{tid}"));
+        options.issuer.required_claims = &own;
+        options.issuer.required_claim_count = 1;
+        options.issuer.client_id_claims = FB_LIST(fb_text("/absent"));
+        status = use_verifier(&options, token, error);
+    }
+    fb_string_free(token);
+    fb_keypair_free(pair);
+    return status;
+}
+
 static fb_status minting(fb_error *error)
 {
     fb_keypair *pair = NULL;
@@ -490,6 +532,7 @@ int main(int argc, char **argv)
     } scenarios[] = {{"PEM", with_pem},
                      {"key set", with_key_set},
                      {"secret", with_secret},
+                     {"policy", with_policy},
                      {"minting", minting},
                      {"key set of a URL", behind_a_url},
                      {"wide payload", wide_payload},
