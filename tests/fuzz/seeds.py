@@ -28,7 +28,15 @@ def segment(text: str) -> bytes | None:
 
 
 def of_case(case: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
-    token, config = case["token"], case["config"]
+    config = case["config"]
+    for issuer in config.get("issuers") or []:
+        yield from of_keys(issuer)
+    yield from of_keys(config)
+    for step in case.get("steps", [case]):
+        yield from of_token(step["token"], config)
+
+
+def of_token(token: str, config: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     raw = token.encode("utf-8", "surrogatepass")
     algorithms = config.get("algorithms", ["RS256"])
     first = algorithms if isinstance(algorithms, str) else (algorithms or ["RS256"])[0]
@@ -42,8 +50,11 @@ def of_case(case: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
             yield "json", header
         if payload:
             yield "json", payload
-            yield "claims", bytes([len(payload) % 128]) + payload
+            yield "claims", bytes([len(payload) % 256]) + payload
             yield "mint", b"\x00alice\nhttps://issuer.example\naudience\nread\nkid\n" + payload
+
+
+def of_keys(config: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     for name, letter in (("public_key", b"p"), ("secret", b"s")):
         if isinstance(config.get(name), str):
             yield "pem", letter + config[name].encode()
@@ -111,6 +122,13 @@ def others() -> Iterator[tuple[str, bytes]]:
             bytes([index])
             + b'al"ice\nhttps://i\xc3\xa4.example\na\nread write\nk\n{"sub":"x","exp":NaN,"a":[1,{"b":null}]}',
         )
+    for policy in (128, 129, 132, 136, 192, 255):  # as in fuzz_claims.c: what its richest policies accept
+        for changes in ("", ',"scp":["\\u0061dmin"]', ',"r":{"roles":["read","x y"]}', ',"nbf":1750000030'):
+            payload = (
+                '{"iss":"https:\\/\\/login.example\\/one","tid":"one","exp":1750000001,"aud":["HTTPS://API.example/mcp"],'
+                f'"scope":"admin read","use":[["id",1.0e0,"access"]],"jti":"x"{changes}}}'
+            )
+            yield "claims", bytes([policy]) + payload.encode()
     for path in sorted((VECTORS / "keys").glob("*.pem")):
         pem = path.read_bytes()
         for letter in (b"p", b"s", b"r", b"e", b"d"):
