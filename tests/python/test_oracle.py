@@ -17,21 +17,27 @@ SUITES = Path(__file__).resolve().parent.parent / "vectors"
 FILES = sorted(SUITES.glob("*/*.json"))
 
 
+def steps_of(case: dict[str, Any]) -> list[dict[str, Any]]:
+    """A verifier forgets nothing and learns nothing: the steps of a sequence are cases of their own."""
+    return case.get("steps", [case])
+
+
 def differences(path: Path) -> Iterator[str]:
     for case in json.loads(path.read_text()):
-        now = time.time() if case["now"] is None else case["now"]
-        code: Any = None
-        claims: Any = None
-        scopes: Any = None
-        try:
-            claims, scopes = oracle.verify(case["token"], case["config"], now)
-        except oracle.Refused as refused:
-            code = refused.code
-        wanted = case.get("code")
-        if code != wanted and not (isinstance(wanted, list) and code in wanted):
-            yield f"{case['id']}: expected {wanted}, the oracle says {code}"
-        elif case.get("claims", claims) != claims or case.get("scopes", scopes) != scopes:
-            yield f"{case['id']}: other claims or scopes"
+        for number, step in enumerate(steps_of(case)):
+            now = time.time() if step["now"] is None else step["now"]
+            code: Any = None
+            said: dict[str, Any] = {}
+            try:
+                claims, scopes, client = oracle.accept(step["token"], case["config"], now)
+                said = {"claims": claims, "scopes": scopes, "client_id": client}
+            except oracle.Refused as refused:
+                code = refused.code
+            wanted = step.get("code")
+            if code != wanted and not (isinstance(wanted, list) and code in wanted):
+                yield f"{case['id']}, step {number}: expected {wanted}, the oracle says {code}"
+            elif any(step.get(name, value) != value for name, value in said.items()):
+                yield f"{case['id']}, step {number}: other claims, scopes or client id"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -42,7 +48,11 @@ def test_suite(path: Path) -> None:
 def test_every_code_is_there() -> None:
     """Each reason that a static key can give has a case that names it alone."""
     named = {
-        case["code"] for path in FILES for case in json.loads(path.read_text()) if isinstance(case.get("code"), str)
+        step["code"]
+        for path in FILES
+        for case in json.loads(path.read_text())
+        for step in steps_of(case)
+        if isinstance(step.get("code"), str)
     }
     expected = [
         "token_too_large",
@@ -76,6 +86,7 @@ def test_every_code_is_there() -> None:
         "scope_invalid",
         "insufficient_scope",
         "claim_missing",
+        "claim_mismatch",
         "configuration_invalid",
     ]
     assert sorted(named) == sorted(expected)
