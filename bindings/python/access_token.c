@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum field { TOKEN, CLIENT_ID, SCOPES, EXPIRES_AT, SUBJECT, RESOURCE, CLAIMS, FIELDS };
+enum field { TOKEN, CLIENT_ID, SCOPES, EXPIRES_AT, SUBJECT, RESOURCE, CLAIMS, ISSUER, FIELDS };
 
 typedef struct access_token {
     PyObject_HEAD fbpy_state *state;
@@ -39,7 +39,7 @@ uint64_t fbpy_access_token_issuer(fbpy_state *state, PyObject *access)
 {
     const fb_result *result =
         Py_TYPE(access) == state->access_token_type ? ((const access_token *)access)->result : NULL;
-    return result == NULL ? 0 : 1;
+    return result == NULL ? 0 : fb_result_issuer_number(result);
 }
 
 static PyObject *make(const access_token *self, enum field field)
@@ -63,6 +63,8 @@ static PyObject *make(const access_token *self, enum field field)
         return fbpy_text(fb_result_resource(result));
     case CLAIMS:
         return fbpy_claims(self->state, result);
+    case ISSUER:
+        return fbpy_text(fb_result_issuer(result));
     default:
         PyErr_SetString(PyExc_SystemError, "no such field");
         return NULL;
@@ -125,11 +127,12 @@ static PyObject *given_or_default(PyObject *given, enum field field)
 /* For tests of other people's code, and for pickle. */
 static PyObject *new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"token", "client_id", "scopes", "expires_at", "subject", "resource", "claims", NULL};
+    static char *names[] = {"token",    "client_id", "scopes", "expires_at", "subject",
+                            "resource", "claims",    "issuer", NULL};
     PyObject *given[FIELDS] = {NULL};
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "UU|OOOOO:AccessToken", names, &given[TOKEN],
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "UU|OOOOOO:AccessToken", names, &given[TOKEN],
                                      &given[CLIENT_ID], &given[SCOPES], &given[EXPIRES_AT], &given[SUBJECT],
-                                     &given[RESOURCE], &given[CLAIMS])) {
+                                     &given[RESOURCE], &given[CLAIMS], &given[ISSUER])) {
         return NULL;
     }
     fbpy_state *state = fbpy_state_of(type);
@@ -202,22 +205,49 @@ static PyObject *compare(PyObject *left, PyObject *right, int operation)
 /* Without the token, which is a credential, and without the claims, which are people's data. */
 static PyObject *repr(PyObject *self)
 {
-    PyObject *values[FIELDS] = {NULL};
+    static const enum field shown[] = {ISSUER, CLIENT_ID, SCOPES, EXPIRES_AT, SUBJECT, RESOURCE};
+    enum { SHOWN = sizeof(shown) / sizeof(shown[0]) };
+    PyObject *values[SHOWN] = {NULL};
     PyObject *text = NULL;
-    for (int i = CLIENT_ID; i <= RESOURCE; i++) {
-        values[i] = get(self, (enum field)i);
+    for (int i = 0; i < SHOWN; i++) {
+        values[i] = get(self, shown[i]);
         if (values[i] == NULL) {
             goto done;
         }
     }
     text =
-        PyUnicode_FromFormat("AccessToken(client_id=%R, scopes=%R, expires_at=%R, subject=%R, resource=%R)",
-                             values[CLIENT_ID], values[SCOPES], values[EXPIRES_AT], values[SUBJECT], values[RESOURCE]);
+        PyUnicode_FromFormat("AccessToken(issuer=%R, client_id=%R, scopes=%R, expires_at=%R, subject=%R, resource=%R)",
+                             values[0], values[1], values[2], values[3], values[4], values[5]);
 done:
-    for (int i = CLIENT_ID; i <= RESOURCE; i++) {
+    for (int i = 0; i < SHOWN; i++) {
         Py_XDECREF(values[i]);
     }
     return text;
+}
+
+/* With the hierarchy of the verifier; without one for what a test has constructed. */
+static PyObject *has_scope(PyObject *self, PyObject *scope)
+{
+    const fb_result *result = ((access_token *)self)->result;
+    fb_slice name;
+    if (!PyUnicode_Check(scope)) {
+        PyErr_Format(PyExc_TypeError, "scope must be str, not %R", (PyObject *)Py_TYPE(scope));
+        return NULL;
+    }
+    if (result != NULL) {
+        return fbpy_slice(scope, "scope", &name) ? PyBool_FromLong(fb_result_has_scope(result, name)) : NULL;
+    }
+    PyObject *scopes = get(self, SCOPES);
+    int found = scopes == NULL ? -1 : PySequence_Contains(scopes, scope);
+    Py_XDECREF(scopes);
+    return found < 0 ? NULL : PyBool_FromLong(found);
+}
+
+/* As in fb_issuer_info.number, for the refusals of adapters; 0 for what a test has constructed. */
+static PyObject *issuer_number(PyObject *self, void *Py_UNUSED(closure))
+{
+    const access_token *token = (const access_token *)self;
+    return PyLong_FromUnsignedLongLong(fbpy_access_token_issuer(token->state, self));
 }
 
 /* Of the token's header; for the refusals of adapters. None for what a test has constructed. */
@@ -276,15 +306,23 @@ static PyGetSetDef fields[] = {
     {"resource", get_field, NULL, "str | None: the audience that this server is known by, when it is a URL (RFC 8707).",
      (void *)RESOURCE},
     {"claims", get_field, NULL, "dict: all claims, in the token's order.", (void *)CLAIMS},
+    {"issuer", get_field, NULL, "str | None: iss, as it stands in the token.", (void *)ISSUER},
     {"expires_at_datetime", expires_at_datetime, NULL,
      "datetime | None: expires_at as an aware UTC datetime; None also beyond the year 9999.", NULL},
     {"_kid", kid, NULL, NULL, NULL},
+    {"_issuer_number", issuer_number, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
-static PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
+static PyMethodDef methods[] = {
+    {"has_scope", has_scope, METH_O,
+     "has_scope($self, scope, /)\n--\n\n"
+     "Whether this scope was granted, or is included in one that was (scope_hierarchy of the verifier)."},
+    {"__reduce__", reduce, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL}};
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "AccessToken(token, client_id, scopes=[], expires_at=None, subject=None, resource=None, claims={})\n"
+    {Py_tp_doc, "AccessToken(token, client_id, scopes=[], expires_at=None, subject=None, resource=None, claims={}, "
+                "issuer=None)\n"
                 "--\n\n"
                 "The contents of a verified token. Immutable; its list and dict are its own."},
     {Py_tp_new, new},

@@ -11,6 +11,7 @@ static const char *const class_names[FBPY_CLASSES] = {
     [FBPY_CONFIGURATION] = "ConfigurationError",
     [FBPY_KEYS_UNAVAILABLE] = "KeysUnavailableError",
     [FBPY_KEYS_NEEDED] = "_KeysNeeded",
+    [FBPY_ISSUER_NEEDED] = "_IssuerNeeded",
     [FBPY_INVALID_TOKEN] = "InvalidTokenError",
     [FBPY_DECODE] = "DecodeError",
     [FBPY_INVALID_SIGNATURE] = "InvalidSignatureError",
@@ -22,6 +23,7 @@ static const char *const class_names[FBPY_CLASSES] = {
     [FBPY_INVALID_ISSUER] = "InvalidIssuerError",
     [FBPY_INVALID_AUDIENCE] = "InvalidAudienceError",
     [FBPY_MISSING_CLAIM] = "MissingClaimError",
+    [FBPY_INVALID_CLAIM] = "InvalidClaimError",
     [FBPY_INSUFFICIENT_SCOPE] = "InsufficientScopeError",
 };
 
@@ -43,6 +45,7 @@ static const struct {
     {FB_KEY_UNSUITABLE, FBPY_INVALID_KEY},
     {FB_KEYS_UNAVAILABLE, FBPY_KEYS_UNAVAILABLE},
     {FB_KEYS_NEEDED, FBPY_KEYS_NEEDED},
+    {FB_ISSUER_NEEDED, FBPY_ISSUER_NEEDED},
     {FB_SIGNATURE_INVALID, FBPY_INVALID_SIGNATURE},
     {FB_EXP_MISSING, FBPY_MISSING_CLAIM},
     {FB_EXP_INVALID, FBPY_DECODE},
@@ -63,6 +66,7 @@ static const struct {
     {FB_SCOPE_INVALID, FBPY_INVALID_TOKEN},
     {FB_INSUFFICIENT_SCOPE, FBPY_INSUFFICIENT_SCOPE},
     {FB_CLAIM_MISSING, FBPY_MISSING_CLAIM},
+    {FB_CLAIM_MISMATCH, FBPY_INVALID_CLAIM},
     {FB_CONFIGURATION_INVALID, FBPY_CONFIGURATION},
     {FB_INTERNAL_ERROR, FBPY_FASTBEARER},
 };
@@ -143,6 +147,9 @@ static bool describe(PyObject *exception, const fb_error *error, PyObject *scope
     }
     if (done && error->actual[0] != '\0') {
         done = set(exception, "actual", PyUnicode_FromString(error->actual));
+    }
+    if (done && error->issuer != 0) {
+        done = set(exception, "issuer_number", PyLong_FromUnsignedLongLong(error->issuer));
     }
     switch (error->status) {
     case FB_INSUFFICIENT_SCOPE:

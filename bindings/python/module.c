@@ -86,7 +86,10 @@ static int execute(PyObject *module)
                    PyModule_AddIntConstant(module, "REFRESH_AHEAD", FB_REFRESH_AHEAD) < 0 ||
                    PyModule_AddIntConstant(module, "REFRESH_EXPLICIT", FB_REFRESH_EXPLICIT) < 0 ||
                    PyModule_AddIntConstant(module, "FETCH_NOW", FB_FETCH_NOW) < 0 ||
-                   PyModule_AddIntConstant(module, "FETCH_WAIT", FB_FETCH_WAIT) < 0
+                   PyModule_AddIntConstant(module, "FETCH_WAIT", FB_FETCH_WAIT) < 0 ||
+                   PyModule_AddIntConstant(module, "RESOLVED", FB_RESOLVED) < 0 ||
+                   PyModule_AddIntConstant(module, "NO_SUCH_ISSUER", FB_NO_SUCH_ISSUER) < 0 ||
+                   PyModule_AddIntConstant(module, "RESOLVE_FAILED", FB_RESOLVE_FAILED) < 0
                ? -1
                : 0;
 }

@@ -243,6 +243,11 @@ static PyMethodDef methods[] = {
     {"refresh_abandon", fbpy_refresh_abandon, METH_VARARGS, "refresh_abandon($self, issuer, ticket, /)\n--\n\n"},
     {"refresh_wait", fbpy_refresh_wait, METH_VARARGS, "refresh_wait($self, issuer, ticket, timeout, /)\n--\n\n"},
     {"keys", fbpy_held_keys, METH_NOARGS, "keys($self, /)\n--\n\n"},
+    {"issuers", fbpy_issuers, METH_NOARGS, "issuers($self, /)\n--\n\n"},
+    {"issuer", fbpy_issuer, METH_O, "issuer($self, number, /)\n--\n\n"},
+    {"resolve_begin", fbpy_resolve_begin, METH_O, "resolve_begin($self, token, /)\n--\n\n"},
+    {"resolve_end", fbpy_resolve_end, METH_VARARGS, "resolve_end($self, ticket, outcome, issuer, /)\n--\n\n"},
+    {"resolve_wait", fbpy_resolve_wait, METH_VARARGS, "resolve_wait($self, ticket, timeout, /)\n--\n\n"},
     {"stats", fbpy_stats, METH_NOARGS, "stats($self, /)\n--\n\n"},
     {"close", close_verifier, METH_NOARGS, "close($self, /)\n--\n\n"},
     {NULL, NULL, 0, NULL}};

@@ -1,4 +1,4 @@
-/* The Python type of a verifier, for the two files that implement it. */
+/* The Python type of a verifier, for the files that implement it. */
 #ifndef FBPY_VERIFIER_H
 #define FBPY_VERIFIER_H
 
@@ -25,5 +25,14 @@ PyObject *fbpy_refresh_abandon(PyObject *object, PyObject *arguments);
 PyObject *fbpy_refresh_wait(PyObject *object, PyObject *arguments);
 PyObject *fbpy_held_keys(PyObject *object, PyObject *unused);
 PyObject *fbpy_stats(PyObject *object, PyObject *unused);
+
+/* Methods in verifier_issuers.c. */
+PyObject *fbpy_issuers(PyObject *self, PyObject *unused);
+PyObject *fbpy_issuer(PyObject *self, PyObject *number);
+
+/* Methods in verifier_resolving.c. */
+PyObject *fbpy_resolve_begin(PyObject *object, PyObject *token);
+PyObject *fbpy_resolve_end(PyObject *object, PyObject *arguments);
+PyObject *fbpy_resolve_wait(PyObject *object, PyObject *arguments);
 
 #endif

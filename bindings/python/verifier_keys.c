@@ -153,15 +153,24 @@ PyObject *fbpy_refresh_wait(PyObject *object, PyObject *arguments)
 
 /* ---- keys and counters ------------------------------------------------------------------------------------------- */
 
+/* None for a static key, which came with the options. */
+static PyObject *moment(double unix_seconds, bool fetched)
+{
+    return fetched ? PyFloat_FromDouble(unix_seconds) : Py_NewRef(Py_None);
+}
+
 static PyObject *describe_keys(const fb_keys *keys)
 {
     PyObject *list = PyList_New(0);
     size_t count = fb_keys_count(keys);
     for (size_t i = 0; list != NULL && i < count; i++) {
         const fb_key_info *key = fb_keys_at(keys, i);
-        PyObject *row = Py_BuildValue("(NNNNNNNin)", fbpy_text(key->kid), fbpy_text(key->kty), fbpy_text(key->alg),
+        const bool fetched = key->fetched_at != 0.0;
+        PyObject *row = Py_BuildValue("(NNNNNNNinNNN)", fbpy_text(key->kid), fbpy_text(key->kty), fbpy_text(key->alg),
                                       fbpy_text(key->crv), PyBool_FromLong(key->usable), fbpy_text(key->problem),
-                                      fbpy_text(key->arithmetic), key->bits, (Py_ssize_t)key->table_bytes);
+                                      fbpy_text(key->arithmetic), key->bits, (Py_ssize_t)key->table_bytes,
+                                      fbpy_text(key->identifier), moment(key->fetched_at, fetched),
+                                      moment(key->fresh_until, fetched));
         if (row == NULL || PyList_Append(list, row) < 0) {
             Py_CLEAR(list);
         }
@@ -228,6 +237,8 @@ PyObject *fbpy_stats(PyObject *object, PyObject *Py_UNUSED(ignored))
         {"table_bytes", s.table_bytes},
         {"arithmetic_checks", s.arithmetic_checks},
         {"arithmetic_disagreements", s.arithmetic_disagreements},
+        {"issuer_evictions", s.issuer_evictions},
+        {"unknown_issuers", s.unknown_issuers},
     };
     PyObject *dict = Py_BuildValue("{sNsNsNsdsdss}", "reasons", reasons(&s), "keys_held", PyBool_FromLong(s.keys_held),
                                    "keys_fresh", PyBool_FromLong(s.keys_fresh), "retry_after", s.retry_after,

@@ -2,8 +2,7 @@
 
     from fastbearer import Verifier
 
-    verifier = Verifier(jwks_uri="https://issuer.example/jwks.json", issuer="https://issuer.example",
-                        audience="https://api.example/mcp")
+    verifier = Verifier(issuer="https://issuer.example", audience="https://api.example/mcp")
     access = verifier.verify(token)
 
 For FastMCP see ``fastbearer.fastmcp``, for the official MCP SDK ``fastbearer.mcp``, for any ASGI application
@@ -22,6 +21,7 @@ from .errors import (
     InsufficientScopeError,
     InvalidAlgorithmError,
     InvalidAudienceError,
+    InvalidClaimError,
     InvalidIssuedAtError,
     InvalidIssuerError,
     InvalidKeyError,
@@ -30,6 +30,7 @@ from .errors import (
     KeysUnavailableError,
     MissingClaimError,
 )
+from .issuer import Issuer
 from .keys import KeyPair, RSAKeyPair
 from .verifier import AccessToken, KeyInfo, Rejection, Unverified, Verifier, decode_unverified, versions
 
@@ -52,11 +53,13 @@ __all__ = [
     "InsufficientScopeError",
     "InvalidAlgorithmError",
     "InvalidAudienceError",
+    "InvalidClaimError",
     "InvalidIssuedAtError",
     "InvalidIssuerError",
     "InvalidKeyError",
     "InvalidSignatureError",
     "InvalidTokenError",
+    "Issuer",
     "KeyInfo",
     "KeyPair",
     "KeysUnavailableError",

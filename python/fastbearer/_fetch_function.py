@@ -38,9 +38,12 @@ async def limited(awaitable: Awaitable[Any], timeout: float) -> Any:
     return await asyncio.wait_for(awaitable, timeout)
 
 
-def request_headers(etag: str | None) -> dict[str, str]:
-    """The headers to send."""
+def request_headers(etag: str | None, lines: Iterable[str] = ()) -> dict[str, str]:
+    """The headers to send; lines are those of the option, each "Name: value"."""
     headers = {"Accept": _ACCEPT}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        headers["Accept" if name.lower() == "accept" else name] = value
     if etag:
         headers["If-None-Match"] = etag
     return headers

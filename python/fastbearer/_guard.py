@@ -57,7 +57,7 @@ class Guard:
             return self.challenger.refuse(401)
         try:
             access = await self.verifier.verify_async(token)
-            missing = [scope for scope in self.required_scopes if scope not in access.scopes]
+            missing = [scope for scope in self.required_scopes if not access.has_scope(scope)]
             if missing:
                 raise self.verifier._refuse(access, InsufficientScopeError(missing=missing))
             return access
@@ -65,7 +65,7 @@ class Guard:
             return self._refuse(refused)
 
     def _refuse(self, error: FastBearerError) -> Refusal:
-        self._log.rejected(LOGGER, error, self.verifier.issuer)
+        self._log.rejected(LOGGER, error)
         if isinstance(error, InsufficientScopeError):
             return self.challenger.refuse(403, "insufficient_scope", scopes=error.missing)
         if isinstance(error, KeysUnavailableError):

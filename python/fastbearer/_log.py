@@ -2,8 +2,9 @@
 
 A rejection is an everyday event that anybody can cause, so the log is rate-limited: the first of each kind is logged at
 once, the others are counted in one line every ten seconds. A wrong configuration is logged once. A line holds the
-reason code, the key id that the token asked for, the *configured* issuer and, when a verified claim was refused, what
-was expected and what it held (all made printable by the core); never the token, never an unverified claim.
+reason code, the key id that the token asked for, the *configured* issuer that was chosen for it and, when a verified
+claim was refused, what was expected and what it held (all made printable by the core); never the token, never an
+unverified claim.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class RejectionLog:
         self._codes: dict[str, tuple[float, int]] = {}
         self._warned: set[str] = set()
 
-    def rejected(self, logger: logging.Logger, error: Exception, issuer: object = None) -> None:
+    def rejected(self, logger: logging.Logger, error: Exception) -> None:
         """Logs or counts one rejected token. error is what Verifier raised."""
         code = error.code if isinstance(error, FastBearerError) else "internal_error"
         now = self._clock()
@@ -40,7 +41,8 @@ class RejectionLog:
                 return
             self._codes[code] = (now + _QUIET_SECONDS, 0)
         parts = [f"bearer token rejected: {code}: {_loggable(error)}"]
-        if issuer:
+        issuer = error.issuer if isinstance(error, FastBearerError) else None
+        if issuer is not None:
             parts.append(f"configured issuer {issuer!r}")
         if suppressed:
             parts.append(f"{suppressed} more of this kind since the last line")

@@ -12,9 +12,18 @@ REFRESH_AHEAD: int
 REFRESH_EXPLICIT: int
 FETCH_NOW: int
 FETCH_WAIT: int
+RESOLVED: int
+NO_SUCH_ISSUER: int
+RESOLVE_FAILED: int
 
 #: Decision, ticket, URL, ETag, header lines, seconds.
 Fetch: TypeAlias = tuple[int, int, str | None, str | None, list[str], float]
+
+#: What a KeyInfo is made of, in its order.
+Key: TypeAlias = tuple[
+    str | None, str | None, str | None, str | None, bool, str | None, str | None, int, int, str | None, float | None,
+    float | None,
+]  # fmt: skip
 
 @final
 class AccessToken:
@@ -29,6 +38,7 @@ class AccessToken:
         subject: str | None = None,
         resource: str | None = None,
         claims: dict[str, Any] = ...,
+        issuer: str | None = None,
     ) -> AccessToken: ...
     @property
     def token(self) -> str: ...
@@ -45,9 +55,14 @@ class AccessToken:
     @property
     def claims(self) -> dict[str, Any]: ...
     @property
+    def issuer(self) -> str | None: ...
+    @property
     def expires_at_datetime(self) -> datetime | None: ...
     @property
     def _kid(self) -> str | None: ...
+    @property
+    def _issuer_number(self) -> int: ...
+    def has_scope(self, scope: str, /) -> bool: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]
 
@@ -57,15 +72,20 @@ class Verifier:
         cls,
         *,
         issuers: tuple[dict[str, Any], ...] = ...,  # each with members of fb_issuer, by their names
+        resolves_issuers: bool = ...,
         keys_of: Verifier = ...,
         # <generated from _options.OPTIONS by tools/generate/python_options.py>
+        max_issuers: int = ...,
         audiences: tuple[str, ...] | None = ...,
         required_scopes: tuple[str, ...] | None = ...,
+        scope_hierarchy: tuple[tuple[str, tuple[str, ...] | None], ...] | None = ...,
         leeway: float = ...,
+        clock_skew: float = ...,
         require_exp: bool = ...,
         required_claims: tuple[tuple[str, tuple[str, ...] | None], ...] | None = ...,
         token_type: str | None = ...,
         scope_claims: tuple[str, ...] | None = ...,
+        merge_scope_claims: bool = ...,
         client_id_claims: tuple[str, ...] | None = ...,
         max_token_bytes: int = ...,
         cache_size: int = ...,
@@ -86,9 +106,12 @@ class Verifier:
     ) -> Fetch | None: ...
     def refresh_abandon(self, issuer: int, ticket: int, /) -> None: ...
     def refresh_wait(self, issuer: int, ticket: int, timeout: float, /) -> bool: ...
-    def keys(
-        self,
-    ) -> list[tuple[str | None, str | None, str | None, str | None, bool, str | None, str | None, int, int]]: ...
+    def keys(self) -> list[Key]: ...
+    def issuers(self) -> list[dict[str, Any]]: ...
+    def issuer(self, number: int, /) -> dict[str, Any] | None: ...
+    def resolve_begin(self, token: str | bytes | bytearray | memoryview, /) -> tuple[int, int, str]: ...
+    def resolve_end(self, ticket: int, outcome: int, issuer: dict[str, Any] | None, /) -> None: ...
+    def resolve_wait(self, ticket: int, timeout: float, /) -> bool: ...
     def stats(self) -> dict[str, Any]: ...
     def close(self) -> None: ...
 

@@ -12,24 +12,31 @@ if TYPE_CHECKING:
     from ._fetch_function import Fetch
     from ._options import ClaimValue
     from ._records import Rejection
+    from .issuer import Issuer, ResolveIssuer
 
 
 class VerifierOptions(TypedDict, total=False):
     """The options of fastbearer.Verifier."""
 
+    issuer: str | Sequence[str] | None
+    issuers: Sequence[Issuer] | None
+    resolve_issuer: ResolveIssuer | None
+    max_issuers: int
     public_key: str | bytes | None
     jwks: str | bytes | Mapping[str, Any] | None
     jwks_uri: str | None
     secret: str | bytes | None
     algorithms: str | Sequence[str] | None
-    issuer: str | Sequence[str] | None
     audience: str | Sequence[str] | None
     required_scopes: str | Sequence[str] | None
+    scope_hierarchy: Mapping[str, Sequence[str]] | None
     leeway: float
+    clock_skew: float
     require_exp: bool
     required_claims: str | Sequence[str] | Mapping[str, ClaimValue | Sequence[ClaimValue]]
     token_type: str | None
     scope_claims: str | Sequence[str]
+    merge_scope_claims: bool
     client_id_claims: str | Sequence[str]
     max_token_bytes: int
     cache_size: int
@@ -43,6 +50,7 @@ class VerifierOptions(TypedDict, total=False):
     ca_file: str | None
     allow_http: bool
     ssrf_safe: bool
+    headers: Mapping[str, str] | None
     trust_env: bool
     on_reject: Callable[[Rejection], object] | None
 
@@ -50,14 +58,20 @@ class VerifierOptions(TypedDict, total=False):
 class FastMCPOptions(TypedDict, total=False):
     """Those of them that FastMCP's own verifier does not have."""
 
+    issuers: Sequence[Issuer] | None
+    resolve_issuer: ResolveIssuer | None
+    max_issuers: int
     jwks: str | bytes | Mapping[str, Any] | None
     secret: str | bytes | None
     algorithms: str | Sequence[str] | None
+    scope_hierarchy: Mapping[str, Sequence[str]] | None
     leeway: float
+    clock_skew: float
     require_exp: bool
     required_claims: str | Sequence[str] | Mapping[str, ClaimValue | Sequence[ClaimValue]]
     token_type: str | None
     scope_claims: str | Sequence[str]
+    merge_scope_claims: bool
     client_id_claims: str | Sequence[str]
     max_token_bytes: int
     cache_size: int
@@ -68,6 +82,7 @@ class FastMCPOptions(TypedDict, total=False):
     max_jwks_bytes: int
     ca_file: str | None
     allow_http: bool
+    headers: Mapping[str, str] | None
     trust_env: bool
     on_reject: Callable[[Rejection], object] | None
 
@@ -75,14 +90,20 @@ class FastMCPOptions(TypedDict, total=False):
 class FastMCPAttributes:
     """The same as attributes, which may be written."""
 
+    issuers: Sequence[Issuer] | None
+    resolve_issuer: ResolveIssuer | None
+    max_issuers: int
     jwks: str | bytes | Mapping[str, Any] | None
     secret: str | bytes | None
     algorithms: str | Sequence[str] | None
+    scope_hierarchy: Mapping[str, Sequence[str]] | None
     leeway: float
+    clock_skew: float
     require_exp: bool
     required_claims: str | Sequence[str] | Mapping[str, ClaimValue | Sequence[ClaimValue]]
     token_type: str | None
     scope_claims: str | Sequence[str]
+    merge_scope_claims: bool
     client_id_claims: str | Sequence[str]
     max_token_bytes: int
     cache_size: int
@@ -93,5 +114,6 @@ class FastMCPAttributes:
     max_jwks_bytes: int
     ca_file: str | None
     allow_http: bool
+    headers: Mapping[str, str] | None
     trust_env: bool
     on_reject: Callable[[Rejection], object] | None

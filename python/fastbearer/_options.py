@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, TypeAlias
 
+    from .issuer import Issuer
+
     #: What a required claim is compared with.
     ClaimValue: TypeAlias = str | float | bool
 
@@ -129,6 +131,45 @@ def _json(name: str, value: Any) -> str:
         raise _wrong(name, "str, int, float, bool or a list of these", value) from None
 
 
+def _rules(name: str, value: Any) -> tuple[tuple[str, tuple[str, ...] | None], ...] | None:
+    """A mapping from a scope to those that it includes."""
+    from collections.abc import Mapping
+
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise _wrong(name, "a mapping from str to a sequence of str", value)
+    for scope in value:
+        if not isinstance(scope, str):
+            raise TypeError(f"{name} must be a mapping from str, but one key is {type(scope).__name__}")
+    return tuple((scope, texts(f"{name}: {scope}", implied) or ()) for scope, implied in value.items())
+
+
+def _headers(name: str, value: Any) -> tuple[str, ...] | None:
+    """A mapping from names to values, as header lines."""
+    from collections.abc import Mapping
+
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise _wrong(name, "a mapping from str to str", value)
+    for field, text in value.items():
+        if not isinstance(field, str) or not isinstance(text, str):
+            raise TypeError(f"{name} must be a mapping from str to str")
+        if ":" in field:
+            raise ConfigurationError(f"{name}: a name must not hold a colon")
+    return tuple(f"{field}: {text}" for field, text in value.items())
+
+
+def _sequence(name: str, value: Any) -> tuple[Any, ...] | None:
+    """What the items must be is checked by who knows their class."""
+    if value is None:
+        return None
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise _wrong(name, "a sequence of Issuer", value)
+    return tuple(value)
+
+
 def _seconds(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _wrong(name, "a number of seconds", value)
@@ -177,6 +218,10 @@ DOCUMENT = Kind("str | bytes | Mapping[str, Any]", _document)
 TEXTS = Kind("str | Sequence[str]", texts)
 CLAIMS = Kind("str | Sequence[str] | Mapping[str, ClaimValue | Sequence[ClaimValue]]", _claims)
 SCOPES = Kind("str | Sequence[str]", scopes)
+RULES = Kind("Mapping[str, Sequence[str]]", _rules)
+HEADERS = Kind("Mapping[str, str]", _headers)
+ISSUERS = Kind("Sequence[Issuer]", _sequence)
+RESOLVE = Kind("ResolveIssuer", _function)
 SECONDS = Kind("float", _seconds)
 SIZE = Kind("int", _size)
 FLAG = Kind("bool", _flag)
@@ -197,9 +242,10 @@ class Group:
         self.title = title
 
 
-KEYS = Group("Where the keys come from, exactly one")
+WHO = Group("Who issues tokens")
+KEYS = Group("Where the keys come from, at most one; without any they are found by discovery from the issuer")
 POLICY = Group("What is accepted")
-FETCHING = Group("How a key set is fetched")
+FETCHING = Group("How a key set is fetched, and the metadata that discovery looks at")
 REPORTING = Group("What is reported")
 
 
@@ -233,6 +279,18 @@ class Option:
 
 # fmt: off
 OPTIONS = (
+    Option(WHO, ISSUER, "issuer", "identifiers", TEXTS, None,
+           "``iss`` must be this, or one of these; or match a template such as "
+           '"https://login.example/{tid}/v2.0", whose segment is the claim of that name. None, for a sole issuer: '
+           "``iss`` is not checked."),
+    Option(WHO, VERIFIER, "issuers", None, ISSUERS, None,
+           "Several Issuers, each with options of its own, in place of the options of one."),
+    Option(WHO, VERIFIER, "resolve_issuer", None, RESOLVE, None,
+           "``(iss) -> Issuer | None``, sync or async: who an issuer is that is not among the others. None refuses its "
+           "tokens for a minute. ``iss`` is not verified: look it up, never fetch from it or log it."),
+    Option(WHO, VERIFIER, "max_issuers", "max_issuers", SIZE, 1000,
+           "How many resolved issuers are held; the one that was used least recently makes room."),
+
     Option(KEYS, ISSUER, "public_key", "public_key", DATA, None,
            "One PEM block: SPKI, PKCS#1 public key or X.509 certificate."),
     Option(KEYS, ISSUER, "jwks", "jwks", DOCUMENT, None,
@@ -244,15 +302,17 @@ OPTIONS = (
 
     Option(POLICY, ISSUER, "algorithms", "algorithms", TEXTS, None,
            'One or several; by default "RS256", with ``secret`` "HS256".'),
-    Option(POLICY, ISSUER, "issuer", "identifiers", TEXTS, None,
-           "``iss`` must be this, or one of these; None is not checked."),
     Option(POLICY, BOTH, "audience", "audiences", TEXTS, None,
            "``aud`` must name this, or one of these. None is not checked: a token that was issued for another service "
            "is accepted here (RFC 8725 section 3.9)."),
     Option(POLICY, VERIFIER, "required_scopes", "required_scopes", SCOPES, None,
            "All of these must be granted; one text is split at spaces."),
+    Option(POLICY, VERIFIER, "scope_hierarchy", "scope_hierarchy", RULES, None,
+           'Which scopes include others: ``{"admin": ["read", "write"]}``.'),
     Option(POLICY, VERIFIER, "leeway", "leeway", SECONDS, 0.0,
-           "Seconds of clock skew that are forgiven."),
+           "Seconds that are forgiven at ``exp``, ``nbf`` and ``iat``; each lengthens the life of every token."),
+    Option(POLICY, VERIFIER, "clock_skew", "clock_skew", SECONDS, 30.0,
+           "Seconds that ``nbf`` and ``iat`` may be in the future, since a provider's clock may be ahead."),
     Option(POLICY, VERIFIER, "require_exp", "require_exp", FLAG, True,
            "Whether a token must have ``exp``."),
     Option(POLICY, BOTH, "required_claims", "required_claims", CLAIMS, (),
@@ -262,7 +322,9 @@ OPTIONS = (
            'None accepts no ``typ``, JWT and at+jwt; "at+jwt" only access tokens as RFC 9068 defines them; "any" '
            "ignores ``typ``."),
     Option(POLICY, BOTH, "scope_claims", "scope_claims", TEXTS, ("scope", "scp"),
-           "The first of these that is present holds the scopes."),
+           'The first of these that is present holds the scopes; "/realm_access/roles" is a path (RFC 6901).'),
+    Option(POLICY, VERIFIER, "merge_scope_claims", "merge_scope_claims", FLAG, False,
+           "Whether all of ``scope_claims`` that are present hold scopes together."),
     Option(POLICY, BOTH, "client_id_claims", "client_id_claims", TEXTS, ("client_id", "azp", "sub"),
            'The first of these that is present is the client id, else "unknown".'),
     Option(POLICY, VERIFIER, "max_token_bytes", "max_token_bytes", SIZE, 16384,
@@ -293,6 +355,8 @@ OPTIONS = (
            "Whether http:// is accepted for other hosts than loopback."),
     Option(FETCHING, ISSUER, "ssrf_safe", "ssrf_safe", FLAG, False,
            "Whether only public addresses are connected to."),
+    Option(FETCHING, ISSUER, "headers", "headers", HEADERS, None,
+           "Header fields to send with every fetch; a key set of another origin than the issuer's does not get them."),
     Option(FETCHING, ISSUER, "trust_env", "trust_env", FLAG, False,
            "Whether the proxy variables of the environment are honoured."),
 
@@ -305,7 +369,11 @@ OPTIONS = (
 
 # ---- what follows from it
 
+#: Of a verifier: with the options of one issuer.
 DEFAULTS = {option.name: option.default for option in OPTIONS}
+#: Those of an Issuer, and what stands there for what the verifier requires of all.
+ISSUER_NAMES = tuple(option.name for option in OPTIONS if option.of & ISSUER)
+OWN = {option.name: None for option in OPTIONS if option.of == BOTH}
 
 
 def names(*groups: Group) -> tuple[str, ...]:
@@ -313,24 +381,32 @@ def names(*groups: Group) -> tuple[str, ...]:
     return tuple(option.name for option in OPTIONS if option.group in groups)
 
 
-def converted(given: Mapping[str, Any], of: int, *groups: Group) -> dict[str, Any]:
-    """The options of one owner in these groups as the core takes them, by its names. Those of Python's own are only
-    checked.
+def converted(given: Mapping[str, Any], of: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of an issuer or of a verifier: by their names, what can be changed turned into what cannot; and as
+    the core takes them, by its names. What an issuer leaves to the verifier is not among the latter.
     """
-    options = {}
+    values, native = {}, {}
     for option in OPTIONS:
-        if option.of & of and option.group in groups:
-            value = option.kind.convert(option.name, given[option.name])
-            if option.native is not None:
-                options[option.native] = value
-    return options
+        if option.of & of:
+            value = given[option.name]
+            made = option.kind.convert(option.name, value)
+            values[option.name] = value if value is None or isinstance(value, (str, bytes)) else made
+            if option.native is not None and not (made is None and of == ISSUER and option.of == BOTH):
+                native[option.native] = made
+    return values, native
 
 
-def certificate_authorities(given: Mapping[str, Any]) -> dict[str, str]:
+def mixed(given: Mapping[str, Any]) -> str | None:
+    """The option of one issuer that was given beside ``issuers``."""
+    alone = (option for option in OPTIONS if option.of == ISSUER)
+    return next((option.name for option in alone if given[option.name] != option.default), None)
+
+
+def certificate_authorities(issuer: Issuer) -> dict[str, str]:
     """The certificates to trust where libcurl fetches and no option says: what the environment names, as Python's ssl
     reads it; else the system's, which the core finds; else certifi's.
     """
-    if given["jwks_uri"] is None or given["fetch"] is not None or given["ca_file"] is not None:
+    if issuer.fetch is not None or issuer.ca_file is not None:
         return {}
     variables = (("ca_file", "SSL_CERT_FILE"), ("ca_path", "SSL_CERT_DIR"))
     named = {option: os.environ[variable] for option, variable in variables if os.environ.get(variable)}

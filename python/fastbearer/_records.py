@@ -51,9 +51,15 @@ class KeyInfo(_Record):
             "ed25519-tables").
         bits: RSA modulus, EC or OKP field, HMAC secret; 0 when not known.
         table_bytes: what its table occupies; 0: it has none.
+        issuer: whose key it is: the first identifier of that issuer, or None when it has none.
+        fetched_at: when its set came, in seconds since the epoch; None for a key that was given.
+        fresh_until: until when its set is fresh, in seconds since the epoch; None for a key that was given.
     """
 
-    __slots__ = ("kid", "kty", "alg", "crv", "usable", "problem", "arithmetic", "bits", "table_bytes")
+    __slots__ = (
+        "kid", "kty", "alg", "crv", "usable", "problem", "arithmetic", "bits", "table_bytes", "issuer", "fetched_at",
+        "fresh_until",
+    )  # fmt: skip
     kid: str | None
     kty: str | None
     alg: str | None
@@ -63,6 +69,9 @@ class KeyInfo(_Record):
     arithmetic: str | None
     bits: int
     table_bytes: int
+    issuer: str | None
+    fetched_at: float | None
+    fresh_until: float | None
 
     def __init__(
         self,
@@ -75,8 +84,13 @@ class KeyInfo(_Record):
         arithmetic: str | None = None,
         bits: int = 0,
         table_bytes: int = 0,
+        issuer: str | None = None,
+        fetched_at: float | None = None,
+        fresh_until: float | None = None,
     ) -> None:
-        self._fill(kid, kty, alg, crv, usable, problem, arithmetic, bits, table_bytes)
+        self._fill(
+            kid, kty, alg, crv, usable, problem, arithmetic, bits, table_bytes, issuer, fetched_at, fresh_until
+        )  # fmt: skip
 
 
 class Rejection(_Record):
@@ -88,7 +102,8 @@ class Rejection(_Record):
         message: a sentence for people.
         claim: the claim that was missing or wrong, or None.
         kid: the key id of the token's header, made printable, or None. It comes from the network.
-        issuer: the verifier's configured issuer; None when there is none, or several.
+        issuer: the identifier of the configured or resolved issuer that was chosen for the token; None when it was
+            refused before that, and for an issuer without identifier or with several.
         expected, actual: what the verifier requires and what a verified claim held instead, at most 120 printable
             characters; None for other refusals. For logs, not for the client.
     """

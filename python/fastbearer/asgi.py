@@ -51,6 +51,23 @@ class BearerUser:
         return self.identity
 
 
+class Credentials:
+    """What request.auth is where scopes include others: the token, with those in its list of scopes too."""
+
+    def __init__(self, access_token: AccessToken, scopes: list[str]) -> None:
+        self._access_token = access_token
+        self.scopes = scopes
+
+    @classmethod
+    def of(cls, access_token: AccessToken, verifier: Verifier) -> AccessToken | Credentials:
+        """The token itself where its list says it all."""
+        scopes = verifier._scopes_of(access_token)
+        return access_token if scopes is access_token.scopes else cls(access_token, scopes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._access_token, name)
+
+
 class ResourceMetadata:
     """The protected resource metadata document of RFC 9728, and an ASGI application that serves it.
 
@@ -161,7 +178,7 @@ class BearerAuthMiddleware:
             await _send_refusal(outcome, scope, receive, send)
             return
         # scope["auth"].scopes and scope["user"] are what Starlette's @requires and request.user read.
-        guarded = {**scope, "user": BearerUser(outcome), "auth": outcome}
+        guarded = {**scope, "user": BearerUser(outcome), "auth": Credentials.of(outcome, self._guard.verifier)}
         reset = current_token.set(outcome)
         try:
             await self.app(guarded, receive, send)

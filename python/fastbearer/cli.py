@@ -87,10 +87,7 @@ def _mint(options: argparse.Namespace) -> int:
         name, equals, value = claim.partition("=")
         if not equals:
             raise ConfigurationError(f"--claim must be NAME=VALUE, not {claim!r}")
-        try:
-            claims[name] = json.loads(value)
-        except ValueError:
-            claims[name] = value
+        claims[name] = _json_or_text(value)
     pair = KeyPair(private_key=_read(options.key), algorithm=options.algorithm)
     audience = options.audience[0] if len(options.audience) == 1 else options.audience
     token = pair.create_token(
@@ -113,13 +110,16 @@ def _verify(options: argparse.Namespace) -> int:
         "secret": None if options.secret_file is None else _read(options.secret_file),
         "jwks_uri": options.jwks_uri,
     }
-    with Verifier(
+    with Verifier._make(
+        warn=False,  # what is not checked is said below
         **sources,
         algorithms=options.algorithm or None,
         issuer=options.issuer or None,
         audience=options.audience or None,
         required_scopes=[scope for given in options.scope for scope in given.split()] or None,
+        required_claims=_required(options.require),
         leeway=options.leeway,
+        clock_skew=options.clock_skew,
         token_type=options.token_type,
         ca_file=options.ca_file,
         allow_http=options.allow_http,
@@ -131,9 +131,27 @@ def _verify(options: argparse.Namespace) -> int:
         except KeysUnavailableError as error:
             raise KeysUnavailableError(f"{error}: {verifier.stats()['last_error']}") from None
         print(json.dumps(access.claims, indent=2, ensure_ascii=False))
-    if options.audience is None:
+    if options.audience is None and not options.require:
         print("fastbearer: the audience was not checked (--audience)", file=sys.stderr)
     return OK
+
+
+def _required(given: Sequence[str]) -> dict[str, list[Any]]:
+    """NAME=JSON, with several of one name for several values."""
+    claims: dict[str, list[Any]] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigurationError(f"--require must be NAME=JSON, not {text!r}")
+        claims.setdefault(name, []).append(_json_or_text(value))
+    return claims
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _inspect(options: argparse.Namespace) -> int:
@@ -165,15 +183,19 @@ def _jwks(options: argparse.Namespace) -> int:
         pair = KeyPair(private_key=_read(options.key), algorithm=options.algorithm)
         print(json.dumps(pair.jwks(options.kid), indent=2))
         return OK
-    with Verifier(
-        jwks_uri=options.uri,
-        jwks=None if options.file is None else _read(options.file),
-        algorithms=[name for name in ALGORITHMS if name[:2] != "HS" and name != "ES256K"],
-        ca_file=options.ca_file,
-        allow_http=options.allow_http,
-        trust_env=options.trust_env,
-    ) as verifier:
-        if options.uri is not None:
+    with (
+        Verifier._make(
+            warn=False,  # it is given no token
+            jwks_uri=options.uri,
+            issuer=options.issuer,
+            jwks=None if options.file is None else _read(options.file),
+            algorithms=[name for name in ALGORITHMS if name[:2] != "HS" and name != "ES256K"],
+            ca_file=options.ca_file,
+            allow_http=options.allow_http,
+            trust_env=options.trust_env,
+        ) as verifier
+    ):
+        if options.file is None:
             verifier.refresh()
         for key in verifier.keys():
             kind = " ".join(str(part) for part in (key.kty, key.crv, key.bits or None, key.alg) if part is not None)
@@ -280,8 +302,8 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = command("verify", _verify, "Verify a token; print its claims, or say why it is refused (exit code 1).")
     verify.add_argument("token", nargs="?", help="read from stdin when absent or -")
-    source = verify.add_mutually_exclusive_group(required=True)
-    source.add_argument("--public-key", metavar="FILE", help="PEM")
+    source = verify.add_mutually_exclusive_group()
+    source.add_argument("--public-key", metavar="FILE", help="PEM; without a key it is found by --issuer's metadata")
     source.add_argument("--jwks", metavar="FILE", help="a key-set document")
     source.add_argument("--jwks-uri", metavar="URL")
     source.add_argument("--secret-file", metavar="FILE", help="the HMAC secret, byte for byte")
@@ -289,10 +311,15 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--issuer", action="append", help="may be repeated")
     verify.add_argument("--audience", action="append", help="may be repeated")
     verify.add_argument("--scope", action="append", default=[], help="required; may be repeated")
+    verify.add_argument(
+        "--require", action="append", default=[], metavar="NAME=JSON",
+        help="a claim, by name or /path, and a value that it may have; may be repeated",
+    )  # fmt: skip
     verify.add_argument("--leeway", type=float, default=0.0, metavar="SECONDS")
+    verify.add_argument("--clock-skew", type=float, default=30.0, metavar="SECONDS", help="(default 30)")
     verify.add_argument("--token-type", choices=("at+jwt", "any"))
     verify.add_argument("--now", type=float, metavar="SECONDS", help="verify as of this moment")
-    verify.add_argument("--ca-file", metavar="FILE", help="certificates to trust for --jwks-uri")
+    verify.add_argument("--ca-file", metavar="FILE", help="certificates to trust where keys are fetched")
     verify.add_argument("--allow-http", action="store_true", help="http:// for other hosts than loopback")
     verify.add_argument("--trust-env", action="store_true", help="use the proxies that the environment names")
 
@@ -303,10 +330,11 @@ def _parser() -> argparse.ArgumentParser:
     source = jwks.add_mutually_exclusive_group(required=True)
     source.add_argument("--key", metavar="FILE", help="private key PEM: print the key set with its public half")
     source.add_argument("--uri", metavar="URL", help="fetch a key set and list its keys")
+    source.add_argument("--issuer", metavar="URL", help="find and fetch the key set of an issuer and list its keys")
     source.add_argument("--file", metavar="FILE", help="list the keys of a document")
     jwks.add_argument("--algorithm", default="RS256", help="with --key: what the key signs with")
     jwks.add_argument("--kid", help="with --key: the key id to write")
-    jwks.add_argument("--ca-file", metavar="FILE", help="certificates to trust for --uri")
+    jwks.add_argument("--ca-file", metavar="FILE", help="certificates to trust for --uri and --issuer")
     jwks.add_argument("--allow-http", action="store_true", help="http:// for other hosts than loopback")
     jwks.add_argument("--trust-env", action="store_true", help="use the proxies that the environment names")
 

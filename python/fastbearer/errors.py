@@ -7,7 +7,7 @@
         DecodeError
           InvalidSignatureError
         InvalidAlgorithmError, InvalidKeyError, ExpiredSignatureError, ImmatureSignatureError, InvalidIssuedAtError,
-        InvalidIssuerError, InvalidAudienceError, MissingClaimError, InsufficientScopeError
+        InvalidIssuerError, InvalidAudienceError, MissingClaimError, InvalidClaimError, InsufficientScopeError
 
 The names are those that PyJWT uses. Every error has a stable ``code`` ("token_expired"), an ``http_status`` and an
 ``oauth_error`` (RFC 6750 section 3.1). No message holds the token, key material or a claim of an unverified token.
@@ -24,6 +24,7 @@ __all__ = [
     "InsufficientScopeError",
     "InvalidAlgorithmError",
     "InvalidAudienceError",
+    "InvalidClaimError",
     "InvalidIssuedAtError",
     "InvalidIssuerError",
     "InvalidKeyError",
@@ -46,6 +47,8 @@ class FastBearerError(Exception):
         claim: the name of the claim that was missing or wrong, or None.
         expected, actual: what this server requires and what the token held, when a claim of a token whose signature is
             verified was refused; at most 120 printable characters, else None. For logs, not for the client.
+        issuer: the identifier of the configured or resolved issuer that was chosen for the token; None when it was
+            refused before that, and for an issuer without identifier or with several.
     """
 
     code: str = "internal_error"
@@ -55,6 +58,8 @@ class FastBearerError(Exception):
     claim: str | None = None
     expected: str | None = None
     actual: str | None = None
+    issuer: str | None = None
+    issuer_number: int = 0  # the core's; internal
 
 
 class ConfigurationError(FastBearerError, ValueError):
@@ -80,6 +85,14 @@ class _KeysNeeded(KeysUnavailableError):
     """Internal: the core needs the key set before it can decide."""
 
     code: str = "keys_needed"
+    key_request: int = 0
+    wait: float = 0.0
+
+
+class _IssuerNeeded(KeysUnavailableError):
+    """Internal: the core needs to know who the issuer is before it can decide."""
+
+    code: str = "issuer_needed"
     key_request: int = 0
     wait: float = 0.0
 
@@ -159,6 +172,12 @@ class MissingClaimError(InvalidTokenError):
     """A required claim is absent; ``claim`` names it."""
 
     code: str = "claim_missing"
+
+
+class InvalidClaimError(InvalidTokenError):
+    """A claim has none of the values that ``required_claims`` demands; ``claim`` names it."""
+
+    code: str = "claim_mismatch"
 
 
 class InsufficientScopeError(InvalidTokenError):

@@ -4,7 +4,7 @@
 
     server = MCPServer(
         "name",
-        token_verifier=JWTVerifier(jwks_uri=..., issuer=..., audience="https://mcp.example.com/mcp"),
+        token_verifier=JWTVerifier(issuer="https://issuer.example", audience="https://mcp.example.com/mcp"),
         auth=AuthSettings(issuer_url=..., resource_server_url="https://mcp.example.com/mcp",
                           required_scopes=["tools"], validate_token_resource=True),
     )
@@ -42,8 +42,9 @@ class JWTVerifier:
     """Implements the SDK's TokenVerifier: the SDK's AccessToken for a good token, None for any other.
 
     Takes the options of fastbearer.Verifier, or a Verifier that exists already (which stays its owner's to close).
-    expires_at includes the leeway, since the SDK compares it with the clock again. resource is the audience that
-    matched, so that validate_token_resource=True works; subject and claims are filled where the SDK has them.
+    scopes has what they include too (scope_hierarchy), since the SDK looks for one in the list. expires_at includes the
+    leeway, since the SDK compares it with the clock again. resource is the audience that matched, so that
+    validate_token_resource=True works; subject and claims are filled where the SDK has them.
     """
 
     logger: logging.Logger = LOGGER
@@ -66,7 +67,7 @@ class JWTVerifier:
             return AccessToken(
                 token=access.token,
                 client_id=access.client_id,
-                scopes=access.scopes,
+                scopes=self.verifier._scopes_of(access),
                 expires_at=None if expires_at is None else expires_at + self._grace,
                 resource=access.resource,
                 subject=access.subject,
@@ -75,7 +76,7 @@ class JWTVerifier:
         except ConfigurationError:
             raise
         except Exception as error:
-            self._log.rejected(self.logger, error, self.verifier.issuer)
+            self._log.rejected(self.logger, error)
             return None
 
     async def load_access_token(self, token: str) -> AccessToken | None:
@@ -91,8 +92,8 @@ class JWTVerifier:
         return self.verifier.keys()
 
     async def refresh(self) -> None:
-        """Loads the key set now, for example at start-up. KeysUnavailableError says why it could not be had; keys that
-        are held stay in use. ConfigurationError without jwks_uri.
+        """Loads the key sets now, for example at start-up. KeysUnavailableError says which could not be had and why;
+        keys that are held stay in use. ConfigurationError when no issuer has keys to fetch.
         """
         await self.verifier.refresh_async()
 

@@ -1,17 +1,24 @@
 """The verifier for plain Python, and reading tokens without verifying them.
 
-verifier = Verifier(jwks_uri="https://issuer.example/jwks.json", issuer="https://issuer.example",
-                    audience="https://api.example/mcp")
+verifier = Verifier(issuer="https://issuer.example", audience="https://api.example/mcp")
 access = verifier.verify(token)          # or: await verifier.verify_async(token)
 """
 
 from __future__ import annotations
 
 from . import _native, _options
-from ._key_source import KeySource
+from ._issuers import Issuers, refresh_all, refresh_all_async
 from ._native import AccessToken
 from ._records import KeyInfo, Rejection, Unverified
-from .errors import ConfigurationError, FastBearerError, InvalidTokenError, KeysUnavailableError, _KeysNeeded
+from ._resolver import Resolver
+from .errors import (
+    ConfigurationError,
+    FastBearerError,
+    InvalidTokenError,
+    _IssuerNeeded,
+    _KeysNeeded,
+)
+from .issuer import Issuer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +27,13 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, TypeVar
 
     from ._fetch_function import Fetch
-    from ._key_source import Flight
+    from ._key_source import KeySource
     from ._options import ClaimValue
+    from .issuer import ResolveIssuer
 
     _Verifier = TypeVar("_Verifier", bound="Verifier")
 
-__all__ = ["AccessToken", "KeyInfo", "Rejection", "Unverified", "Verifier", "decode_unverified"]
+__all__ = ["AccessToken", "Issuer", "KeyInfo", "Rejection", "Unverified", "Verifier", "decode_unverified"]
 
 
 class Verifier:
@@ -35,26 +43,36 @@ class Verifier:
     (or TypeError) names the option that is wrong.
     """
 
-    __slots__ = ("__weakref__", "_check", "_hook_failed", "_key_option", "_native", "_on_reject", "_options", "_source")
+    __slots__ = (
+        "__weakref__", "_check", "_fetches", "_hook_failed", "_issuers", "_native", "_on_reject", "_options",
+        "_resolver",
+    )  # fmt: skip
+    _issuers: Issuers
     _native: _native.Verifier
 
     # <generated from _options.OPTIONS by tools/generate/python_options.py>
     def __init__(
         self,
         *,
+        issuer: str | Sequence[str] | None = None,
+        issuers: Sequence[Issuer] | None = None,
+        resolve_issuer: ResolveIssuer | None = None,
+        max_issuers: int = 1000,
         public_key: str | bytes | None = None,
         jwks: str | bytes | Mapping[str, Any] | None = None,
         jwks_uri: str | None = None,
         secret: str | bytes | None = None,
         algorithms: str | Sequence[str] | None = None,
-        issuer: str | Sequence[str] | None = None,
         audience: str | Sequence[str] | None = None,
         required_scopes: str | Sequence[str] | None = None,
+        scope_hierarchy: Mapping[str, Sequence[str]] | None = None,
         leeway: float = 0.0,
+        clock_skew: float = 30.0,
         require_exp: bool = True,
         required_claims: str | Sequence[str] | Mapping[str, ClaimValue | Sequence[ClaimValue]] = (),
         token_type: str | None = None,
         scope_claims: str | Sequence[str] = ("scope", "scp"),
+        merge_scope_claims: bool = False,
         client_id_claims: str | Sequence[str] = ("client_id", "azp", "sub"),
         max_token_bytes: int = 16384,
         cache_size: int = 1024,
@@ -68,13 +86,27 @@ class Verifier:
         ca_file: str | None = None,
         allow_http: bool = False,
         ssrf_safe: bool = False,
+        headers: Mapping[str, str] | None = None,
         trust_env: bool = False,
         on_reject: Callable[[Rejection], object] | None = None,
         **unknown: NoReturn,
     ) -> None:
         """Makes a verifier; every option is a keyword.
 
-        Where the keys come from, exactly one:
+        With ``issuers`` the options of one (``issuer``, keys, ``algorithms``, how they are fetched) stand in
+        each Issuer, and not here.
+
+        Who issues tokens:
+            issuer: ``iss`` must be this, or one of these; or match a template such as
+                "https://login.example/{tid}/v2.0", whose segment is the claim of that name. None, for a sole issuer:
+                ``iss`` is not checked.
+            issuers: Several Issuers, each with options of its own, in place of the options of one.
+            resolve_issuer: ``(iss) -> Issuer | None``, sync or async: who an issuer is that is not among the others.
+                None refuses its tokens for a minute. ``iss`` is not verified: look it up, never fetch from it or log
+                it.
+            max_issuers: How many resolved issuers are held; the one that was used least recently makes room.
+
+        Where the keys come from, at most one; without any they are found by discovery from the issuer:
             public_key: One PEM block: SPKI, PKCS#1 public key or X.509 certificate.
             jwks: A key-set document (RFC 7517), as text or as a mapping; held as given.
             jwks_uri: The https URL of a key set; fetched when needed, kept fresh in the background.
@@ -82,17 +114,20 @@ class Verifier:
 
         What is accepted:
             algorithms: One or several; by default "RS256", with ``secret`` "HS256".
-            issuer: ``iss`` must be this, or one of these; None is not checked.
             audience: ``aud`` must name this, or one of these. None is not checked: a token that was issued for another
                 service is accepted here (RFC 8725 section 3.9).
             required_scopes: All of these must be granted; one text is split at spaces.
-            leeway: Seconds of clock skew that are forgiven.
+            scope_hierarchy: Which scopes include others: ``{"admin": ["read", "write"]}``.
+            leeway: Seconds that are forgiven at ``exp``, ``nbf`` and ``iat``; each lengthens the life of every token.
+            clock_skew: Seconds that ``nbf`` and ``iat`` may be in the future, since a provider's clock may be ahead.
             require_exp: Whether a token must have ``exp``.
             required_claims: Names of claims that must be present; or a mapping from each to the value that it must
                 have, or the values of which it must have one.
             token_type: None accepts no ``typ``, JWT and at+jwt; "at+jwt" only access tokens as RFC 9068 defines them;
                 "any" ignores ``typ``.
-            scope_claims: The first of these that is present holds the scopes.
+            scope_claims: The first of these that is present holds the scopes; "/realm_access/roles" is a path (RFC
+                6901).
+            merge_scope_claims: Whether all of ``scope_claims`` that are present hold scopes together.
             client_id_claims: The first of these that is present is the client id, else "unknown".
             max_token_bytes: Longer tokens are refused unread; 1 to 65536.
             cache_size: How many verified tokens are remembered; 0 for none.
@@ -100,7 +135,7 @@ class Verifier:
             arithmetic: "auto" verifies signatures with precomputed tables where that is faster than OpenSSL, "openssl"
                 with OpenSSL alone.
 
-        How a key set is fetched:
+        How a key set is fetched, and the metadata that discovery looks at:
             fetch: ``(url, headers) -> (status, headers, body)``, sync or async, in place of libcurl. It must not follow
                 redirects nor return more than ``max_jwks_bytes``.
             fetch_timeout: Seconds, for all of it.
@@ -111,6 +146,8 @@ class Verifier:
                 system's, certifi's.
             allow_http: Whether http:// is accepted for other hosts than loopback.
             ssrf_safe: Whether only public addresses are connected to.
+            headers: Header fields to send with every fetch; a key set of another origin than the issuer's does not get
+                them.
             trust_env: Whether the proxy variables of the environment are honoured.
 
         What is reported:
@@ -119,19 +156,25 @@ class Verifier:
         """
         self._set_up(
             {
+                "issuer": issuer,
+                "issuers": issuers,
+                "resolve_issuer": resolve_issuer,
+                "max_issuers": max_issuers,
                 "public_key": public_key,
                 "jwks": jwks,
                 "jwks_uri": jwks_uri,
                 "secret": secret,
                 "algorithms": algorithms,
-                "issuer": issuer,
                 "audience": audience,
                 "required_scopes": required_scopes,
+                "scope_hierarchy": scope_hierarchy,
                 "leeway": leeway,
+                "clock_skew": clock_skew,
                 "require_exp": require_exp,
                 "required_claims": required_claims,
                 "token_type": token_type,
                 "scope_claims": scope_claims,
+                "merge_scope_claims": merge_scope_claims,
                 "client_id_claims": client_id_claims,
                 "max_token_bytes": max_token_bytes,
                 "cache_size": cache_size,
@@ -145,6 +188,7 @@ class Verifier:
                 "ca_file": ca_file,
                 "allow_http": allow_http,
                 "ssrf_safe": ssrf_safe,
+                "headers": headers,
                 "trust_env": trust_env,
                 "on_reject": on_reject,
             },
@@ -160,43 +204,68 @@ class Verifier:
         *,
         keys_of: Verifier | None = None,
         allow_short_secret: bool = False,
+        warn: bool = True,
     ) -> None:
         if unknown:
             raise TypeError(_options.unknown_option(next(iter(unknown)), _options.DEFAULTS))
-        policy = _options.converted(options, _options.VERIFIER, _options.POLICY, _options.REPORTING)
-        issuer = _options.converted(options, _options.ISSUER & ~_options.VERIFIER, _options.POLICY)
-        if keys_of is not None:
-            self._native = _native.Verifier(issuers=(issuer,), keys_of=keys_of._native, **policy)
-        else:
-            issuer.update(_options.converted(options, _options.ISSUER, _options.KEYS, _options.FETCHING))
-            issuer.update(_options.certificate_authorities(options))
-            issuer["allow_short_secret"] = allow_short_secret
-            self._native = _native.Verifier(issuers=(issuer,), **policy)
+        values, policy = _options.converted(options, _options.VERIFIER)
+        issuers = self._read_issuers(options, values["issuers"])
+        resolve = values["resolve_issuer"]
+        native: dict[str, Any] = {} if keys_of is None else {"keys_of": keys_of._native}
+        given = [issuer._native_options() for issuer in issuers]
+        if allow_short_secret:
+            given[0]["allow_short_secret"] = True
+        self._native = _native.Verifier(issuers=tuple(given), resolves_issuers=resolve is not None, **native, **policy)
         self._check = self._native.verify
-        self._options = {name: options[name] for name in (*_options.names(_options.POLICY), "jwks_uri")}
-        self._key_option = next(
-            (name for name in _options.names(_options.KEYS) if options[name] is not None), "jwks_uri"
-        )
+        self._options = {name: options[name] for name in _options.DEFAULTS}
         self._on_reject: Callable[[Rejection], object] | None = options["on_reject"]
         self._hook_failed = False
-        self._source: KeySource | None = None if keys_of is None else keys_of._source
-        if self._source is None and options["jwks_uri"] is not None:
-            self._source = KeySource(
-                self._native, options["jwks_uri"], options["fetch"], options["fetch_timeout"], options["trust_env"]
-            )
+        shared = None if keys_of is None else keys_of._issuers.shareable()
+        self._issuers = Issuers(self._native, issuers, policy, shared)
+        self._resolver = None if resolve is None else Resolver(self._native, resolve, self._issuers)
+        # Whether there is, or may come, an issuer whose keys are fetched.
+        self._fetches = resolve is not None or bool(self._issuers.shareable())
+        if warn:
+            self._issuers.warn(issuers)
+
+    @staticmethod
+    def _read_issuers(options: Mapping[str, Any], issuers: tuple[Issuer, ...] | None) -> tuple[Issuer, ...]:
+        """Those that are given, or the one that the other options are; none where all are resolved."""
+        if issuers is not None:
+            for item in issuers:
+                if not isinstance(item, Issuer):
+                    raise TypeError(f"issuers must be a sequence of Issuer, but one item is {type(item).__name__}")
+            if not issuers:
+                raise ConfigurationError("issuers must not be empty")
+            name = _options.mixed(options)
+            if name is not None:
+                raise ConfigurationError(f"issuers and {name} exclude each other: {name} is an option of each Issuer")
+            return issuers
+        if options["resolve_issuer"] is not None and _options.mixed(options) is None:
+            return ()
+        return (Issuer._flat(options),)
 
     @classmethod
     def _make(
-        cls: type[_Verifier], *, keys_of: Verifier | None = None, allow_short_secret: bool = False, **options: Any
+        cls: type[_Verifier],
+        *,
+        keys_of: Verifier | None = None,
+        allow_short_secret: bool = False,
+        warn: bool = True,
+        **options: Any,
     ) -> _Verifier:
-        """A verifier for an adapter: it may share the key source of another one, or have a secret that is too short."""
+        """A verifier for an adapter: it may share the key sets of another one, have a secret that is too short, and say
+        nothing of what it accepts.
+        """
         verifier = cls.__new__(cls)
-        verifier._set_up({**_options.DEFAULTS, **options}, keys_of=keys_of, allow_short_secret=allow_short_secret)
+        verifier._set_up(
+            {**_options.DEFAULTS, **options}, keys_of=keys_of, allow_short_secret=allow_short_secret, warn=warn
+        )
         return verifier
 
     def _with_policy(self, **policy: Any) -> Verifier:
-        """A verifier with another policy on the same key source, which one with jwks_uri has. Its cache is empty."""
-        return Verifier._make(keys_of=self, **{**self._options, "on_reject": self._on_reject, **policy})
+        """A verifier with another policy on the same key sets, all of which are fetched. Its cache is empty."""
+        return Verifier._make(keys_of=self, warn=False, **{**self._options, **policy})
 
     # ---- verifying
 
@@ -212,18 +281,29 @@ class Verifier:
         """
         try:
             access = self._check(token, now)
-        except _KeysNeeded as error:
+        except (_KeysNeeded, _IssuerNeeded) as error:
             needed = error
         except FastBearerError as error:
             self._report(error)
             raise
         else:
-            if self._source is not None and self._native.refresh_due(access):
-                self._source.refresh_ahead()
+            if self._fetches and (number := self._native.refresh_due(access)):
+                self._refresh_ahead(number)
             return access
-        assert self._source is not None
-        self._source.fetch(_native.REFRESH_TOKEN, needed.key_request, needed.wait)
-        return self._verify_after_fetch(token, now, needed)
+        try:
+            if isinstance(needed, _IssuerNeeded):
+                self._resolve.run(token)
+                outcome = self._once_more(token, now)
+                if isinstance(outcome, AccessToken):
+                    return outcome
+                needed = outcome
+            source = self._issuers.source(needed.issuer_number)
+            if source is not None and needed.key_request:
+                source.run(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
+            return self._native.verify_after_fetch(token, now, needed.key_request)
+        except FastBearerError as error:
+            self._report(error)
+            raise error from None
 
     async def verify_async(
         self, token: str | bytes | bytearray | memoryview, *, now: float | None = None
@@ -231,39 +311,60 @@ class Verifier:
         """Verifies as ``verify`` does, for coroutines. The loop's thread verifies; it is not blocked by a fetch."""
         try:
             access = self._check(token, now)
-        except _KeysNeeded as error:
+        except (_KeysNeeded, _IssuerNeeded) as error:
             needed = error
         except FastBearerError as error:
             self._report(error)
             raise
         else:
-            if self._source is not None and self._native.refresh_due(access):
-                self._source.refresh_ahead(on_loop=True)
+            if self._fetches and (number := self._native.refresh_due(access)):
+                self._refresh_ahead(number, on_loop=True)
             return access
-        assert self._source is not None
-        await self._source.fetch_async(_native.REFRESH_TOKEN, needed.key_request, needed.wait)
-        return self._verify_after_fetch(token, now, needed)
-
-    def _verify_after_fetch(self, token: Any, now: float | None, needed: _KeysNeeded) -> AccessToken:
-        """The verdict: the core never asks for a second fetch for the same token."""
         try:
+            if isinstance(needed, _IssuerNeeded):
+                await self._resolve.run_async(token)
+                outcome = self._once_more(token, now)
+                if isinstance(outcome, AccessToken):
+                    return outcome
+                needed = outcome
+            source = self._issuers.source(needed.issuer_number)
+            if source is not None and needed.key_request:
+                await source.run_async(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
             return self._native.verify_after_fetch(token, now, needed.key_request)
         except FastBearerError as error:
             self._report(error)
             raise error from None
 
+    @property
+    def _resolve(self) -> Resolver:
+        assert self._resolver is not None, "the core asks only a verifier that resolves issuers"
+        return self._resolver
+
+    def _once_more(self, token: Any, now: float | None) -> AccessToken | _KeysNeeded | _IssuerNeeded:
+        """After a resolution, which may have brought an issuer whose keys are still needed."""
+        try:
+            return self._check(token, now)
+        except (_KeysNeeded, _IssuerNeeded) as error:
+            return error
+
+    def _refresh_ahead(self, number: int, on_loop: bool = False) -> None:
+        source = self._issuers.source(number)
+        if source is not None:
+            source.refresh_ahead(on_loop)
+
     def _refuse(self, access: AccessToken, error: InvalidTokenError) -> InvalidTokenError:
         """Counts and reports the refusal of a token that was verified, by an adapter; returns error."""
-        error.kid = access._kid
+        error.kid, error.issuer_number = access._kid, access._issuer_number
         self._native.count_refusal(error.code)
         self._report(error)
         return error
 
     def _report(self, error: FastBearerError) -> None:
+        error.issuer = self._issuers.name(error.issuer_number)
         if self._on_reject is None or isinstance(error, ConfigurationError):
             return
         rejection = Rejection(
-            error.code, str(error), error.claim, error.kid, self._only_issuer(), error.expected, error.actual
+            error.code, str(error), error.claim, error.kid, error.issuer, error.expected, error.actual
         )
         try:
             self._on_reject(rejection)
@@ -274,65 +375,71 @@ class Verifier:
 
                 logging.getLogger("fastbearer").exception("on_reject failed; this is logged once")
 
-    def _only_issuer(self) -> str | None:
-        issuer = self._options["issuer"]
-        issuers = (issuer,) if issuer is None or isinstance(issuer, str) else tuple(issuer)
-        return issuers[0] if len(issuers) == 1 else None
+    def _scopes_of(self, access: AccessToken) -> list[str]:
+        """The scopes of a token with those that they include, for hosts that look for one in the list."""
+        scopes = access.scopes
+        for implied in (self._options["scope_hierarchy"] or {}).values():
+            for scope in (implied,) if isinstance(implied, str) else implied:
+                if scope not in scopes and access.has_scope(scope):
+                    scopes = [*scopes, scope]
+        return scopes
 
     # ---- keys
 
     def refresh(self) -> None:
-        """Loads the key set now, for example at start-up. Blocks, at most ``fetch_timeout``.
+        """Loads the key sets of all issuers now, for example at start-up. Blocks, at most ``fetch_timeout``.
 
-        KeysUnavailableError says why it could not be had; held keys stay in use. ConfigurationError without jwks_uri.
+        KeysUnavailableError says which could not be had and why; held keys stay in use. ConfigurationError when no
+        issuer has keys to fetch.
         """
-        self._raise_failure(self._key_source().fetch(_native.REFRESH_EXPLICIT))
+        refresh_all(self._sources_to_refresh())
 
     async def refresh_async(self) -> None:
-        """Loads the key set now, as ``refresh`` does, without blocking the event loop."""
-        self._raise_failure(await self._key_source().fetch_async(_native.REFRESH_EXPLICIT))
+        """Loads the key sets now, as ``refresh`` does, without blocking the event loop."""
+        await refresh_all_async(self._sources_to_refresh())
 
-    def _key_source(self) -> KeySource:
-        self._native.stats()  # ValueError when closed
-        if self._source is None:
-            raise ConfigurationError("only a verifier with jwks_uri has keys to fetch")
-        return self._source
-
-    def _raise_failure(self, flight: Flight | None) -> None:
-        stats = self._native.stats()
-        problem: str = stats["last_error"]
-        retry_after: float = stats["retry_after"]
-        if flight is not None:  # otherwise another fetch has just ended, and its outcome counts
-            problem = "" if flight.error is None else str(flight.error)
-            if not flight.done:
-                problem, retry_after = "the key set could not be fetched in time", 1.0
-        if problem:
-            failed = KeysUnavailableError(problem)
-            failed.retry_after = retry_after
-            raise failed
+    def _sources_to_refresh(self) -> list[KeySource]:
+        sources = self._issuers.sources()  # ValueError when closed
+        if not self._fetches:
+            raise ConfigurationError("only issuers with jwks_uri, or found by discovery, have keys to fetch")
+        return sources
 
     def keys(self) -> list[KeyInfo]:
-        """What is held now: one KeyInfo for each key, usable or not; empty before the first fetch."""
+        """What is held now, of all issuers: one KeyInfo for each key, usable or not; empty before the first fetch."""
         return [KeyInfo(*row) for row in self._native.keys()]
 
     def stats(self) -> dict[str, Any]:
-        """Counters since the verifier was made, and the state of its key set.
+        """Counters since the verifier was made, and the state of its key sets.
 
         ``verified``, ``rejected`` and its ``reasons`` by code; of the token cache ``cache_hits``, ``cache_misses``,
         ``cache_evictions``, ``cache_entries`` and ``cache_bytes``; ``fetches``, ``fetch_failures`` and ``last_error``;
         whether ``keys_held`` and ``keys_fresh``; ``generation``, the number of key sets held so far; seconds until the
         next fetch is allowed, after a failure (``retry_after``) and for an unknown key id
         (``unknown_kid_retry_after``); ``table_bytes`` of precomputed tables. Of the whole process:
-        ``arithmetic_checks``, verifications that were done both ways, and ``arithmetic_disagreements``.
+        ``arithmetic_checks``, verifications that were done both ways, and ``arithmetic_disagreements``. These are sums
+        over all issuers, or what holds for all of them.
+
+        ``issuers`` is a list with a dict for each of them, configured ones first: its ``number``, ``issuer`` (its
+        first identifier), ``jwks_uri`` (without query; None when it has none or it is not known yet), whether its keys
+        are ``fetched`` and whether it was ``added`` by resolve_issuer, and ``verified``, ``rejected`` and the members
+        about fetches and keys as above. ``issuer_evictions`` counts resolved ones that made room for others,
+        ``unknown_issuers`` is how many identifiers are remembered as unknown.
         """
-        return self._native.stats()
+        return {**self._native.stats(), "issuers": self._native.issuers()}
 
     # ---- what it was made of
 
     @property
+    def issuers(self) -> tuple[Issuer, ...]:
+        """The issuers that it was made with; one where it was made with the options of one."""
+        return self._issuers.configured
+
+    @property
     def issuer(self) -> str | Sequence[str] | None:
-        """The accepted issuer or issuers, as given."""
-        return self._options["issuer"]  # type: ignore[no-any-return]
+        """The accepted issuer or issuers as given, or the first identifier of each of ``issuers``."""
+        if self._options["issuers"] is None:
+            return self._options["issuer"]  # type: ignore[no-any-return]
+        return tuple(issuer._native["identifiers"][0] for issuer in self.issuers)
 
     @property
     def audience(self) -> str | Sequence[str] | None:
@@ -351,7 +458,7 @@ class Verifier:
 
     @property
     def jwks_uri(self) -> str | None:
-        """Where the key set is fetched from, or None."""
+        """Where the key set of a sole issuer is fetched from, as given, or None."""
         return self._options["jwks_uri"]  # type: ignore[no-any-return]
 
     # ---- lifetime
@@ -369,7 +476,10 @@ class Verifier:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<fastbearer.Verifier {self._key_option} issuer={self.issuer!r} audience={self.audience!r}>"
+        if self._options["issuers"] is not None or not self.issuers:
+            return f"<fastbearer.Verifier of {len(self.issuers)} issuers, audience={self.audience!r}>"
+        source = self.issuers[0]._key_option() or "discovery"
+        return f"<fastbearer.Verifier {source} issuer={self.issuer!r} audience={self.audience!r}>"
 
     def __reduce__(self) -> str:
         raise TypeError("a Verifier cannot be pickled: make one in each process")

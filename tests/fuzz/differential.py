@@ -72,13 +72,13 @@ def b64u(data: bytes) -> str:
 def load() -> list[Case]:
     cases = []
     for path in sorted((ROOT / "tests/vectors").glob("*/*.json")):
-        cases += json.loads(path.read_text())
+        cases += [case for case in json.loads(path.read_text()) if "token" in case]
     return cases
 
 
 def of_library(case: Case) -> Outcome:
     try:
-        with fastbearer.Verifier(**options(case)) as verifier:
+        with fastbearer.Verifier(**options(case["config"])) as verifier:
             access = verifier.verify(case["token"], now=case["now"])
             again = verifier.verify(case["token"], now=case["now"])  # from its cache
     except fastbearer.FastBearerError as error:

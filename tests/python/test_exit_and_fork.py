@@ -49,7 +49,7 @@ def loop(function):
         function()
 
 if work == "fetch ahead":  # a thread of the library alone
-    fetching._source.start(_native.REFRESH_EXPLICIT, 0)
+    fetching._issuers.source(1).start(_native.REFRESH_EXPLICIT, 0)
 else:
     for _ in range(3):
         threading.Thread(target=loop, args=(globals()[work],), daemon=True).start()

@@ -199,7 +199,7 @@ def test_verifiers_with_a_url_are_freed(provider: Provider, rsa_key_pair: RSAKey
 
     verifier = Verifier(jwks_uri="https://issuer.example/jwks", fetch=provider.sync)
     verifier.verify(rsa_key_pair.create_token(kid="k"))
-    watch, source = weakref.ref(verifier), weakref.ref(verifier._source)  # type: ignore[arg-type]
+    watch, source = weakref.ref(verifier), weakref.ref(verifier._issuers.source(1))  # type: ignore[arg-type]
     del verifier
     gc.collect()
     assert watch() is None

@@ -146,7 +146,7 @@ ctypes.CDLL(None).shift_clock(580)  # fresh for 20 s still, and due for a refres
 for _ in range(5):
     asyncio.run(verifier.verify_async(token))
 end = time.monotonic() + 20
-while verifier._source._flights and time.monotonic() < end:
+while verifier._issuers.source(1)._flights and time.monotonic() < end:
     asyncio.run(asyncio.sleep(0.01))  # time.sleep would wait for the moved clock
 for _ in range(5):
     asyncio.run(verifier.verify_async(token))

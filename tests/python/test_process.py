@@ -156,7 +156,7 @@ def test_interpreter_ends_in_the_middle_of_a_fetch(jwks_server: JWKSServer, end:
 import asyncio, sys, threading, time
 from fastbearer import Verifier
 url, token, end = sys.argv[1:]
-verifier = Verifier(jwks_uri=url, fetch_timeout=600)
+verifier = Verifier(jwks_uri=url, audience="fastmcp", fetch_timeout=600)
 if end == "daemon":
     threading.Thread(target=verifier.verify, args=(token,), daemon=True).start()
     time.sleep(0.3)
@@ -167,7 +167,7 @@ elif end == "async":
     asyncio.run(main())
 else:
     from fastbearer import _native
-    verifier._source.start(_native.REFRESH_AHEAD if end == "return" else _native.REFRESH_EXPLICIT)
+    verifier._issuers.source(1).start(_native.REFRESH_AHEAD if end == "return" else _native.REFRESH_EXPLICIT)
     time.sleep(0.3)
     if end == "raise":
         raise SystemExit(7)

@@ -12,6 +12,7 @@ import pytest
 
 import fastbearer
 from fastbearer import KeyPair, KeysUnavailableError, RSAKeyPair, Verifier
+from fastbearer._key_source import KeySource
 from fastbearer.testing import JWKSServer
 
 
@@ -234,12 +235,18 @@ def test_background_refresh(jwks_server: JWKSServer, monkeypatch: pytest.MonkeyP
 
         calls = 0
 
-        def refresh_due(self, access: fastbearer.AccessToken) -> bool:
+        def refresh_due(self, access: fastbearer.AccessToken) -> int:
+            assert access.token == token
             Due.calls += 1
-            return Due.calls == 1
+            return int(Due.calls == 1)
 
     started: list[tuple[object, ...]] = []
-    monkeypatch.setattr(type(verifier._source), "start", lambda self, reason, loop=None: started.append((reason, loop)))
+
+    def start(self: KeySource, reason: int, request: int, *, loop: object, awaited: bool) -> None:
+        assert request == 0 and not awaited
+        started.append((reason, loop))
+
+    monkeypatch.setattr(KeySource, "start", start)
     verifier._native = Due()  # type: ignore[assignment]
     for _ in range(10):
         verifier.verify(token)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fastbearer import KeyPair, KeysUnavailableError, Verifier
+from fastbearer import Issuer, KeyPair, KeysUnavailableError, Verifier
 from helpers import run_python
 
 pytest.importorskip("cryptography")
@@ -91,7 +91,7 @@ def test_certifi_when_the_system_has_none(monkeypatch: pytest.MonkeyPatch) -> No
 
     for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(variable, raising=False)
-    given = {**_options.DEFAULTS, "jwks_uri": "https://issuer.example/jwks"}
+    given = Issuer(jwks_uri="https://issuer.example/jwks")
     monkeypatch.setattr(_options._native, "ca_bundle", lambda: "/etc/ssl/some.pem")
     assert _options.certificate_authorities(given) == {}
     monkeypatch.setattr(_native, "ca_bundle", lambda: None)

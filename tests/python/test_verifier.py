@@ -201,11 +201,15 @@ def test_required_claims(rsa_key_pair: RSAKeyPair, mint: Mint) -> None:
 
 def test_times(rsa_key_pair: RSAKeyPair) -> None:
     token = rsa_key_pair.create_token(now=1000, expires_in_seconds=100)
-    strict = Verifier(public_key=rsa_key_pair.public_key)
+    strict = Verifier(public_key=rsa_key_pair.public_key, clock_skew=0)
     assert strict.verify(token, now=1099.9).expires_at == 1100
     refused(strict, token, "token_expired", now=1100)
     refused(strict, token, "token_issued_in_future", now=999.5)
-    lenient = Verifier(public_key=rsa_key_pair.public_key, leeway=10)
+    usual = Verifier(public_key=rsa_key_pair.public_key)
+    assert usual.verify(token, now=970)
+    assert "0.5 s" in str(refused(usual, token, "token_issued_in_future", now=969.5))
+    refused(usual, token, "token_expired", now=1100)
+    lenient = Verifier(public_key=rsa_key_pair.public_key, leeway=10, clock_skew=0)
     assert lenient.leeway == 10.0
     assert lenient.verify(token, now=1109).expires_at == 1100
     assert lenient.verify(token, now=990)
@@ -405,7 +409,7 @@ def test_stats(rsa_key_pair: RSAKeyPair, mint: Mint) -> None:
 
 def test_on_reject(rsa_key_pair: RSAKeyPair, mint: Mint, caplog: pytest.LogCaptureFixture) -> None:
     seen: list[Rejection] = []
-    verifier = Verifier(public_key=rsa_key_pair.public_key, on_reject=seen.append)
+    verifier = Verifier(public_key=rsa_key_pair.public_key, audience=AUDIENCE, on_reject=seen.append)
     token = mint(expires_in_seconds=-5, kid="k")
     refused(verifier, token, "token_expired")
     verifier.verify(mint())
@@ -416,7 +420,7 @@ def test_on_reject(rsa_key_pair: RSAKeyPair, mint: Mint, caplog: pytest.LogCaptu
     def broken(_: Rejection) -> None:
         raise RuntimeError("hook")
 
-    verifier = Verifier(public_key=rsa_key_pair.public_key, on_reject=broken)
+    verifier = Verifier(public_key=rsa_key_pair.public_key, audience=AUDIENCE, on_reject=broken)
     for _ in range(3):
         refused(verifier, token, "token_expired")
     assert [record.name for record in caplog.records] == ["fastbearer"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import logging
 import os
 import select
 import signal
@@ -28,19 +29,38 @@ def run(case: Any) -> c.Outcome:
         c.check(case)
     except c.BadCase as error:
         return {"id": str(case.get("id", "")) if isinstance(case, dict) else "", "verdict": "error", "code": str(error)}
+    identity = {"id": case["id"]}
     try:
-        with fastbearer.Verifier(**c.options(case)) as verifier:
-            access = verifier.verify(case["token"], now=case.get("now"))
+        verifier = fastbearer.Verifier(**c.options(case["config"]))
+    except (fastbearer.ConfigurationError, TypeError):  # a TypeError: there is no way to say it in this language
+        return {**identity, "verdict": "reject", "code": "configuration_invalid"}
+    except Exception as error:
+        return {**identity, "verdict": "error", "code": f"{type(error).__name__}: {error}"}
+    with verifier:
+        if "steps" in case:
+            steps = [run_step(verifier, step) for step in case["steps"]]
+            return {**identity, "verdict": "steps", "code": None, "steps": steps}
+        return {**identity, **run_step(verifier, case)}
+
+
+def run_step(verifier: fastbearer.Verifier, step: dict[str, Any]) -> c.Outcome:
+    """What one token comes to: the case's only one, or that of one step."""
+    try:
+        access = verifier.verify(step["token"], now=step.get("now"))
     except fastbearer.FastBearerError as error:
-        return {"id": case["id"], "verdict": "reject", "code": error.code}
+        return {"verdict": "reject", "code": error.code}
     except Exception as error:  # anything else is no verdict, and the case's difference
-        return {"id": case["id"], "verdict": "error", "code": f"{type(error).__name__}: {error}"}
-    return {"id": case["id"], "verdict": "accept", "code": None, "claims": access.claims, "scopes": access.scopes}
+        return {"verdict": "error", "code": f"{type(error).__name__}: {error}"}
+    return {
+        "verdict": "accept", "code": None, "claims": access.claims, "scopes": access.scopes,
+        "client_id": access.client_id,
+    }  # fmt: skip
 
 
 def child(todo: list[Any], reports: int) -> NoReturn:
     """Each report is one line whose first character says whether the case came out as expected."""
     status = 3
+    logging.getLogger("fastbearer").setLevel(logging.ERROR)  # of audiences that are not checked
     try:
         faulthandler.enable()
         with os.fdopen(reports, "w", encoding="utf-8") as out:
@@ -127,7 +147,9 @@ def main(paths: list[str]) -> int:
         if not same:
             different += 1
             wanted = {
-                name: case[name] for name in ("expect", "code", "scopes") if isinstance(case, dict) and name in case
+                name: case[name]
+                for name in ("expect", "code", "scopes", "client_id", "steps")
+                if isinstance(case, dict) and name in case
             }
             print(f"DIFFERENT {line[:300]} expected {json.dumps(wanted)}", file=sys.stderr)
     print(f"{total} cases, {different} different", file=sys.stderr)

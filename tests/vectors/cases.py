@@ -7,25 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-OPTIONS = frozenset(
-    [
-        "public_key",
-        "jwks",
-        "jwks_raw",
-        "secret",
-        "algorithms",
-        "issuer",
-        "audience",
-        "required_scopes",
-        "required_claims",
-        "scope_claims",
-        "client_id_claims",
-        "leeway",
-        "require_exp",
-        "token_type",
-        "max_token_bytes",
-    ]
-)
+import fastbearer
+
+#: Options of one issuer, of a verifier, and of both. README.md beside this file has the table.
+ISSUER = frozenset(["public_key", "jwks", "jwks_raw", "secret", "issuer", "algorithms"])
+VERIFIER = frozenset(
+    ["issuers", "required_scopes", "scope_hierarchy", "merge_scope_claims", "leeway", "clock_skew", "require_exp",
+     "max_token_bytes"]
+)  # fmt: skip
+BOTH = frozenset(["audience", "required_claims", "scope_claims", "client_id_claims", "token_type"])
+
+STEP = frozenset(["token", "now", "expect", "code", "claims", "scopes", "client_id"])
+CASE = STEP | {"id", "description", "config"}
+SEQUENCE = frozenset(["id", "description", "config", "steps"])
+
 Outcome = dict[str, Any]
 
 
@@ -62,25 +57,48 @@ def load(path: Path) -> list[Any]:
 
 def check(case: Any) -> None:
     """BadCase for what no runner could run."""
-    good = isinstance(case, dict) and isinstance(case.get("id"), str) and isinstance(case.get("token"), str)
-    good = good and isinstance(case.get("config"), dict) and case.get("expect") in ("accept", "reject")
-    now = case.get("now") if good else None
-    if not good or isinstance(now, bool) or not (now is None or isinstance(now, (int, float))):
-        raise BadCase("id, token, config, now or expect is missing or of the wrong type")
-    for name in case["config"]:
-        if name not in OPTIONS:
-            raise BadCase(f"config: {name} is unknown or of the wrong type")
-    if case["config"].get("jwks") is not None and case["config"].get("jwks_raw") is not None:
-        raise BadCase("config: jwks and jwks_raw are the same option")
+    known = SEQUENCE if isinstance(case, dict) and "steps" in case else CASE
+    if not isinstance(case, dict) or not isinstance(case.get("id"), str) or not isinstance(case.get("config"), dict):
+        raise BadCase("id or config is missing or of the wrong type")
+    check_members("the case", case, known)
+    steps = case.get("steps", [case])
+    if not isinstance(steps, list) or not steps:
+        raise BadCase("steps must be a list of at least one")
+    for step in steps:
+        if not isinstance(step, dict):
+            raise BadCase("a step must be an object")
+        if step is not case:
+            check_members("a step", step, STEP)
+        good = isinstance(step.get("token"), str) and step.get("expect") in ("accept", "reject")
+        now = step.get("now")
+        if not good or isinstance(now, bool) or not (now is None or isinstance(now, (int, float))):
+            raise BadCase("token, now or expect is missing or of the wrong type")
+    check_members("config", case["config"], ISSUER | VERIFIER | BOTH)
+    issuers = case["config"].get("issuers")
+    for issuer in issuers if isinstance(issuers, list) else []:
+        if isinstance(issuer, dict):
+            check_members("config: issuers", issuer, ISSUER | BOTH)
 
 
-def options(case: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a Verifier that a case's config says."""
-    given = {name: value for name, value in case["config"].items() if value is not None}
+def check_members(where: str, given: dict[str, Any], known: frozenset[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise BadCase(f"{where}: {name} is unknown")
+    if given.get("jwks") is not None and given.get("jwks_raw") is not None:
+        raise BadCase(f"{where}: jwks and jwks_raw are the same option")
+
+
+def options(config: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a Verifier that a case's config says, or those of an Issuer."""
+    given = {name: value for name, value in config.items() if value is not None}
     if "jwks" in given:
         given["jwks"] = json.dumps(given["jwks"])
     if "jwks_raw" in given:
         given["jwks"] = given.pop("jwks_raw")
+    if isinstance(given.get("issuers"), list):
+        given["issuers"] = [
+            fastbearer.Issuer(**options(issuer)) if isinstance(issuer, dict) else issuer for issuer in given["issuers"]
+        ]
     return given
 
 
@@ -94,10 +112,14 @@ def canonical(value: Any) -> Any:
 
 
 def as_expected(case: dict[str, Any], outcome: Outcome) -> bool:
+    """Of a case, a step, or a sequence."""
+    if "steps" in case:
+        outcomes = outcome.get("steps", [])
+        return len(outcomes) == len(case["steps"]) and all(map(as_expected, case["steps"], outcomes))
     if outcome["verdict"] != case["expect"]:
         return False
     if outcome["verdict"] == "reject":
         codes = case.get("code", outcome["code"])
         return outcome["code"] in codes if isinstance(codes, list) else bool(outcome["code"] == codes)
-    same = [canonical(outcome[name]) == canonical(case[name]) for name in ("claims", "scopes") if name in case]
-    return all(same)
+    members = ("claims", "scopes", "client_id")
+    return all(canonical(outcome[name]) == canonical(case[name]) for name in members if name in case)

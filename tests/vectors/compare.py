@@ -48,7 +48,7 @@ def run(command: list[str], paths: list[str]) -> tuple[dict[str, Any], str] | No
 
 
 def equal(a: Any, b: Any, doubles: bool) -> bool:
-    keys = ("verdict", "code", "claims", "scopes")
+    keys = ("verdict", "code", "claims", "scopes", "client_id", "steps")
     left, right = ([outcome.get(key) for key in keys] for outcome in (a, b))
     if doubles:
         left, right = as_doubles(left), as_doubles(right)

@@ -1,6 +1,6 @@
 """Writes what follows from the option table of python/fastbearer/_options.py into the sources, for people, editors and
-type checkers: the constructor of Verifier, the types of the adapters' options, the stub of the extension, and its
-own table.
+type checkers: the constructors of Verifier and Issuer, the types of the adapters' options, the stub of the extension,
+and its own table.
 
     python tools/generate/python_options.py            writes the files
     python tools/generate/python_options.py --check    says which of them differ from the table
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python/fastbearer"
 sys.path.insert(0, str(PACKAGE.parent))
 
-from fastbearer._options import FETCHING, ISSUER, KEYS, OPTIONS, POLICY, REPORTING, VERIFIER, Option  # noqa: E402
+from fastbearer._options import BOTH, FETCHING, ISSUER, KEYS, OPTIONS, POLICY, REPORTING, VERIFIER, WHO, Option  # noqa: E402
 
 WIDTH = 120
 #: Parameters that FastMCP's own class has, under these names.
@@ -37,6 +37,8 @@ NATIVE = {
         "tuple[tuple[str, tuple[str, ...] | None], ...] | None",
         "CLAIMS",
     ),
+    "Mapping[str, Sequence[str]]": ("tuple[tuple[str, tuple[str, ...] | None], ...] | None", "RULES"),
+    "Mapping[str, str]": ("tuple[str, ...] | None", "LIST"),
     "float": ("float", "REAL"),
     "int": ("int", "SIZE"),
     "bool": ("bool", "FLAG"),
@@ -49,38 +51,69 @@ def default(option: Option) -> str:
     return repr(option.default).replace("'", '"')
 
 
-def documentation(indent: str) -> list[str]:
+def documentation(indent: str, of: int) -> list[str]:
     lines = []
-    for group in (KEYS, POLICY, FETCHING, REPORTING):
-        lines += ["", f"{indent}{group.title}:"]
-        for option in OPTIONS:
-            if option.group is group:
-                text = f"{option.name}: {option.doc}"
-                lines += textwrap.wrap(
-                    text, WIDTH, initial_indent=indent + "    ", subsequent_indent=indent + "        ",
-                    break_long_words=False, break_on_hyphens=False,
-                )  # fmt: skip
+    for group in (WHO, KEYS, POLICY, FETCHING, REPORTING):
+        options = [option for option in OPTIONS if option.group is group and option.of & of]
+        if options:
+            lines += ["", f"{indent}{group.title}:"]
+        for option in options:
+            text = f"{option.name}: {option.doc}"
+            lines += textwrap.wrap(
+                text, WIDTH, initial_indent=indent + "    ", subsequent_indent=indent + "        ",
+                break_long_words=False, break_on_hyphens=False,
+            )  # fmt: skip
     return lines
 
 
 def constructor() -> str:
     """Verifier.__init__, as ruff formats it."""
     parameters = [f"        {option.name}: {option.annotation} = {default(option)}," for option in OPTIONS]
-    items = [f'                "{option.name}": {option.name},' for option in OPTIONS]
+    summary = [
+        '        """Makes a verifier; every option is a keyword.',
+        "",
+        "        With ``issuers`` the options of one (``issuer``, keys, ``algorithms``, how they are fetched) stand in",
+        "        each Issuer, and not here.",
+    ]
+    return initialiser(["        *,", *parameters], summary, list(OPTIONS), ISSUER | VERIFIER)
+
+
+def issuer_constructor() -> str:
+    """Issuer.__init__, and its attributes for type checkers."""
+    options = [option for option in OPTIONS if option.of & ISSUER]
+    parameters = [f"        {option.name}: {own_annotation(option)} = {own_default(option)}," for option in options]
+    attributes = [f"    {option.name}: {own_annotation(option)}" for option in options]
+    summary = [
+        '        """Makes an issuer; every option but ``issuer`` is a keyword.',
+        "",
+        "        What a verifier has too replaces the verifier's own where it is given here; an empty list is none.",
+    ]
+    text = initialiser([parameters[0], "        *,", *parameters[1:]], summary, options, ISSUER)
+    return "\n".join([*attributes, "", text])
+
+
+def own_annotation(option: Option) -> str:
+    return option.kind.annotation + " | None" if option.of == BOTH else option.annotation
+
+
+def own_default(option: Option) -> str:
+    return "None" if option.of == BOTH else default(option)
+
+
+def initialiser(parameters: list[str], summary: list[str], options: list[Option], of: int) -> str:
     return "\n".join(
         [
             "    def __init__(",
             "        self,",
-            "        *,",
             *parameters,
             "        **unknown: NoReturn,",
             "    ) -> None:",
-            '        """Makes a verifier; every option is a keyword.',
-            *documentation(" " * 8),
+            *summary,
+            *documentation(" " * 8, of),
             '        """',
             "        self._set_up(",
             "            {",
-            *items,
+            *(f'                "{option.name}": {option.name},' for option in options),
             "            },",
             "            unknown,",
             "        )",
@@ -110,6 +143,7 @@ if TYPE_CHECKING:
     from ._fetch_function import Fetch
     from ._options import ClaimValue
     from ._records import Rejection
+    from .issuer import Issuer, ResolveIssuer
 
 
 class VerifierOptions(TypedDict, total=False):
@@ -159,11 +193,13 @@ def with_region(path: Path, text: str) -> str:
 
 def generated() -> dict[Path, str]:
     """Every file that the table goes into, as it should be."""
-    verifier, stub, table = PACKAGE / "verifier.py", PACKAGE / "_native.pyi", ROOT / "bindings/python/options.c"
+    verifier, issuer = PACKAGE / "verifier.py", PACKAGE / "issuer.py"
+    stub, table = PACKAGE / "_native.pyi", ROOT / "bindings/python/options.c"
     return {
         table: with_region(table, native_rows()),
         verifier: with_region(verifier, constructor()),
         stub: with_region(stub, native_parameters()),
+        issuer: with_region(issuer, issuer_constructor()),
         PACKAGE / "_option_types.py": option_types(),
     }
 

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from .._options import ALGORITHMS, unknown_option
+from .._options import ALGORITHMS, ISSUER, OPTIONS, unknown_option
 from . import _installed as installed
 
 
@@ -35,19 +35,35 @@ def check_list(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be a string or a list of strings")
 
 
-def check_key_option(public_key: Any, jwks_uri: Any, jwks: Any, secret: Any, ssrf_safe: bool, http_client: Any) -> None:
+def check_key_option(
+    public_key: Any, jwks_uri: Any, jwks: Any, secret: Any, ssrf_safe: bool, http_client: Any, discover: bool
+) -> None:
+    if not isinstance(discover, bool):
+        raise TypeError(f"discover must be bool, not {type(discover).__name__}")
     if is_given(public_key) and not isinstance(public_key, (str, bytes, Mapping)) and not hasattr(public_key, "as_pem"):
         raise TypeError(f"public_key must be the text of a PEM, a secret or a JWK, not {type(public_key).__name__}")
     if is_given(jwks_uri) and not isinstance(jwks_uri, str):
         raise TypeError(f"jwks_uri must be text, not {type(jwks_uri).__name__}")
     given = [name for name, value in (("jwks", jwks), ("secret", secret)) if value is not None]
     given += [name for name, value in (("public_key", public_key), ("jwks_uri", jwks_uri)) if is_given(value)]
+    given += ["discover"] if discover else []
     if len(given) > 1 and given != ["public_key", "jwks_uri"]:  # FastMCP has a sentence of its own for that pair
         raise ValueError(f"Provide only one of {', '.join(given)}")
-    if is_given(jwks_uri) and ssrf_safe and http_client is not None:
+    if (is_given(jwks_uri) or discover) and ssrf_safe and http_client is not None:
         raise ValueError(
             "http_client cannot be used with ssrf_safe=True; SSRF-safe mode requires its own hardened transport"
         )
+
+
+def check_alone(given: Mapping[str, Any]) -> None:
+    """Refuses options of one issuer beside issuers; given are all arguments but issuers itself."""
+    for name in ("discover", "ssrf_safe", "http_client", "public_key", "jwks_uri", "issuer", "algorithm"):
+        if is_given(given[name]):
+            raise ValueError(f"issuers and {name} exclude each other: {name} is an option of each Issuer")
+    for option in OPTIONS:
+        alone = option.of == ISSUER and option.name in given and option.name not in ("issuer", "trust_env")
+        if alone and given[option.name] != option.default:
+            raise ValueError(f"issuers and {option.name} exclude each other: {option.name} is an option of each Issuer")
 
 
 def is_given(value: Any) -> bool:

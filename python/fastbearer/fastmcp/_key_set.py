@@ -19,10 +19,19 @@ from . import _installed as installed
 DEFAULT_MAX_AGE = 3600.0
 
 
+def _is_metadata(body: bytes) -> bool:
+    """Whether this is the document that says where the keys are, the first step of discovery."""
+    try:
+        return "jwks_uri" in json.loads(body)
+    except (ValueError, TypeError):
+        return False
+
+
 class KeySetMixin:
     """Mixed into our JWTVerifier, which provides the attributes and the abstract methods."""
 
     jwks_uri: str | None
+    discover: bool
     public_key: Any
     logger: Any
     _ready: bool = False
@@ -32,6 +41,11 @@ class KeySetMixin:
     _jwks_max_age: float = DEFAULT_MAX_AGE
     _jwks_hook_fetched_at: float | None = None
     _jwks_expired: bool = False
+
+    @property
+    def _has_key_set(self) -> bool:
+        """Whether keys are fetched, from a URL that is given or found by discovery."""
+        return bool(self.jwks_uri or self.discover)
 
     @property
     def _jwks_seeded(self) -> bool:
@@ -114,7 +128,7 @@ class KeySetMixin:
                 response = (200, {}, json.dumps(await self._fetch_jwks()).encode())
             else:
                 response = await _fetch.fetch(url, headers, **self._fetch_limits())
-            if response[0] == 200:
+            if response[0] == 200 and not (self.discover and _is_metadata(response[2])):
                 self._jwks_document, self._jwks_fetched_at = response[2], time.monotonic()
             return response
 
@@ -144,7 +158,7 @@ class KeySetMixin:
 
     async def _get_jwks_key(self, kid: str | None) -> Any:
         """The key with this id out of the set, fetched when it is not held; without an id, the only key."""
-        if not self.jwks_uri:
+        if not self._has_key_set:
             raise ValueError("JWKS URI not configured")
         key = self._held_key(kid)
         if key is None and self._may_fetch():

@@ -25,11 +25,12 @@ _RENAMED = {"refresh_interval": "_jwks_refresh_interval"}
 #: Attributes of the key source and its fetches; a change starts with an empty set.
 KEY_SOURCE = (
     "jwks_uri",
+    "discover",
     *(_RENAMED.get(name, name) for name in _options.names(_options.FETCHING) if name != "fetch"),
 )
 
 #: Attributes that a policy is compiled from; a change makes a new one.
-POLICY = ("algorithm", *_options.names(_options.KEYS, _options.POLICY, _options.REPORTING))
+POLICY = ("algorithm", *_options.names(_options.WHO, _options.KEYS, _options.POLICY, _options.REPORTING))
 
 #: Methods of FastMCP's verifier that subclasses override.
 HOOKS = ("_extract_scopes", "_validate_issuer", "_get_verification_key", "_get_jwks_key")
@@ -37,7 +38,7 @@ HOOKS = ("_extract_scopes", "_validate_issuer", "_get_verification_key", "_get_j
 #: Options that the provider has as attributes of the same name and meaning.
 _SAME = tuple(
     name
-    for name in _options.names(_options.POLICY, _options.REPORTING)
+    for name in _options.names(_options.WHO, _options.POLICY, _options.REPORTING)
     if name not in ("algorithms", "issuer", "audience", "required_scopes", "scope_claims")
 )
 
@@ -74,16 +75,19 @@ class CompiledPolicy:
             for live in (provider.issuer, provider.audience, provider.required_scopes)
             if isinstance(live, list)
         ]
-        has_max_age = provider._jwks_max_age != DEFAULT_MAX_AGE and provider.jwks_uri
+        has_max_age = provider._jwks_max_age != DEFAULT_MAX_AGE and provider._has_key_set
         self._max_age = provider._jwks_max_age if has_max_age else None
-        self.key_source = tuple(getattr(provider, name) for name in KEY_SOURCE)
+        self.key_source = (
+            *(getattr(provider, name) for name in KEY_SOURCE), provider.discover and _checked(provider.issuer),
+        )  # fmt: skip
         self._verifiers: dict[Any, Verifier] = {}
         self.verifier: Any = None  # a Verifier, unless error says why there is none or a hook brings the keys
         self.expiry_grace = 0
         self.error: ConfigurationError | None = None
         try:
+            check_hooks(provider, self)
             self._options = policy_options(provider, self.extract_scopes, self.validate_issuer)
-            if not self.keys_from_hook or provider.jwks_uri:
+            if not self.keys_from_hook or provider._has_key_set:
                 self.verifier = self._make_verifier(provider, before)
             self.expiry_grace = math.ceil(self._options["leeway"])
         except (TypeError, ValueError) as error:
@@ -101,18 +105,21 @@ class CompiledPolicy:
         return may_fetch
 
     def _make_verifier(self, provider: Any, before: CompiledPolicy | None) -> Verifier:
-        if provider.jwks_uri:
+        if is_plural(provider):
+            return Verifier._make(warn=False, **self._options)
+        if provider._has_key_set:
             if before is not None and before.verifier is not None and before.key_source == self.key_source:
                 shared: Verifier = before.verifier._with_policy(**self._options)
                 return shared
-            return Verifier(
+            return Verifier._make(
+                warn=False,
                 jwks_uri=provider.jwks_uri,
                 fetch=provider._fetch_function(),
                 **fetch_options(provider),
                 **self._options,
             )
         if provider.jwks is not None:
-            return Verifier(jwks=provider.jwks, **self._options)
+            return Verifier._make(warn=False, jwks=provider.jwks, **self._options)
         return self.verifier_for(provider.public_key if provider.secret is None else provider.secret)
 
     def verifier_for(self, key: Any) -> Verifier:
@@ -130,23 +137,40 @@ class CompiledPolicy:
 
     def _new_verifier(self, key: Any) -> Verifier:
         if isinstance(key, Mapping):
-            return Verifier(jwks={"keys": [dict(key)]}, **self._options)
+            return Verifier._make(warn=False, jwks={"keys": [dict(key)]}, **self._options)
         if any(name not in _HMAC_BYTES for name in self._options["algorithms"]):
-            return Verifier(public_key=key, **self._options)
-        return Verifier._make(secret=key, allow_short_secret=True, **self._options)
+            return Verifier._make(warn=False, public_key=key, **self._options)
+        return Verifier._make(warn=False, secret=key, allow_short_secret=True, **self._options)
 
 
 def policy_options(provider: Any, extract_scopes: bool = False, validate_issuer: bool = False) -> dict[str, Any]:
     """What a token must be like, less what hooks have taken over."""
     scopes = None if provider._defers_scopes or extract_scopes else provider.required_scopes
-    return {
+    only = {
         "algorithms": provider.algorithms or [provider.algorithm],
-        "issuer": None if validate_issuer else _checked(provider.issuer),
+        "issuer": None if validate_issuer and not provider.discover else _checked(provider.issuer),
+    }
+    return {
+        **({} if is_plural(provider) else only),
         "audience": _checked(provider.audience),
         "required_scopes": list(scopes) if scopes else None,
         "scope_claims": () if extract_scopes else provider.scope_claims,
         **{name: getattr(provider, name) for name in _SAME},
     }
+
+
+def is_plural(provider: Any) -> bool:
+    """Whether issuers bring their own keys, so that the provider has none."""
+    has_keys = provider._has_key_set or any(getattr(provider, name) for name in ("public_key", "jwks", "secret"))
+    return provider.issuers is not None or (provider.resolve_issuer is not None and not has_keys)
+
+
+def check_hooks(provider: Any, compiled: CompiledPolicy) -> None:
+    """Fails where an overridden method would decide what an option does."""
+    if is_plural(provider) and compiled.keys_from_hook:
+        raise ConfigurationError("issuers have their own keys: _get_verification_key and _get_jwks_key are not called")
+    if provider.scope_hierarchy and compiled.extract_scopes:
+        raise ConfigurationError("scope_hierarchy is about scope_claims, which an overridden _extract_scopes replaces")
 
 
 def fetch_options(provider: Any) -> dict[str, Any]:
@@ -161,14 +185,16 @@ def fetch_options(provider: Any) -> dict[str, Any]:
 def check_options(provider: Any) -> None:
     """Fails for an option that is wrong, all but public_key: FastMCP looks at that with the first token."""
     policy = policy_options(provider)
-    if provider.jwks is not None:
+    if is_plural(provider):
+        verifier = Verifier(**policy)
+    elif provider.jwks is not None:
         verifier = Verifier(jwks=provider.jwks, **policy)
     elif provider.secret is not None:
         verifier = Verifier._make(secret=provider.secret, allow_short_secret=True, **policy)
     elif any(name in _HMAC_BYTES for name in policy["algorithms"]):
         verifier = Verifier(secret=bytes(max(_HMAC_BYTES.values())), **policy)
     else:
-        uri = provider.jwks_uri or "https://localhost/"
+        uri = None if provider.discover else provider.jwks_uri or "https://localhost/"
         verifier = Verifier(jwks_uri=uri, fetch=provider._fetch_function(), **fetch_options(provider), **policy)
     verifier.close()
 

@@ -21,11 +21,13 @@ from . import _installed as installed
 from ._arguments import (
     NOT_GIVEN,
     check_algorithms,
+    check_alone,
     check_key_option,
     check_list,
     check_names,
     chosen_algorithm,
     for_upstream,
+    is_given,
     parse_scopes,
     stand_in_key,
 )
@@ -63,6 +65,8 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
         algorithm               default RS256
         required_scopes         all of them, or the token is refused
         base_url, ssrf_safe, http_client, jwks_refresh_interval   as in FastMCP
+    Beside these, discover=True finds the keys by the metadata of the only issuer, in place of public_key and jwks_uri;
+    and issuers=[fastbearer.Issuer(...), ...] takes several, each with its keys and whatever else is its own.
     The others are those of fastbearer.Verifier. Of these only trust_env differs: FastMCP's HTTP client reads the proxy
     variables of the environment, so it is on (but never with ssrf_safe, which goes to public addresses directly).
     """
@@ -91,6 +95,7 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
         ssrf_safe: bool = False,
         http_client: Any = None,
         jwks_refresh_interval: float = 30.0,
+        discover: bool = False,
         **options: Unpack[FastMCPOptions],
     ) -> None:
         more: dict[str, Any] = {**_MORE, **options}
@@ -98,7 +103,11 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
         check_names(newer, _parameters(), type(self).__name__)
         check_list("issuer", issuer)
         check_list("audience", audience)
-        check_key_option(public_key, jwks_uri, more["jwks"], more["secret"], ssrf_safe, http_client)
+        check_key_option(public_key, jwks_uri, more["jwks"], more["secret"], ssrf_safe, http_client, discover)
+        has_own_keys = more["issuers"] is not None or more["resolve_issuer"] is not None or discover
+        if more["issuers"] is not None:
+            given = {"public_key": public_key, "jwks_uri": jwks_uri, "issuer": issuer, "algorithm": algorithm}
+            check_alone({**more, **given, "discover": discover, "ssrf_safe": ssrf_safe, "http_client": http_client})
         check_algorithms(algorithm, more["algorithms"], public_key, jwks_uri)
         if not math.isfinite(jwks_refresh_interval) or jwks_refresh_interval < 0:
             raise ValueError("jwks_refresh_interval must be finite and non-negative")
@@ -106,9 +115,9 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
             required_scopes = parse_scopes(required_scopes)
         self._log = RejectionLog()
         self._compiling = threading.Lock()
-        upstream_knows_the_key = more["jwks"] is None and more["secret"] is None
+        upstream_knows_the_key = more["jwks"] is None and more["secret"] is None and not has_own_keys
         given = {
-            "public_key": public_key if upstream_knows_the_key else stand_in_key(),
+            "public_key": public_key if upstream_knows_the_key or is_given(public_key) else stand_in_key(),
             "jwks_uri": jwks_uri,
             "issuer": issuer,
             "audience": audience,
@@ -117,8 +126,9 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
             "base_url": base_url,
         }
         super().__init__(**for_upstream({**given, **newer}))
-        if not upstream_knows_the_key:
+        if not upstream_knows_the_key and not is_given(public_key):
             given["public_key"] = None
+        self.discover = discover
         self._keep(given, more)
         self.ssrf_safe, self._http_client, self._jwks_refresh_interval = ssrf_safe, http_client, jwks_refresh_interval
         self.logger = LOGGER
@@ -161,11 +171,11 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
             if compiled.has_hooks:
                 return await self._load_with_hooks(compiled, token)
             access = await compiled.verifier.verify_async(token)
-            return self._access_token(compiled, access, access.scopes)
+            return self._access_token(compiled, access, compiled.verifier._scopes_of(access))
         except ConfigurationError:
             raise
         except Exception as error:
-            self._log.rejected(self.logger, error, self.issuer)
+            self._log.rejected(self.logger, error)
             return None
 
     def _extract_scopes(self, claims: dict[str, Any]) -> list[str]:
@@ -189,7 +199,7 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
         else:
             verifier = compiled.verifier
         access = await verifier.verify_async(token)
-        scopes = self._extract_scopes(access.claims) if compiled.extract_scopes else access.scopes
+        scopes = self._extract_scopes(access.claims) if compiled.extract_scopes else verifier._scopes_of(access)
         error = self._refused_by_hook(compiled, access, scopes)
         if error is not None:
             raise verifier._refuse(access, error)
@@ -232,23 +242,23 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
 
     async def refresh(self) -> None:
         """Loads the key set now, for example at start-up. KeysUnavailableError says why it could not be had; keys that
-        are held stay in use. ConfigurationError without jwks_uri.
+        are held stay in use. ConfigurationError without keys to fetch.
         """
         compiled = self._compiled or await self._compile()
         if compiled.error is not None:
             raise compiled.error.with_traceback(None)
-        if compiled.verifier is None or not self.jwks_uri:
-            raise ConfigurationError("only a verifier with jwks_uri has keys to fetch")
+        if compiled.verifier is None:
+            raise ConfigurationError("only issuers with jwks_uri, or found by discovery, have keys to fetch")
         await compiled.verifier.refresh_async()
 
     async def _refresh_keys(self) -> None:
         """Loads the key set now. A failure leaves the held keys in use and is logged."""
         compiled = self._compiled or await self._compile()
-        if compiled.verifier is not None and self.jwks_uri:
+        if compiled.verifier is not None and compiled.verifier._fetches:
             try:
                 await compiled.verifier.refresh_async()
             except KeysUnavailableError as error:
-                self._log.rejected(self.logger, error, self.issuer)
+                self._log.rejected(self.logger, error)
 
     # --- From the attributes to the policy ---------------------------------------------------------------------------
 

@@ -1,0 +1,164 @@
+"""The issuers of one verifier by the core's numbers: their names for people, and their key sources."""
+
+from __future__ import annotations
+
+from . import _native
+from ._flight import running_loop
+from ._key_source import KeySource
+from .errors import KeysUnavailableError
+from .issuer import Issuer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+#: How many key sets are fetched at the same time by an explicit refresh.
+_AT_A_TIME = 16
+
+
+class Issuers:
+    """Those that the verifier was made with, from 1, and those that were resolved since."""
+
+    def __init__(
+        self,
+        native: _native.Verifier,
+        configured: Sequence[Issuer],
+        policy: Mapping[str, Any],
+        sources: Mapping[int, KeySource] | None,
+    ) -> None:
+        self._native = native
+        self.configured: tuple[Issuer, ...] = tuple(configured)
+        self._policy = policy
+        self._names: dict[int, str | None] = {
+            number: issuer._only_identifier() for number, issuer in enumerate(self.configured, 1)
+        }
+        self._sources: dict[int, KeySource] = self._make_sources() if sources is None else dict(sources)
+        self._resolved: dict[str, Issuer] = {}  # by identifier; those of the core, and some that made room for others
+        self._warned = False
+
+    def _make_sources(self) -> dict[int, KeySource]:
+        """One for each configured issuer whose keys are fetched."""
+        fetched = [number for number, issuer in enumerate(self.configured, 1) if issuer._is_fetched()]
+        native = self._native
+        if fetched and len(fetched) == len(self.configured):
+            # A handle of its own: closing a verifier must not take the key sets from others that share them.
+            options = tuple(issuer._without_keys() for issuer in self.configured)
+            native = _native.Verifier(issuers=options, keys_of=native, cache_size=0)
+        return {number: KeySource(native, number, self.configured[number - 1]) for number in fetched}
+
+    def shareable(self) -> dict[int, KeySource]:
+        """The sources of the configured issuers, for a verifier that shares their keys."""
+        return {number: source for number, source in self._sources.items() if number <= len(self.configured)}
+
+    # ---- by number
+
+    def source(self, number: int) -> KeySource | None:
+        """The key source of this issuer; None when it has none, or has made room for others."""
+        source = self._sources.get(number)
+        if source is None and number > len(self.configured):
+            state = self._native.issuer(number)
+            issuer = None if state is None else self._resolved.get(state["issuer"])
+            if state is not None and issuer is not None and state["fetched"]:
+                source = self._sources.setdefault(number, KeySource(self._native, number, issuer))
+        return source
+
+    def sources(self) -> list[KeySource]:
+        """Those of all issuers that there are now."""
+        numbers = [state["number"] for state in self._native.issuers() if state["fetched"]]
+        return [source for source in map(self.source, numbers) if source is not None]
+
+    def name(self, number: int) -> str | None:
+        """The identifier that is configured for this issuer; None when it has none, or several."""
+        if number not in self._names and number > len(self.configured):
+            state = self._native.issuer(number)
+            if state is not None:
+                self._names[number] = state["issuer"]
+        return self._names.get(number)
+
+    # ---- resolving
+
+    def resolved(self, identifier: str, issuer: Any) -> dict[str, Any]:
+        """The core's options for an issuer that the user's function has returned."""
+        if not isinstance(issuer, Issuer):
+            raise TypeError(f"it must return an Issuer or None, not {type(issuer).__name__}")
+        options = issuer._native_options()
+        if len(self._resolved) >= 2 * self._policy["max_issuers"]:
+            self._forget()
+        self._resolved[identifier] = issuer
+        self.warn([issuer])
+        return options
+
+    def _forget(self) -> None:
+        """Drops what belongs to issuers that have made room for others."""
+        states = self._native.issuers()
+        numbers, identifiers = {state["number"] for state in states}, {state["issuer"] for state in states}
+        for number in list(self._sources.keys() | self._names.keys()):
+            if number not in numbers:
+                self._sources.pop(number, None)
+                self._names.pop(number, None)
+        for identifier in list(self._resolved):
+            if identifier not in identifiers:
+                self._resolved.pop(identifier, None)
+
+    # ---- what is worth a warning
+
+    def warn(self, issuers: Sequence[Issuer]) -> None:
+        """Once, when tokens of one of these are accepted whoever they were issued for."""
+        audience, claims = self._policy["audiences"], self._policy["required_claims"]
+        open_to_all = [issuer for issuer in issuers if not issuer._names_this_server(audience, claims)]
+        if not open_to_all or self._warned:
+            return
+        self._warned = True
+        names = [repr(name) for name in (issuer._only_identifier() for issuer in open_to_all) if name is not None]
+        of = f" of {', '.join(names[:3])}{' and others' if len(names) > 3 else ''}" if names else ""
+        import logging
+
+        logging.getLogger("fastbearer").warning(
+            "neither audience nor a required claim with values is set: tokens%s that were issued for other services "
+            "are accepted here",
+            of,
+        )
+
+
+# ---- refreshing all of them at the same time
+
+
+def refresh_all(sources: list[KeySource]) -> None:
+    """Fetches their key sets; KeysUnavailableError names those that failed."""
+    failures = []
+    for start in range(0, len(sources), _AT_A_TIME):
+        begun = [
+            (source, source.start(_native.REFRESH_EXPLICIT, 0), source.until())
+            for source in sources[start : start + _AT_A_TIME]
+        ]
+        for source, flight, until in begun:
+            failures.append(source.failure(source.wait(flight, until, _native.REFRESH_EXPLICIT, 0)))
+    _raise(failures)
+
+
+async def refresh_all_async(sources: list[KeySource]) -> None:
+    """The same without blocking the event loop."""
+    failures, loop = [], running_loop()
+    for start in range(0, len(sources), _AT_A_TIME):
+        begun = [
+            (source, source.start(_native.REFRESH_EXPLICIT, 0, loop=loop), source.until())
+            for source in sources[start : start + _AT_A_TIME]
+        ]
+        for source, flight, until in begun:
+            failures.append(source.failure(await source.wait_async(flight, until, _native.REFRESH_EXPLICIT, 0)))
+    _raise(failures)
+
+
+def _raise(failures: Sequence[KeysUnavailableError | None]) -> None:
+    failed = [error for error in failures if error is not None]
+    if not failed:
+        return
+    if len(failures) == 1:
+        raise failed[0]
+    several = KeysUnavailableError(
+        f"{len(failed)} of {len(failures)} key sets could not be fetched: "
+        + "; ".join(f"{error.issuer}: {error}" for error in failed)
+    )
+    several.retry_after = max(error.retry_after for error in failed)
+    raise several
