@@ -74,8 +74,9 @@ bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep);
 struct fbpy_held;
 
 typedef struct fbpy_options {
-    fb_options options;     /* points into the keyword arguments and into held */
-    struct fbpy_held *held; /* what was allocated for that */
+    fb_options options;                  /* points into the keyword arguments and into held */
+    struct fbpy_held *held;              /* what was allocated for that */
+    PyObject *keys_of, *required_scopes; /* borrowed from the keyword arguments; NULL: not given */
 } fbpy_options;
 
 /* False: an exception is set that names the option. options is to be released in both cases. */

@@ -208,19 +208,28 @@ static bool read_once(struct target *target, size_t index, PyObject *value)
     return read_value(target, &options_table[index], value);
 }
 
+static bool read_issuers(fbpy_options *options, PyObject *issuers);
+
 static bool read_option(struct target *target, PyObject *name, PyObject *value)
 {
     const char *text = PyUnicode_AsUTF8AndSize(name, NULL);
     if (text == NULL) {
         return false;
     }
+    if (!target->is_issuer && strcmp(text, "required_scopes") == 0) {
+        target->options->required_scopes = value;
+    }
     for (size_t i = 0; i < OPTIONS; i++) {
         if (options_table[i].of_issuer == target->is_issuer && strcmp(text, options_table[i].name) == 0) {
             return read_once(target, i, value);
         }
     }
-    if (!target->is_issuer && (strcmp(text, "keys_of") == 0 || strcmp(text, "issuers") == 0)) {
-        return true; /* read by verifier.c, and below */
+    if (!target->is_issuer && strcmp(text, "issuers") == 0) {
+        return read_issuers(target->options, value);
+    }
+    if (!target->is_issuer && strcmp(text, "keys_of") == 0) {
+        target->options->keys_of = value;
+        return true;
     }
     PyErr_Format(PyExc_TypeError, "no such option: %U", name);
     return false;
@@ -269,6 +278,5 @@ static bool read_issuers(fbpy_options *options, PyObject *issuers)
 bool fbpy_options_read(fbpy_options *options, PyObject *keywords)
 {
     struct target target = {options, false, (char *)&options->options, 0};
-    PyObject *issuers = keywords == NULL ? NULL : PyDict_GetItemString(keywords, "issuers");
-    return (issuers == NULL || read_issuers(options, issuers)) && read_all(&target, keywords);
+    return read_all(&target, keywords);
 }

@@ -40,39 +40,37 @@ bool fbpy_verifier_acquire(fbpy_verifier *self)
     return false;
 }
 
-/* The verifier whose key source to share, acquired; NULL: there is none, or an exception is set. */
-static fbpy_verifier *acquire_keys_of(fbpy_state *state, PyObject *keywords)
+/* Acquires the verifier whose key sets to share, if one was given. False: an exception is set. */
+static bool acquire_keys_of(fbpy_state *state, fbpy_options *options)
 {
-    PyObject *given = keywords == NULL ? NULL : PyDict_GetItemString(keywords, "keys_of");
+    PyObject *given = options->keys_of;
     if (given == NULL) {
-        return NULL;
+        return true;
     }
     if (!PyObject_TypeCheck(given, state->verifier_type)) {
         PyErr_SetString(PyExc_TypeError, "keys_of must be a Verifier");
-        return NULL;
+        return false;
     }
-    return fbpy_verifier_acquire((fbpy_verifier *)given) ? (fbpy_verifier *)given : NULL;
+    if (!fbpy_verifier_acquire((fbpy_verifier *)given)) {
+        return false;
+    }
+    options->options.keys_of = ((fbpy_verifier *)given)->handle;
+    return true;
 }
 
 static bool set_up(fbpy_verifier *self, PyObject *keywords, fbpy_options *options)
 {
-    fbpy_verifier *other = acquire_keys_of(self->state, keywords);
-    if (PyErr_Occurred() || !fbpy_options_read(options, keywords)) {
-        if (other != NULL) {
-            fbpy_verifier_release(other);
-        }
+    if (!fbpy_options_read(options, keywords) || !acquire_keys_of(self->state, options)) {
         return false;
     }
-    self->required_scopes = keywords == NULL ? NULL : PyDict_GetItemString(keywords, "required_scopes");
-    Py_XINCREF(self->required_scopes);
+    self->required_scopes = Py_XNewRef(options->required_scopes);
     options->options.before_signature = release_gil;
     options->options.after_signature = acquire_gil;
-    options->options.keys_of = other == NULL ? NULL : other->handle;
     fb_error error = FB_ERROR_INIT;
     fb_status status;
     FBPY_WITHOUT_GIL(true, status = fb_verifier_new(&self->handle, &options->options, &error));
-    if (other != NULL) {
-        fbpy_verifier_release(other);
+    if (options->keys_of != NULL) {
+        fbpy_verifier_release((fbpy_verifier *)options->keys_of);
     }
     if (status != FB_OK) {
         (void)fbpy_raise(self->state, &error, NULL);

@@ -78,8 +78,10 @@ static bool read_headers(PyObject *headers, fb_fetched *fetched)
         {"transfer-encoding", &fetched->transfer_encoding},
     };
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        PyObject *value = PyDict_GetItemString(headers, fields[i].name);
-        if (value != NULL && !fbpy_slice(value, fields[i].name, fields[i].value)) {
+        PyObject *name = PyUnicode_FromString(fields[i].name);
+        PyObject *value = name == NULL ? NULL : PyDict_GetItemWithError(headers, name);
+        Py_XDECREF(name);
+        if (value == NULL ? PyErr_Occurred() != NULL : !fbpy_slice(value, fields[i].name, fields[i].value)) {
             return false;
         }
     }

@@ -176,7 +176,10 @@ class Issuer:
 
     def _key_option(self) -> str | None:
         """Which option says where the keys are; None: they are found by discovery."""
-        return next((name for name in _options.names(_options.KEYS) if getattr(self, name) is not None), None)
+        for name in _options.names(_options.KEYS):
+            if getattr(self, name) is not None:
+                return name
+        return None
 
     def _is_fetched(self) -> bool:
         return self._key_option() in (None, "jwks_uri")

@@ -53,12 +53,33 @@ OPTIONS: dict[str, list[Any]] = {
     "leeway": [0, 1, 60, 0.5, 86400],
     "require_exp": [True, False],
     "token_type": ["at+jwt", "any"],
-    "issuer": ["https://issuer.example", ["https://issuer.example", "other"], "other", ""],
-    "audience": ["https://api.example/mcp", ["a", "https://api.example/mcp"], "other", []],
+    "issuer": [
+        "https://issuer.example",
+        ["https://issuer.example", "other"],
+        "other",
+        "",
+        "https://issuer.example/{tid}",
+        "{a",
+    ],
+    "audience": ["https://api.example/mcp", "HTTPS://API.Example/mcp", ["a", "https://api.example/mcp"], "other", []],
     "required_scopes": [["read"], ["read", "write"], ["admin"], []],
-    "required_claims": [["jti"], ["sub"], ["exp"]],
-    "scope_claims": [["permissions"], ["scp", "scope"]],
-    "client_id_claims": [["azp"], ["sub", "client_id"]],
+    "required_claims": [
+        ["jti"],
+        ["sub"],
+        ["/a"],
+        {"sub": "user-1"},
+        {"scope": ["read", "read write"], "exp": 1750003600},
+        {"/aud/0": "https://api.example/mcp"},
+        {"a": [1, True, "1"]},
+        {"a": 1.5},
+        {"a": None},
+        {"/~2": 1},
+    ],
+    "scope_claims": [["permissions"], ["scp", "scope"], ["/a/0", "/scope"], ["/~"]],
+    "merge_scope_claims": [True, False],
+    "scope_hierarchy": [{"write": ["read"]}, {"read": ["admin"], "admin": ["write"]}, {"a": ["b"], "b": ["a"]}],
+    "clock_skew": [0, 30, 0.5, 86400, 86401],
+    "client_id_claims": [["azp"], ["sub", "client_id"], ["/a", "/sub"]],
     "max_token_bytes": [16384, 300, 65536],
 }
 Case = dict[str, Any]
@@ -84,15 +105,15 @@ def of_library(case: Case) -> Outcome:
     except fastbearer.FastBearerError as error:
         return "reject", error.code
     assert again == access
-    return "accept", json.dumps(access.claims), access.scopes
+    return "accept", json.dumps(access.claims), access.scopes, access.client_id
 
 
 def of_oracle(case: Case) -> Outcome:
     try:
-        claims, scopes = oracle.verify(case["token"], case["config"], case["now"])
+        claims, scopes, client_id = oracle.verify(case["token"], case["config"], case["now"])
     except oracle.Refused as refused:
         return "reject", refused.code
-    return "accept", json.dumps(claims), scopes
+    return "accept", json.dumps(claims), scopes, client_id
 
 
 # ---- changes --------------------------------------------------------------------------------------------------------

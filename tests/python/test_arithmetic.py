@@ -57,7 +57,8 @@ class Lines(logging.Handler):
 logging.getLogger().addHandler(Lines())
 import fastbearer
 pair, other = fastbearer.KeyPair.generate("ES256"), fastbearer.KeyPair.generate("ES256")
-verifier = fastbearer.Verifier(public_key=pair.public_key, algorithms="ES256", cache_size=0)
+verifier = fastbearer.Verifier(public_key=pair.public_key, algorithms="ES256", cache_size=0,
+                               required_claims={"sub": "fastmcp-user"})
 verifier.verify(pair.create_token())
 verifier.verify(pair.create_token())  # the first that the table decides about is always done by OpenSSL as well
 forged, accepted, refused = other.create_token(), 0, 0

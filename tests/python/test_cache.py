@@ -77,10 +77,10 @@ def test_accept_then_forge(pairs: dict[str, KeyPair], algorithm: str) -> None:
     assert both.hits == before + 3
 
 
-@pytest.mark.parametrize("leeway", [0.0, 2.5])
-def test_the_clock_goes_on_and_back(pairs: dict[str, KeyPair], leeway: float) -> None:
+@pytest.mark.parametrize("leeway, clock_skew", [(0.0, 0.0), (2.5, 0.0), (2.5, 1.0), (1.0, 4.0)])
+def test_the_clock_goes_on_and_back(pairs: dict[str, KeyPair], leeway: float, clock_skew: float) -> None:
     pair = pairs["HS256"]
-    both = Both(**source_of(pair), leeway=leeway, cache_size=2)
+    both = Both(**source_of(pair), leeway=leeway, clock_skew=clock_skew, cache_size=2)
     tokens = [
         pair.create_token(now=NOW, kid="k", additional_claims=claims)
         for claims in (

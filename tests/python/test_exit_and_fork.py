@@ -22,16 +22,17 @@ if first == "ssl":
     import ssl, hashlib
     ssl.create_default_context(); hashlib.sha256(b"")  # OpenSSL is in use, its exit handler is registered
 from fastbearer import KeyPair, KeysUnavailableError, Verifier, _native
+for_us = {"required_claims": {"sub": "fastmcp-user"}}
 pair = KeyPair.generate("ES256")
 
 def generate():
     KeyPair.generate("RS256")
 
 def construct():
-    with Verifier(public_key=pair.public_key, algorithms="ES256") as verifier:
+    with Verifier(public_key=pair.public_key, algorithms="ES256", **for_us) as verifier:
         verifier.verify(pair.create_token())
 
-verifiers = [(Verifier(public_key=p.public_key, algorithms=a, cache_size=0), p.create_token())
+verifiers = [(Verifier(public_key=p.public_key, algorithms=a, cache_size=0, **for_us), p.create_token())
              for a in ("ES384", "EdDSA", "RS256") for p in [KeyPair.generate(a)]] if work == "verify" else []
 
 def verify():
@@ -39,7 +40,7 @@ def verify():
         verifier.verify(token)
 
 if work.startswith("fetch"):
-    fetching = Verifier(jwks_uri=url, ca_file=ca or None, algorithms="ES256")
+    fetching = Verifier(jwks_uri=url, ca_file=ca or None, algorithms="ES256", **for_us)
 
 def fetch():
     fetching.refresh()
@@ -100,7 +101,8 @@ tokens = [pair.create_token() for pair in pairs]
 
 def construct():
     for pair, token in zip(pairs, tokens):
-        with Verifier(public_key=pair.public_key, algorithms=pair.algorithm, cache_size=0) as verifier:
+        with Verifier(public_key=pair.public_key, algorithms=pair.algorithm, cache_size=0,
+                      required_claims={"sub": "fastmcp-user"}) as verifier:
             verifier.verify(token)
 
 def loop():
