@@ -15,6 +15,8 @@ export interface Rejection {
   readonly message: string;
   /** The claim that was missing or wrong. */
   readonly claim: string | undefined;
+  /** The issuer that was chosen for the token, as it was configured; undefined when it was refused before that. */
+  readonly issuer: string | undefined;
   /** The key id of the token's header, made printable. It comes from the network: log it, do not trust it. */
   readonly kid: string | undefined;
   /** What was required, where a claim of a verified token was refused: printable, at most 120 characters. */
@@ -162,8 +164,11 @@ export interface VerifierOptions extends KeyOptions, ClaimOptions, PolicyOptions
 /** The content of a verified token. Also a session for npm fastmcp, whose requireScopes reads it. */
 export interface AccessToken<Claims extends object = Record<string, unknown>> {
   token: string;
+  /** `iss`; undefined when the token has none. */
+  issuer: string | undefined;
   /** Found by the rule of `clientIdClaims`. */
   clientId: string;
+  /** Those that were granted. Ask `hasScope` about one that others may include. */
   scopes: string[];
   /** `exp` in whole seconds since the epoch; undefined when the token has none. */
   expiresAt: number | undefined;
@@ -173,6 +178,8 @@ export interface AccessToken<Claims extends object = Record<string, unknown>> {
   /** The payload. Claims is the type that you expect of your issuer's tokens; nothing checks it. */
   claims: Claims;
   extra: { claims: Claims };
+  /** Whether a scope was granted, or is included in one that was (`scopeHierarchy`). Not among what a spread copies. */
+  hasScope(scope: string): boolean;
   [member: string]: unknown;
 }
 
@@ -201,9 +208,41 @@ export interface KeyInfo {
   arithmetic: string | undefined;
   /** Bytes of the key's table; 0 when it has none. */
   tableBytes: number;
+  /** Whose key it is: its issuer's first identifier. */
+  issuer: string | undefined;
+  /** When it was fetched, in seconds since the epoch; undefined for a key that was given. */
+  fetchedAt: number | undefined;
+  /** Until when it is fresh, in seconds since the epoch; undefined for a key that was given. */
+  freshUntil: number | undefined;
 }
 
-/** Counters since the verifier was constructed, and the state of its key set. */
+/** What has happened with one issuer, and the state of its key set. */
+export interface IssuerStats {
+  /** Its first identifier. */
+  issuer: string | undefined;
+  /** Whether its keys are fetched. */
+  fetched: boolean;
+  /** Whether resolveIssuer has found it. */
+  added: boolean;
+  /** Where its keys are fetched, without query; undefined while discovery has not said it. */
+  jwksUri: string | undefined;
+  verified: number;
+  rejected: number;
+  fetches: number;
+  fetchFailures: number;
+  /** How many different key sets have been held so far. */
+  generation: number;
+  keysHeld: boolean;
+  keysFresh: boolean;
+  /** Seconds until a fetch is allowed again after one that failed. */
+  retryAfter: number;
+  /** Seconds until an unknown key id is worth a fetch again. */
+  unknownKidRetryAfter: number;
+  /** Why the last fetch failed; undefined when it succeeded. */
+  lastError: string | undefined;
+}
+
+/** Counters since the verifier was constructed, and the state of its key sets: sums over all issuers. */
 export interface Stats {
   verified: number;
   /** Refusals by adapters included. */
@@ -225,10 +264,15 @@ export interface Stats {
   /** Verifications of the whole process that were done by both arithmetics, and how often the two differed. */
   arithmeticChecks: number;
   arithmeticDisagreements: number;
+  /** Whether every issuer has usable keys, and fresh ones. */
   keysHeld: boolean;
   keysFresh: boolean;
-  /** Why the last fetch failed; undefined when it succeeded. */
+  /** Why a last fetch failed; undefined when all succeeded. */
   lastError: string | undefined;
+  /** Issuers of resolveIssuer that made room for others, and identifiers that are remembered as unknown. */
+  issuerEvictions: number;
+  unknownIssuers: number;
+  issuers: IssuerStats[];
 }
 
 /** Verifies JWT access tokens (RFC 7519, RFC 9068), strictly. */
@@ -248,7 +292,8 @@ export declare class Verifier {
   ): Promise<AccessToken<Claims>>;
   /**
    * Returns the AccessToken of a good token; throws a BearerError that says why for any other. Where keys must be
-   * fetched first it starts the fetch and throws `keys_unavailable`: call `refresh` at start-up.
+   * fetched first, or resolveIssuer is asynchronous, it only starts that and throws `keys_unavailable`: call `refresh`
+   * at start-up.
    */
   verifySync<Claims extends object = Record<string, unknown>>(
     token: string,
@@ -261,15 +306,20 @@ export declare class Verifier {
   verifyAccessToken(token: string): Promise<AuthInfo>;
   /** The `authenticate` of npm fastmcp: resolves to undefined for stdio, throws a Response for a refused request. */
   authenticate(request: IncomingMessage | Request | undefined): Promise<AccessToken | undefined>;
-  /** Fetches the key set now. Rejects with a BearerError when that fails; the keys that are held stay in use. */
+  /**
+   * Fetches the key sets of all issuers now. Rejects with a BearerError that says which could not be had; the keys that
+   * are held stay in use.
+   */
   refresh(): Promise<void>;
   /** Describes the keys that are held now; empty before the first fetch. */
   keys(): KeyInfo[];
   /** Counts what has happened so far. */
   stats(): Stats;
+  /** Of all issuers. */
   readonly issuer: string[] | undefined;
   readonly audience: string[] | undefined;
   readonly requiredScopes: string[];
+  /** Of the sole issuer. */
   readonly jwksUri: string | undefined;
   /** Frees the keys and the token cache, and aborts a fetch. Using the verifier afterwards is an error. */
   close(): void;
@@ -344,6 +394,7 @@ export declare class BearerError extends Error {
       status?: 400 | 401 | 403 | 500 | 503;
       oauthError?: string;
       claim?: string;
+      issuer?: string;
       missing?: string[];
       retryAfter?: number;
       kid?: string;
@@ -359,6 +410,8 @@ export declare class BearerError extends Error {
   oauthError: string;
   /** The claim that was missing or wrong. */
   claim?: string;
+  /** The issuer that was chosen for the token, as it was configured. */
+  issuer?: string;
   /** With insufficient_scope: the required scopes that the token does not grant. */
   missing?: string[];
   /**

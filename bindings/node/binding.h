@@ -49,7 +49,11 @@ typedef struct fbnode_environment {
 } fbnode_environment;
 
 /* What a JavaScript handle (an External) points to begins with its kind. */
-typedef enum fbnode_kind { FBNODE_VERIFIER = 0x66625631, FBNODE_KEYPAIR = 0x66624b31 } fbnode_kind;
+typedef enum fbnode_kind {
+    FBNODE_VERIFIER = 0x66625631,
+    FBNODE_KEYPAIR = 0x66624b31,
+    FBNODE_RESULT = 0x66625231
+} fbnode_kind;
 
 /* ---- values.c: a callback, its arguments, its result */
 
@@ -142,11 +146,13 @@ typedef struct fbnode_function {
     napi_callback callback;
 } fbnode_function;
 
-extern const fbnode_function fbnode_verifier_functions[], fbnode_keypair_functions[]; /* up to a NULL name */
+extern const fbnode_function fbnode_verifier_functions[], fbnode_issuers_functions[],
+    fbnode_keypair_functions[]; /* up to a NULL name */
 
 napi_value fbnode_verify(napi_env env, napi_callback_info info);
 napi_value fbnode_verify_after_fetch(napi_env env, napi_callback_info info);
 napi_value fbnode_keep(napi_env env, napi_callback_info info);
+napi_value fbnode_has_scope(napi_env env, napi_callback_info info);
 
 /* { policy, issuer }: the names of the options that create takes; and what the core has where one is not given. */
 napi_value fbnode_option_names(napi_env env);
@@ -155,7 +161,17 @@ napi_value fbnode_option_defaults(napi_env env);
 typedef struct fbnode_verifier {
     fbnode_kind kind;
     bool fetches;
+    bool implies_scopes;
     fb_verifier *verifier; /* NULL: closed */
 } fbnode_verifier;
+
+/* The open verifier of argument 0, or NULL: it is closed, and the signals say so, or there is none. */
+const fb_verifier *fbnode_open_verifier(fbnode_call *call, napi_env env, napi_callback_info info);
+
+/* { name: value, ... } by the names of fbnode_option_names. */
+fb_issuer fbnode_read_issuer(fbnode_reader *reader, napi_value object);
+
+/* The number of an issuer; 0 for what is none. */
+uint64_t fbnode_issuer_number(const fbnode_call *call, napi_value value);
 
 #endif

@@ -27,12 +27,17 @@ static const struct {
     {"CLOSED", FBNODE_CLOSED},
     {"KEYS_NEEDED", FB_KEYS_NEEDED},
     {"KEYS_UNAVAILABLE", FB_KEYS_UNAVAILABLE},
+    {"ISSUER_NEEDED", FB_ISSUER_NEEDED},
     {"INSUFFICIENT_SCOPE", FB_INSUFFICIENT_SCOPE},
     {"OUT_OF_MEMORY", FB_OUT_OF_MEMORY},
     {"REFRESH_TOKEN", FB_REFRESH_TOKEN},
     {"REFRESH_AHEAD", FB_REFRESH_AHEAD},
     {"REFRESH_EXPLICIT", FB_REFRESH_EXPLICIT},
     {"FETCH_NOW", FB_FETCH_NOW},
+    {"RESOLVE_NOW", FB_RESOLVE_NOW},
+    {"RESOLVED", FB_RESOLVED},
+    {"NO_SUCH_ISSUER", FB_NO_SUCH_ISSUER},
+    {"RESOLVE_FAILED", FB_RESOLVE_FAILED},
 };
 
 static napi_value constants(napi_env env)
@@ -184,6 +189,7 @@ NAPI_MODULE_INIT()
     fbnode_set_text(&out, "opensslHeader", fb_text(FB_NODE_OPENSSL_HEADER));
     export_functions(&out, environment, MODULE_FUNCTIONS);
     export_functions(&out, environment, fbnode_verifier_functions);
+    export_functions(&out, environment, fbnode_issuers_functions);
     export_functions(&out, environment, fbnode_keypair_functions);
     return out.value;
 }

@@ -1,6 +1,6 @@
 /*
- * Verifiers: construction, the two halves of a key-set refresh, inspection. The options are a table; verify.c has the
- * hot path.
+ * Verifiers: construction and inspection. The options are a table; verify.c has the hot path, issuers.c what is done
+ * for one issuer.
  */
 #include "binding.h"
 
@@ -107,7 +107,8 @@ static napi_value make(fbnode_call *call, const fb_options *options, fb_status *
         *status = FB_OUT_OF_MEMORY;
         return NULL;
     }
-    *handle = (fbnode_verifier){.kind = FBNODE_VERIFIER, .fetches = may_fetch(options)};
+    *handle = (fbnode_verifier){
+        .kind = FBNODE_VERIFIER, .fetches = may_fetch(options), .implies_scopes = options->scope_hierarchy != NULL};
     napi_value out = NULL;
     *status = fb_verifier_new(&handle->verifier, options, error);
     if (*status != FB_OK || napi_create_external(call->env, handle, finalize, NULL, &out) != napi_ok) {
@@ -115,6 +116,13 @@ static napi_value make(fbnode_call *call, const fb_options *options, fb_status *
         return NULL;
     }
     return out;
+}
+
+fb_issuer fbnode_read_issuer(fbnode_reader *reader, napi_value object)
+{
+    fb_issuer issuer = FB_ISSUER_INIT;
+    fbnode_fields_read(reader, object, ISSUER_OPTIONS, FBNODE_COUNT_OF(ISSUER_OPTIONS), &issuer);
+    return issuer;
 }
 
 static void read_issuers(fbnode_reader *reader, napi_value array, fb_options *options)
@@ -127,9 +135,8 @@ static void read_issuers(fbnode_reader *reader, napi_value array, fb_options *op
     fb_issuer *issuers = fbnode_reader_allocate(reader, (count + 1) * sizeof(*issuers));
     for (uint32_t i = 0; !reader->failed && i < count; i++) {
         napi_value one = NULL;
-        issuers[i] = (fb_issuer)FB_ISSUER_INIT;
         reader->failed |= napi_get_element(reader->env, array, i, &one) != napi_ok;
-        fbnode_fields_read(reader, one, ISSUER_OPTIONS, FBNODE_COUNT_OF(ISSUER_OPTIONS), &issuers[i]);
+        issuers[i] = fbnode_read_issuer(reader, one);
     }
     options->issuers = issuers;
     options->issuer_count = count;
@@ -157,8 +164,7 @@ static napi_value create(napi_env env, napi_callback_info info)
     return status == FB_OK ? handle : failure;
 }
 
-/* The open verifier of argument 0, or NULL: it is closed, and the signals say so, or there is none. */
-static const fb_verifier *open_verifier(fbnode_call *call, napi_env env, napi_callback_info info)
+const fb_verifier *fbnode_open_verifier(fbnode_call *call, napi_env env, napi_callback_info info)
 {
     fbnode_verifier *handle = fbnode_begin(call, env, info) ? fbnode_handle(call, 0, FBNODE_VERIFIER) : NULL;
     if (handle != NULL && handle->verifier == NULL) {
@@ -178,93 +184,6 @@ static napi_value close_verifier(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* ---- refreshing the key set of an issuer, which is named by its number */
-
-#define FETCH(name, type, member) {name, type, offsetof(fb_fetch, member)}
-
-static const fbnode_field FETCH_FIELDS[] = {
-    FETCH("retryAfter", FBNODE_DOUBLE, retry_after),
-    FETCH("url", FBNODE_SLICE, url),
-    FETCH("etag", FBNODE_CHARS, etag),
-    FETCH("timeout", FBNODE_DOUBLE, timeout),
-    FETCH("maxBytes", FBNODE_SIZE, max_bytes),
-    FETCH("headers", FBNODE_LIST, headers),
-};
-
-static uint64_t issuer_number(const fbnode_call *call, napi_value value)
-{
-    double number = fbnode_number(call, value);
-    return number >= 1.0 && number < 0x1p53 ? (uint64_t)number : 0;
-}
-
-/* { decision, ticket, retryAfter, url, etag, timeout, maxBytes, headers } */
-static napi_value fetch_object(fbnode_call *call, const fb_fetch *fetch)
-{
-    fbnode_object out = fbnode_object_new(call->env);
-    fbnode_set_number(&out, "decision", fetch->decision);
-    fbnode_set_bigint(&out, "ticket", fetch->ticket);
-    fbnode_fields_write(&out, FETCH_FIELDS, FBNODE_COUNT_OF(FETCH_FIELDS), fetch);
-    fb_error error = FB_ERROR_INIT;
-    (void)fbnode_outcome(call, out.value == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
-    return out.value;
-}
-
-/* (handle, issuer, reason, key request) -> what to do, see fetch_object, or a failure. */
-static napi_value refresh_begin(napi_env env, napi_callback_info info)
-{
-    fbnode_call call;
-    const fb_verifier *verifier = open_verifier(&call, env, info);
-    if (verifier == NULL) {
-        return NULL;
-    }
-    fb_refresh_reason reason = (fb_refresh_reason)(int)fbnode_number(&call, call.arguments[2]);
-    fb_fetch fetch = FB_FETCH_INIT;
-    fb_error error = FB_ERROR_INIT;
-    fb_status status =
-        fb_verifier_refresh_begin(verifier, issuer_number(&call, call.arguments[1]), fb_clock_now().monotonic_seconds,
-                                  reason, fbnode_bigint(&call, call.arguments[3]), &fetch, &error);
-    return status == FB_OK ? fetch_object(&call, &fetch) : fbnode_outcome(&call, status, &error);
-}
-
-#define FETCHED(name, type, member) {name, type, offsetof(fb_fetched, member)}
-
-static const fbnode_field FETCHED_FIELDS[] = {
-    FETCHED("failure", FBNODE_SLICE, failure),
-    FETCHED("status", FBNODE_INT, http_status),
-    FETCHED("body", FBNODE_SLICE, body),
-    FETCHED("cacheControl", FBNODE_SLICE, cache_control),
-    FETCHED("age", FBNODE_SLICE, age),
-    FETCHED("etag", FBNODE_SLICE, etag),
-    FETCHED("contentEncoding", FBNODE_SLICE, content_encoding),
-    FETCHED("contentLength", FBNODE_SLICE, content_length),
-    FETCHED("transferEncoding", FBNODE_SLICE, transfer_encoding),
-};
-
-/* (handle, issuer, ticket, { failure } or { status, body, ... }) -> what to do next, see fetch_object, or a failure. */
-static napi_value refresh_complete(napi_env env, napi_callback_info info)
-{
-    fbnode_call call;
-    const fb_verifier *verifier = open_verifier(&call, env, info);
-    if (verifier == NULL) {
-        return NULL;
-    }
-    fbnode_reader reader = {.env = env};
-    fb_fetched fetched = FB_FETCHED_INIT;
-    fbnode_fields_read(&reader, call.arguments[3], FETCHED_FIELDS, FBNODE_COUNT_OF(FETCHED_FIELDS), &fetched);
-    if (reader.failed) { /* the ticket must be completed in any case */
-        fetched = (fb_fetched)FB_FETCHED_INIT;
-        fetched.failure = fb_text("no memory for what was fetched");
-    }
-    fb_fetch next = FB_FETCH_INIT;
-    next.decision = FB_FETCH_DONE;
-    fb_error error = FB_ERROR_INIT;
-    fb_status status = fb_verifier_refresh_complete(verifier, issuer_number(&call, call.arguments[1]),
-                                                    fbnode_bigint(&call, call.arguments[2]),
-                                                    fb_clock_now().monotonic_seconds, &fetched, &next, &error);
-    fbnode_reader_clear(&reader);
-    return status == FB_OK ? fetch_object(&call, &next) : fbnode_outcome(&call, status, &error);
-}
-
 /* ---- inspection */
 
 #define KEY(name, type, member) {name, type, offsetof(fb_key_info, member)}
@@ -279,6 +198,9 @@ static const fbnode_field KEY_FIELDS[] = {
     KEY("problem", FBNODE_SLICE, problem),
     KEY("arithmetic", FBNODE_SLICE, arithmetic),
     KEY("tableBytes", FBNODE_SIZE, table_bytes),
+    KEY("issuer", FBNODE_SLICE, identifier),
+    KEY("fetchedAt", FBNODE_DOUBLE, fetched_at),
+    KEY("freshUntil", FBNODE_DOUBLE, fresh_until),
 };
 
 static napi_value keys_array(napi_env env, const fb_keys *keys)
@@ -301,7 +223,7 @@ static napi_value keys_array(napi_env env, const fb_keys *keys)
 static napi_value keys(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
-    const fb_verifier *verifier = open_verifier(&call, env, info);
+    const fb_verifier *verifier = fbnode_open_verifier(&call, env, info);
     if (verifier == NULL) {
         return NULL;
     }
@@ -336,13 +258,15 @@ static const fbnode_field STATS_FIELDS[] = {
     STAT("keysHeld", FBNODE_BOOL, keys_held),
     STAT("keysFresh", FBNODE_BOOL, keys_fresh),
     STAT("lastError", FBNODE_CHARS, last_error),
+    STAT("issuerEvictions", FBNODE_UINT64, issuer_evictions),
+    STAT("unknownIssuers", FBNODE_UINT64, unknown_issuers),
 };
 
 /* (handle) -> counters by name, or the details of a failure. */
 static napi_value stats(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
-    const fb_verifier *verifier = open_verifier(&call, env, info);
+    const fb_verifier *verifier = fbnode_open_verifier(&call, env, info);
     if (verifier == NULL) {
         return NULL;
     }
@@ -366,7 +290,7 @@ static napi_value stats(napi_env env, napi_callback_info info)
 static napi_value count_refusal(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
-    const fb_verifier *verifier = open_verifier(&call, env, info);
+    const fb_verifier *verifier = fbnode_open_verifier(&call, env, info);
     if (verifier != NULL) {
         fb_verifier_count_refusal(verifier, (fb_status)(int)fbnode_number(&call, call.arguments[1]));
     }
@@ -379,9 +303,8 @@ const fbnode_function fbnode_verifier_functions[] = {
     {"verify", fbnode_verify},
     {"verifyAfterFetch", fbnode_verify_after_fetch},
     {"keep", fbnode_keep},
+    {"hasScope", fbnode_has_scope},
     {"countRefusal", count_refusal},
-    {"refreshBegin", refresh_begin},
-    {"refreshComplete", refresh_complete},
     {"keys", keys},
     {"stats", stats},
     {NULL, NULL},

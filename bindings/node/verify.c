@@ -167,6 +167,59 @@ static napi_value present(fbnode_call *call, const fb_result *result)
     return one_text(call, result, &out) ? out : many_texts(call->env, result);
 }
 
+/* ---- a result that JavaScript holds, because only the core knows which scopes the granted ones include */
+
+typedef struct held_result {
+    fbnode_kind kind;
+    fb_result *result;
+} held_result;
+
+static void release_held(napi_env env, void *data, void *hint)
+{
+    (void)env;
+    (void)hint;
+    held_result *held = data;
+    fb_result_free(held->result);
+    free(held);
+}
+
+/* [what is presented, the result as a handle], which takes the result over in any case. NULL on failure. */
+static napi_value with_result(napi_env env, napi_value presented, fb_result *result)
+{
+    held_result *held = malloc(sizeof(*held));
+    if (held == NULL) {
+        fb_result_free(result);
+        return NULL;
+    }
+    *held = (held_result){.kind = FBNODE_RESULT, .result = result};
+    napi_value handle = NULL, out = NULL;
+    if (napi_create_external(env, held, release_held, NULL, &handle) != napi_ok) {
+        release_held(env, held, NULL);
+        return NULL;
+    }
+    if (napi_create_array_with_length(env, 2, &out) != napi_ok || napi_set_element(env, out, 0, presented) != napi_ok ||
+        napi_set_element(env, out, 1, handle) != napi_ok) {
+        return NULL;
+    }
+    return out;
+}
+
+/* (result, scope) -> boolean */
+napi_value fbnode_has_scope(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    const held_result *held = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_RESULT) : NULL;
+    if (held == NULL) {
+        return NULL;
+    }
+    fbnode_reader reader = {.env = env};
+    napi_value out = NULL;
+    fb_slice scope = fbnode_read_text(&reader, call.arguments[1]);
+    (void)napi_get_boolean(env, !reader.failed && fb_result_has_scope(held->result, scope), &out);
+    fbnode_reader_clear(&reader);
+    return out;
+}
+
 /* ---- verifying */
 
 /*
@@ -197,24 +250,29 @@ static napi_value verify_with(napi_env env, napi_callback_info info, bool after_
     fb_status status = after_fetch ? fb_verify_after_fetch(handle->verifier, token, size, clock,
                                                            fbnode_bigint(&call, call.arguments[3]), &result, &error)
                                    : fb_verify(handle->verifier, token, size, clock, &result, &error);
-    uint64_t issuer = 1;
+    uint64_t issuer = status == FB_OK ? fb_result_issuer_number(result) : error.issuer;
     double *signals = call.environment->signals;
     signals[FBNODE_ISSUER] = (double)issuer;
     signals[FBNODE_DUE] =
         handle->fetches && fb_verifier_refresh_due(handle->verifier, issuer, clock.monotonic_seconds) ? 1.0 : 0.0;
     signals[FBNODE_WARNING] = fb_arithmetic_problem() == NULL ? 0.0 : 1.0;
-    napi_value out = fbnode_outcome(&call, status, &error);
-    if (status == FB_OK) {
-        out = present(&call, result);
-        fb_result_free(result);
-        if (out == NULL) {
-            signals[FBNODE_STATUS] = (double)FB_OUT_OF_MEMORY;
-        }
+    if (status != FB_OK) {
+        return fbnode_outcome(&call, status, &error);
     }
+    napi_value out = present(&call, result);
+    if (out != NULL && handle->implies_scopes) {
+        out = with_result(env, out, result);
+    } else {
+        fb_result_free(result);
+    }
+    signals[FBNODE_STATUS] = (double)(out == NULL ? FB_OUT_OF_MEMORY : FB_OK);
     return out;
 }
 
-/* (handle, token, now or NaN) -> text, array or what is kept; the details of a failure otherwise. */
+/*
+ * (handle, token, now or NaN) -> text, array or what is kept, of a verifier with a scope hierarchy beside the result;
+ * the details of a failure otherwise.
+ */
 napi_value fbnode_verify(napi_env env, napi_callback_info info)
 {
     return verify_with(env, info, false);

@@ -11,13 +11,15 @@ const util = require('node:util');
 const native = require('./native.cjs');
 
 const { signals } = native;
-const { KEEP, EXPIRES_AT, CLIENT_ID, SUBJECT, RESOURCE, KID, SCOPES, FIRST_SCOPE } = native.constants;
+const { ISSUER, KEEP, EXPIRES_AT, CLIENT_ID, SUBJECT, RESOURCE, KID, SCOPES, FIRST_SCOPE } = native.constants;
 
 class AccessToken {
-  #kid; // for adapters, which can still refuse the token
+  #parsed; // for adapters, which can still refuse the token
+  #result; // the core's, where scopes can include others
 
-  constructor(token, parsed, scopes, claims) {
+  constructor(token, parsed, result, scopes, claims) {
     this.token = token;
+    this.issuer = claims.iss;
     this.clientId = parsed.clientId;
     this.scopes = scopes;
     this.expiresAt = parsed.expiresAt;
@@ -25,17 +27,25 @@ class AccessToken {
     this.resource = parsed.resource === undefined ? undefined : parseUrl(parsed.resource);
     this.claims = claims;
     this.extra = { claims };
-    this.#kid = parsed.kid;
+    this.#parsed = parsed;
+    this.#result = result;
   }
 
-  static kidOf(access) {
-    return access.#kid;
+  /* Whether the scope was granted, or is included in one that was. */
+  hasScope(scope) {
+    return this.#result === undefined ? this.scopes.includes(scope) : native.hasScope(this.#result, scope);
+  }
+
+  /* { kid, issuerNumber }: the key id that the token's header named, made printable; whose key it is. */
+  static originOf(access) {
+    return access.#parsed;
   }
 
   /* Without the token, which is a credential, and without the claims, which are people's data. */
   [util.inspect.custom](depth, options) {
-    const { clientId, scopes, expiresAt, subject, resource } = this;
-    return `AccessToken ${util.inspect({ clientId, scopes, expiresAt, subject, resource: resource?.href }, options)}`;
+    const { issuer, clientId, scopes, expiresAt, subject, resource } = this;
+    const shown = { issuer, clientId, scopes, expiresAt, subject, resource: resource?.href };
+    return `AccessToken ${util.inspect(shown, options)}`;
   }
 }
 
@@ -50,7 +60,8 @@ function parseUrl(text) {
 
 /* The content of a token, parsed. */
 class Parsed {
-  constructor(clientId, subject, resource, kid, scopes, expiresAt, claims) {
+  constructor(issuerNumber, clientId, subject, resource, kid, scopes, expiresAt, claims) {
+    this.issuerNumber = issuerNumber;
     this.clientId = clientId;
     this.subject = subject;
     this.resource = resource;
@@ -67,11 +78,12 @@ class Parsed {
  * signals before anything else is done, see THE BOUNDARY in bindings/node/binding.h.
  */
 function parse(texts) {
+  const issuer = signals[ISSUER];
   const expires = signals[EXPIRES_AT];
   const expiresAt = Number.isNaN(expires) ? undefined : expires;
   if (typeof texts !== 'string') {
     const [payload, clientId, subject, resource, kid, scopes] = texts;
-    return new Parsed(clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(payload));
+    return new Parsed(issuer, clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(payload));
   }
   const lengths = [signals[CLIENT_ID], signals[SUBJECT], signals[RESOURCE], signals[KID]];
   const count = signals[SCOPES];
@@ -92,7 +104,7 @@ function parse(texts) {
   for (let i = 0; i < count; i++) {
     scopes.push(next(lengths[4 + i]));
   }
-  return new Parsed(clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(texts.slice(used)));
+  return new Parsed(issuer, clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(texts.slice(used)));
 }
 
 const isNested = (value) => typeof value === 'object' && value !== null;
@@ -115,26 +127,28 @@ function copyMembers(value, names) {
   return twin;
 }
 
-function copyOf(token, kept) {
-  return new AccessToken(token, kept, kept.scopes.slice(), copyMembers(kept.claims, kept.nested));
+function copyOf(token, kept, result) {
+  return new AccessToken(token, kept, result, kept.scopes.slice(), copyMembers(kept.claims, kept.nested));
 }
 
-/* To be called with what native.verify returned, before anything else runs. Each access token is a copy of its own. */
-function accessTokenOf(handle, token, verified) {
+/*
+ * To be called with what native.verify returned, before anything else runs. result: the core's, or undefined. Each
+ * access token is a copy of its own.
+ */
+function accessTokenOf(handle, token, verified, result) {
   if (verified instanceof Parsed) {
-    return copyOf(token, verified);
+    return copyOf(token, verified, result);
   }
   const bytes = signals[KEEP];
   const parsed = parse(verified);
   if (bytes === 0) {
-    return new AccessToken(token, parsed, parsed.scopes, parsed.claims);
+    return new AccessToken(token, parsed, result, parsed.scopes, parsed.claims);
   }
   parsed.nested = Object.keys(parsed.claims).filter((name) => isNested(parsed.claims[name]));
   native.keep(handle, token, parsed, bytes);
-  return copyOf(token, parsed);
+  return copyOf(token, parsed, result);
 }
 
-/* The key id that the token's header named, made printable. */
-const { kidOf } = AccessToken;
+const { originOf } = AccessToken;
 
-module.exports = { accessTokenOf, kidOf };
+module.exports = { accessTokenOf, originOf };

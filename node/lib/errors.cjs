@@ -31,13 +31,16 @@ class BearerError extends Error {
   #actual;
 
   constructor(message, details = {}) {
-    const { code, status, oauthError, claim, missing, retryAfter, kid, expected, actual, cause } = details;
+    const { code, status, oauthError, claim, missing, retryAfter, kid, issuer, expected, actual, cause } = details;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code ?? 'internal_error';
     this.status = status ?? 500;
     this.oauthError = oauthError ?? 'server_error';
     if (claim !== undefined) {
       this.claim = claim;
+    }
+    if (issuer !== undefined) {
+      this.issuer = issuer;
     }
     if (missing !== undefined) {
       this.missing = missing;
@@ -95,13 +98,17 @@ function toOAuthError(error) {
 
 /* ---- failures of calls into the addon */
 
-/* The error for a failure's details; undefined stands for a call that had no memory even for those. */
-function errorOf(failure, requiredScopes = []) {
+/*
+ * The error for a failure's details; undefined stands for a call that had no memory even for those. issuer: the
+ * identifier of the one that was chosen.
+ */
+function errorOf(failure, requiredScopes = [], issuer = undefined) {
   const { message, missing, ...details } = failure ?? native.statusOf(OUT_OF_MEMORY);
   if (details.code === 'configuration_invalid') {
     return new ConfigurationError(inOurNames(message));
   }
-  return new BearerError(inOurNames(message), { ...details, missing: missing?.map((index) => requiredScopes[index]) });
+  const scopes = missing?.map((index) => requiredScopes[index]);
+  return new BearerError(inOurNames(message), { ...details, issuer, missing: scopes });
 }
 
 function closedError() {
@@ -122,8 +129,8 @@ function keysUnavailable(message, retryAfter) {
 }
 
 /* The refusal of a verified token by an adapter. */
-function insufficientScope(missing, kid) {
-  return new BearerError('the token lacks a required scope', { ...native.statusOf(INSUFFICIENT_SCOPE), missing, kid });
+function insufficientScope(details) {
+  return new BearerError('the token lacks a required scope', { ...native.statusOf(INSUFFICIENT_SCOPE), ...details });
 }
 
 module.exports = {

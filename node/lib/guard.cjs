@@ -7,17 +7,16 @@
 
 const { debuglog } = require('node:util');
 
-const { kidOf } = require('./access-token.cjs');
 const { Challenger, MalformedRequest, findToken } = require('./challenge.cjs');
 const { optional, texts } = require('./checks.cjs');
-const { BearerError, ConfigurationError, insufficientScope } = require('./errors.cjs');
+const { BearerError, ConfigurationError } = require('./errors.cjs');
 const { ResourceMetadata } = require('./resource-metadata.cjs');
 
 const debug = debuglog('fastbearer');
 
 const GUARD_OPTION_NAMES = Object.freeze(['realm', 'resourceMetadata', 'resourceMetadataUrl', 'exclude']);
 
-/* The Verifier's method that counts and reports a refusal by a guard. */
+/* The Verifier's method that counts and reports a guard's refusal of a token, and returns the error to throw. */
 const REFUSE = Symbol('refuse');
 
 class Guard {
@@ -77,9 +76,9 @@ class Guard {
 
   async #verify(credential) {
     const token = await this.#verifier.verify(credential);
-    const missing = this.#requiredScopes.filter((scope) => !token.scopes.includes(scope));
+    const missing = this.#requiredScopes.filter((scope) => !token.hasScope(scope));
     if (missing.length > 0) {
-      throw this.#verifier[REFUSE](insufficientScope(missing, kidOf(token)));
+      throw this.#verifier[REFUSE](token, missing);
     }
     return token;
   }

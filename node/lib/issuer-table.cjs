@@ -1,11 +1,11 @@
 /*
  * The issuers of a verifier, which the core knows by number: those of the options are 1, 2, ..., those that
- * resolveIssuer finds come and go. Here each has what only this package knows of it, its fetch options, and its key
- * source.
+ * resolveIssuer finds come and go. Here each has what only this package knows of it: its fetch function, and the
+ * fetches that are under way.
  */
 'use strict';
 
-const { ConfigurationError } = require('./errors.cjs');
+const { BearerError, ConfigurationError, keysUnavailable, unwrap } = require('./errors.cjs');
 const { KeySource } = require('./key-source.cjs');
 const native = require('./native.cjs');
 
@@ -14,34 +14,71 @@ const { REFRESH_EXPLICIT } = native.constants;
 class IssuerTable {
   #handle;
   #configured;
+  #maxIssuers;
+  #resolved = new Map(); // options by identifier, of those that resolveIssuer has found
+  #identifiers = new Map(); // of these, by number
   #sources = new Map(); // by number
 
-  constructor(handle, configured) {
+  constructor(handle, configured, maxIssuers) {
     this.#handle = handle;
     this.#configured = configured;
+    this.#maxIssuers = maxIssuers;
   }
 
-  /* The first identifier; undefined for 0, which is no issuer, and for an issuer without one. */
+  /* What resolveIssuer has found. */
+  add(identifier, options) {
+    this.#resolved.set(identifier, options);
+    if (this.#resolved.size > 2 * this.#maxIssuers) {
+      this.#update();
+    }
+  }
+
+  /* The first identifier; undefined for an issuer without one, for 0 and for one that is gone. */
   identifierOf(number) {
-    return this.#configured[number - 1]?.issuer?.[0];
+    if (number <= this.#configured.length) {
+      return this.#configured[number - 1]?.issuer?.[0];
+    }
+    if (!this.#identifiers.has(number)) {
+      this.#update();
+    }
+    return this.#identifiers.get(number);
   }
 
+  /* Undefined for an issuer that is gone. */
   sourceOf(number) {
-    let source = this.#sources.get(number);
-    if (source === undefined) {
-      source = new KeySource(this.#handle, number, this.#configured[number - 1]);
-      this.#sources.set(number, source);
+    if (!this.#sources.has(number)) {
+      const identifier = this.identifierOf(number);
+      const options = this.#configured[number - 1] ?? this.#resolved.get(identifier);
+      if (options === undefined) {
+        return undefined;
+      }
+      this.#sources.set(number, new KeySource(this.#handle, number, options));
     }
-    return source;
+    return this.#sources.get(number);
   }
 
-  /* Fetches all key sets; resolves to the error that says which could not be had. */
+  /* Asks the core who is still there, and forgets the others. */
+  #update() {
+    const added = (native.issuers(this.#handle) ?? []).filter((info) => info.added);
+    this.#identifiers = new Map(added.map(({ number, issuer }) => [number, issuer]));
+    const held = new Set(this.#identifiers.values());
+    const keep = (map, isHeld) => new Map([...map].filter(([key]) => isHeld(key)));
+    this.#resolved = keep(this.#resolved, (identifier) => held.has(identifier));
+    const isThere = (number) => number <= this.#configured.length || this.#identifiers.has(number);
+    this.#sources = keep(this.#sources, isThere);
+  }
+
+  /* Fetches all key sets at the same time; rejects with an error that says which could not be had. */
   async refresh() {
-    const { jwksUri } = this.#configured[0];
-    if (jwksUri === undefined) {
-      throw new ConfigurationError('only a verifier with jwksUri has keys to fetch');
+    const fetched = unwrap(native.issuers(this.#handle)).filter((info) => info.fetched);
+    if (fetched.length === 0) {
+      throw new ConfigurationError('no issuer of this verifier has keys to fetch');
     }
-    return this.sourceOf(1).fetched(REFRESH_EXPLICIT);
+    const errors = await Promise.all(fetched.map(({ number }) => this.sourceOf(number)?.fetched(REFRESH_EXPLICIT)));
+    const failed = fetched.map(({ issuer }, i) => ({ issuer, error: errors[i] })).filter(({ error }) => error);
+    if (failed.length > 0) {
+      throw fetched.length === 1 ? failed[0].error : severalFailed(failed, fetched.length);
+    }
   }
 
   close() {
@@ -49,6 +86,14 @@ class IssuerTable {
       source.close();
     }
   }
+}
+
+function severalFailed(failed, count) {
+  const each = failed.map(({ issuer, error }) => `${issuer}: ${error.message}`).join('; ');
+  const retryAfter = Math.max(...failed.map(({ error }) => error.retryAfter ?? 0));
+  const sentence = `the keys of ${failed.length} of ${count} issuers could not be fetched: ${each}`;
+  const { message, ...details } = keysUnavailable(sentence, retryAfter);
+  return new BearerError(sentence, { ...details, cause: new AggregateError(failed.map(({ error }) => error)) });
 }
 
 module.exports = { IssuerTable };

@@ -109,18 +109,17 @@ class KeySource {
     if ((before === 0) === (this.#failures === 0)) {
       return;
     }
-    const stats = native.stats(this.#handle);
-    if (stats === undefined) {
-      return; // closed
+    const state = native.issuers(this.#handle)?.find(({ number }) => number === this.#number);
+    if (state === undefined) {
+      return; // the verifier is closed, or the issuer is gone
     }
-    const sentence = error === undefined ? this.#recovered(before) : failed(stats, error.retryAfter ?? 0);
+    const sentence = error === undefined ? recovered(state, before) : failed(state, error.retryAfter ?? 0);
     process.emitWarning(sentence, { type: 'FastBearerWarning', code: 'FASTBEARER_KEYS' });
   }
+}
 
-  #recovered(failures) {
-    const where = loggable(this.#options.jwksUri ?? this.#options.issuer[0]);
-    return `key set ${where}: fetched again after ${failures} failed attempts`;
-  }
+function recovered({ jwksUri }, failures) {
+  return `key set ${jwksUri}: fetched again after ${failures} failed attempts`;
 }
 
 function failed({ keysHeld, lastError }, retryAfter) {
@@ -134,11 +133,6 @@ function asUnavailable(error) {
     return keysUnavailable('the verifier was closed', 0);
   }
   return error instanceof BearerError ? error : keysUnavailable(error.message, 0);
-}
-
-/* The URL without its query, which may hold a secret. */
-function loggable(url) {
-  return url.split(/[?#]/u, 1)[0];
 }
 
 module.exports = { KeySource };

@@ -6,18 +6,28 @@
 
 const util = require('node:util');
 
-const { accessTokenOf } = require('./access-token.cjs');
+const { accessTokenOf, originOf } = require('./access-token.cjs');
 const { authenticatorOf } = require('./authenticator.cjs');
 const { assertKnownKeys, typeError } = require('./checks.cjs');
-const { BearerError, ConfigurationError, closedError, errorOf, textOf, toOAuthError, unwrap } = require('./errors.cjs');
+const {
+  BearerError,
+  ConfigurationError,
+  closedError,
+  errorOf,
+  insufficientScope,
+  textOf,
+  toOAuthError,
+  unwrap,
+} = require('./errors.cjs');
 const { Guard, REFUSE } = require('./guard.cjs');
+const { IssuerResolver } = require('./issuer-resolver.cjs');
 const { IssuerTable } = require('./issuer-table.cjs');
 const native = require('./native.cjs');
 const { inOurNames } = require('./option-table.cjs');
-const { readOptions, toCoreIssuer, toCorePolicy } = require('./options.cjs');
+const { acceptsAnyAudience, readOptions, toCoreIssuer, toCorePolicy } = require('./options.cjs');
 
 const { signals } = native;
-const { STATUS, DUE, WARNING, ISSUER, OK, CLOSED, INSUFFICIENT_SCOPE, KEYS_NEEDED } = native.constants;
+const { STATUS, DUE, WARNING, ISSUER, OK, CLOSED, INSUFFICIENT_SCOPE, ISSUER_NEEDED, KEYS_NEEDED } = native.constants;
 const { REFRESH_AHEAD, REFRESH_TOKEN } = native.constants;
 
 /* Seconds since the epoch; NaN: the system's clock. */
@@ -49,6 +59,11 @@ function keySourceOf(issuer) {
   return ['publicKey', 'jwks', 'jwksUri', 'secret'].find((name) => issuer[name] !== undefined) ?? 'discovery';
 }
 
+const isPending = (outcome) => outcome instanceof KeysNeeded || outcome instanceof IssuerNeeded;
+
+/* No verdict before somebody has said who the issuer is. */
+class IssuerNeeded {}
+
 /* No verdict without a fetch of the issuer's keys, for keyRequest; wait: how many seconds to wait for it at most. */
 class KeysNeeded {
   constructor({ keyRequest, wait }, issuer) {
@@ -63,7 +78,9 @@ class Verifier {
   #policy;
   #issuers;
   #table;
+  #resolver;
   #authenticate;
+  #hasWarnedOfAudience = false;
   #hasWarnedOfHook = false;
 
   constructor(options = {}) {
@@ -71,7 +88,27 @@ class Verifier {
     this.#policy = policy;
     this.#issuers = issuers;
     this.#handle = unwrap(native.create(toCorePolicy(policy), issuers.map(toCoreIssuer)));
-    this.#table = new IssuerTable(this.#handle, issuers);
+    this.#table = new IssuerTable(this.#handle, issuers, policy.maxIssuers);
+    if (policy.resolveIssuer !== undefined) {
+      this.#resolver = new IssuerResolver(this.#handle, policy.resolveIssuer, (identifier, issuer) => {
+        this.#table.add(identifier, issuer);
+        this.#warnOfAudience(issuer);
+      });
+    }
+    issuers.forEach((issuer) => this.#warnOfAudience(issuer));
+  }
+
+  /* Nothing in a token says that it is for this server: whoever gets it elsewhere can use it here. */
+  #warnOfAudience(issuer) {
+    if (this.#hasWarnedOfAudience || !acceptsAnyAudience(this.#policy, issuer)) {
+      return;
+    }
+    this.#hasWarnedOfAudience = true;
+    const whose = issuer.issuer === undefined ? '' : ` of ${issuer.issuer[0]}`;
+    process.emitWarning(
+      `tokens${whose} that were issued for other services are accepted: give audience, or requiredClaims with values`,
+      { type: 'FastBearerWarning', code: 'FASTBEARER_AUDIENCE' },
+    );
   }
 
   // ---- verifying
@@ -80,17 +117,21 @@ class Verifier {
   async verify(token, options) {
     const now = unixTimeOf(options);
     const outcome = this.#attempt(token, now);
-    return outcome instanceof KeysNeeded ? this.#fetchAndVerify(token, now, outcome) : outcome;
+    return isPending(outcome) ? this.#waitAndVerify(token, now, outcome) : outcome;
   }
 
+  /* Where something must be waited for it is only begun, and the verdict is keys_unavailable. */
   verifySync(token, options) {
     const now = unixTimeOf(options);
-    const outcome = this.#attempt(token, now);
-    if (outcome instanceof KeysNeeded) {
-      this.#table.sourceOf(outcome.issuer).start(REFRESH_TOKEN, outcome.keyRequest);
-      return this.#attempt(token, now, outcome.keyRequest); // keys_unavailable: its fetch has only begun
+    let outcome = this.#attempt(token, now);
+    if (outcome instanceof IssuerNeeded) {
+      this.#resolver.start(token);
+      outcome = this.#attempt(token, now);
     }
-    return outcome;
+    if (outcome instanceof KeysNeeded) {
+      this.#table.sourceOf(outcome.issuer)?.start(REFRESH_TOKEN, outcome.keyRequest);
+    }
+    return isPending(outcome) ? this.#attempt(token, now, outcome.keyRequest ?? 0n) : outcome;
   }
 
   /* expiresAt includes the leeway: the SDKs compare it with the clock again. */
@@ -112,8 +153,8 @@ class Verifier {
   }
 
   /*
-   * Returns an AccessToken, or a KeysNeeded when keys must be fetched first. With the keyRequest of an earlier
-   * KeysNeeded the verdict is final.
+   * Returns an AccessToken, or what is needed first. With the keyRequest of an earlier KeysNeeded, or 0 after
+   * IssuerNeeded, the verdict is final.
    */
   #attempt(token, now, keyRequest) {
     if (typeof token !== 'string') {
@@ -128,13 +169,12 @@ class Verifier {
     const isDue = signals[DUE] === 1;
     const isWarning = signals[WARNING] === 1;
     const issuer = signals[ISSUER];
-    const outcome =
-      status === OK ? accessTokenOf(this.#handle, token, returned) : this.#failed(status, issuer, returned);
+    const outcome = status === OK ? this.#accepted(token, returned) : this.#failed(status, issuer, returned);
     if (isWarning) {
       warnOfArithmetic();
     }
     if (isDue) {
-      this.#table.sourceOf(issuer).start(REFRESH_AHEAD);
+      this.#table.sourceOf(issuer)?.start(REFRESH_AHEAD);
     }
     if (outcome instanceof Error) {
       throw this.#refused(outcome);
@@ -142,16 +182,36 @@ class Verifier {
     return outcome;
   }
 
-  #failed(status, issuer, failure) {
-    if (status === KEYS_NEEDED) {
-      return new KeysNeeded(failure, issuer);
-    }
-    return status === CLOSED ? closedError() : errorOf(failure, this.#policy.requiredScopes);
+  #accepted(token, returned) {
+    return this.#policy.scopeHierarchy === undefined
+      ? accessTokenOf(this.#handle, token, returned)
+      : accessTokenOf(this.#handle, token, ...returned);
   }
 
-  async #fetchAndVerify(token, now, { issuer, keyRequest, wait }) {
-    await this.#table.sourceOf(issuer).fetched(REFRESH_TOKEN, keyRequest, wait);
-    return this.#attempt(token, now, keyRequest);
+  #failed(status, issuer, failure) {
+    switch (status) {
+      case KEYS_NEEDED:
+        return new KeysNeeded(failure, issuer);
+      case ISSUER_NEEDED:
+        return new IssuerNeeded();
+      case CLOSED:
+        return closedError();
+      default:
+        return errorOf(failure, this.#policy.requiredScopes, this.#table.identifierOf(issuer));
+    }
+  }
+
+  async #waitAndVerify(token, now, needed) {
+    let outcome = needed;
+    if (outcome instanceof IssuerNeeded) {
+      await this.#resolver.resolved(token);
+      outcome = this.#attempt(token, now);
+    }
+    if (outcome instanceof KeysNeeded) {
+      const { issuer, keyRequest, wait } = outcome;
+      await this.#table.sourceOf(issuer)?.fetched(REFRESH_TOKEN, keyRequest, wait);
+    }
+    return isPending(outcome) ? this.#attempt(token, now, outcome.keyRequest ?? 0n) : outcome;
   }
 
   /* Calls onReject and returns the error to throw. */
@@ -160,9 +220,9 @@ class Verifier {
     if (onReject === undefined || !(error instanceof BearerError)) {
       return error;
     }
-    const { code, message, claim, kid, expected, actual } = error;
+    const { code, message, claim, kid, issuer, expected, actual } = error;
     try {
-      const outcome = onReject(Object.freeze({ code, message, claim, kid, expected, actual }));
+      const outcome = onReject(Object.freeze({ code, message, claim, kid, issuer, expected, actual }));
       if (typeof outcome === 'object' && outcome !== null) {
         Promise.resolve(outcome).then(undefined, (thrown) => this.#warnOfHook(thrown));
       }
@@ -183,28 +243,34 @@ class Verifier {
   }
 
   /* Counts and reports a refusal by an adapter, whose route can require more scopes than the verifier does. */
-  [REFUSE](error) {
+  [REFUSE](access, missing) {
+    const { kid, issuerNumber } = originOf(access);
     native.countRefusal(this.#handle, INSUFFICIENT_SCOPE);
-    return this.#refused(error);
+    return this.#refused(insufficientScope({ missing, kid, issuer: this.#table.identifierOf(issuerNumber) }));
   }
 
   // ---- keys
 
+  /* Of all issuers. */
   async refresh() {
-    this.stats(); // throws when closed
-    const error = await this.#table.refresh();
-    if (error !== undefined) {
-      throw error;
-    }
+    await this.#table.refresh();
   }
 
   keys() {
-    return unwrap(native.keys(this.#handle));
+    return unwrap(native.keys(this.#handle)).map(({ fetchedAt, freshUntil, ...key }) => ({
+      ...key,
+      fetchedAt: fetchedAt === 0 ? undefined : fetchedAt,
+      freshUntil: freshUntil === Infinity ? undefined : freshUntil,
+    }));
   }
 
   stats() {
     const stats = unwrap(native.stats(this.#handle));
     stats.lastError = stats.lastError === undefined ? undefined : inOurNames(stats.lastError);
+    stats.issuers = unwrap(native.issuers(this.#handle)).map(({ number, lastError, ...counters }) => ({
+      ...counters,
+      lastError: lastError ? inOurNames(lastError) : undefined,
+    }));
     return stats;
   }
 
@@ -233,6 +299,7 @@ class Verifier {
 
   close() {
     this.#table.close();
+    this.#resolver?.close();
     native.close(this.#handle);
   }
 

@@ -54,10 +54,11 @@ const { KeyPair, Verifier } = require('./node/index.cjs');
 const warnings = [];
 process.on('warning', (warning) => warnings.push(warning));
 const [pair, other] = [KeyPair.generateSync('ES256'), KeyPair.generateSync('ES256')];
-const verifier = new Verifier({ publicKey: pair.publicKey, algorithms: 'ES256', cacheSize: 0 });
-verifier.verifySync(pair.createToken());
-verifier.verifySync(pair.createToken()); // the first that the table decides about is always done by OpenSSL as well
-const forged = other.createToken();
+const audience = 'a';
+const verifier = new Verifier({ publicKey: pair.publicKey, algorithms: 'ES256', cacheSize: 0, audience });
+verifier.verifySync(pair.createToken({ audience }));
+verifier.verifySync(pair.createToken({ audience })); // the first that the table decides about is always done by OpenSSL as well
+const forged = other.createToken({ audience });
 let [accepted, refused] = [0, 0];
 while (refused < 100 && accepted < 200_000) { // one in 4096, at random
   try {
@@ -71,7 +72,7 @@ while (refused < 100 && accepted < 200_000) { // one in 4096, at random
 assert.equal(refused, 100, String(accepted));
 assert.equal(verifier.stats().arithmeticDisagreements, 1);
 assert.equal(verifier.keys()[0].arithmetic, 'openssl');
-verifier.verifySync(pair.createToken());
+verifier.verifySync(pair.createToken({ audience }));
 setImmediate(() => {
   assert.deepEqual(warnings.map(({ code }) => code), ['FASTBEARER_ARITHMETIC']);
   assert.match(warnings[0].message, /ES256 contradicted OpenSSL/u);

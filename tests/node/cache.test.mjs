@@ -90,8 +90,12 @@ for (const name of Object.keys(pairs)) {
 }
 
 test('the clock goes on and back', () => {
-  for (const leeway of [0, 2.5]) {
-    const both = new Both({ ...sourceOf('HS256'), leeway, cacheSize: 2 });
+  for (const [leeway, clockSkew] of [
+    [0, 0],
+    [2.5, 0],
+    [1, 3.5],
+  ]) {
+    const both = new Both({ ...sourceOf('HS256'), leeway, clockSkew, cacheSize: 2 });
     const tokens = [
       { exp: NOW + 10, nbf: NOW - 10, iat: NOW - 20 },
       { exp: NOW + 10.5, nbf: NOW + 0.5 },

@@ -59,7 +59,7 @@ function leastGrowth(kind, count) {
 
 for (const [kind, count] of [
   ['good', 1_000_000],
-  ['bad', 100_000],
+  ['bad', 400_000],
   ['async', 100_000],
   ['mint', 50_000],
 ]) {

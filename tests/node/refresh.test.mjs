@@ -174,8 +174,8 @@ scene('known keys never wait', async (server) => {
 scene('a provider that is down and comes back', async (server) => {
   const { seen, stop } = warnings();
   server.fail(503);
-  const verifier = new Verifier({ jwksUri: `${server.jwksUri}?secret=hidden` });
-  const token = server.mint();
+  const verifier = new Verifier({ jwksUri: `${server.jwksUri}?secret=hidden`, audience: 'me' });
+  const token = server.mint({ audience: 'me' });
   for (let i = 0; i < 5; i++) {
     const error = await rejected(verifier.verify(token));
     assert.ok(error.code === 'keys_unavailable' && error.retryAfter >= 0 && error.retryAfter <= 60);
@@ -327,15 +327,15 @@ scene('two verifiers are two key sets', async (server) => {
 scene('nothing keeps the process alive after a fetch', async (server) => {
   const done = await nodeAsync(`
     const { Verifier } = require(${INDEX});
-    const verifier = new Verifier({ jwksUri: '${server.jwksUri}', fetchTimeout: 3000 });
-    verifier.verify('${server.mint()}').then((access) => console.log(access.clientId));`);
+    const verifier = new Verifier({ jwksUri: '${server.jwksUri}', audience: 'me', fetchTimeout: 3000 });
+    verifier.verify('${server.mint({ audience: 'me' })}').then((access) => console.log(access.clientId));`);
   assert.deepEqual([done.status, done.stdout, done.stderr], [0, 'fastmcp-user\n', '']);
 });
 
 scene('a fetch that nobody waits for, with a fetch function that never answers, does not either', async (server) => {
   const done = await nodeAsync(`
     const { Verifier } = require(${INDEX});
-    const verifier = new Verifier({ jwksUri: '${server.jwksUri}', fetchTimeout: 3000, fetch: () => new Promise(() => {}) });
+    const verifier = new Verifier({ jwksUri: '${server.jwksUri}', audience: 'me', fetchTimeout: 3000, fetch: () => new Promise(() => {}) });
     try { verifier.verifySync('${server.mint()}'); } catch (error) { console.log(error.code); }`);
   assert.deepEqual([done.status, done.stdout, done.stderr], [0, 'keys_unavailable\n', '']);
 });

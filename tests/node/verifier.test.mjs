@@ -30,6 +30,7 @@ test('an access token', async () => {
   const access = verifier.verifySync(token, { now: 1001 });
   assert.deepEqual(Object.keys(access), [
     'token',
+    'issuer',
     'clientId',
     'scopes',
     'expiresAt',
@@ -42,6 +43,7 @@ test('an access token', async () => {
     { ...access },
     {
       token,
+      issuer: ISSUER,
       clientId: 's',
       scopes: ['a', 'b'],
       expiresAt: 1050,
@@ -184,11 +186,12 @@ for (const [code, status, oauthError, token, options, details = {}] of REFUSED) 
     const second = await rejected(verifier.verify(token));
     assert.equal(second.code, code);
     assert.equal(verifier.stats().reasons[code], 2);
-    const rejectionOf = ({ message, claim, kid, expected, actual }) => ({
+    const rejectionOf = ({ message, claim, kid, issuer, expected, actual }) => ({
       code,
       message,
       claim,
       kid,
+      issuer,
       expected,
       actual,
     });
