@@ -3,7 +3,7 @@
  * keys and misbehave on command.
  *
  *     const server = await JWKSServer.start();
- *     const verifier = new Verifier({ jwksUri: server.jwksUri, issuer: server.issuer, audience: 'me' });
+ *     const verifier = new Verifier({ issuer: server.issuer, audience: 'me' }); // or jwksUri: server.jwksUri
  *     await verifier.verify(server.mint({ audience: 'me' }));
  *     server.fail(503);
  *     await server.close();
@@ -18,6 +18,7 @@ const { assertKnownKeys } = require('./lib/checks.cjs');
 const { KeyPair, RSAKeyPair } = require('./lib/key-pair.cjs');
 
 const PATH = '/.well-known/jwks.json';
+const METADATA_PATH = '/.well-known/openid-configuration';
 
 class JWKSServer {
   #server;
@@ -116,7 +117,13 @@ class JWKSServer {
   }
 
   async #reply(request, response) {
-    if (request.url.split('?', 1)[0] !== PATH) {
+    const path = request.url.split('?', 1)[0];
+    if (path === METADATA_PATH) {
+      const metadata = { issuer: this.issuer, jwks_uri: this.jwksUri };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(metadata));
+      return;
+    }
+    if (path !== PATH) {
       response.writeHead(404).end();
       return;
     }

@@ -1,6 +1,9 @@
 import type { CreateTokenOptions, JWKSet, KeyPair } from './index.cjs';
 
-/** An identity provider's key set on http://127.0.0.1, which can rotate its keys and misbehave on command. */
+/**
+ * An identity provider's key set on http://127.0.0.1, which can rotate its keys and misbehave on command, and the
+ * metadata by which discovery finds it.
+ */
 export declare class JWKSServer {
   private constructor();
   /**
@@ -22,11 +25,11 @@ export declare class JWKSServer {
   mint(options?: CreateTokenOptions): string;
   /** Serves a new key and signs with it from now on; the old ones are withdrawn unless `keep`. Resolves to its kid. */
   rotate(options?: { keep?: boolean; key?: KeyPair }): Promise<string>;
-  /** Responds to every request with this status until `recover`. */
+  /** Responds to every request for the key set with this status until `recover`. */
   fail(status?: number): void;
-  /** Responds to every request with exactly this until `recover`. */
+  /** Responds to every request for the key set with exactly this until `recover`. */
   respond(options?: { status?: number; headers?: Record<string, string>; body?: string | Uint8Array }): void;
-  /** Accepts requests and responds to none of them until `recover`. */
+  /** Accepts requests for the key set and responds to none of them until `recover`. */
   hang(): void;
   /** Behaves again. */
   recover(): void;

@@ -10,7 +10,7 @@ const native = require('./native.cjs');
 const { readIssuer, toCoreIssuer } = require('./options.cjs');
 
 const { signals } = native;
-const { STATUS, OK, NO_SUCH_ISSUER, RESOLVED, RESOLVE_FAILED, RESOLVE_NOW } = native.constants;
+const { STATUS, OK, CLOSED, NO_SUCH_ISSUER, RESOLVED, RESOLVE_FAILED, RESOLVE_NOW } = native.constants;
 
 /* A resolver that never answers must not hold one of the core's places for ever. */
 const RESOLVE_SECONDS = 10;
@@ -102,8 +102,11 @@ class IssuerResolver {
         return;
       }
       const options = readIssuer('resolveIssuer', found);
-      unwrap(native.resolveEnd(this.#handle, ticket, RESOLVED, toCoreIssuer(options)));
-      this.#onResolved(identifier, options);
+      const failure = native.resolveEnd(this.#handle, ticket, RESOLVED, toCoreIssuer(options));
+      if (signals[STATUS] !== CLOSED) {
+        unwrap(failure);
+        this.#onResolved(identifier, options);
+      }
     } catch (error) {
       native.resolveEnd(this.#handle, ticket, RESOLVE_FAILED); // has no effect where the core has ended it
       this.#warn(error, identifier);
@@ -111,7 +114,7 @@ class IssuerResolver {
   }
 
   #warn(error, identifier) {
-    if (this.#hasWarned || error?.code === 'ERR_VERIFIER_CLOSED') {
+    if (this.#hasWarned) {
       return;
     }
     this.#hasWarned = true;

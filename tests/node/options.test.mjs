@@ -12,7 +12,10 @@ import { ROOT } from './support/idp.mjs';
 const KEY = { publicKey: PAIR.publicKey };
 
 const WRONG = [
-  [undefined, 'one of publicKey, jwks, jwksUri or secret must be given'],
+  [
+    undefined,
+    'one of publicKey, jwks, jwksUri or secret must be given, or one identifier by which discovery finds the keys',
+  ],
   [null, 'options must be an object, not null'],
   ['x', 'options must be an object, not string'],
   [[], 'options must be an object, not an array'],
