@@ -158,7 +158,10 @@ static bool build(fb__verification_key *key)
         const unsigned state = atomic_load_explicit(&key->selection->state, memory_order_relaxed) & STATE_MASK;
         return state != UNTRIED && state != PREPARING;
     }
-    if (!take_room(key->tables, bytes) || fill(key, bytes)) {
+    if (!take_room(key->tables, bytes)) {
+        return false; /* another key may go */
+    }
+    if (fill(key, bytes)) {
         return true;
     }
     give_back(key->tables, bytes);
