@@ -32,6 +32,17 @@ static inline bool fb__is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static inline bool fb__is_letter(char c)
+{
+    return fb__lower(c) >= 'a' && fb__lower(c) <= 'z';
+}
+
+/* -1: none. */
+static inline int fb__hex_digit(char c)
+{
+    return fb__is_digit(c) ? c - '0' : fb__lower(c) >= 'a' && fb__lower(c) <= 'f' ? fb__lower(c) - 'a' + 10 : -1;
+}
+
 /* Whether text begins with this prefix, which is in lower case, in any case. */
 static inline bool fb__starts_with(fb_slice text, const char *prefix)
 {

@@ -7,14 +7,9 @@
  */
 #include "proof/proof.h"
 
-static bool is_letter(char c)
-{
-    return fb__lower(c) >= 'a' && fb__lower(c) <= 'z';
-}
-
 static bool is_unreserved(char c)
 {
-    return is_letter(c) || fb__is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
+    return fb__is_letter(c) || fb__is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 static bool is_one_of(char c, const char *characters)
@@ -27,12 +22,6 @@ static bool is_sub_delimiter(char c)
     return is_one_of(c, "!$&'()*+,;=");
 }
 
-/* -1: no hex digit. */
-static int hex_digit(char c)
-{
-    return fb__is_digit(c) ? c - '0' : fb__lower(c) >= 'a' && fb__lower(c) <= 'f' ? fb__lower(c) - 'a' + 10 : -1;
-}
-
 static void add(fb__uri *out, char c)
 {
     out->text[out->size++] = c;
@@ -42,8 +31,8 @@ static void add(fb__uri *out, char c)
 static bool add_escape(fb__uri *out, fb_slice rest, bool lower)
 {
     static const char digits[] = "0123456789ABCDEF";
-    const int high = rest.size < 3 ? -1 : hex_digit(rest.data[1]);
-    const int low = rest.size < 3 ? -1 : hex_digit(rest.data[2]);
+    const int high = rest.size < 3 ? -1 : fb__hex_digit(rest.data[1]);
+    const int low = rest.size < 3 ? -1 : fb__hex_digit(rest.data[2]);
     if (high < 0 || low < 0) {
         return false;
     }
@@ -95,7 +84,7 @@ static bool add_address(fb__uri *out, fb_slice host)
     add(out, '[');
     for (size_t i = 1; i < host.size; i++) {
         const char c = host.data[i];
-        if (hex_digit(c) < 0 && c != ':' && c != '.') {
+        if (fb__hex_digit(c) < 0 && c != ':' && c != '.') {
             return false;
         }
         add(out, fb__lower(c));

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 /* All have names of three letters. */
-static const char names[FB__CLAIMS][4] = {"exp", "nbf", "iat", "iss", "aud", "sub"};
+static const char names[FB__CLAIMS][4] = {"exp", "nbf", "iat", "iss", "aud", "sub", "cnf"};
 
 fb_slice fb__claim_name(enum fb__claim claim)
 {
@@ -62,8 +62,7 @@ fb_status fb__claims_mismatch(const fb__claims *claims, fb_status status, enum f
 
 /* ---- times ---------------------------------------------------------------------------------- */
 
-/* Text of a number of seconds, to the millisecond where that says something. */
-static const char *seconds_text(double seconds, char out[FB__NUMBER_ROOM])
+const char *fb__seconds_text(double seconds, char out[FB__NUMBER_ROOM])
 {
     const double rounded = fabs(seconds) < 1e12 ? round(seconds * 1000.0) / 1000.0 : seconds;
     out[fb__number_write(rounded, 15, out)] = '\0';
@@ -83,21 +82,21 @@ static fb_status refuse_time(const fb__policy *policy, fb_error *error, fb_statu
     const bool expires = claim == FB__EXP;
     char distance[FB__NUMBER_ROOM], leeway[FB__NUMBER_ROOM], skew[FB__NUMBER_ROOM], limit[FB__NUMBER_ROOM];
     char expected[FB__NUMBER_ROOM + 16], actual[FB__NUMBER_ROOM];
-    (void)seconds_text(expires ? now - value : value - now, distance);
-    (void)seconds_text(expires ? now - policy->leeway : now + tolerance_ahead(policy), limit);
-    (void)seconds_text(policy->leeway, leeway);
+    (void)fb__seconds_text(expires ? now - value : value - now, distance);
+    (void)fb__seconds_text(expires ? now - policy->leeway : now + tolerance_ahead(policy), limit);
+    (void)fb__seconds_text(policy->leeway, leeway);
     if (expires) {
         (void)fb__fail(error, status, "%s: %s s ago, leeway %s s", fb_status_text(status), distance, leeway);
     } else {
         (void)fb__fail(error, status, "%s: %s s ahead, leeway %s s, clock_skew %s s", fb_status_text(status), distance,
-                       leeway, seconds_text(policy->clock_skew, skew));
+                       leeway, fb__seconds_text(policy->clock_skew, skew));
     }
     (void)snprintf(expected, sizeof(expected), "%s %s", expires ? "more than" : "at most", limit);
     if (FB__HAS(error, claim)) {
         error->claim = fb__claim_name(claim);
     }
     fb__set_expected(error, fb_text(expected));
-    fb__set_actual(error, fb_text(seconds_text(value, actual)));
+    fb__set_actual(error, fb_text(fb__seconds_text(value, actual)));
     return status;
 }
 
@@ -241,8 +240,9 @@ fb_status fb__claims_check(const fb__policy *policy, fb_result *result, fb_slice
                            fb_error *error)
 {
     static fb_status (*const rules[])(fb__claims *claims) = {
-        fb__claims_check_issuer, fb__claims_check_audience, fb__claims_read_subject, fb__claims_read_client_id,
-        check_access_token,      check_required_claims,     fb__claims_read_scopes,  fb__claims_check_scopes};
+        fb__claims_check_issuer,   fb__claims_check_audience, fb__claims_read_subject,
+        fb__claims_read_client_id, check_access_token,        check_required_claims,
+        fb__claims_read_scopes,    fb__claims_check_scopes,   fb__claims_read_confirmation};
     fb__claims claims = {policy, result, result->payload.data, result->nodes, {0}, key_issuer, error};
     find_claims(&claims);
     fb_status status = check_times(&claims, now);

@@ -7,7 +7,7 @@
 #include "verify/verify.h"
 
 /* The claims that every token is checked for. */
-enum fb__claim { FB__EXP, FB__NBF, FB__IAT, FB__ISS, FB__AUD, FB__SUB, FB__CLAIMS };
+enum fb__claim { FB__EXP, FB__NBF, FB__IAT, FB__ISS, FB__AUD, FB__SUB, FB__CNF, FB__CLAIMS };
 
 typedef struct fb__claims {
     const fb__policy *policy;
@@ -45,5 +45,9 @@ fb_status fb__claims_read_client_id(fb__claims *claims);
 
 fb_status fb__claims_read_scopes(fb__claims *claims);
 fb_status fb__claims_check_scopes(fb__claims *claims);
+
+/* ---- confirmation.c: cnf */
+
+fb_status fb__claims_read_confirmation(fb__claims *claims);
 
 #endif

@@ -76,6 +76,11 @@ static fb_status read_scalars(fb__policy *policy, const fb_options *options, fb_
     if (options->max_token_bytes < 1 || options->max_token_bytes > FB__MAX_TOKEN) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "max_token_bytes must be between 1 and %d", FB__MAX_TOKEN);
     }
+    policy->ignores_confirmation = fb__slice_equal(options->sender_constrained, fb_text("ignore"));
+    if (!policy->ignores_confirmation && options->sender_constrained.data != NULL &&
+        !fb__slice_equal(options->sender_constrained, fb_text("verify"))) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "sender_constrained must be \"verify\" or \"ignore\"");
+    }
     policy->leeway = options->leeway;
     policy->clock_skew = options->clock_skew;
     policy->max_token_bytes = options->max_token_bytes;

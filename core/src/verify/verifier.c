@@ -26,7 +26,7 @@ static fb_status make_cache(fb_verifier *verifier, const fb_options *options, fb
     return status == FB_OK ? FB_OK : fb__reject(error, status, (fb_slice){NULL, 0});
 }
 
-/* Where it fails, fb_verifier_free frees what there is by then. */
+/* Where it fails, fb__verifier_free frees what there is by then. */
 static fb_status build(fb_verifier *verifier, const fb_options *options, fb_error *error)
 {
     fb_status status = fb__policy_base_new(&verifier->base, &verifier->mem, options, error);
@@ -53,43 +53,33 @@ static fb_status build(fb_verifier *verifier, const fb_options *options, fb_erro
     return make_cache(verifier, options, error);
 }
 
-fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *error)
+fb_status fb__verifier_new(fb_verifier **out, const fb_options *options, fb_error *error)
 {
-    FB__INSIDE_GATE;
     *out = NULL;
-    fb_options options = FB_OPTIONS_INIT;
-    if (given->size == 0 || given->size > sizeof(options)) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "options must start from FB_OPTIONS_INIT");
-    }
-    memcpy(&options, given, given->size);
-    fb_status status = check_options(&options, error);
+    fb_status status = check_options(options, error);
     if (status != FB_OK) {
         return status;
     }
-    const fb_mem mem = options.mem == NULL ? fb__mem_default : *options.mem;
+    const fb_mem mem = options->mem == NULL ? fb__mem_default : *options->mem;
     fb_verifier *verifier = fb__zalloc(&mem, sizeof(*verifier));
     if (verifier == NULL) {
         return fb__out_of_memory(error);
     }
     verifier->mem = mem;
-    verifier->before_signature = options.before_signature;
-    verifier->after_signature = options.after_signature;
-    verifier->signature_context = options.signature_context;
-    status = build(verifier, &options, error);
+    verifier->before_signature = options->before_signature;
+    verifier->after_signature = options->after_signature;
+    verifier->signature_context = options->signature_context;
+    status = build(verifier, options, error);
     if (status != FB_OK) {
-        fb_verifier_free(verifier);
+        fb__verifier_free(verifier);
         return status;
     }
     *out = verifier;
-    return fb__succeed(error);
+    return FB_OK;
 }
 
-void fb_verifier_free(fb_verifier *verifier)
+void fb__verifier_free(fb_verifier *verifier)
 {
-    FB__INSIDE_GATE;
-    if (verifier == NULL) {
-        return;
-    }
     fb_mem mem = verifier->mem;
     fb__cache_free(verifier->cache);
     fb__resolving_free(verifier->resolving);

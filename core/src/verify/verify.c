@@ -116,18 +116,25 @@ static fb_status choose_key(struct work *work)
     return fb__key_source_select(issuer->key_source, &query, &work->keys, &work->key, work->error);
 }
 
-static fb_status check_signature(struct work *work)
+fb_status fb__verify_signature(const fb_verifier *verifier, fb__verification_key *key, const fb__alg *alg,
+                               fb_slice signing_input, fb_slice signature, bool with_tables)
 {
-    const fb_verifier *verifier = work->verifier;
-    const bool announced = verifier->before_signature != NULL && work->header.alg->kty != FB__KTY_OCT;
+    const bool announced = verifier->before_signature != NULL && alg->kty != FB__KTY_OCT;
     void *before = announced ? verifier->before_signature(verifier->signature_context) : NULL;
     fb__gate_enter();
-    fb_status status = fb__signature_verify(work->key, work->header.alg, work->parts.signing_input,
-                                            work->parts.signature, work->issuer->policy.with_tables);
+    const fb_status status = fb__signature_verify(key, alg, signing_input, signature, with_tables);
     fb__gate_leave();
     if (announced) {
         verifier->after_signature(verifier->signature_context, before);
     }
+    return status;
+}
+
+static fb_status check_signature(struct work *work)
+{
+    const fb_status status =
+        fb__verify_signature(work->verifier, work->key, work->header.alg, work->parts.signing_input,
+                             work->parts.signature, work->issuer->policy.with_tables);
     return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
 }
 
@@ -271,43 +278,85 @@ static fb_status verify_with_cache(struct work *work, fb_result **out)
     return FB_OK;
 }
 
-static fb_status verify(struct work *work, fb_result **out)
+static fb_status verify_token(struct work *work, fb_result **out)
 {
     const fb_verifier *verifier = work->verifier;
-    *out = NULL;
-    work->issuer = verifier->sole;
-    fb_status status = check_call(verifier, work->token.size, work->clock, work->error);
     uint64_t generation;
-    if (status == FB_OK) {
-        status = verifier->cache == NULL ? verify_uncached(work, out, &generation) : verify_with_cache(work, out);
+    const fb_status status = check_call(verifier, work->token.size, work->clock, work->error);
+    if (status != FB_OK) {
+        return status;
     }
-    if (status == FB_OK) {
-        (void)fb__succeed(work->error);
-    } else if (work->issuer != NULL && FB__HAS(work->error, issuer)) {
-        work->error->issuer = work->issuer->number;
+    return verifier->cache == NULL ? verify_uncached(work, out, &generation) : verify_with_cache(work, out);
+}
+
+/* The token is good; whether it is in these hands is for whoever knows the sender to say. */
+static fb_status check_sender(const struct work *work, const fb__question *question, const fb_result *result)
+{
+    const fb_status status = question->check_sender(question->context, result, work->error);
+    if (status != FB_OK && FB__HAS(work->error, kid)) {
+        memcpy(work->error->kid, result->kid, sizeof(result->kid));
     }
-    fb__verifier_count(verifier, work->issuer, status);
-    fb__issuer_leave(work->entered);
     return status;
+}
+
+fb_status fb__verify(const fb_verifier *verifier, const fb__question *question, fb_result **out, fb_error *error)
+{
+    struct work work = {.verifier = verifier,
+                        .token = question->token,
+                        .clock = question->clock,
+                        .error = error,
+                        .issuer = verifier->sole,
+                        .after_fetch = question->after_fetch,
+                        .key_request = question->key_request};
+    fb_result *result = NULL;
+    *out = NULL;
+    fb_status status = verify_token(&work, &result);
+    if (status == FB_OK) {
+        status = check_sender(&work, question, result);
+    }
+    if (status == FB_OK) {
+        (void)fb__succeed(error);
+    } else if (work.issuer != NULL && FB__HAS(error, issuer)) {
+        error->issuer = work.issuer->number;
+    }
+    fb__verifier_count(verifier, work.issuer, status);
+    fb__issuer_leave(work.entered);
+    if (status == FB_OK) {
+        *out = result;
+    } else {
+        fb_result_free(result); /* which may be the last to know the issuer */
+    }
+    return status;
+}
+
+/* There is no request that could show possession of a key. */
+static fb_status refuse_bound(void *context, const fb_result *result, fb_error *error)
+{
+    const fb_verifier *verifier = context;
+    const bool ignored = result->issuer->policy.ignores_confirmation;
+    const bool bound = result->has_jkt || result->has_certificate_hash;
+    return (bound && !ignored) || verifier->requires_dpop ? fb__reject(error, FB_PROOF_MISSING, (fb_slice){"cnf", 3})
+                                                          : FB_OK;
 }
 
 fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock, fb_result **out,
                     fb_error *error)
 {
-    struct work work = {.verifier = verifier, .token = {token, size}, .clock = clock, .error = error};
-    return verify(&work, out);
+    const fb__question question = {
+        .token = {token, size}, .clock = clock, .check_sender = refuse_bound, .context = (void *)(uintptr_t)verifier};
+    return fb__verify(verifier, &question, out, error);
 }
 
 fb_status fb_verify_after_fetch(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock,
                                 uint64_t key_request, fb_result **out, fb_error *error)
 {
-    struct work work = {.verifier = verifier,
-                        .token = {token, size},
-                        .clock = clock,
-                        .error = error,
-                        .after_fetch = true,
-                        .key_request = key_request};
-    return verify(&work, out);
+    const fb__question question = {.token = {token, size},
+                                   .clock = clock,
+                                   .after_fetch = true,
+                                   .key_request = key_request,
+                                   .check_sender = refuse_bound,
+                                   .context = (void *)(uintptr_t)verifier};
+    return fb__verify(verifier, &question, out, error);
 }
 
 fb_status fb__verify_read_iss(const fb_verifier *verifier, fb_slice token, fb_result **out, fb_error *error)

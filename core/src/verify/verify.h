@@ -143,6 +143,7 @@ typedef struct fb__policy {
     fb_slice client_id_default;
     double leeway, clock_skew;
     bool require_exp;
+    bool ignores_confirmation; /* bound tokens are accepted as if they were not */
     size_t max_token_bytes;
 } fb__policy;
 
@@ -205,6 +206,8 @@ struct fb_result {
     fb__seconds exp, nbf, iat;
     fb_slice iss, client_id, subject, resource;
     char kid[sizeof(((fb_error *)NULL)->kid)]; /* printable; empty: none */
+    bool has_jkt, has_certificate_hash;        /* the token is bound to these */
+    unsigned char jkt[FB__THUMBPRINT], certificate_hash[FB__THUMBPRINT];
     fb_list scopes;
     fb_slice few_scopes[FB__FEW_SCOPES]; /* what scopes points to unless there are more */
     char *unescaped;                     /* values of strings that hold escapes; NULL when no claim that we keep does */
@@ -235,6 +238,9 @@ fb_status fb__claims_check(const fb__policy *policy, fb_result *result, fb_slice
                            fb_error *error);
 /* Only those that depend on now, for a result that passed fb__claims_check before. */
 fb_status fb__claims_check_time(const fb__policy *policy, const fb_result *result, double now, fb_error *error);
+
+/* Text of a number of seconds, to the millisecond where that says something. */
+const char *fb__seconds_text(double seconds, char out[FB__NUMBER_ROOM]);
 
 /* ---- token_cache.c: verified tokens */
 
@@ -356,6 +362,26 @@ bool fb__resolving_end(fb__resolving *resolving, uint64_t ticket, fb_resolve_out
                        double now);
 bool fb__resolving_wait(fb__resolving *resolving, uint64_t ticket, double timeout);
 
+/* ---- verify.c */
+
+/* What is asked after a token has been accepted, before that is counted: whether this sender may use it. */
+typedef fb_status fb__sender_check(void *context, const fb_result *result, fb_error *error);
+
+/* A token, and who asks. after_fetch: as fb_verify_after_fetch. */
+typedef struct fb__question {
+    fb_slice token;
+    fb_clock clock;
+    bool after_fetch;
+    uint64_t key_request;
+    fb__sender_check *check_sender;
+    void *context;
+} fb__question;
+
+fb_status fb__verify(const fb_verifier *verifier, const fb__question *question, fb_result **out, fb_error *error);
+/* As fb__signature_verify, between the callbacks of the options. */
+fb_status fb__verify_signature(const fb_verifier *verifier, fb__verification_key *key, const fb__alg *alg,
+                               fb_slice signing_input, fb_slice signature, bool with_tables);
+
 /* ---- verifier.c, verifier_keys.c, inspect.c: the verifier */
 
 struct fb_verifier {
@@ -370,11 +396,19 @@ struct fb_verifier {
     void *(*before_signature)(void *context); /* both or none */
     void (*after_signature)(void *context, void *before);
     void *signature_context;
+    bool requires_dpop;    /* no token is accepted without a proof */
+    struct fb__dpop *dpop; /* the floor's above; NULL: DPoP is not used */
     atomic_uint_least64_t outcomes[FB__STATUS_COUNT];
 };
 
 /* verify.c: whose a token says that it is: out->iss is set. The other steps of a verification up to there, as well. */
 fb_status fb__verify_read_iss(const fb_verifier *verifier, fb_slice token, fb_result **out, fb_error *error);
+/* verifier.c, inspect.c: fb_verifier_new, fb_verifier_free and fb_verifier_stats without what the floor above adds.
+ * options is complete, and so is out. */
+fb_status fb__verifier_new(fb_verifier **out, const fb_options *options, fb_error *error);
+void fb__verifier_free(fb_verifier *verifier);
+fb_status fb__verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out, fb_error *error);
+
 /* Counts the outcome of a verification; issuer may be NULL. */
 void fb__verifier_count(const fb_verifier *verifier, fb__issuer *issuer, fb_status status);
 /* Whether an issuer of its is none of the options'. */

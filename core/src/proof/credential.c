@@ -1,0 +1,119 @@
+/*
+ * Which credential a request carries (RFC 6750 sections 2.1 and 2.3, RFC 9449 section 7.1): one token, in one header.
+ * Given what a client sent, before anything is known about it. Nothing is trimmed or mended: what this server reads
+ * differently from the proxy before it could be two requests in one.
+ */
+#include "proof/proof.h"
+
+static const fb_slice nothing = {NULL, 0};
+
+static fb_status malformed(fb_error *error, const char *text)
+{
+    return fb__fail(error, FB_REQUEST_MALFORMED, "%s", text);
+}
+
+static bool is_token_character(char c)
+{
+    return fb__is_letter(c) || fb__is_digit(c) || (c != '\0' && strchr("-._~+/", c) != NULL);
+}
+
+/* RFC 9110 section 11.2. A comma, a second token or white space does not match. */
+static bool is_token68(fb_slice text)
+{
+    size_t size = text.size, at = 0;
+    while (size > 0 && text.data[size - 1] == '=') {
+        size--;
+    }
+    while (at < size && is_token_character(text.data[at])) {
+        at++;
+    }
+    return size > 0 && at == size;
+}
+
+/* ---- the query ------------------------------------------------------------------------------ */
+
+/* Whether the name of this parameter is access_token, however it is escaped. */
+static bool is_token_parameter(fb_slice parameter)
+{
+    static const char name[] = "access_token";
+    size_t at = 0, matched = 0;
+    while (at < parameter.size && parameter.data[at] != '=') {
+        char c = parameter.data[at];
+        const int high = c == '%' && at + 2 < parameter.size ? fb__hex_digit(parameter.data[at + 1]) : -1;
+        const int low = high >= 0 ? fb__hex_digit(parameter.data[at + 2]) : -1;
+        if (low >= 0) {
+            c = (char)(high << 4 | low);
+            at += 2;
+        }
+        if (matched == sizeof(name) - 1 || c != name[matched]) {
+            return false;
+        }
+        matched++;
+        at++;
+    }
+    return matched == sizeof(name) - 1;
+}
+
+/* Parameters end at "&", and for some frameworks at ";". */
+static bool query_holds_token(fb_slice url)
+{
+    const char *at = url.size == 0 ? NULL : memchr(url.data, '?', url.size);
+    const char *end = url.data + url.size;
+    while (at != NULL && at < end && *at != '#') {
+        const char *start = ++at;
+        while (at < end && *at != '&' && *at != ';' && *at != '#') {
+            at++;
+        }
+        if (is_token_parameter((fb_slice){start, (size_t)(at - start)})) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the header ----------------------------------------------------------------------------- */
+
+static void find_headers(const fb_request *request, fb__credential *out, fb_slice *authorization, size_t *count)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        const fb_header *header = &request->headers[i];
+        if (fb__is_word(header->name, "authorization")) {
+            *authorization = header->value;
+            ++*count;
+        } else if (fb__is_word(header->name, "dpop")) {
+            out->proof = header->value;
+            out->proof_count++;
+        }
+    }
+}
+
+fb_status fb__credential_find(const fb_request *request, bool takes_dpop, fb__credential *out, fb_error *error)
+{
+    fb_slice authorization = nothing;
+    size_t count = 0;
+    *out = (fb__credential){.token = nothing};
+    if (request->headers == NULL && request->header_count > 0) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "request has a header_count, but no headers");
+    }
+    find_headers(request, out, &authorization, &count);
+    if (count > 1) {
+        return malformed(error, "there is more than one Authorization header");
+    }
+    if (query_holds_token(request->url)) {
+        return malformed(error, "there is a token in the query");
+    }
+    size_t size = 0;
+    while (size < authorization.size && authorization.data[size] != ' ') {
+        size++;
+    }
+    const fb_slice scheme = {authorization.data, size};
+    out->is_dpop = takes_dpop && fb__is_word(scheme, "dpop");
+    if (!out->is_dpop && !fb__is_word(scheme, "bearer")) {
+        return fb__reject(error, FB_TOKEN_MISSING, nothing);
+    }
+    if (size < authorization.size) {
+        out->token = (fb_slice){authorization.data + size + 1, authorization.size - size - 1};
+    }
+    return is_token68(out->token) ? FB_OK
+                                  : malformed(error, "the Authorization header is not a scheme, a space and one token");
+}
