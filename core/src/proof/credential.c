@@ -57,9 +57,11 @@ static bool is_token_parameter(fb_slice parameter)
 /* Parameters end at "&", and for some frameworks at ";". */
 static bool query_holds_token(fb_slice url)
 {
-    const char *at = url.size == 0 ? NULL : memchr(url.data, '?', url.size);
-    const char *end = url.data + url.size;
-    while (at != NULL && at < end && *at != '#') {
+    const char *at = url.data, *end = url.data + url.size;
+    while (at < end && *at != '?' && *at != '#') {
+        at++;
+    }
+    while (at < end && *at != '#') {
         const char *start = ++at;
         while (at < end && *at != '&' && *at != ';' && *at != '#') {
             at++;
