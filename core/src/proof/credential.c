@@ -57,6 +57,9 @@ static bool is_token_parameter(fb_slice parameter)
 /* Parameters end at "&", and for some frameworks at ";". */
 static bool query_holds_token(fb_slice url)
 {
+    if (url.size == 0) {
+        return false;
+    }
     const char *at = url.data, *end = url.data + url.size;
     while (at < end && *at != '?' && *at != '#') {
         at++;
