@@ -63,6 +63,7 @@ void fb__proof_key_release(fb__proof_key *key)
     if (key == NULL || atomic_fetch_sub_explicit(&key->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
+    FB__INSIDE_GATE;
     const fb_mem mem = key->mem;
     fb__verification_key_clear(&key->key, &mem);
     fb__free(&mem, key);
@@ -247,6 +248,7 @@ static void unlock(fb__proof_keys *keys, fb__proof_key *dropped)
 
 fb__proof_key *fb__proof_keys_find(fb__proof_keys *keys, fb_slice header)
 {
+    FB__INSIDE_GATE;
     const uint64_t hash = hash_of(keys, header);
     fb__proof_key *dropped = NULL;
     if (!lock(keys)) {
@@ -263,6 +265,7 @@ fb__proof_key *fb__proof_keys_find(fb__proof_keys *keys, fb_slice header)
 
 void fb__proof_keys_keep(fb__proof_keys *keys, fb__proof_key *key)
 {
+    FB__INSIDE_GATE;
     const fb_slice header = {key->header, key->header_size};
     const size_t bytes = sizeof(*key) + key->header_size + OPENSSL_BYTES;
     const uint64_t hash = hash_of(keys, header);
@@ -280,6 +283,7 @@ void fb__proof_keys_keep(fb__proof_keys *keys, fb__proof_key *key)
 
 void fb__proof_keys_stats(fb__proof_keys *keys, fb_stats *out)
 {
+    FB__INSIDE_GATE;
     if (!lock(keys)) {
         return;
     }
