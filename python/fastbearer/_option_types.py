@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from ._fetch_function import Fetch
-    from ._options import ClaimValue
+    from ._option_kinds import ClaimValue
     from ._records import Rejection
     from .issuer import Issuer, ResolveIssuer
 

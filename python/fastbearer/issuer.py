@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, TypeAlias
 
     from ._fetch_function import Fetch
-    from ._options import ClaimValue
+    from ._option_kinds import ClaimValue
 
     #: Who an unknown issuer is: given its identifier, which nobody has verified.
     ResolveIssuer: TypeAlias = Callable[[str], "Issuer | Awaitable[Issuer | None] | None"]
@@ -130,30 +130,15 @@ class Issuer:
         """
         self._set_up(
             {
-                "issuer": issuer,
-                "public_key": public_key,
-                "jwks": jwks,
-                "jwks_uri": jwks_uri,
-                "secret": secret,
-                "algorithms": algorithms,
-                "audience": audience,
-                "required_claims": required_claims,
-                "token_type": token_type,
-                "scope_claims": scope_claims,
-                "client_id_claims": client_id_claims,
-                "fetch": fetch,
-                "fetch_timeout": fetch_timeout,
-                "refresh_interval": refresh_interval,
-                "stale_if_error": stale_if_error,
-                "max_jwks_bytes": max_jwks_bytes,
-                "ca_file": ca_file,
-                "allow_http": allow_http,
-                "ssrf_safe": ssrf_safe,
-                "headers": headers,
-                "trust_env": trust_env,
+                "issuer": issuer, "public_key": public_key, "jwks": jwks, "jwks_uri": jwks_uri, "secret": secret,
+                "algorithms": algorithms, "audience": audience, "required_claims": required_claims,
+                "token_type": token_type, "scope_claims": scope_claims, "client_id_claims": client_id_claims,
+                "fetch": fetch, "fetch_timeout": fetch_timeout, "refresh_interval": refresh_interval,
+                "stale_if_error": stale_if_error, "max_jwks_bytes": max_jwks_bytes, "ca_file": ca_file,
+                "allow_http": allow_http, "ssrf_safe": ssrf_safe, "headers": headers, "trust_env": trust_env,
             },
             unknown,
-        )
+        )  # fmt: skip
 
     # </generated>
 

@@ -1,4 +1,4 @@
-"""The verifier for plain Python, and reading tokens without verifying them.
+"""The verifier for plain Python.
 
 verifier = Verifier(issuer="https://issuer.example", audience="https://api.example/mcp")
 access = verifier.verify(token)          # or: await verifier.verify_async(token)
@@ -6,7 +6,8 @@ access = verifier.verify(token)          # or: await verifier.verify_async(token
 
 from __future__ import annotations
 
-from . import _native, _options
+from . import _native, _option_kinds, _options
+from ._inspection import decode_unverified, versions
 from ._issuers import Issuers, refresh_all, refresh_all_async
 from ._native import AccessToken
 from ._records import KeyInfo, Rejection, Unverified
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 
     from ._fetch_function import Fetch
     from ._key_source import KeySource
-    from ._options import ClaimValue
+    from ._option_kinds import ClaimValue
     from .issuer import ResolveIssuer
 
     _Verifier = TypeVar("_Verifier", bound="Verifier")
 
-__all__ = ["AccessToken", "Issuer", "KeyInfo", "Rejection", "Unverified", "Verifier", "decode_unverified"]
+__all__ = ["AccessToken", "Issuer", "KeyInfo", "Rejection", "Unverified", "Verifier", "decode_unverified", "versions"]
 
 
 class Verifier:
@@ -156,44 +157,20 @@ class Verifier:
         """
         self._set_up(
             {
-                "issuer": issuer,
-                "issuers": issuers,
-                "resolve_issuer": resolve_issuer,
-                "max_issuers": max_issuers,
-                "public_key": public_key,
-                "jwks": jwks,
-                "jwks_uri": jwks_uri,
-                "secret": secret,
-                "algorithms": algorithms,
-                "audience": audience,
-                "required_scopes": required_scopes,
-                "scope_hierarchy": scope_hierarchy,
-                "leeway": leeway,
-                "clock_skew": clock_skew,
-                "require_exp": require_exp,
-                "required_claims": required_claims,
-                "token_type": token_type,
-                "scope_claims": scope_claims,
-                "merge_scope_claims": merge_scope_claims,
-                "client_id_claims": client_id_claims,
-                "max_token_bytes": max_token_bytes,
-                "cache_size": cache_size,
-                "cache_bytes": cache_bytes,
-                "arithmetic": arithmetic,
-                "fetch": fetch,
-                "fetch_timeout": fetch_timeout,
-                "refresh_interval": refresh_interval,
-                "stale_if_error": stale_if_error,
-                "max_jwks_bytes": max_jwks_bytes,
-                "ca_file": ca_file,
-                "allow_http": allow_http,
-                "ssrf_safe": ssrf_safe,
-                "headers": headers,
-                "trust_env": trust_env,
-                "on_reject": on_reject,
+                "issuer": issuer, "issuers": issuers, "resolve_issuer": resolve_issuer, "max_issuers": max_issuers,
+                "public_key": public_key, "jwks": jwks, "jwks_uri": jwks_uri, "secret": secret,
+                "algorithms": algorithms, "audience": audience, "required_scopes": required_scopes,
+                "scope_hierarchy": scope_hierarchy, "leeway": leeway, "clock_skew": clock_skew,
+                "require_exp": require_exp, "required_claims": required_claims, "token_type": token_type,
+                "scope_claims": scope_claims, "merge_scope_claims": merge_scope_claims,
+                "client_id_claims": client_id_claims, "max_token_bytes": max_token_bytes, "cache_size": cache_size,
+                "cache_bytes": cache_bytes, "arithmetic": arithmetic, "fetch": fetch, "fetch_timeout": fetch_timeout,
+                "refresh_interval": refresh_interval, "stale_if_error": stale_if_error,
+                "max_jwks_bytes": max_jwks_bytes, "ca_file": ca_file, "allow_http": allow_http, "ssrf_safe": ssrf_safe,
+                "headers": headers, "trust_env": trust_env, "on_reject": on_reject,
             },
             unknown,
-        )
+        )  # fmt: skip
 
     # </generated>
 
@@ -449,7 +426,7 @@ class Verifier:
     @property
     def required_scopes(self) -> tuple[str, ...]:
         """The scopes that a token must grant."""
-        return _options.scopes("required_scopes", self._options["required_scopes"]) or ()
+        return _option_kinds.scopes("required_scopes", self._options["required_scopes"]) or ()
 
     @property
     def leeway(self) -> float:
@@ -483,21 +460,3 @@ class Verifier:
 
     def __reduce__(self) -> str:
         raise TypeError("a Verifier cannot be pickled: make one in each process")
-
-
-def decode_unverified(token: str | bytes | bytearray | memoryview) -> Unverified:
-    """The header and claims of a token that nobody has verified. For people and tools, never for a decision: anybody
-    can write what stands there. DecodeError when it is not even a token.
-    """
-    import json
-
-    header, claims = _native.decode_unverified(token)
-    return Unverified(json.loads(header), json.loads(claims))
-
-
-def versions() -> dict[str, Any]:
-    """What is running: ``fastbearer``, ``openssl``, ``jansson`` and ``curl`` are version numbers. ``built_in`` is True
-    where these libraries are parts of the wheel, as in the published ones: then a fault in one of them is mended by a
-    newer version of this package, else by the system's update.
-    """
-    return _native.versions()

@@ -113,13 +113,19 @@ def initialiser(parameters: list[str], summary: list[str], options: list[Option]
             '        """',
             "        self._set_up(",
             "            {",
-            *(f'                "{option.name}": {option.name},' for option in options),
+            *textwrap.wrap(
+                " ".join(f'"{option.name}":\0{option.name},' for option in options),
+                WIDTH,
+                initial_indent=" " * 16,
+                subsequent_indent=" " * 16,
+                break_long_words=False,
+            ),
             "            },",
             "            unknown,",
-            "        )",
+            "        )  # fmt: skip",
             "",
         ]
-    )
+    ).replace("\0", " ")
 
 
 def option_types() -> str:
@@ -141,7 +147,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from ._fetch_function import Fetch
-    from ._options import ClaimValue
+    from ._option_kinds import ClaimValue
     from ._records import Rejection
     from .issuer import Issuer, ResolveIssuer
 
