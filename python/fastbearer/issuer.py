@@ -25,9 +25,9 @@ __all__ = ["Issuer"]
 class Issuer:
     """Who may issue tokens, where its keys are, and how its tokens differ from what the verifier requires of all.
 
-    Immutable, and equal to another when all options are. It may hold a secret, so it is not printed in full and cannot
-    be pickled. ConfigurationError or TypeError names the option that is wrong; what only the core can tell is raised by
-    the Verifier that it is given to.
+    Immutable, and equal to another when all options mean the same. It may hold a secret, so it is not printed in full
+    and cannot be pickled. ConfigurationError or TypeError names the option that is wrong; what only the core can tell
+    is raised by the Verifier that it is given to.
 
     Attributes are its options, lists as tuples and mappings as what they were turned into: issuer; public_key, jwks,
     jwks_uri, secret; algorithms, audience, required_claims, token_type, scope_claims, client_id_claims; fetch,
@@ -199,7 +199,7 @@ class Issuer:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in _options.ISSUER_NAMES)
+        return self._native == other._native and self.fetch == other.fetch
 
     def __hash__(self) -> int:
         return hash(self._native["identifiers"])
