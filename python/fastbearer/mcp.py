@@ -67,7 +67,7 @@ class JWTVerifier:
             return AccessToken(
                 token=access.token,
                 client_id=access.client_id,
-                scopes=self.verifier._scopes_of(access),
+                scopes=self.verifier._scopes_of(access) if self.verifier._implied else access.scopes,
                 expires_at=None if expires_at is None else expires_at + self._grace,
                 resource=access.resource,
                 subject=access.subject,

@@ -45,8 +45,8 @@ class Verifier:
     """
 
     __slots__ = (
-        "__weakref__", "_check", "_fetches", "_hook_failed", "_issuers", "_native", "_on_reject", "_options",
-        "_resolver",
+        "__weakref__", "_check", "_fetches", "_hook_failed", "_implied", "_issuers", "_native", "_on_reject",
+        "_options", "_resolver",
     )  # fmt: skip
     _issuers: Issuers
     _native: _native.Verifier
@@ -195,6 +195,8 @@ class Verifier:
         self._native = _native.Verifier(issuers=tuple(given), resolves_issuers=resolve is not None, **native, **policy)
         self._check = self._native.verify
         self._options = {name: options[name] for name in _options.DEFAULTS}
+        #: All scopes that others include.
+        self._implied = tuple(dict.fromkeys(s for _, implied in policy["scope_hierarchy"] or () for s in implied))
         self._on_reject: Callable[[Rejection], object] | None = options["on_reject"]
         self._hook_failed = False
         shared = None if keys_of is None else keys_of._issuers.shareable()
@@ -355,11 +357,8 @@ class Verifier:
     def _scopes_of(self, access: AccessToken) -> list[str]:
         """The scopes of a token with those that they include, for hosts that look for one in the list."""
         scopes = access.scopes
-        for implied in (self._options["scope_hierarchy"] or {}).values():
-            for scope in (implied,) if isinstance(implied, str) else implied:
-                if scope not in scopes and access.has_scope(scope):
-                    scopes = [*scopes, scope]
-        return scopes
+        more = [scope for scope in self._implied if scope not in scopes and access.has_scope(scope)]
+        return [*scopes, *more] if more else scopes
 
     # ---- keys
 

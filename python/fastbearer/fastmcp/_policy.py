@@ -58,6 +58,7 @@ class CompiledPolicy:
         "expiry_grace",
         "extract_scopes",
         "has_hooks",
+        "has_implied",
         "key_source",
         "keys_from_hook",
         "validate_issuer",
@@ -83,6 +84,7 @@ class CompiledPolicy:
         self._verifiers: dict[Any, Verifier] = {}
         self.verifier: Any = None  # a Verifier, unless error says why there is none or a hook brings the keys
         self.expiry_grace = 0
+        self.has_implied = bool(provider.scope_hierarchy)
         self.error: ConfigurationError | None = None
         try:
             check_hooks(provider, self)

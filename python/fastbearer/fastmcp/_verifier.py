@@ -171,7 +171,8 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
             if compiled.has_hooks:
                 return await self._load_with_hooks(compiled, token)
             access = await compiled.verifier.verify_async(token)
-            return self._access_token(compiled, access, compiled.verifier._scopes_of(access))
+            scopes = compiled.verifier._scopes_of(access) if compiled.has_implied else access.scopes
+            return self._access_token(compiled, access, scopes)
         except ConfigurationError:
             raise
         except Exception as error:

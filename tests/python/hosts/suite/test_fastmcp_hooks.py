@@ -127,7 +127,7 @@ def test_hooks_that_fail_are_none(keys, mint):
 
 
 def test_own_logger(keys, mint, caplog):
-    provider = JWTVerifier(public_key=keys.public_key)
+    provider = JWTVerifier(public_key=keys.public_key, audience=AUDIENCE)
     provider.logger = logging.getLogger("mine")
     caplog.set_level("INFO", logger="mine")
     load(provider, mint(expires_in_seconds=-5))

@@ -108,7 +108,7 @@ def test_required_scopes_as_people_write_them(keys):
 @BOTH
 def test_key_text_is_read_late(kind, caplog):
     caplog.set_level("INFO", logger="fastbearer")
-    provider = kind(public_key="abc")
+    provider = kind(public_key="abc", audience=AUDIENCE)
     assert not caplog.records
     for _ in range(3):
         with pytest.raises(fastbearer.ConfigurationError):
@@ -361,7 +361,7 @@ def test_shared_secret_as_public_key(kind, algorithm, caplog):
     caplog.set_level("INFO", logger="fastbearer")
     long_enough = "x" * 64
     token = hmac_token(long_enough, algorithm)
-    provider = kind(public_key=long_enough, algorithm=algorithm, issuer=ISSUER)
+    provider = kind(public_key=long_enough, algorithm=algorithm, issuer=ISSUER, required_claims={"sub": "alice"})
     assert provider.public_key == long_enough
     assert load(provider, token).client_id == "alice" and not caplog.records
     assert load(provider, hmac_token("y" * 64, algorithm)) is None
@@ -413,7 +413,7 @@ def test_no_token_in_any_log(keys, other_keys, mint, caplog):
 
 def test_a_flood_is_logged_as_a_count(keys, caplog):
     caplog.set_level("INFO", logger="fastbearer")
-    provider = JWTVerifier(public_key=keys.public_key)
+    provider = JWTVerifier(public_key=keys.public_key, audience=AUDIENCE)
     now = [1000.0]
     provider._log._clock = lambda: now[0]
     for _ in range(500):

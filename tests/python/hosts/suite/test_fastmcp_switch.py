@@ -135,7 +135,7 @@ def test_a_key_that_cannot_be_one_is_named_at_construction(kind, options, messag
 
 @BOTH
 def test_a_wrong_option_written_later_is_said_once(kind, keys, mint, caplog):
-    provider = kind(public_key=keys.public_key)
+    provider = kind(public_key=keys.public_key, audience=AUDIENCE)
     provider.leeway = "5"
     for _ in range(3):
         with pytest.raises(fastbearer.ConfigurationError, match="leeway"):
@@ -270,7 +270,7 @@ def test_authkit_binds_the_audience(keys, monkeypatch):
 def test_what_a_line_of_the_log_holds(keys, mint, caplog):
     """Code, key id asked for, configured issuer; each code has its own count."""
     caplog.set_level("INFO", logger="fastbearer")
-    provider = JWTVerifier(jwks=keys.jwks("k1"), issuer=ISSUER)
+    provider = JWTVerifier(jwks=keys.jwks("k1"), issuer=ISSUER, audience=AUDIENCE)
     for _ in range(2):
         run(provider.verify_token(mint(kid="k9")))
         run(provider.verify_token(mint(kid="k1", issuer="https://evil.example.com")))
