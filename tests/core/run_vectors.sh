@@ -27,10 +27,12 @@ must_fail "unknown option" \
 must_fail "no token" "{\"id\":\"a\",\"config\":{$secret},\"now\":1,\"expect\":\"reject\"}" error
 must_fail "unknown member of a case" \
     "{\"id\":\"a\",\"token\":\"x\",\"config\":{$secret},\"now\":1,\"expect\":\"reject\",\"clams\":{}}" error
+issuers="{\"issuers\":[{$secret,\"leeway\":1}]}"
 must_fail "unknown option of an issuer" \
-    "{\"id\":\"a\",\"token\":\"x\",\"config\":{\"issuers\":[{$secret,\"leeway\":1}]},\"now\":1,\"expect\":\"reject\"}" error
+    "{\"id\":\"a\",\"token\":\"x\",\"config\":$issuers,\"now\":1,\"expect\":\"reject\"}" error
 step='"token":"x","now":1'
-must_fail "another code of a step" "{\"id\":\"a\",\"config\":{$secret},\"steps\":[{$step,\"expect\":\"reject\"},{$step,$code}]}" steps
+must_fail "another code of a step" \
+    "{\"id\":\"a\",\"config\":{$secret},\"steps\":[{$step,\"expect\":\"reject\"},{$step,$code}]}" steps
 must_fail "unknown member of a step" \
     "{\"id\":\"a\",\"config\":{$secret},\"steps\":[{$step,\"expect\":\"reject\",\"x\":1}]}" error
 must_fail "a sequence without steps" "{\"id\":\"a\",\"config\":{$secret},\"steps\":[]}" error
