@@ -415,8 +415,8 @@ typedef struct fb_verifier fb_verifier;
  * What one claim must be.
  *
  * A claim is named by its top-level name; a text that begins with "/" is a JSON Pointer (RFC 6901) into the payload:
- * "/realm_access/roles", "/permissions/0". A pointer with a wrong escape ("~2") is a configuration error. What a
- * pointer does not reach is absent.
+ * "/realm_access/roles", "/permissions/0". A pointer with a wrong escape ("~2") or with more than 32 segments is a
+ * configuration error. What a pointer does not reach is absent.
  */
 typedef struct fb_required_claim {
     /** Which claim. */
@@ -674,8 +674,8 @@ typedef struct fb_options {
      * none. */
     fb_list required_scopes;
 
-    /** Which scopes include others; scope_rule_count rules, each scope in one of them at most. A scope that includes
-     * itself, by whatever way, is a configuration error. Default: none. */
+    /** Which scopes include others; scope_rule_count rules, each scope in one of them at most, of at most 1024 scopes
+     * in all. A scope that includes itself, by whatever way, is a configuration error. Default: none. */
     const fb_scope_rule *scope_hierarchy;
     size_t scope_rule_count; /**< how many there are */
 

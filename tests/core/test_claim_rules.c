@@ -68,6 +68,25 @@ TEST(an_escaped_iss_is_everything)
     CHECK(scopes.count == 1 && fb__slice_equal(scopes.items[0], fb_text("https://a.example/x")));
 }
 
+/* What is kept of it has room, for each of its uses. */
+TEST(a_long_escaped_iss)
+{
+    static char payload[9000];
+    start();
+    options.issuer.identifiers = FB_LIST(fb_text("https://a.example/{tid}"));
+    options.policy.client_id_claims = FB_LIST(fb_text("iss"));
+    size_t at = (size_t)snprintf(payload, sizeof(payload), "{\"iss\":\"https:\\/\\/a.example\\/");
+    memset(payload + at, 'x', 8000);
+    (void)snprintf(payload + at + 8000, sizeof(payload) - at - 8000, "\"}");
+    EXPECT(payload, FB_ISSUER_MISMATCH);
+    options.issuer.identifiers = (fb_list){NULL, 0};
+    key_issuer = fb_text("https://a.example/{tid}");
+    EXPECT(payload, FB_ISSUER_MISMATCH);
+    key_issuer = fb_text(NULL);
+    EXPECT(payload, FB_OK);
+    CHECK(fb_result_client_id(result).size == 8018 && fb_result_issuer(result).size == 8018);
+}
+
 /* ---- required claims ------------------------------------------------------------------------ */
 
 static void demand(const char *path, fb_list values)
@@ -126,6 +145,8 @@ TEST(numbers_are_equal_by_their_exact_value)
         {"123456789012345678901234567890123456789", "123456789012345678901234567890123456788", false},
         {"123456789012345678901234567890123456789", "1.23456789012345678901234567890123456789e38", true},
         {"0.1", "0.1000000000000000055511151231257827", false},
+        {"1", "1e-9999999999999999", false},
+        {"1", "1e-99999999999999999999", false},
         {"1e-300", "0", false},
         {"0", "1e-999999999999999", false},
         {"0", "1e-99999999999999999999", false},
@@ -322,6 +343,7 @@ int main(void)
     RUN(a_template_is_held_against_the_verified_claim);
     RUN(the_issuer_of_a_key_is_held_against_iss);
     RUN(an_escaped_iss_is_everything);
+    RUN(a_long_escaped_iss);
     RUN(a_claim_has_one_of_its_values);
     RUN(numbers_are_equal_by_their_exact_value);
     RUN(long_numbers);

@@ -284,6 +284,33 @@ TEST(which_key_a_token_gets)
     fb__keyset_release(set);
 }
 
+/* The provider that moves a key from one tenant to another has published another set. */
+TEST(whose_tokens_a_key_verifies)
+{
+    static const char *const issuers[] = {"", ",\"issuer\":\"https://a.example\"",
+                                          ",\"issuer\":\"https:\\/\\/b.example\"", ",\"issuer\":\"\""};
+    static const char *const texts[] = {NULL, "https://a.example", "https://b.example", ""};
+    CHECK(says(rsa_with(issuers[1]), ""));
+    CHECK(says(rsa_with(",\"issuer\":5"), "issuer is not a string"));
+    CHECK(says(rsa_with(",\"issuer\":null"), "issuer is not a string"));
+    CHECK(says(rsa_with(",\"issuer\":[\"https://a.example\"]"), "issuer is not a string"));
+    fb__keyset *sets[4];
+    for (size_t i = 0; i < 4; i++) {
+        char document[300];
+        snprintf(document, sizeof(document), "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"%s}]}", ed_x,
+                 issuers[i]);
+        CHECK(import_text(document, &sets[i]) == FB_OK);
+        const fb_slice issuer = sets[i]->keys[0].key.issuer;
+        CHECK((issuer.data == NULL) == (texts[i] == NULL) && fb__slice_equal(issuer, fb_text(texts[i])));
+    }
+    for (size_t i = 0; i < 16; i++) {
+        CHECK(fb__keyset_same(sets[i / 4], sets[i % 4]) == (i / 4 == i % 4));
+    }
+    for (size_t i = 0; i < 4; i++) {
+        fb__keyset_release(sets[i]);
+    }
+}
+
 int main(void)
 {
     generate("RS256", "n", n, sizeof(n), NULL, NULL, 0);
@@ -297,5 +324,6 @@ int main(void)
     RUN(escaped_members);
     RUN(documents);
     RUN(which_key_a_token_gets);
+    RUN(whose_tokens_a_key_verifies);
     return TEST_RESULT();
 }

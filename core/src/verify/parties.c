@@ -15,11 +15,8 @@ static bool is_required(const fb__claims *claims, size_t configured)
 /* iss is what the template says with the value of its claim: that claim decides, as one part of iss does not. */
 static fb_status check_template(const fb__claims *claims, const fb__identifier *template)
 {
-    fb_slice iss, value;
-    if (!fb__result_text(claims->result, &claims->nodes[claims->found[FB__ISS]], &iss)) {
-        return fb__out_of_memory(claims->error);
-    }
-    if (!fb__identifier_matches(template, iss, &value)) {
+    fb_slice value;
+    if (!fb__identifier_matches(template, claims->result->iss, &value)) {
         return fb__claims_mismatch(claims, FB_ISSUER_MISMATCH, FB__ISS, &(fb_list){&template->text, 1});
     }
     const size_t index = fb__json_member(claims->text, claims->nodes, 0, template->claim);

@@ -104,9 +104,9 @@ bool fb__result_text(fb_result *result, const fb_node *node, fb_slice *out)
         return true;
     }
     if (result->unescaped == NULL) {
-        /* Values are shorter than their text, and at most three of what is kept come from one string: issuer, subject
-         * or resource, client id, scopes. */
-        const size_t bytes = fb__size_multiply(3, result->payload.size);
+        /* Values are shorter than their text, and at most two of what is kept come from one string: issuer, subject or
+         * resource, and client id. */
+        const size_t bytes = fb__size_multiply(2, result->payload.size);
         result->unescaped = fb__alloc(&result->mem, bytes);
         if (result->unescaped == NULL) {
             return false;
