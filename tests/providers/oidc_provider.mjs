@@ -16,6 +16,9 @@ import { Provider } from 'oidc-provider';
 const ALGORITHM = process.argv[2] ?? 'RS256';
 const CLIENT = { client_id: 'worker', client_secret: 'a secret that only tests have' };
 
+/* Standard output is for our lines alone; the provider gives notices there. */
+console.info = console.error;
+
 let keys = 0;
 
 async function newKey(algorithm) {

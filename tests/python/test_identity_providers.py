@@ -1,0 +1,102 @@
+"""Real identity providers: discovery, rotation, two issuers at once, and one of them going away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("authlib")
+pytest.importorskip("flask")
+
+from fastbearer import InvalidAudienceError, InvalidKeyError, Issuer, KeysUnavailableError, Verifier
+from tests.providers import Provider, authlib_provider, install_oidc_provider, oidc_provider
+
+API = "https://api.example/mcp"  # what tokens of the Authlib one are for
+OTHER_API = "https://other.example/mcp"
+
+
+@pytest.fixture(scope="module")
+def node() -> None:
+    problem = install_oidc_provider()
+    if problem is not None:
+        pytest.skip(f"npm oidc-provider: {problem}")
+
+
+@pytest.fixture(params=["authlib", "oidc-provider RS256", "oidc-provider ES256"])
+def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
+    kind, _, algorithm = request.param.partition(" ")
+    if kind == "oidc-provider":
+        request.getfixturevalue("node")
+    with oidc_provider(algorithm) if kind == "oidc-provider" else authlib_provider() as started:
+        yield started
+
+
+def verifier_for(provider: Provider, **options: Any) -> Verifier:
+    return Verifier(issuer=provider.issuer, algorithms=("RS256", "ES256"), audience=API, token_type="at+jwt", **options)
+
+
+def test_an_issuer_and_an_audience_are_a_whole_configuration(provider: Provider) -> None:
+    with verifier_for(provider, required_scopes="read") as verifier:
+        access = verifier.verify(provider.token(API))
+    assert access.issuer == provider.issuer
+    assert access.scopes == ["read"]
+    assert access.resource == API
+
+
+def test_coroutines_discover_too(provider: Provider) -> None:
+    async def main() -> Any:
+        with verifier_for(provider) as verifier:
+            token = provider.token(API)
+            return await asyncio.gather(*(verifier.verify_async(token) for _ in range(10))), verifier.stats()
+
+    accepted, stats = asyncio.run(main())
+    assert {access.issuer for access in accepted} == {provider.issuer}
+    assert stats["fetches"] == 1, "ten tokens, one flight"
+
+
+def test_keys_are_rotated(provider: Provider) -> None:
+    with verifier_for(provider) as verifier:
+        before = provider.token(API)
+        verifier.verify(before)
+        provider.rotate()
+        verifier.verify(provider.token(API))
+        with pytest.raises(InvalidKeyError) as refused:
+            verifier.verify(before)
+    assert refused.value.code == "key_not_found"
+
+
+def test_a_token_for_another_api_is_refused(node: None) -> None:
+    with oidc_provider("RS256") as provider, verifier_for(provider) as verifier:
+        with pytest.raises(InvalidAudienceError):
+            verifier.verify(provider.token(OTHER_API))
+        verifier.verify(provider.token(API))
+
+
+def test_two_issuers_and_the_outage_of_one(node: None) -> None:
+    with authlib_provider() as one, oidc_provider("RS256") as other:
+        issuers = [Issuer(one.issuer, algorithms="ES256"), Issuer(other.issuer)]
+        with Verifier(issuers=issuers, audience=API) as verifier:
+            for provider in (one, other):
+                assert verifier.verify(provider.token(API)).issuer == provider.issuer
+            assert {key.issuer for key in verifier.keys()} == {one.issuer, other.issuer}
+            tokens = other.token(API)
+            one.rotate()
+            unseen = one.token(API)
+            one.close()
+            with pytest.raises(KeysUnavailableError):
+                verifier.verify(unseen)
+            assert verifier.verify(other.token(API)).issuer == other.issuer
+            assert verifier.verify(tokens).issuer == other.issuer
+            states = {state["issuer"]: state for state in verifier.stats()["issuers"]}
+    assert states[one.issuer]["last_error"] and not states[other.issuer]["last_error"]
+
+
+def test_an_issuer_that_nobody_runs_costs_no_other_anything() -> None:
+    with authlib_provider() as provider:
+        issuers = [Issuer("https://nobody.invalid"), Issuer(provider.issuer, algorithms="ES256")]
+        with Verifier(issuers=issuers, audience=API) as verifier:
+            assert verifier.verify(provider.token(API)).issuer == provider.issuer
+            assert verifier.stats()["fetches"] == 1
