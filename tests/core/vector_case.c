@@ -5,6 +5,7 @@
 #include "vector_case.h"
 #include "vector_config.h"
 #include "vector_json.h"
+#include "vector_request.h"
 
 /* ---- outcome -------------------------------------------------------------------------------- */
 
@@ -120,6 +121,8 @@ struct step {
     fb_slice token;
     fb_clock clock;
     bool accept;
+    bool has_request;
+    struct vector_request request;
     const json_t *given;
 };
 
@@ -143,11 +146,29 @@ static bool only_knows(const json_t *object, const char *const *names)
 static bool read_step(struct step *out, const json_t *given)
 {
     const json_t *expect = json_object_get(given, "expect"), *now = json_object_get(given, "now");
+    const json_t *request = json_object_get(given, "request");
     const char *verdict = vector_is_text(expect) ? json_string_value(expect) : "";
-    *out = (struct step){vector_text_of(json_object_get(given, "token")), fb_clock_now(),
-                         strcmp(verdict, "accept") == 0, given};
-    return vector_is_text(json_object_get(given, "token")) && (out->accept || strcmp(verdict, "reject") == 0) &&
+    *out = (struct step){.token = vector_text_of(json_object_get(given, "token")),
+                         .clock = fb_clock_now(),
+                         .accept = strcmp(verdict, "accept") == 0,
+                         .has_request = request != NULL,
+                         .given = given};
+    return (request == NULL || vector_request_read(&out->request, request)) &&
+           vector_is_text(json_object_get(given, "token")) && (out->accept || strcmp(verdict, "reject") == 0) &&
            (now == NULL || json_is_null(now) || vector_number(now, &out->clock.unix_seconds));
+}
+
+static fb_status verify_token(const struct step *step, const fb_verifier *verifier, fb_result **out, fb_error *error)
+{
+    /* A copy of exactly this size: a read beyond the token is one beyond the allocation. */
+    char *copy = malloc(step->token.size == 0 ? 1 : step->token.size);
+    if (copy == NULL) {
+        abort();
+    }
+    memcpy(copy, step->token.data, step->token.size);
+    const fb_status status = fb_verify(verifier, copy, step->token.size, step->clock, out, error);
+    free(copy);
+    return status;
 }
 
 /* Adds what came out, without the opening brace. Whether it is what the step expects. */
@@ -155,14 +176,9 @@ static bool run_step(struct vector_text *out, const struct step *step, const fb_
 {
     fb_result *result = NULL;
     fb_error error = FB_ERROR_INIT;
-    /* A copy of exactly this size: a read beyond the token is one beyond the allocation. */
-    char *copy = malloc(step->token.size == 0 ? 1 : step->token.size);
-    if (copy == NULL) {
-        abort();
-    }
-    memcpy(copy, step->token.data, step->token.size);
-    const fb_status status = fb_verify(verifier, copy, step->token.size, step->clock, &result, &error);
-    free(copy);
+    const fb_status status =
+        step->has_request ? fb_verify_request(verifier, &step->request.request, step->clock, &result, NULL, &error)
+                          : verify_token(step, verifier, &result, &error);
     if (status != FB_OK) {
         add_verdict(out, "reject", fb_status_name(status));
         return !step->accept && code_expected(json_object_get(step->given, "code"), fb_status_name(status)) &&
@@ -208,17 +224,18 @@ static char *run_sequence(const json_t *test, const fb_verifier *verifier, bool 
 /* Constant text that says why nobody could run the case, or NULL. step: of a case that is no sequence. */
 static const char *check_case(const json_t *test, struct step *step)
 {
-    static const char *const of_case[] = {"id",   "description", "token",  "config",    "now", "expect",
-                                          "code", "claims",      "scopes", "client_id", NULL};
+    static const char *const of_case[] = {"id",     "description", "token",  "config", "request",   "now",
+                                          "expect", "code",        "claims", "scopes", "client_id", NULL};
     static const char *const of_sequence[] = {"id", "description", "config", "steps", NULL};
-    static const char *const of_step[] = {"token", "now", "expect", "code", "claims", "scopes", "client_id", NULL};
+    static const char *const of_step[] = {"token",  "request", "now",       "expect", "code",
+                                          "claims", "scopes",  "client_id", NULL};
     const json_t *steps = json_object_get(test, "steps");
     if (!only_knows(test, steps == NULL ? of_case : of_sequence)) {
         return "a member that is unknown";
     }
     if (!vector_is_text(json_object_get(test, "id")) || !json_is_object(json_object_get(test, "config")) ||
         (steps == NULL && !read_step(step, test)) || (steps != NULL && json_array_size(steps) == 0)) {
-        return "id, token, config, now or expect is missing or of the wrong type";
+        return "id, token, config, request, now or expect is missing or of the wrong type";
     }
     for (size_t i = 0; i < json_array_size(steps); i++) {
         if (!only_knows(json_array_get(steps, i), of_step) || !read_step(step, json_array_get(steps, i))) {

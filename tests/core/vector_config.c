@@ -238,6 +238,15 @@ static const struct member of_verifier[] = {
     {"merge_scope_claims", read_flag, offsetof(fb_options, merge_scope_claims), 0},
     {"client_id_claims", read_list, offsetof(fb_options, client_id_claims), 0},
     {"max_token_bytes", read_size, offsetof(fb_options, max_token_bytes), 0},
+    {"sender_constrained", read_text, offsetof(fb_options, sender_constrained), 0},
+};
+
+static const struct member of_dpop[] = {
+    {"max_age", read_number, offsetof(fb_dpop, max_age), 0},
+    {"required", read_flag, offsetof(fb_dpop, required), 0},
+    {"algorithms", read_list, offsetof(fb_dpop, algorithms), 0},
+    {"nonce_secret", read_text, offsetof(fb_dpop, nonce_secret), 0},
+    {"replay_capacity", read_size, offsetof(fb_dpop, replay_capacity), 0},
 };
 
 static const struct member *find(const struct member *members, size_t count, const char *name)
@@ -286,6 +295,28 @@ static enum vector_reading read_issuer(struct vector_config *config, const json_
     return reading;
 }
 
+static enum vector_reading read_dpop(struct vector_config *config, const json_t *given, const char **member)
+{
+    const char *name;
+    json_t *value;
+    fb_dpop *dpop = take(config, 1, sizeof(*dpop));
+    enum vector_reading reading = json_is_object(given) ? VECTOR_READ : VECTOR_INEXPRESSIBLE;
+    *dpop = (fb_dpop)FB_DPOP_INIT;
+    config->options.dpop = dpop;
+    json_object_foreach((json_t *)(uintptr_t)given, name, value)
+    {
+        const struct member *known = find(of_dpop, sizeof(of_dpop) / sizeof(of_dpop[0]), name);
+        *member = name;
+        if (known == NULL) {
+            return VECTOR_UNKNOWN;
+        }
+        if (!json_is_null(value) && read_into(config, known, value, dpop) != VECTOR_READ) {
+            reading = VECTOR_INEXPRESSIBLE;
+        }
+    }
+    return reading;
+}
+
 static enum vector_reading read_issuers(struct vector_config *config, const json_t *given, const char **member)
 {
     const size_t count = json_array_size(given);
@@ -328,7 +359,10 @@ enum vector_reading vector_configure(struct vector_config *out, const json_t *co
             break;
         }
         *member = name;
-        if (strcmp(name, "issuers") == 0 || json_is_null(value)) { /* null: not given, as in Python */
+        if (strcmp(name, "dpop") == 0) {
+            const enum vector_reading one = json_is_null(value) ? VECTOR_READ : read_dpop(out, value, member);
+            reading = one == VECTOR_READ ? reading : one;
+        } else if (strcmp(name, "issuers") == 0 || json_is_null(value)) { /* null: not given, as in Python */
             reading = known == NULL && flat == NULL && strcmp(name, "issuers") != 0 ? VECTOR_UNKNOWN : reading;
         } else if (known != NULL) {
             reading = read_into(out, known, value, &out->options) == VECTOR_READ ? reading : VECTOR_INEXPRESSIBLE;

@@ -41,6 +41,9 @@ TOPICS = [
     "scopes_hierarchy",
     "clock_skew",
     "audience_urls",
+    "confirmation",
+    "dpop",
+    "requests",
 ]
 
 
