@@ -34,6 +34,22 @@ def of_case(case: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     yield from of_keys(config)
     for step in case.get("steps", [case]):
         yield from of_token(step["token"], config)
+        if "request" in step:
+            yield from of_request(step["request"])
+
+
+def of_request(request: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """As fuzz_proof.c reads them: the part that is hostile, then that part."""
+    for name, value in request["headers"]:
+        if name.lower() == "authorization":
+            yield "proof", f"\x00{request['url']}\n{value}\n".encode()
+        if name.lower() == "dpop":
+            yield "proof", b"\x01" + value.encode()
+            for part, text in enumerate(value.split(".")[:2], 2):
+                yield "proof", bytes([part]) + (segment(text) or b"")
+    yield "proof", b"\x04" + request["url"].encode()
+    if request.get("client_certificate"):
+        yield "proof", b"\x05" + request["client_certificate"].encode()
 
 
 def of_token(token: str, config: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
@@ -45,6 +61,8 @@ def of_token(token: str, config: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     parts = [segment(part) for part in token.split(".")]
     if len(parts) == 3:
         header, payload = parts[:2]
+        if payload and b'"cnf":' in payload:
+            yield "proof", b"\x06" + payload.split(b'"cnf":', 1)[1][:-1]
         if header:
             yield "header", header
             yield "json", header
