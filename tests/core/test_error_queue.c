@@ -162,6 +162,8 @@ static void one_result(const fb_verifier *verifier, fb_result *result)
     CHECK(KEEPS(fb_result_nodes(result, &count)) != NULL && KEEPS(fb_result_payload(result)).size > 0);
     CHECK(KEEPS(fb_result_subject(result)).size == 5 && KEEPS(fb_result_client_id(result)).size == 5);
     CHECK(KEEPS(fb_result_resource(result)).data == NULL && KEEPS(fb_result_scopes(result)).count == 0);
+    CHECK(KEEPS(fb_result_issuer(result)).data == NULL && KEEPS(fb_result_issuer_number(result)) == SOLE_ISSUER);
+    CHECK(!KEEPS(fb_result_has_scope(result, fb_text("read"))));
     CHECK(KEEPS(fb_result_kid(result)).data == NULL && KEEPS(fb_result_attachment(result)) == NULL);
     (void)KEEPS(fb_result_is_cached(result));
     CHECK(!KEEPS(fb_verifier_attach(verifier, "no token", 8, &attachment)));
@@ -202,6 +204,41 @@ static void all_tokens(void)
     for (size_t i = 0; i < ALGORITHMS; i++) {
         tokens(i);
     }
+}
+
+/* ---- issuers that come and go --------------------------------------------------------------- */
+
+static void issuers(void)
+{
+    char document[16384];
+    const fb_slice name = fb_text("https://issuer.example");
+    fb_options options = FB_OPTIONS_INIT;
+    fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
+    fb_issuer issuer = FB_ISSUER_INIT;
+    fb_resolution resolution = FB_RESOLUTION_INIT;
+    fb_verifier *verifier = NULL;
+    fb_string *text = NULL;
+    fb_issuers *list = NULL;
+    (void)bad_keys(document, sizeof(document));
+    issuer.identifiers = (fb_list){&name, 1};
+    issuer.jwks = fb_text(document);
+    options.resolves_issuers = true;
+    minting.issuer = name;
+    CHECK(fb_keypair_create_token(pairs[0], &minting, &text, NULL) == FB_OK);
+    const fb_slice token = fb_string_text(text);
+    CHECK(KEEPS(fb_verifier_new(&verifier, &options, NULL)) == FB_OK);
+    CHECK(KEEPS(fb_verifier_add_issuer(verifier, &issuer, NULL)) == FB_CONFIGURATION_INVALID);
+    CHECK(KEEPS(fb_verifier_resolve_begin(verifier, token.data, token.size, 1.0, &resolution, NULL)) == FB_OK);
+    issuer.jwks = (fb_slice){NULL, 0};
+    issuer.public_key = fb_keypair_public_pem(pairs[0]);
+    CHECK(KEEPS(fb_verifier_resolve_end(verifier, resolution.ticket, FB_RESOLVED, &issuer, 1.0, NULL)) == FB_OK);
+    CHECK(KEEPS(fb_verifier_resolve_wait(verifier, resolution.ticket, 0.0)));
+    CHECK(KEEPS(fb_verifier_issuers(verifier, 1.0, &list, NULL)) == FB_OK && KEEPS(fb_issuers_count(list)) == 1);
+    CHECK(KEEPS(fb_issuers_at(list, 0)) != NULL);
+    KEEPS_VOID(fb_issuers_free(list));
+    CHECK(KEEPS(fb_verifier_add_issuer(verifier, &issuer, NULL)) == FB_OK); /* frees the keys of the one before */
+    KEEPS_VOID(fb_verifier_free(verifier));
+    fb_string_free(text);
 }
 
 /* ---- fetches -------------------------------------------------------------------------------- */
@@ -279,8 +316,8 @@ TEST(the_queue_is_as_it_was)
         int entries;
         bool marked;
     } states[] = {{0, false}, {1, false}, {3, true}, {HOST_ROOM, false}, {HOST_ROOM + 1, true}};
-    static void (*const scenarios[])(void) = {texts_and_versions, key_pairs,       wrong_pems, key_sets,
-                                              all_tokens,         fetch_by_halves, fetch};
+    static void (*const scenarios[])(void) = {texts_and_versions, key_pairs, wrong_pems,      key_sets,
+                                              all_tokens,         issuers,   fetch_by_halves, fetch};
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
         host_begin(states[i].entries, states[i].marked);
         for (size_t n = 0; n < sizeof(scenarios) / sizeof(scenarios[0]); n++) {
