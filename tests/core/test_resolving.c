@@ -371,6 +371,114 @@ TEST(a_fetch_outlives_its_issuer)
     fb_verifier_free(verifier);
 }
 
+/* ---- any sequence --------------------------------------------------------------------------- */
+
+enum { NAMES = 24, ROOM = 5, STEPS = 20000 };
+
+/* What a verifier should know of an issuer. */
+static struct {
+    bool added;
+    unsigned used;        /* when last */
+    double unknown_until; /* 0: not remembered */
+    double begun_at;      /* of the resolution under way */
+    uint64_t ticket;      /* 0: none is */
+} model[NAMES];
+
+static void model_add(size_t which, unsigned step)
+{
+    size_t count = 0, oldest = NAMES;
+    for (size_t i = 0; i < NAMES; i++) {
+        count += model[i].added;
+        if (model[i].added && (oldest == NAMES || model[i].used < model[oldest].used)) {
+            oldest = i;
+        }
+    }
+    if (!model[which].added && count == ROOM) {
+        model[oldest].added = false;
+    }
+    model[which].added = true;
+    model[which].used = step;
+    model[which].unknown_until = 0.0;
+}
+
+static fb_status model_verdict(size_t which, double now)
+{
+    return model[which].added ? FB_OK : now < model[which].unknown_until ? FB_ISSUER_MISMATCH : FB_ISSUER_NEEDED;
+}
+
+static void step_resolution(const fb_verifier *verifier, const fb_slice *name, const fb_string *token, size_t which,
+                            unsigned step, double now, unsigned choice)
+{
+    fb_resolution resolution = FB_RESOLUTION_INIT;
+    const fb_slice text = fb_string_text(token);
+    const fb_issuer issuer = issuer_of(0, name);
+    CHECK(fb_verifier_resolve_begin(verifier, text.data, text.size, now, &resolution, &error) == FB_OK);
+    const bool asked = model_verdict(which, now) == FB_ISSUER_NEEDED;
+    const bool free_to_ask = model[which].ticket == 0 || now >= model[which].begun_at + 30.0;
+    CHECK(resolution.decision == (!asked ? FB_RESOLVE_DONE : free_to_ask ? FB_RESOLVE_NOW : FB_RESOLVE_WAIT));
+    if (resolution.decision == FB_RESOLVE_NOW) {
+        model[which].ticket = resolution.ticket;
+        model[which].begun_at = now;
+    }
+    CHECK(resolution.decision != FB_RESOLVE_WAIT || resolution.ticket == model[which].ticket);
+    if (model[which].ticket == 0 || choice == 3) {
+        return; /* nothing to end, or a host that leaves it for later */
+    }
+    CHECK(fb_verifier_resolve_end(verifier, model[which].ticket, (fb_resolve_outcome)choice,
+                                  choice == FB_RESOLVED ? &issuer : NULL, now, &error) == FB_OK);
+    model[which].ticket = 0;
+    if (choice == FB_RESOLVED) {
+        model_add(which, step);
+    } else if (choice == FB_NO_SUCH_ISSUER) {
+        model[which].unknown_until = now + 60.0;
+    }
+}
+
+TEST(any_sequence_is_as_a_simple_model_has_it)
+{
+    char names[NAMES][40];
+    fb_slice identifiers[NAMES];
+    fb_string *of[NAMES];
+    fb_verifier *verifier = resolving(ROOM);
+    double now = 1.0;
+    unsigned random = 1;
+    for (size_t i = 0; i < NAMES; i++) {
+        snprintf(names[i], sizeof(names[i]), "https://%zu.example", i);
+        identifiers[i] = fb_text(names[i]);
+        of[i] = token_of(0, names[i], NULL);
+    }
+    for (unsigned step = 1; step <= STEPS; step++) {
+        random = random * 1664525U + 1013904223U;
+        const size_t which = (random >> 8) % NAMES;
+        uint64_t issuer;
+        switch ((random >> 16) % 8) {
+        case 0:
+            add(verifier, 0, &identifiers[which]);
+            model_add(which, step);
+            break;
+        case 1:
+        case 2:
+            step_resolution(verifier, &identifiers[which], of[which], which, step, now, (random >> 24) % 4);
+            break;
+        case 3:
+            now += (double)(random >> 20) / 400.0;
+            break;
+        default:
+            CHECK(verify_token(verifier, of[which], at(now), &issuer) == model_verdict(which, now));
+            model[which].used = step;
+        }
+    }
+    size_t unknown = 0;
+    for (size_t i = 0; i < NAMES; i++) {
+        unknown += now < model[i].unknown_until;
+        fb_string_free(of[i]);
+    }
+    fb_stats stats = FB_STATS_INIT;
+    CHECK(fb_verifier_stats(verifier, now, &stats, &error) == FB_OK && stats.issuers == ROOM);
+    CHECK(stats.unknown_issuers == unknown && stats.issuer_evictions > 100 && stats.cache_hits > 100);
+    fb_verifier_free(verifier);
+}
+
 /* ---- processes and threads ------------------------------------------------------------------ */
 
 TEST(a_child_resolves_for_itself)
@@ -487,6 +595,7 @@ int main(void)
     RUN(the_one_that_was_used_least_recently_makes_room);
     RUN(cached_tokens_go_with_their_issuer);
     RUN(a_fetch_outlives_its_issuer);
+    RUN(any_sequence_is_as_a_simple_model_has_it);
     RUN(a_child_resolves_for_itself);
     RUN(issuers_come_and_go_under_six_threads);
     several_clear();

@@ -91,6 +91,70 @@ TEST(keys_rotate_under_eight_threads)
     fb_verifier_free(verifier);
 }
 
+/* ---- two issuers ------------------------------------------------------------------------------ */
+
+static fb_string *tokens_of[2];
+static atomic_bool done;
+
+/* The first issuer's keys rotate, the second's never: what is refused is only the first's. */
+static void *verify_both(void *argument)
+{
+    (void)argument;
+    for (unsigned i = 0; !atomic_load(&done); i++) {
+        const fb_slice token = fb_string_text(tokens_of[i % 2]);
+        fb_result *result = NULL;
+        fb_error error = FB_ERROR_INIT;
+        const fb_status status = fb_verify(verifier, token.data, token.size, (fb_clock){NOW, 1.0}, &result, &error);
+        const uint64_t issuer = status == FB_OK ? fb_result_issuer_number(result) : error.issuer;
+        const bool withdrawn = status == FB_KEY_NOT_FOUND || status == FB_KEYS_NEEDED;
+        if (issuer != i % 2 + 1 || !(status == FB_OK || (withdrawn && issuer == 1))) {
+            atomic_fetch_add(&unexpected, 1);
+        }
+        atomic_fetch_add(status == FB_OK ? &accepted : &refused, 1);
+        fb_result_free(result);
+    }
+    return NULL;
+}
+
+TEST(keys_of_one_issuer_rotate_beside_another)
+{
+    const fb_slice names[] = {fb_text("https://a.example"), fb_text("https://b.example")};
+    const fb_slice es256 = fb_text("ES256");
+    fb_issuer issuers[] = {FB_ISSUER_INIT, FB_ISSUER_INIT};
+    fb_options options = FB_OPTIONS_INIT;
+    fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
+    pthread_t threads[THREADS];
+    minting.now = NOW;
+    minting.kid = fb_text("k0");
+    for (size_t i = 0; i < 2; i++) {
+        issuers[i].identifiers = (fb_list){&names[i], 1};
+        issuers[i].algorithms = (fb_list){&es256, 1};
+        minting.issuer = names[i];
+        CHECK(fb_keypair_create_token(pairs[0], &minting, &tokens_of[i], NULL) == FB_OK);
+    }
+    issuers[0].jwks_uri = fb_text("https://a.example/jwks");
+    issuers[1].public_key = fb_keypair_public_pem(pairs[0]);
+    options.issuers = issuers;
+    options.issuer_count = 2;
+    CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+    atomic_store(&accepted, 0);
+    publish(0, 1.0);
+    for (size_t i = 0; i < THREADS; i++) {
+        CHECK(pthread_create(&threads[i], NULL, verify_both, NULL) == 0);
+    }
+    for (unsigned i = 1; i <= 200; i++) {
+        publish(i % 2, 1.0);
+    }
+    atomic_store(&done, true);
+    for (size_t i = 0; i < THREADS; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+    CHECK(atomic_load(&unexpected) == 0 && atomic_load(&accepted) > 0);
+    fb_verifier_free(verifier);
+    fb_string_free(tokens_of[0]);
+    fb_string_free(tokens_of[1]);
+}
+
 int main(void)
 {
     for (size_t p = 0; p < 2; p++) {
@@ -107,6 +171,7 @@ int main(void)
         }
     }
     RUN(keys_rotate_under_eight_threads);
+    RUN(keys_of_one_issuer_rotate_beside_another);
     for (size_t p = 0; p < 2; p++) {
         fb_keypair_free(pairs[p]);
         for (size_t t = 0; t < TOKENS; t++) {
