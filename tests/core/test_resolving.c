@@ -503,6 +503,63 @@ TEST(a_child_resolves_for_itself)
     fb_verifier_free(verifier);
 }
 
+static atomic_bool stop;
+
+/* Counting what is unknown takes its time, under the lock. */
+static void *look_all_the_time(void *argument)
+{
+    while (!atomic_load(&stop)) {
+        fb_stats stats = FB_STATS_INIT;
+        CHECK(fb_verifier_stats(argument, 1.0, &stats, NULL) == FB_OK);
+    }
+    return NULL;
+}
+
+static void *change_all_the_time(void *argument)
+{
+    const fb_issuer issuer = issuer_of(0, &a);
+    while (!atomic_load(&stop)) {
+        CHECK(fb_verifier_add_issuer(argument, &issuer, NULL) == FB_OK);
+    }
+    return NULL;
+}
+
+/* Some inherit the lock from a thread that they do not have: they begin anew, and nobody waits for ever. */
+TEST(children_of_any_moment_go_on)
+{
+    enum { CHILDREN = 40, WHOLE = 1, ANEW = 2 };
+    int anew = 0;
+    fb_verifier *verifier = resolving(1);
+    pthread_t threads[2];
+    add(verifier, 0, &a);
+    fb_string *token = token_of(0, A, NULL);
+    uint64_t issuer;
+    CHECK(verify_token(verifier, token, CLOCK, &issuer) == FB_OK);
+    CHECK(pthread_create(&threads[0], NULL, look_all_the_time, verifier) == 0);
+    CHECK(pthread_create(&threads[1], NULL, change_all_the_time, verifier) == 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        const pid_t child = child_start();
+        if (child == 0) {
+            const fb_status status = verify_token(verifier, token, CLOCK, &issuer);
+            bool good = status == FB_OK || status == FB_ISSUER_NEEDED;
+            add(verifier, 0, &a);
+            good = good && verify_token(verifier, token, CLOCK, &issuer) == FB_OK;
+            good = good && stats_of(verifier).issuers == 1 && verify_at(verifier, C, 1.0) == FB_ISSUER_NEEDED;
+            child_end(!good || test_failures > 0 ? 0 : status == FB_OK ? WHOLE : ANEW);
+        }
+        const int verdict = child_wait(child);
+        CHECK(verdict == WHOLE || verdict == ANEW);
+        anew += verdict == ANEW;
+    }
+    CHECK(anew > 0);
+    atomic_store(&stop, true);
+    for (size_t i = 0; i < 2; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+    fb_string_free(token);
+    fb_verifier_free(verifier);
+}
+
 enum { THREADS = 6, ISSUERS = 12, ROUNDS = 300 };
 static char texts[ISSUERS][40];
 static fb_slice identifiers[ISSUERS];
@@ -597,6 +654,7 @@ int main(void)
     RUN(a_fetch_outlives_its_issuer);
     RUN(any_sequence_is_as_a_simple_model_has_it);
     RUN(a_child_resolves_for_itself);
+    RUN(children_of_any_moment_go_on);
     RUN(issuers_come_and_go_under_six_threads);
     several_clear();
     return TEST_RESULT();
