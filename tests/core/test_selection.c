@@ -267,6 +267,19 @@ static void use_key(const fb_verifier *verifier, const fb_string *token)
     }
 }
 
+static void publish(const fb_verifier *verifier, uint64_t issuer)
+{
+    fb_string *document = NULL;
+    fb_fetch fetch = FB_FETCH_INIT;
+    fb_fetched fetched = FB_FETCHED_INIT;
+    CHECK(fb_keypair_jwks(pair, (fb_slice){NULL, 0}, &document, NULL) == FB_OK);
+    CHECK(fb_verifier_refresh_begin(verifier, issuer, 0.0, FB_REFRESH_EXPLICIT, 0, &fetch, NULL) == FB_OK);
+    fetched.http_status = 200;
+    fetched.body = fb_string_text(document);
+    CHECK(fb_verifier_refresh_complete(verifier, issuer, fetch.ticket, 0.0, &fetched, NULL, NULL) == FB_OK);
+    fb_string_free(document);
+}
+
 TEST(tables_are_bounded_for_all_issuers_of_a_verifier)
 {
     fb_issuer issuers[ISSUERS];
@@ -278,8 +291,15 @@ TEST(tables_are_bounded_for_all_issuers_of_a_verifier)
     options.cache_size = 0;
     options.issuers = issuers;
     options.issuer_count = ISSUERS;
+    for (int i = 1; i < ISSUERS; i += 2) { /* every other one's keys are fetched */
+        issuers[i].public_key = (fb_slice){NULL, 0};
+        issuers[i].jwks_uri = fb_text("https://keys.example/jwks");
+    }
     CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
     for (int i = 0; i < ISSUERS; i++) {
+        if (i % 2 == 1) {
+            publish(verifier, (uint64_t)i + 1);
+        }
         use_key(verifier, tokens[i]);
     }
     CHECK(fb_verifier_stats(verifier, 0.0, &stats, NULL) == FB_OK);
