@@ -44,6 +44,7 @@ TOPICS = [
     "confirmation",
     "dpop",
     "requests",
+    "providers",
 ]
 
 
