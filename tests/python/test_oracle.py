@@ -14,8 +14,7 @@ pytest.importorskip("cryptography")
 import oracle
 
 SUITES = Path(__file__).resolve().parent.parent / "vectors"
-# test_providers.py has the rules that those cases need beside the oracle's.
-FILES = sorted(path for path in SUITES.glob("*/*.json") if path.parent.name != "providers")
+FILES = sorted(SUITES.glob("*/*.json"))
 
 
 def steps_of(case: dict[str, Any]) -> list[dict[str, Any]]:
