@@ -6,7 +6,7 @@ static fb__arena arena;
 
 static fb__claim_path read_path(const char *text)
 {
-    fb__claim_path path;
+    fb__claim_path path = {.count = 0};
     fb_slice copy;
     const char *problem = "";
     CHECK(fb__arena_copy(&arena, fb_text(text), &copy) && fb__claim_path_read(&path, &arena, copy, &problem));

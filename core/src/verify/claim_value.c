@@ -64,7 +64,9 @@ static bool scan(fb__arena *arena, fb_slice json, char **text, fb_node nodes[3],
         return false;
     }
     memcpy(*text, head, before);
-    memcpy(*text + before, json.data, json.size);
+    if (json.size > 0) {
+        memcpy(*text + before, json.data, json.size);
+    }
     (*text)[before + json.size] = '}';
     *valid = fb__json_scan(*text, json.size + before + 1, FB__JSON_STRICT, 2, &arena->mem, nodes, 3, &count) ==
                  FB__JSON_OK &&
