@@ -57,13 +57,12 @@ def check_key_option(
 
 def check_alone(given: Mapping[str, Any]) -> None:
     """Refuses options of one issuer beside issuers; given are all arguments but issuers itself."""
-    for name in ("discover", "ssrf_safe", "http_client", "public_key", "jwks_uri", "issuer", "algorithm"):
-        if is_given(given[name]):
+    defaults = {option.name: option.default for option in OPTIONS if option.of == ISSUER}
+    defaults.update(discover=False, algorithm=None, http_client=None, jwks_refresh_interval=30.0, trust_env=True)
+    for name, default in defaults.items():
+        value = given.get(name, default)
+        if value is not NOT_GIVEN and value != default:
             raise ValueError(f"issuers and {name} exclude each other: {name} is an option of each Issuer")
-    for option in OPTIONS:
-        alone = option.of == ISSUER and option.name in given and option.name not in ("issuer", "trust_env")
-        if alone and given[option.name] != option.default:
-            raise ValueError(f"issuers and {option.name} exclude each other: {option.name} is an option of each Issuer")
 
 
 def is_given(value: Any) -> bool:

@@ -104,10 +104,10 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
         check_list("issuer", issuer)
         check_list("audience", audience)
         check_key_option(public_key, jwks_uri, more["jwks"], more["secret"], ssrf_safe, http_client, discover)
-        has_own_keys = more["issuers"] is not None or more["resolve_issuer"] is not None or discover
-        if more["issuers"] is not None:
-            given = {"public_key": public_key, "jwks_uri": jwks_uri, "issuer": issuer, "algorithm": algorithm}
-            check_alone({**more, **given, "discover": discover, "ssrf_safe": ssrf_safe, "http_client": http_client})
+        own = {
+            "discover": discover, "ssrf_safe": ssrf_safe, "http_client": http_client,
+            "jwks_refresh_interval": jwks_refresh_interval,
+        }  # fmt: skip
         check_algorithms(algorithm, more["algorithms"], public_key, jwks_uri)
         if not math.isfinite(jwks_refresh_interval) or jwks_refresh_interval < 0:
             raise ValueError("jwks_refresh_interval must be finite and non-negative")
@@ -115,9 +115,8 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
             required_scopes = parse_scopes(required_scopes)
         self._log = RejectionLog()
         self._compiling = threading.Lock()
-        upstream_knows_the_key = more["jwks"] is None and more["secret"] is None and not has_own_keys
         given = {
-            "public_key": public_key if upstream_knows_the_key or is_given(public_key) else stand_in_key(),
+            "public_key": public_key,
             "jwks_uri": jwks_uri,
             "issuer": issuer,
             "audience": audience,
@@ -125,8 +124,12 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
             "required_scopes": required_scopes,
             "base_url": base_url,
         }
-        super().__init__(**for_upstream({**given, **newer}))
-        if not upstream_knows_the_key and not is_given(public_key):
+        if more["issuers"] is not None:
+            check_alone({**more, **given, **own})
+        hides_key = discover or any(more[name] is not None for name in ("jwks", "secret", "issuers", "resolve_issuer"))
+        hides_key = hides_key and not is_given(public_key) and not is_given(jwks_uri)
+        super().__init__(**for_upstream({**given, **newer, **({"public_key": stand_in_key()} if hides_key else {})}))
+        if hides_key:
             given["public_key"] = None
         self.discover = discover
         self._keep(given, more)

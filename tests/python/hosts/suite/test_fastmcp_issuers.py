@@ -1,4 +1,4 @@
-"""Several issuers behind FastMCP, and keys that are found by discovery: on a real server, with providers on loopback."""
+"""Several issuers behind FastMCP, and keys found by discovery: on a real server, with providers on loopback."""
 
 import asyncio
 
@@ -130,8 +130,8 @@ def test_issuers_that_are_resolved(idp, other):
 @pytest.mark.parametrize(
     "options",
     [{"issuer": ISSUER}, {"public_key": "x"}, {"jwks_uri": "https://a.example"}, {"algorithm": "RS256"},
-     {"algorithms": ["RS256"]}, {"secret": "s" * 32}, {"discover": True, "issuer": ISSUER}, {"headers": {"a": "b"}},
-     {"fetch_timeout": 1.0}],
+     {"algorithms": ["RS256"]}, {"secret": "s" * 32}, {"discover": True}, {"jwks_refresh_interval": 1.0},
+     {"headers": {"a": "b"}}, {"fetch_timeout": 1.0}],
     ids=str,
 )  # fmt: skip
 def test_options_of_one_issuer_beside_several(options):
