@@ -47,6 +47,19 @@ def test_a_refusal_is_counted_and_reported(keys, mint):
     assert verifier.stats()["reasons"] == {"insufficient_scope": 1}
 
 
+def test_a_scope_includes_others(keys, mint):
+    options = {"audience": AUDIENCE, "scope_hierarchy": {"admin": ["read"]}}
+    verifier = fastbearer.Verifier(public_key=keys.public_key, **options)
+    app = FastAPI()
+
+    @app.get("/read", dependencies=[Depends(bearer(verifier, "read"))])
+    async def read() -> None: ...
+
+    with serving(app) as url:
+        assert request(f"{url}/read", mint(scopes=["admin"])).status == 200
+        assert request(f"{url}/read", mint(scopes=["write"])).status == 403
+
+
 def test_a_wrong_configuration_is_500(keys, mint):
     app = FastAPI()
 

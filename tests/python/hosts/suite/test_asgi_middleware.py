@@ -134,6 +134,40 @@ def test_a_refusal_for_a_scope_of_the_route_is_counted_and_reported(keys, mint):
     assert (stats["verified"], stats["rejected"], stats["reasons"]) == (1, 1, {"insufficient_scope": 1})
 
 
+def test_a_scope_includes_others(keys, mint):
+    """For the middleware's own scopes, and for what Starlette looks for in the list."""
+    verifier = verifier_for(keys, scope_hierarchy={"admin": ["write"], "write": ["tools:call"]})
+    app = BearerAuthMiddleware(
+        Starlette(routes=[Route("/scoped", needs_scope)]), verifier=verifier, required_scopes=["write"]
+    )
+    with serving(app) as origin:
+        assert send(f"{origin}/scoped", mint(scopes=["admin"])).status == 200
+        assert send(f"{origin}/scoped", mint(scopes=["tools:call"])).status == 403
+
+
+def test_several_issuers(keys, other_keys, mint):
+    rejections = []
+    verifier = fastbearer.Verifier(
+        issuers=[
+            fastbearer.Issuer(ISSUER, public_key=keys.public_key),
+            fastbearer.Issuer("https://two.example", public_key=other_keys.public_key),
+        ],
+        audience=AUDIENCE,
+        on_reject=rejections.append,
+    )
+    other = other_keys.create_token(issuer="https://two.example", audience=AUDIENCE)
+    app = Starlette(routes=[Route("/who", who)])
+    with serving(BearerAuthMiddleware(app, verifier=verifier, required_scopes=SCOPES)) as origin:
+        assert send(f"{origin}/who", mint()).status == 200
+        assert send(f"{origin}/who", other).status == 403
+        assert send(f"{origin}/who", mint(issuer="https://two.example")).status == 401
+        assert send(f"{origin}/who", mint(issuer="https://evil.example")).status == 401
+    two = "https://two.example"
+    assert [(rejection.code, rejection.issuer) for rejection in rejections] == [
+        ("insufficient_scope", two), ("signature_invalid", two), ("issuer_mismatch", None),
+    ]  # fmt: skip
+
+
 def test_a_wrong_configuration_is_500(keys, mint):
     verifier = Misconfigured(public_key=keys.public_key)
     with serving(BearerAuthMiddleware(who, verifier=verifier)) as origin:

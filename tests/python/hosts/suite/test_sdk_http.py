@@ -160,6 +160,32 @@ def test_keys_from_a_provider(jwks_server):
         assert knock(origin, "http", old).status == 401
 
 
+def test_a_scope_includes_others(keys, mint):
+    """The SDK looks for its scope in the list of the token's."""
+    options = {"issuer": ISSUER, "audience": AUDIENCE, "scope_hierarchy": {"admin": ["write"], "write": SCOPES}}
+    verifier = JWTVerifier(public_key=keys.public_key, **options)
+    with serving(server_for(verifier).streamable_http_app()) as origin:
+        assert knock(origin, "http", mint(scopes=["admin"])).status == 200
+        assert knock(origin, "http", mint(scopes=["other"])).status == 403
+    assert run(verifier.verify_token(mint(scopes=["admin"]))).scopes == ["admin", "write", *SCOPES]
+
+
+def test_several_issuers_found_by_discovery(caplog):
+    from tests.idp import IdentityProvider
+
+    caplog.set_level("INFO", logger="fastbearer")
+    with IdentityProvider() as one, IdentityProvider(algorithms=["ES256"]) as two:
+        issuers = [fastbearer.Issuer(one.issuer), fastbearer.Issuer(two.issuer, algorithms="ES256")]
+        verifier = JWTVerifier(issuers=issuers, audience=AUDIENCE)
+        with serving(server_for(verifier).streamable_http_app()) as origin:
+            for idp, other in ((one, two), (two, one)):
+                assert knock(origin, "http", idp.mint(aud=AUDIENCE, scope=SCOPES[0])).status == 200
+                assert knock(origin, "http", idp.mint(aud=AUDIENCE, iss=other.issuer, scope=SCOPES[0])).status == 401
+        run(verifier.refresh())
+        assert [state["issuer"] for state in verifier.stats()["issuers"]] == [one.issuer, two.issuer]
+        assert f"configured issuer '{two.issuer}'" in caplog.text  # the first of its kind is said at once
+
+
 @pytest.mark.parametrize("token", ["", "a.b.c", " x", "é", "x" * 70000, None, 7, b"bytes"], ids=repr)
 def test_never_raises(keys, token):
     verifier = JWTVerifier(public_key=keys.public_key)
