@@ -17,7 +17,9 @@ from fastbearer import (
     ConfigurationError,
     ExpiredSignatureError,
     FastBearerError,
+    InvalidAudienceError,
     InvalidSignatureError,
+    Issuer,
     KeyPair,
     Verifier,
     decode_unverified,
@@ -34,6 +36,8 @@ def source(name: str) -> dict[str, Any]:
 
 TOKENS = {name: pair.create_token(subject="alice", additional_claims=CLAIMS) for name, pair in PAIRS.items()}
 FORGED = {name: token.rpartition(".")[0] + "." + "A" * len(token.rpartition(".")[2]) for name, token in TOKENS.items()}
+OF_ONE = PAIRS["ES256"].create_token(issuer="https://one", audience="a", additional_claims=CLAIMS)
+OF_TWO = PAIRS["HS256"].create_token(issuer="https://two", audience="a")
 EXPIRED = PAIRS["ES256"].create_token(expires_in_seconds=-10)
 VERIFIERS = {name: Verifier(**source(name), cache_size=0) for name in PAIRS}
 CACHED = Verifier(**source("ES256"), required_scopes=["a"])
@@ -62,6 +66,38 @@ def refused(verifier: Verifier, token: str, error: type[Exception]) -> Callable[
 def construction() -> bool:
     with Verifier(jwks=DOCUMENT, algorithms="EdDSA", issuer=["x", "y"], audience="z") as made:
         return len(made.keys()) == 1 and made.stats()["verified"] == 0
+
+
+def several_issuers() -> bool:
+    issuers = [
+        Issuer("https://one", **source("ES256"), audience="a", required_claims={"n": [1, "x"]}),
+        Issuer(["https://two", "https://three"], **source("HS256"), required_claims=[]),
+    ]
+    options = {"audience": "b", "scope_hierarchy": {"a": ["c", "d"]}, "required_claims": ["exp"]}
+    with Verifier(issuers=issuers, **options) as made:
+        access = made.verify(OF_ONE)
+        stats, names = made.stats()["issuers"], [key.issuer for key in made.keys()]
+        try:
+            made.verify(OF_TWO)
+        except InvalidAudienceError as error:
+            return (
+                access.has_scope("d")
+                and access.issuer == "https://one"
+                and stats[0]["verified"] == 1
+                and names == ["https://one", "https://two"]
+                and error.expected == "b"
+            )
+    return False
+
+
+def resolved_issuer() -> bool:
+    """On this thread: what runs on another one fails there."""
+    with Verifier(resolve_issuer=lambda iss: None, audience="a") as made:
+        decision, ticket, identifier = made._native.resolve_begin(OF_ONE)
+        made._native.resolve_end(
+            ticket, 0, made._issuers.resolved(identifier, Issuer("https://one", **source("ES256")))
+        )
+        return decision == 0 and made.verify(OF_ONE).issuer == identifier == "https://one"
 
 
 def misconfiguration() -> bool:
@@ -111,6 +147,8 @@ SCENARIOS: dict[str, Callable[[], bool]] = {
     "expired": refused(VERIFIERS["ES256"], EXPIRED, ExpiredSignatureError),
     "cache hit": lambda: CACHED.verify(TOKENS["ES256"]).scopes == ["a", "b"],
     "construction": construction,
+    "several issuers": several_issuers,
+    "resolved issuer": resolved_issuer,
     "misconfiguration": misconfiguration,
     "minting": minting,
     "looking": unverified,

@@ -9,6 +9,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import fastbearer
 from fastbearer.cli import main
 from fastbearer.testing import JWKSServer
 from helpers import run_python
+from tests.idp import METADATA_FAULTS, IdentityProvider
 
 Out = pytest.CaptureFixture[str]
 
@@ -131,6 +133,38 @@ def test_help_and_version(capsys: Out) -> None:
     with pytest.raises(SystemExit) as caught:
         main([])
     assert caught.value.code == 2
+
+
+def test_an_issuer_is_enough(capsys: Out) -> None:
+    """Its keys are found by discovery."""
+    with IdentityProvider(algorithms=["ES256"]) as idp:
+        verify = ["verify", "--issuer", idp.issuer, "--algorithm", "ES256"]
+        assert main([*verify, "--audience", "a", idp.mint(aud="a")]) == 0
+        assert json.loads(capsys.readouterr().out)["iss"] == idp.issuer
+        assert main(["jwks", "--issuer", idp.issuer]) == 0
+        assert capsys.readouterr().out == f"{idp.keys[0].kid}: EC P-256 256 ES256: usable\n"
+        idp.behave_metadata(METADATA_FAULTS["wrong_issuer"])
+        assert main([*verify, idp.mint()]) == 3
+        assert "issuer" in capsys.readouterr().err
+        assert main(["jwks", "--issuer", idp.issuer]) == 3
+    assert main(["verify", "a.b.c"]) == 2
+    assert "discovery" in capsys.readouterr().err
+
+
+def test_values_of_claims_and_clocks(key: Path, capsys: Out) -> None:
+    public = str(key).replace("private", "public")
+    assert main(["mint", "--key", str(key), "--algorithm", "ES256", "--claim", 'a={"b":[5]}', "--claim", "c=x"]) == 0
+    token = capsys.readouterr().out.strip()
+    verify = ["verify", "--public-key", public, "--algorithm", "ES256", token]
+    assert main([*verify, "--require", "c=y", "--require", "c=x", "--require", "/a/b=5"]) == 0
+    assert capsys.readouterr().err == ""  # it says who the token is for, so nothing needs to be said
+    assert main([*verify, "--require", "c=y"]) == 1
+    assert "claim_mismatch" in capsys.readouterr().err
+    assert main([*verify, "--require", "c"]) == 2
+    assert main([*verify, "--now", str(time.time() - 60)]) == 1
+    assert "token_issued_in_future" in capsys.readouterr().err
+    assert main([*verify, "--now", str(time.time() - 60), "--clock-skew", "90"]) == 0
+    assert capsys.readouterr().err == "fastbearer: the audience was not checked (--audience)\n"
 
 
 def test_plain_http_is_asked_for(capsys: Out) -> None:
