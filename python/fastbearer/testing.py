@@ -1,7 +1,7 @@
 """For tests of servers that take bearer tokens: a loopback key server, and pytest fixtures.
 
     def test_my_server(jwks_server, mint_token):
-        verifier = Verifier(jwks_uri=jwks_server.jwks_uri, issuer=jwks_server.issuer, audience="me")
+        verifier = Verifier(issuer=jwks_server.issuer, audience="me")
         assert verifier.verify(jwks_server.mint(audience="me")).client_id == "fastmcp-user"
         jwks_server.fail(503)
         ...
@@ -23,9 +23,12 @@ from .keys import KeyPair, RSAKeyPair
 
 __all__ = ["JWKSServer"]
 
+_METADATA = "/.well-known/openid-configuration"
+
 
 class JWKSServer:
-    """An identity provider's key set on http://127.0.0.1, which can rotate its keys and misbehave on command.
+    """An identity provider's key set on http://127.0.0.1, which can rotate its keys and misbehave on command; and the
+    metadata by which discovery finds it.
 
     Args:
         key: the first key; an RSAKeyPair is generated when it is not given.
@@ -122,6 +125,9 @@ class JWKSServer:
         self.close()
 
     def _reply(self, path: str, etag: str | None) -> tuple[int, Mapping[str, str], bytes]:
+        if path == _METADATA:
+            document = {"issuer": self.issuer, "jwks_uri": self.jwks_uri}
+            return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
         if path.partition("?")[0] != self.path:
             return 404, {}, b""
         with self._lock:

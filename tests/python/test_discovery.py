@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fastbearer import ConfigurationError, FastBearerError, Issuer, KeyPair, KeysUnavailableError, Verifier
+from fastbearer.testing import JWKSServer
 from helpers import AUDIENCE
 from tests.idp import FAULTS, METADATA_FAULTS, IdentityProvider, Metadata
 
@@ -165,6 +166,12 @@ def test_headers_go_along(provider: IdentityProvider, fetch: Any) -> None:
     with Verifier(issuer=provider.issuer, headers={"X-Key": "k 1"}, **options) as verifier:
         assert verifier.verify(provider.mint(aud=AUDIENCE))
     assert [request.headers.get("x-key") for request in provider.log] == ["k 1", None]
+
+
+def test_the_key_server_for_tests_is_found(jwks_server: JWKSServer) -> None:
+    verifier = Verifier(issuer=jwks_server.issuer, audience=AUDIENCE)
+    assert verifier.verify(jwks_server.mint(audience=AUDIENCE)).issuer == jwks_server.issuer
+    assert jwks_server.hits == 1
 
 
 # ---- several issuers
