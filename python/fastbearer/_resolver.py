@@ -6,7 +6,6 @@ token that nobody has verified: it goes to the function and nowhere else.
 
 from __future__ import annotations
 
-import re
 import time
 
 from . import _native
@@ -115,6 +114,8 @@ class Resolver(Flights):
 
 def describe(identifier: str, error: BaseException) -> str:
     """What an exception says, unless that holds a piece of the identifier, which somebody unknown has written."""
+    import re  # here, since it takes longer to import than this package
+
     name, text = type(error).__name__, str(error).replace(identifier, "(the issuer)")
     pieces = (piece for piece in re.split(r"[^\w.-]+", identifier) if len(piece) > 3 and piece not in ("http", "https"))
     if not text or any(piece in text for piece in pieces):

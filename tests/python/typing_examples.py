@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import fastbearer
-from fastbearer import AccessToken, KeyPair, Rejection, RSAKeyPair, Verifier
+from fastbearer import AccessToken, Issuer, KeyPair, Rejection, RSAKeyPair, Verifier
 from fastbearer.errors import InsufficientScopeError, InvalidTokenError, KeysUnavailableError
 
 
@@ -23,6 +23,33 @@ def hook(rejection: Rejection) -> None:
     code: str = rejection.code
     claim: str | None = rejection.claim
     print(code, claim)
+
+
+TENANTS = {"https://one.example": Issuer("https://one.example", headers={"x-key": "k"})}
+
+
+async def resolve_async(iss: str) -> Issuer | None:
+    return TENANTS.get(iss)
+
+
+def several(token: str) -> bool:
+    verifier = Verifier(
+        issuers=[
+            Issuer("https://login.example/{tid}/v2.0", jwks_uri="https://login.example/keys", audience="api"),
+            Issuer(["https://a.example", "https://b.example"], secret=b"s" * 32, required_claims={"use": "access"}),
+        ],
+        resolve_issuer=TENANTS.get,
+        scope_hierarchy={"admin": ["read", "write"]},
+        required_claims={"client_id": ["a", "b"], "/level/0": [1, 2.5], "active": True},
+        scope_claims=["/realm_access/roles"],
+    )
+    Verifier(resolve_issuer=resolve_async, max_issuers=10, clock_skew=5, merge_scope_claims=True)
+    access = verifier.verify(token)
+    issuer: str | None = access.issuer
+    first: Issuer = verifier.issuers[0]
+    until: float | None = verifier.keys()[0].fresh_until
+    print(issuer, first.issuer, until, verifier.stats()["issuers"])
+    return access.has_scope("read")
 
 
 async def use(token: str) -> AccessToken:

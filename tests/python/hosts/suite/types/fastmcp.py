@@ -4,6 +4,7 @@ from typing import Any
 
 from fastmcp import FastMCP
 
+from fastbearer import Issuer
 from fastbearer.fastmcp import AccessToken, BearerAuthProvider, JWTVerifier, RSAKeyPair, get_access_token
 
 keys = RSAKeyPair.generate()
@@ -24,6 +25,8 @@ two = BearerAuthProvider(
     leeway=30,
     on_reject=print,
 )
+JWTVerifier(issuer="https://issuer.example", audience="https://mcp.example/mcp", discover=True)
+JWTVerifier(issuers=[Issuer("https://a.example"), Issuer("https://b.example")], scope_hierarchy={"admin": ["read"]})
 server: FastMCP[Any] = FastMCP("server", auth=one)
 FastMCP("server", auth=two)
 
