@@ -118,6 +118,10 @@ static napi_value resolve_begin(napi_env env, napi_callback_info info)
     fbnode_set_number(&out, "decision", resolution.decision);
     fbnode_set_bigint(&out, "ticket", resolution.ticket);
     fbnode_set_text(&out, "identifier", (fb_slice){resolution.identifier, resolution.identifier_size});
+    if (out.value == NULL && resolution.decision == FB_RESOLVE_NOW) { /* nobody else could end it */
+        (void)!fb_verifier_resolve_end(verifier, resolution.ticket, FB_RESOLVE_FAILED, NULL,
+                                       fb_clock_now().monotonic_seconds, NULL);
+    }
     (void)fbnode_outcome(&call, out.value == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
     return out.value;
 }

@@ -204,7 +204,7 @@ static napi_value with_result(napi_env env, napi_value presented, fb_result *res
     return out;
 }
 
-/* (result, scope) -> boolean */
+/* (result, scope) -> boolean, or the details of a failure. */
 napi_value fbnode_has_scope(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
@@ -215,9 +215,11 @@ napi_value fbnode_has_scope(napi_env env, napi_callback_info info)
     fbnode_reader reader = {.env = env};
     napi_value out = NULL;
     fb_slice scope = fbnode_read_text(&reader, call.arguments[1]);
+    fb_error error = FB_ERROR_INIT;
+    napi_value failure = fbnode_outcome(&call, reader.failed ? FB_OUT_OF_MEMORY : FB_OK, &error);
     (void)napi_get_boolean(env, !reader.failed && fb_result_has_scope(held->result, scope), &out);
     fbnode_reader_clear(&reader);
-    return out;
+    return failure == NULL ? out : failure;
 }
 
 /* ---- verifying */

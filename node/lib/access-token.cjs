@@ -8,6 +8,7 @@
 
 const util = require('node:util');
 
+const { unwrap } = require('./errors.cjs');
 const native = require('./native.cjs');
 
 const { signals } = native;
@@ -33,7 +34,7 @@ class AccessToken {
 
   /* Whether the scope was granted, or is included in one that was. */
   hasScope(scope) {
-    return this.#result === undefined ? this.scopes.includes(scope) : native.hasScope(this.#result, scope);
+    return this.#result === undefined ? this.scopes.includes(scope) : unwrap(native.hasScope(this.#result, scope));
   }
 
   /* { kid, issuerNumber }: the key id that the token's header named, made printable; whose key it is. */

@@ -82,7 +82,30 @@ const OTHERS = `
   const token = pair.createToken({ subject: 'José', scopes: many(200), additionalClaims: { list: many(40) } });
   const document = JSON.stringify(KeyPair.generateSync('ES256').jwks('k'));
   const remote = new Verifier({ jwksUri: 'https://issuer.example/jwks', algorithms: 'ES256', fetch: async () => new Response(document) });
+  const several = {
+    issuers: [{ issuer: 'a', secret: pair.secret, requiredClaims: { list: many(3) } }, { issuer: ['b', 'é'], jwks: document, algorithms: 'ES256' }],
+    audience: 'x', scopeHierarchy: { [many(1)[0]]: ['é', 'b'] }, requiredClaims: ['iss', 'list'],
+  };
+  const ofA = pair.createToken({ issuer: 'a', audience: 'x', scopes: many(200), additionalClaims: { list: many(40) } });
+  const tenants = new Verifier({ audience: 'x', resolveIssuer: (issuer) => ({ issuer, secret: pair.secret }), maxIssuers: 1 });
+  const discovering = { issuer: 'https://issuer.example', algorithms: 'ES256', headers: { a: 'b' },
+    fetch: async (url) => new Response(url.endsWith('/keys') ? document : '{"issuer":"https://issuer.example","jwks_uri":"https://issuer.example/keys"}') };
+  let tenant = 0;
   const cases = {
+    several: () => {
+      const fresh = new Verifier(several);
+      for (let i = 0; i < 3; i++) {
+        const access = fresh.verifySync(ofA);
+        assert.ok(access.hasScope('b') && access.hasScope('é') && !access.hasScope('none'));
+      }
+      assert.equal(fresh.stats().issuers.length, 2);
+      try { fresh.verifySync(ofA + 'A'); } catch (error) { if (error.code === 'signature_invalid') assert.equal(error.issuer, 'a'); else throw error; }
+    },
+    resolved: async () => {
+      const token = pair.createToken({ issuer: 'tenant' + (tenant++ % 3), audience: 'x' });
+      assert.equal((await tenants.verify(token)).token, token);
+    },
+    discovered: () => new Verifier(discovering).refresh(),
     uncached: () => new Verifier({ ...options, cacheSize: 0 }).verifySync(token),
     kept: () => { const fresh = new Verifier(options); for (let i = 0; i < 3; i++) assert.equal(fresh.verifySync(token).subject, 'José'); },
     refused: () => { try { verifier.verifySync('x.y.z'); } catch (error) { assert.equal(error.code, 'token_malformed'); } },
@@ -115,7 +138,7 @@ const OTHERS = `
 
 test('each allocation of everything else fails in turn', (context) => {
   const lines = run(OTHERS, context);
-  assert.equal(lines.length, 13);
+  assert.equal(lines.length, 16);
   for (const { name, codes } of lines) {
     const others = Object.keys(codes).filter(
       (code) => !['done', 'out_of_memory', 'internal_error', 'signature_invalid', 'keys_unavailable'].includes(code),
