@@ -27,6 +27,7 @@ export interface JwtVerifier {
 
 /**
  * The `verifier` of requireBearerAuth, for the MCP TypeScript SDK v1 and v2. Set scopes that must be granted there: the
- * challenge names them.
+ * challenge names them. The SDK compares what was granted, and knows nothing of `scopeHierarchy`; `requiredScopes` in
+ * these options do.
  */
 export declare function jwtVerifier(options: JwtVerifierOptions): JwtVerifier;

@@ -7,6 +7,8 @@ import {
   ConfigurationError,
   decodeUnverified,
   getAccessToken,
+  type Issuer,
+  type IssuerStats,
   type KeyInfo,
   KeyPair,
   type Rejection,
@@ -37,9 +39,26 @@ new Verifier({ jwksUri: 'https://x', fetch: globalThis.fetch, fetchTimeout: 1 })
 new Verifier({ jwksUri: 'https://x', fetch: async (url: string, init) => new Response(url + init.headers['accept']) });
 new BearerAuthProvider({ secret: new Uint8Array(32), algorithm: 'HS256' });
 
+const tenant: Issuer = Object.freeze({
+  issuer: 'https://login.example/{tid}/v2.0',
+  jwksUri: 'https://login.example/keys',
+});
+new Verifier({
+  issuers: [tenant, { issuer: 'https://b.example', headers: { 'X-Key': 'k' }, audience: [], clientIdClaims: '/a/b' }],
+  resolveIssuer: async (iss) => (iss === 'x' ? { ...tenant, issuer: iss } : undefined),
+  maxIssuers: 10,
+  requiredClaims: { token_use: 'access', level: [1, 2], active: true },
+  scopeHierarchy: { admin: ['read', 'write'] },
+  mergeScopeClaims: true,
+  clockSkew: 5,
+});
+new Verifier({ issuer: 'https://issuer.example', audience: 'me', resolveIssuer: () => null, requiredClaims: ['jti'] });
+
 const access: AccessToken = await verifier.verify('token', { now: 5 });
 const text: string =
   access.token + access.clientId + access.scopes.join() + (access.subject ?? '') + (access.resource?.href ?? '');
+const issuedBy: string | undefined = access.issuer;
+const mayRead: boolean = access.hasScope('read');
 const expiry: number | undefined = access.expiresAt;
 const claim: unknown = access.claims['email'] ?? access.extra.claims['email'];
 const info: AuthInfo = await verifier.verifyAccessToken('token');
@@ -48,6 +67,9 @@ const same: AccessToken = verifier.verifySync('token');
 await verifier.refresh();
 const keys: KeyInfo[] = verifier.keys();
 const stats: Stats = verifier.stats();
+const perIssuer: IssuerStats[] = stats.issuers;
+const fetchedAt: number | undefined = keys[0]?.fetchedAt ?? keys[0]?.freshUntil;
+const refusedBy = ({ issuer }: Rejection): string | undefined => issuer ?? new BearerError().issuer;
 verifier.close();
 using disposed = new Verifier(options);
 
@@ -83,6 +105,7 @@ getAccessToken().clientId;
 mine.claims.phone;
 
 bearerAuth({ verifier });
+bearerAuth({ issuers: [tenant], audience: 'me', exclude: ['/health'] });
 
 const current: AccessToken | undefined = getAccessToken();
 const openssl: string = versions.openssl;
@@ -115,6 +138,10 @@ await server.close();
 new Verifier({ jwksURI: 'https://x' });
 // @ts-expect-error: a number is no issuer
 new Verifier({ publicKey: 'x', issuer: 5 });
+// @ts-expect-error: no such option of an issuer
+new Verifier({ issuers: [{ issuer: 'x', leeway: 5 }] });
+// @ts-expect-error: null is no value of a claim
+new Verifier({ publicKey: 'x', requiredClaims: { a: null } });
 // @ts-expect-error: no such type
 new Verifier({ publicKey: 'x', tokenType: 'JWT' });
 // @ts-expect-error: verify gives a promise
@@ -135,14 +162,19 @@ export {
   document,
   email,
   expiry,
+  fetchedAt,
   guarded,
   header,
   info,
+  issuedBy,
   keys,
   kid,
   maybe,
+  mayRead,
   openssl,
   pem,
+  perIssuer,
+  refusedBy,
   roles,
   same,
   session,
