@@ -262,7 +262,7 @@ static napi_value verify_with(napi_env env, napi_callback_info info, bool after_
         return fbnode_outcome(&call, status, &error);
     }
     napi_value out = present(&call, result);
-    if (out != NULL && handle->implies_scopes) {
+    if (out != NULL && handle->implies_scopes && fb_result_attachment(result) == NULL) {
         out = with_result(env, out, result);
     } else {
         fb_result_free(result);
@@ -272,8 +272,8 @@ static napi_value verify_with(napi_env env, napi_callback_info info, bool after_
 }
 
 /*
- * (handle, token, now or NaN) -> text, array or what is kept, of a verifier with a scope hierarchy beside the result;
- * the details of a failure otherwise.
+ * (handle, token, now or NaN) -> what is kept, or text or array, which a verifier with a scope hierarchy gives beside
+ * the result; the details of a failure otherwise.
  */
 napi_value fbnode_verify(napi_env env, napi_callback_info info)
 {

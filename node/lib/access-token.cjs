@@ -16,7 +16,7 @@ const { ISSUER, KEEP, EXPIRES_AT, CLIENT_ID, SUBJECT, RESOURCE, KID, SCOPES, FIR
 
 class AccessToken {
   #parsed; // for adapters, which can still refuse the token
-  #result; // the core's, where scopes can include others
+  #result; // the core's, where scopes can include others and it is not yet known which
 
   constructor(token, parsed, result, scopes, claims) {
     this.token = token;
@@ -34,7 +34,11 @@ class AccessToken {
 
   /* Whether the scope was granted, or is included in one that was. */
   hasScope(scope) {
-    return this.#result === undefined ? this.scopes.includes(scope) : unwrap(native.hasScope(this.#result, scope));
+    return (
+      this.scopes.includes(scope) ||
+      this.#parsed.implied.includes(scope) ||
+      (this.#result !== undefined && unwrap(native.hasScope(this.#result, scope)))
+    );
   }
 
   /* { kid, issuerNumber }: the key id that the token's header named, made printable; whose key it is. */
@@ -59,6 +63,8 @@ function parseUrl(text) {
   }
 }
 
+const NONE = Object.freeze([]);
+
 /* The content of a token, parsed. */
 class Parsed {
   constructor(issuerNumber, clientId, subject, resource, kid, scopes, expiresAt, claims) {
@@ -71,6 +77,7 @@ class Parsed {
     this.expiresAt = expiresAt;
     this.claims = claims;
     this.nested = undefined; // the names of claims that hold objects or arrays; known once it is kept
+    this.implied = NONE; // scopes that are included in others; known once it is kept
   }
 }
 
@@ -128,26 +135,30 @@ function copyMembers(value, names) {
   return twin;
 }
 
-function copyOf(token, kept, result) {
-  return new AccessToken(token, kept, result, kept.scopes.slice(), copyMembers(kept.claims, kept.nested));
+function copyOf(token, kept) {
+  return new AccessToken(token, kept, undefined, kept.scopes.slice(), copyMembers(kept.claims, kept.nested));
 }
 
 /*
- * To be called with what native.verify returned, before anything else runs. result: the core's, or undefined. Each
- * access token is a copy of its own.
+ * To be called with what native.verify returned, before anything else runs. impliable: scopes that others can include;
+ * undefined without a hierarchy. Each access token is a copy of its own.
  */
-function accessTokenOf(handle, token, verified, result) {
-  if (verified instanceof Parsed) {
-    return copyOf(token, verified, result);
+function accessTokenOf(handle, token, returned, impliable) {
+  if (returned instanceof Parsed) {
+    return copyOf(token, returned);
   }
+  const [verified, result] = impliable === undefined ? [returned] : returned;
   const bytes = signals[KEEP];
   const parsed = parse(verified);
   if (bytes === 0) {
     return new AccessToken(token, parsed, result, parsed.scopes, parsed.claims);
   }
   parsed.nested = Object.keys(parsed.claims).filter((name) => isNested(parsed.claims[name]));
+  if (impliable !== undefined) {
+    parsed.implied = impliable.filter((scope) => unwrap(native.hasScope(result, scope)));
+  }
   native.keep(handle, token, parsed, bytes);
-  return copyOf(token, parsed, result);
+  return copyOf(token, parsed);
 }
 
 const { originOf } = AccessToken;

@@ -76,6 +76,7 @@ class KeysNeeded {
 class Verifier {
   #handle;
   #policy;
+  #impliable; // the scopes that others include; undefined without a hierarchy
   #issuers;
   #table;
   #resolver;
@@ -86,25 +87,29 @@ class Verifier {
   constructor(options = {}) {
     const { policy, issuers } = readOptions(options);
     this.#policy = policy;
+    this.#impliable = policy.scopeHierarchy && [...new Set(policy.scopeHierarchy.flatMap(([, implied]) => implied))];
     this.#issuers = issuers;
     this.#handle = unwrap(native.create(toCorePolicy(policy), issuers.map(toCoreIssuer)));
     this.#table = new IssuerTable(this.#handle, issuers, policy.maxIssuers);
     if (policy.resolveIssuer !== undefined) {
       this.#resolver = new IssuerResolver(this.#handle, policy.resolveIssuer, (identifier, issuer) => {
         this.#table.add(identifier, issuer);
-        this.#warnOfAudience(issuer);
+        this.#warnOfAudience(issuer, false);
       });
     }
-    issuers.forEach((issuer) => this.#warnOfAudience(issuer));
+    issuers.forEach((issuer) => this.#warnOfAudience(issuer, true));
   }
 
-  /* Nothing in a token says that it is for this server: whoever gets it elsewhere can use it here. */
-  #warnOfAudience(issuer) {
+  /*
+   * Nothing in a token says that it is for this server: whoever gets it elsewhere can use it here. An identifier that
+   * came with a token is not printed.
+   */
+  #warnOfAudience(issuer, isConfigured) {
     if (this.#hasWarnedOfAudience || !acceptsAnyAudience(this.#policy, issuer)) {
       return;
     }
     this.#hasWarnedOfAudience = true;
-    const whose = issuer.issuer === undefined ? '' : ` of ${issuer.issuer[0]}`;
+    const whose = isConfigured && issuer.issuer !== undefined ? ` of ${issuer.issuer[0]}` : '';
     process.emitWarning(
       `tokens${whose} that were issued for other services are accepted: give audience, or requiredClaims with values`,
       { type: 'FastBearerWarning', code: 'FASTBEARER_AUDIENCE' },
@@ -169,7 +174,10 @@ class Verifier {
     const isDue = signals[DUE] === 1;
     const isWarning = signals[WARNING] === 1;
     const issuer = signals[ISSUER];
-    const outcome = status === OK ? this.#accepted(token, returned) : this.#failed(status, issuer, returned);
+    const outcome =
+      status === OK
+        ? accessTokenOf(this.#handle, token, returned, this.#impliable)
+        : this.#failed(status, issuer, returned);
     if (isWarning) {
       warnOfArithmetic();
     }
@@ -180,12 +188,6 @@ class Verifier {
       throw this.#refused(outcome);
     }
     return outcome;
-  }
-
-  #accepted(token, returned) {
-    return this.#policy.scopeHierarchy === undefined
-      ? accessTokenOf(this.#handle, token, returned)
-      : accessTokenOf(this.#handle, token, ...returned);
   }
 
   #failed(status, issuer, failure) {
