@@ -22,6 +22,9 @@ const WORKER = `
   };
   const token = pair.createToken(tokens[workerData.kind] ?? {});
   const round = Array.from({ length: 300 }, (_, i) => pair.createToken({ subject: 'é' + i, additionalClaims: { list: many(20) } }));
+  const implying = new Verifier({ ...options, scopeHierarchy: { a: ['b'] } });
+  const ofTenants = many(40).map((issuer) => pair.createToken({ issuer: 'é' + issuer }));
+  const tenants = new Verifier({ resolveIssuer: (issuer) => (issuer.endsWith('9') ? undefined : { issuer, secret: workerData.secret }), maxIssuers: 7 });
   let at = 0;
   const held = [];
   const quietly = (work) => { try { work(); } catch {} };
@@ -33,6 +36,8 @@ const WORKER = `
     mint: () => pair.createToken({ scopes: many(20) }), jwks: () => quietly(() => pair.jwks('k')), load: () => new KeyPair({ privateKey: workerData.secret, algorithm: 'HS256' }),
     hoard: () => held.push(verifier.verifySync(round[at++ % 300])),
     turn: () => verifier.verifySync(round[at++ % 300]),
+    implied: () => { const access = implying.verifySync(round[at++ % 300]); access.hasScope('b'); held[at % 500] = access; },
+    tenants: () => { quietly(() => tenants.verifySync(ofTenants[at++ % 40])); if (at % 50 === 0) tenants.stats(); },
   };
   const work = kinds[workerData.kind] ?? (() => verifier.verifySync(token));
   if (workerData.kind === 'generate') {
@@ -65,6 +70,8 @@ const KINDS = [
   'jwks',
   'load',
   'turn',
+  'implied',
+  'tenants',
   'generate',
   'fetch',
 ];
@@ -110,7 +117,7 @@ test('workers exit by themselves, in the middle of work of their own', () =>
 
 test('workers run out of memory, and end alone', () =>
   survives(
-    `for (const kind of ['hoard', 'utf8', 'scopes', 'nested', 'turn', 'create']) {
+    `for (const kind of ['hoard', 'utf8', 'scopes', 'nested', 'turn', 'create', 'implied', 'tenants']) {
        const worker = start({ kind, cacheSize: 1 << 20 }, { resourceLimits: { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 } });
        let ended = 'terminated';
        worker.on('error', (error) => { ended = error.code; });
