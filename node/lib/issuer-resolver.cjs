@@ -57,8 +57,10 @@ class IssuerResolver {
 
   close() {
     for (const flight of this.#flights.values()) {
+      clearTimeout(flight.timer);
       flight.settle();
     }
+    this.#flights.clear(); // what comes later is of no interest
   }
 
   #run({ ticket, identifier }) {

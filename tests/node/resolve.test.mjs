@@ -224,11 +224,32 @@ test('many unknown identifiers at once: at most 64 are asked for, and all tokens
   assert.equal(codes.filter((code) => code === 'keys_unavailable').length, 136);
 });
 
-test('closing ends the wait', async () => {
-  const { verifier } = resolving(() => new Promise(() => {}));
+test('closing ends the wait, and what the resolver says then is of no interest', async () => {
+  let answer;
+  const { verifier } = resolving(
+    () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+  );
   const waiting = rejected(verifier.verify(of('t1')));
-  verifier.close();
-  assert.equal((await waiting).code, 'ERR_VERIFIER_CLOSED');
+  const warned = await warningsDuring(async () => {
+    verifier.close();
+    assert.equal((await waiting).code, 'ERR_VERIFIER_CLOSED');
+    answer(issuerOf(tenant('t1')));
+  });
+  assert.deepEqual(warned, []);
+});
+
+test('a verifier that is closed keeps no process alive', async () => {
+  const begun = performance.now();
+  const done = await nodeAsync(`
+    const { Verifier } = require(${INDEX});
+    const verifier = new Verifier({ audience: 'a', resolveIssuer: () => new Promise(() => {}) });
+    verifier.verify('${of('t1')}').catch((error) => console.log(error.code));
+    verifier.close();`);
+  assert.deepEqual([done.status, done.stdout, done.stderr], [0, 'ERR_VERIFIER_CLOSED\n', '']);
+  assert.ok(performance.now() - begun < 9000);
 });
 
 test('a resolver that never answers keeps no process alive unless somebody waits, and then for its 10 seconds', async () => {
