@@ -26,8 +26,9 @@ export interface Rejection {
 }
 
 /**
- * Who issues tokens, and where its keys are: at most one of publicKey, jwks, jwksUri and secret. Without any of them the
- * key set is found by discovery (OpenID Connect Discovery 1.0, RFC 8414) from `issuer`, which must be one https URL then.
+ * Who issues tokens, and where its keys are: at most one of publicKey, jwks, jwksUri and secret. Without any of them
+ * the key set is found by discovery (OpenID Connect Discovery 1.0, RFC 8414) from `issuer`, which must be one https URL
+ * then.
  */
 export interface KeyOptions {
   /**

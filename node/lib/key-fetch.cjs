@@ -1,7 +1,8 @@
 /*
  * One limited GET of a key set, or of the metadata that names it. Given what the core allows (URL, ETag, headers,
- * bytes); returns what the core evaluates: status, body and headers, or a sentence that says what failed. Follows no redirect, decodes nothing, reads
- * no byte beyond the cap, and never waits beyond the deadline, whatever the fetch function does. Never rejects.
+ * bytes); returns what the core evaluates: status, body and headers, or a sentence that says what failed. Follows no
+ * redirect, decodes nothing, reads no byte beyond the cap, and never waits beyond the deadline, whatever the fetch
+ * function does. Never rejects.
  */
 'use strict';
 
