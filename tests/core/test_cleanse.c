@@ -291,6 +291,50 @@ TEST(nothing_is_left_of_the_text_of_a_private_key)
     }
 }
 
+/* Results outlive their issuer, and may know its rules, but not its keys. */
+TEST(a_result_keeps_no_secret)
+{
+    fb_keypair *pair = NULL, *other = NULL;
+    fb_string *token = NULL;
+    fb_verifier *verifier = NULL;
+    fb_result *result = NULL;
+    fb_options options = FB_OPTIONS_INIT;
+    fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
+    fb_issuer issuer = FB_ISSUER_INIT;
+    CHECK(fb_keypair_generate(&pair, fb_text("HS256"), 0, &keeping, NULL) == FB_OK);
+    CHECK(fb_keypair_generate(&other, fb_text("HS256"), 0, &keeping, NULL) == FB_OK);
+    const struct needles needles = needles_of(fb_keypair_private_pem(pair));
+    issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
+    issuer.secret = fb_keypair_private_pem(pair);
+    minting.issuer = fb_text("https://issuer.example");
+    options.mem = &keeping;
+    CHECK(fb_keypair_create_token(pair, &minting, &token, NULL) == FB_OK);
+    const fb_slice text = fb_string_text(token);
+    for (int added = 0; added < 2; added++) {
+        options.issuers = added ? NULL : &issuer;
+        options.issuer_count = added ? 0 : 1;
+        options.resolves_issuers = added;
+        CHECK(fb_verifier_new(&verifier, &options, NULL) == FB_OK);
+        if (added) {
+            CHECK(fb_verifier_add_issuer(verifier, &issuer, NULL) == FB_OK);
+        }
+        CHECK(fb_verify(verifier, text.data, text.size, (fb_clock){1.0, 1.0}, &result, NULL) == FB_OK);
+        if (added) { /* replaced by one with another secret; the cache has its token still */
+            issuer.secret = fb_keypair_private_pem(other);
+            CHECK(fb_verifier_add_issuer(verifier, &issuer, NULL) == FB_OK);
+            CHECK(search(&needles) == 1);
+        }
+        fb_verifier_free(verifier);
+        CHECK(search(&needles) == 1); /* the pair's own */
+        CHECK(fb_result_issuer_number(result) == 1);
+        fb_result_free(result);
+    }
+    fb_string_free(token);
+    fb_keypair_free(pair);
+    fb_keypair_free(other);
+    CHECK(search(&needles) == 0);
+}
+
 /* A refused secret leaves nothing, a refused key no more than OpenSSL does. */
 TEST(nothing_is_left_of_what_was_refused)
 {
@@ -336,6 +380,7 @@ int main(void)
     RUN(nothing_is_left_of_a_secret);
     RUN(nothing_is_left_of_a_private_key);
     RUN(nothing_is_left_of_the_text_of_a_private_key);
+    RUN(a_result_keeps_no_secret);
     RUN(nothing_is_left_of_what_was_refused);
     RUN(the_search_finds_what_is_not_cleansed);
     return TEST_RESULT();
