@@ -186,34 +186,60 @@ static bool drop_repeated(fb_result *result)
 
 /* ---- the rules ------------------------------------------------------------------------------ */
 
-fb_status fb__claims_read_scopes(fb__claims *claims)
+/* Adds up what measure says of all sources that count, and finds the first that is there. */
+static fb_status measure_all(const fb__claims *claims, size_t *first, size_t *count, size_t *escaped)
 {
-    const fb__policy *policy = claims->policy;
-    const fb__claim_paths *sources = &policy->scope_claims;
-    fb_result *result = claims->result;
-    size_t count = 0, escaped = 0, end = 0;
-    for (bool found = false; end < sources->count && (!found || policy->merge_scope_claims); end++) {
-        const size_t index = fb__claim_path_find(&sources->items[end], claims->text, claims->nodes);
-        found = found || index != 0;
-        const fb_status status = index == 0 ? FB_OK : measure(claims, &sources->items[end], index, &count, &escaped);
+    const fb__claim_paths *sources = &claims->policy->scope_claims;
+    for (size_t i = 0; i < sources->count && (*first == 0 || claims->policy->merge_scope_claims); i++) {
+        const size_t index = fb__claim_path_find(&sources->items[i], claims->text, claims->nodes);
+        if (index == 0) {
+            continue;
+        }
+        *first = *first == 0 ? index : *first;
+        const fb_status status = measure(claims, &sources->items[i], index, count, escaped);
         if (status != FB_OK) {
             return status;
         }
     }
-    char *text;
-    if (!make_room(result, count, escaped, &text)) {
-        return fb__out_of_memory(claims->error);
-    }
-    for (size_t i = 0; i < end; i++) {
+    return FB_OK;
+}
+
+/* False: out of memory. */
+static bool merge_scopes(const fb__claims *claims, char *text)
+{
+    const fb__claim_paths *sources = &claims->policy->scope_claims;
+    for (size_t i = 0; i < sources->count; i++) {
         const size_t index = fb__claim_path_find(&sources->items[i], claims->text, claims->nodes);
         if (index != 0) {
             add_scopes(claims, index, &text);
         }
     }
+    return drop_repeated(claims->result);
+}
+
+fb_status fb__claims_read_scopes(fb__claims *claims)
+{
+    const fb__policy *policy = claims->policy;
+    fb_result *result = claims->result;
+    size_t first = 0, count = 0, escaped = 0;
+    char *text;
+    const fb_status status = measure_all(claims, &first, &count, &escaped);
+    if (status != FB_OK) {
+        return status;
+    }
+    if (!make_room(result, count, escaped, &text)) {
+        return fb__out_of_memory(claims->error);
+    }
     if (policy->hierarchy->count > 0) {
         result->base = fb__policy_base_retain(policy->base);
     }
-    return !policy->merge_scope_claims || drop_repeated(result) ? FB_OK : fb__out_of_memory(claims->error);
+    if (policy->merge_scope_claims) {
+        return merge_scopes(claims, text) ? FB_OK : fb__out_of_memory(claims->error);
+    }
+    if (first != 0) {
+        add_scopes(claims, first, &text);
+    }
+    return FB_OK;
 }
 
 static bool holds(const fb_list *scopes, fb_slice scope)
