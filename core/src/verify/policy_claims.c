@@ -50,7 +50,10 @@ static void find_host(fb__audience *audience)
     const fb_slice text = audience->text;
     size_t end = audience->folds.scheme + 3, port = 0;
     audience->folds.host = end;
-    for (; end < text.size && memchr("/?#", text.data[end], 3) == NULL; end++) {
+    for (; end < text.size; end++) {
+        if (text.data[end] == '/' || text.data[end] == '?' || text.data[end] == '#') {
+            break;
+        }
         if (text.data[end] == '@') {
             audience->folds.host = end + 1;
             port = 0;
