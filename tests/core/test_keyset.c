@@ -260,14 +260,15 @@ TEST(which_key_a_token_gets)
              "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"},"
              "{\"kty\":\"oct\",\"k\":\"AAAA\",\"kid\":\"secret\"},"
              "{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"AQAB\",\"kid\":\"twin\"},{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":"
-             "\"AQAB\",\"kid\":\"twin\"},"
-             "{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"%s\",\"kid\":\"\"}]}",
-             n, n, p256_x, p256_y, n, ed_x, n, n, ed448_x);
+             "\"AQAD\",\"kid\":\"twin\"},"
+             "{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"%s\",\"kid\":\"\"},"
+             "{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"AQAB\",\"kid\":\"two\",\"alg\":\"RS512\"}]}",
+             n, n, p256_x, p256_y, n, ed_x, n, n, ed448_x, n);
     CHECK(import_text(document, &set) == FB_OK);
     CHECK(choose(set, "one", "RS256", 0) == FB_OK);             /* the encryption key does not make it ambiguous */
     CHECK(choose(set, "one", "ES256", 2) == FB_OK);             /* nor does a key of another type */
     CHECK(choose(set, "one", "RS512", 0) == FB_KEY_UNSUITABLE); /* its alg says RS256 */
-    CHECK(choose(set, "two", "RS512", 1) == FB_OK);
+    CHECK(choose(set, "two", "RS512", 1) == FB_OK);             /* a key that is listed twice is one key */
     CHECK(choose(set, "two", "ES256", 0) == FB_KEY_UNSUITABLE);
     CHECK(choose(set, "secret", "HS256", 0) == FB_KEY_UNSUITABLE);
     CHECK(choose(set, "three", "RS256", 0) == FB_KEY_NOT_FOUND);

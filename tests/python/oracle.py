@@ -650,8 +650,14 @@ def choose(policy: Policy, alg: str, kid: str | None) -> Key:
         need(any(key.kid == kid for key in policy.keys), "key_not_found")
         fitting = [key for key in fitting if key.kid == kid]
         need(fitting, "key_unsuitable")
-    need(len(fitting) == 1, "key_ambiguous")
-    return fitting[0]
+    first = fitting[0]
+    need(all(key.issuer == first.issuer and same_key(key.key, first.key) for key in fitting), "key_ambiguous")
+    return first
+
+
+def same_key(one: Any, other: Any) -> bool:
+    """cryptography compares public keys by value from 40 on, keys of different types as unequal."""
+    return type(one) is type(other) and bool(one == other)
 
 
 def signature_good(alg: str, key: Any, message: bytes, signature: bytes) -> bool:

@@ -81,6 +81,35 @@ struct document {
     fb_node *nodes;
 };
 
+static bool same_text(fb_slice a, fb_slice b)
+{
+    return (a.data == NULL) == (b.data == NULL) && fb__slice_equal(a, b);
+}
+
+/* Finds keys that are listed more than once. False: OpenSSL failed. */
+static bool find_twins(fb__keyset *set)
+{
+    unsigned char thumbprints[FB__MAX_KEYS][FB__THUMBPRINT];
+    for (size_t i = 0; i < set->count; i++) {
+        const fb__key *key = &set->keys[i].key;
+        set->first[i] = (uint8_t)i;
+        if (key->algs == 0) {
+            continue;
+        }
+        if (!fb__key_thumbprint(key, thumbprints[i])) {
+            return false;
+        }
+        for (size_t j = 0; j < i && set->first[i] == i; j++) {
+            const fb__key *other = &set->keys[j].key;
+            if (other->algs != 0 && same_text(other->issuer, key->issuer) &&
+                memcmp(thumbprints[j], thumbprints[i], FB__THUMBPRINT) == 0) {
+                set->first[i] = set->first[j];
+            }
+        }
+    }
+    return true;
+}
+
 static fb_status import_keys(fb__keyset *set, const struct document *document, size_t array, fb_error *error)
 {
     size_t usable = 0, at = array + 1;
@@ -94,7 +123,7 @@ static fb_status import_keys(fb__keyset *set, const struct document *document, s
         fb__verification_key_init(&set->keys[i], &set->tables);
     }
     if (usable > 0) {
-        return FB_OK;
+        return usable == 1 || find_twins(set) ? FB_OK : fb__out_of_memory(error);
     }
     if (set->count == 0) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "jwks: the key set is empty");
@@ -178,21 +207,16 @@ fb_status fb__keyset_select(fb__keyset *set, fb_slice kid, const fb__alg *alg, f
         if ((key->algs & bit) == 0) {
             continue;
         }
-        if (found != NULL) {
+        if (found != NULL && set->first[i] != set->first[found - set->keys]) {
             return FB_KEY_AMBIGUOUS;
         }
-        found = &set->keys[i];
+        found = found != NULL ? found : &set->keys[i];
     }
     *out = found;
     return found != NULL ? FB_OK : named ? FB_KEY_UNSUITABLE : FB_KEY_NOT_FOUND;
 }
 
 /* ---- comparison -------------------------------------------------------------------------------------------------- */
-
-static bool same_text(fb_slice a, fb_slice b)
-{
-    return (a.data == NULL) == (b.data == NULL) && fb__slice_equal(a, b);
-}
 
 static bool same_problem(const char *a, const char *b)
 {

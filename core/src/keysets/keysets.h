@@ -18,6 +18,7 @@ typedef struct fb__keyset {
     bool ignore_kid;     /* one static key: PEM or secret */
     bool undecided;      /* of a key: the document is worth reading again */
     fb__tables tables;
+    uint8_t first[FB__MAX_KEYS]; /* of each key, where the set lists it first: a key listed twice is one key */
     size_t count;
     fb__verification_key keys[];
 } fb__keyset;

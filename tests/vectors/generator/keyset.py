@@ -65,7 +65,7 @@ def choice() -> Suite:
     suite.add("no-kid-none", "no kid, no key of the type", ES.token(), of(rs, ed, algorithms=every), NOT_FOUND)
     suite.add("no-kid-two", "no kid, two keys of the type", RS.token(),
               of(rs, keys.jwk("rsa2048-other"), es, algorithms=every), AMBIGUOUS)
-    suite.add("no-kid-same-twice", "no kid, one key twice", RS.token(), of(rs, rs, algorithms=every), AMBIGUOUS)
+    suite.add("no-kid-same-twice", "no kid, one key twice: it is one key", RS.token(), of(rs, rs, algorithms=every))
     suite.add("kid-other-type", "the kid names a key of another type", RS.token(kid="k"),
               of(keys.jwk("p256", kid="k"), rs, algorithms=every), UNSUITABLE)
     suite.add("kid-other-curve", "the kid names a key of another curve", ES.token(kid="k"),
@@ -87,8 +87,13 @@ def choice() -> Suite:
                       ES.token(kid="k"), of(*pair, algorithms=every))
     suite.add("kid-twice", "two keys that fit with one kid", ES.token(kid="k"),
               of(keys.jwk("p256", kid="k"), keys.jwk("p256-other", kid="k")), AMBIGUOUS)
-    suite.add("kid-twice-same", "one key twice under one kid", ES.token(kid="k"),
-              of(keys.jwk("p256", kid="k"), keys.jwk("p256", kid="k")), AMBIGUOUS)
+    suite.add("kid-twice-same", "one key twice under one kid: it is one key", ES.token(kid="k"),
+              of(keys.jwk("p256", kid="k"), keys.jwk("p256", kid="k")))
+    suite.add("kid-twice-same-other-members", "one key twice, once for one algorithm only: it is one key",
+              RS.token(kid="k"), of(keys.jwk("rsa2048", kid="k"), keys.jwk("rsa2048", kid="k", alg="RS256", use="sig"),
+                                    algorithms=every))
+    suite.add("kid-thrice", "one key twice, and another one under the same kid", ES.token(kid="k"),
+              of(keys.jwk("p256", kid="k"), keys.jwk("p256", kid="k"), keys.jwk("p256-other", kid="k")), AMBIGUOUS)
     suite.add("kid-twice-neither", "two keys with one kid, neither fits", ES.token(kid="k"),
               of(keys.jwk("rsa2048", kid="k"), keys.jwk("p384", kid="k"), algorithms=every), UNSUITABLE)
     suite.add("kid-twice-other", "two keys with one kid, the token names a third", ES.token(kid="good"),
