@@ -107,13 +107,28 @@ def _claims(name: str, value: Any) -> tuple[tuple[str, tuple[str, ...] | None], 
     return tuple(claims)
 
 
-def _json(name: str, value: Any) -> str:
-    import json
+#: What may not stand in the text of a JSON string as it is.
+_ESCAPES = {**{code: f"\\u{code:04x}" for code in range(32)}, ord('"'): '\\"', ord("\\"): "\\\\"}
 
+
+def _json(name: str, value: Any) -> str:
+    """Without the module json: a thread that imports it during a fork would keep the child from constructing."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return f'"{value.translate(_ESCAPES)}"'
     try:
-        return json.dumps(value)
-    except (TypeError, ValueError):
-        raise _wrong(name, "str, int, float, bool or a list of these", value) from None
+        if isinstance(value, int):
+            return int.__repr__(value)
+    except ValueError:  # more digits than Python writes
+        raise ConfigurationError(f"{name} is too large") from None
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if isinstance(value, (list, tuple)):
+        return "[]"  # not a value, whatever it holds
+    if hasattr(value, "keys"):
+        return "{}"
+    raise _wrong(name, "str, int, float, bool or a list of these", value)
 
 
 def _rules(name: str, value: Any) -> tuple[tuple[str, tuple[str, ...] | None], ...] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import sys
 from typing import Any
 
 import pytest
@@ -163,6 +164,9 @@ def test_a_rejection_names_the_issuer(pairs: dict[str, KeyPair]) -> None:
         ({"issuer": ONE, "required_claims": {"a": None}}, "required_claims"),
         ({"issuer": ONE, "required_claims": {"a": float("nan")}}, "required_claims"),
         ({"issuer": ONE, "required_claims": {"a": []}}, "required_claims"),
+        ({"issuer": ONE, "required_claims": {"a": [["b"]]}}, "required_claims"),
+        ({"issuer": ONE, "required_claims": {"a": {"b": "c"}}}, "required_claims"),
+        ({"issuer": ONE, "required_claims": {"a": float("inf")}}, "required_claims"),
         ({"issuer": ONE, "scope_claims": ["/a~2"]}, "scope_claims"),
         ({"issuer": ONE, "resolve_issuer": print, "max_issuers": 0}, "max_issuers"),
     ],
@@ -241,6 +245,28 @@ def test_claims_are_found_by_path(pairs: dict[str, KeyPair]) -> None:
     for tenant, code in (([1], "claim_mismatch"), (["5"], "claim_mismatch"), ([], "claim_missing")):
         error = refusal(verifier, pair.create_token(additional_claims={**claims, "tenant": tenant}))
         assert (error.code, error.claim) == (code, "/tenant/0")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", 'a"b', "a\\b", "a\n\x01\x1f", "\u20ac\U0001f600", "\x7f\u2028", 0, -5, 2**64, 10**200, 1.5, -0.0, 1e300,
+     5e-324, True, False],
+    ids=repr,
+)  # fmt: skip
+def test_a_value_means_what_it_is(value: Any, pairs: dict[str, KeyPair]) -> None:
+    pair = pairs["HS256"]
+    verifier = Verifier(**source_of(pair), required_claims={"a": value})
+    for claims in ({"a": value}, {"a": ["other", value]}):
+        assert verifier.verify(pair.create_token(additional_claims=claims))
+    for other in ("other", str(value) + "x", [], None, {"a": value}):
+        assert refusal(verifier, pair.create_token(additional_claims={"a": other})).code == "claim_mismatch"
+
+
+def test_a_value_that_python_does_not_write() -> None:
+    if not hasattr(sys, "get_int_max_str_digits"):
+        pytest.skip("this Python writes any number")
+    with pytest.raises(ConfigurationError, match="required_claims: a is too large"):
+        Issuer(ONE, required_claims={"a": 10**5000})
 
 
 def test_a_scope_includes_others(two: Verifier, pairs: dict[str, KeyPair]) -> None:

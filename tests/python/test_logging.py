@@ -85,8 +85,8 @@ def test_what_was_expected_and_what_was_there(
     assert (seen[0].expected, seen[0].actual) == (error.expected, error.actual)
     assert seen[0].issuer == "https://issuer.example" and actual not in str(error)
     caplog.set_level(logging.INFO)
-    RejectionLog().rejected(LOGGER, error, verifier.issuer)
-    assert f"expected {error.expected}; got {error.actual}" in caplog.text
+    RejectionLog().rejected(LOGGER, error)
+    assert f"expected {error.expected}; got {error.actual}; configured issuer 'https://issuer.example'" in caplog.text
     with pytest.raises(fastbearer.InvalidSignatureError) as forged:
         verifier.verify(token[:-8] + "AAAAAAAA")
     assert forged.value.expected is forged.value.actual is None
