@@ -86,7 +86,7 @@ class Issuers:
         if len(self._resolved) >= 2 * self._policy["max_issuers"]:
             self._forget()
         self._resolved[identifier] = issuer
-        self.warn([issuer])
+        self.warn([issuer], named=False)
         return options
 
     def _forget(self) -> None:
@@ -103,14 +103,17 @@ class Issuers:
 
     # ---- what is worth a warning
 
-    def warn(self, issuers: Sequence[Issuer]) -> None:
-        """Once, when tokens of one of these are accepted whoever they were issued for."""
+    def warn(self, issuers: Sequence[Issuer], named: bool = True) -> None:
+        """Once, when tokens of one of these are accepted whoever they were issued for. An identifier that a token has
+        brought is not named.
+        """
         audience, claims = self._policy["audiences"], self._policy["required_claims"]
         open_to_all = [issuer for issuer in issuers if not issuer._names_this_server(audience, claims)]
         if not open_to_all or self._warned:
             return
         self._warned = True
-        names = [repr(name) for name in (issuer._only_identifier() for issuer in open_to_all) if name is not None]
+        identifiers = (issuer._only_identifier() for issuer in open_to_all)
+        names = [repr(name) for name in identifiers if name is not None] if named else ["a resolved issuer"]
         of = f" of {', '.join(names[:3])}{' and others' if len(names) > 3 else ''}" if names else ""
         import logging
 
