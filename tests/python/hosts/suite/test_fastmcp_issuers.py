@@ -108,7 +108,8 @@ def test_two_issuers_on_a_real_server(kind, idp, other):
     with serving(server) as origin:
         for _ in range(2):
             assert [knock(origin, "http", token).status for token in tokens] == list(tokens.values())
-    assert [state["verified"] for state in provider.stats()["issuers"]] == [2, 2]
+    first, second = (state["verified"] for state in provider.stats()["issuers"])
+    assert first == second and first in (2, 4)  # FastMCP 2.6 asks twice for each request
     assert {key.issuer for key in provider.keys()} == {idp.issuer, other.issuer}
     run(provider.refresh())
 
