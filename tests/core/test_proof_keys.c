@@ -159,8 +159,7 @@ static bool prove(fb__proof_keys *keys, const struct client *client, int times)
         fb__proof_key *key = fb__proof_keys_find(keys, client->parts.header);
         const bool held = key != NULL;
         if (!held) {
-            fb__proof_key_read(&key, &failing_mem, UINT32_MAX, fb__proof_keys_tables(keys), client->parts.header,
-                               &problem);
+            fb__proof_key_read(&key, &failing_mem, UINT32_MAX, keys, client->parts.header, &problem);
         }
         CHECK(key != NULL && fb__signature_verify(&key->key, key->alg, client->parts.signing_input,
                                                   client->parts.signature, true) == FB_OK);

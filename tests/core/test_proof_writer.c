@@ -100,7 +100,7 @@ TEST(the_key_in_the_header_verifies_the_proof)
         CHECK(fb__json_scan(header, strlen(header), FB__JSON_STRICT, 8, &fb__mem_default, nodes, 64, &count) ==
               FB__JSON_OK);
         const size_t jwk = fb__json_member(header, nodes, 0, fb_text("jwk"));
-        CHECK(fb__key_from_jwk(&key.key, &fb__mem_default, header, nodes, jwk) && key.key.problem == NULL);
+        CHECK(fb__key_from_jwk(&key.key, &fb__mem_default, header, nodes, jwk, NULL) && key.key.problem == NULL);
         const fb_slice text = fb_string_text(proof);
         CHECK(fb__token_split(text.data, text.size, &parts) == FB_OK);
         CHECK(fb__signature_verify(&key, fb__alg_find(fb_text(algorithms[i])), parts.signing_input, parts.signature,

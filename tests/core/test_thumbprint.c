@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
 /* Of a key in a JWK; empty: it cannot be used. Static. */
 static const char *thumbprint_of(const char *jwk)
@@ -18,7 +19,7 @@ static const char *thumbprint_of(const char *jwk)
     CHECK(fb__json_scan(jwk, strlen(jwk), FB__JSON_STRICT, FB__MAX_DEPTH, &fb__mem_default, nodes, 64, &count) ==
           FB__JSON_OK);
     fb__openssl_begin(&errors);
-    CHECK(fb__key_from_jwk(&key, &fb__mem_default, jwk, nodes, 0));
+    CHECK(fb__key_from_jwk(&key, &fb__mem_default, jwk, nodes, 0, NULL));
     if (key.problem == NULL && fb__key_thumbprint(&key, hash)) {
         text[fb__base64url_encode(hash, sizeof(hash), text)] = '\0';
     }
@@ -101,6 +102,67 @@ TEST(every_kind_of_key)
     CHECK(ERR_peek_error() == 0);
 }
 
+/* A private key whose file holds its point compressed. */
+TEST(a_compressed_point)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    char pem[2][1024];
+    fb_slice thumbprints[2];
+    fb_string *strings[2];
+    for (int i = 0; i < 2; i++) {
+        fb_keypair *pair = NULL;
+        char *data = NULL;
+        BIO *bio = BIO_new(BIO_s_mem());
+        CHECK(i == 0 || EVP_PKEY_set_utf8_string_param(key, "point-format", "compressed") == 1);
+        CHECK(PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
+        const long size = BIO_get_mem_data(bio, &data);
+        snprintf(pem[i], sizeof(pem[i]), "%.*s", (int)size, data);
+        CHECK(fb_keypair_load(&pair, fb_text("ES256"), fb_text(pem[i]), NULL, NULL) == FB_OK);
+        CHECK(fb_keypair_thumbprint(pair, &strings[i], NULL) == FB_OK);
+        thumbprints[i] = fb_string_text(strings[i]);
+        fb_keypair_free(pair);
+        BIO_free(bio);
+    }
+    CHECK(strcmp(pem[0], pem[1]) != 0 && fb__slice_equal(thumbprints[0], thumbprints[1]));
+    fb_string_free(strings[0]);
+    fb_string_free(strings[1]);
+    EVP_PKEY_free(key);
+}
+
+/* Made of another key, it is the same, and a point that is not on the curve is none. */
+TEST(a_key_that_is_copied)
+{
+    static const char *const all[] = {
+        "{\"kty\":\"EC\",\"x\":\"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs\","
+        "\"y\":\"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA\",\"crv\":\"P-256\"}",
+        "{\"kty\":\"EC\",\"x\":\"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs\","
+        "\"y\":\"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDE\",\"crv\":\"P-256\"}",
+        "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"};
+    EVP_PKEY *p256 = fb__key_p256();
+    CHECK(p256 != NULL);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        fb_node nodes[64];
+        size_t count;
+        fb__key keys[2];
+        fb__openssl_errors errors;
+        memset(keys, 0, sizeof(keys));
+        CHECK(fb__json_scan(all[i], strlen(all[i]), FB__JSON_STRICT, 8, &fb__mem_default, nodes, 64, &count) ==
+              FB__JSON_OK);
+        fb__openssl_begin(&errors);
+        CHECK(fb__key_from_jwk(&keys[0], &fb__mem_default, all[i], nodes, 0, NULL));
+        CHECK(fb__key_from_jwk(&keys[1], &fb__mem_default, all[i], nodes, 0, p256));
+        CHECK((keys[0].problem == NULL) == (i != 1) && keys[0].algs == keys[1].algs);
+        CHECK(i != 1 || strcmp(keys[0].problem, keys[1].problem) == 0);
+        CHECK(i == 1 || (EVP_PKEY_eq(keys[0].pkey, keys[1].pkey) == 1 && keys[0].curve == keys[1].curve));
+        CHECK(memcmp(keys[0].point, keys[1].point, sizeof(keys[0].point)) == 0);
+        fb__openssl_end(&errors);
+        fb__key_clear(&keys[0], &fb__mem_default);
+        fb__key_clear(&keys[1], &fb__mem_default);
+    }
+    EVP_PKEY_free(p256);
+    CHECK(ERR_peek_error() == 0);
+}
+
 TEST(a_secret_has_none)
 {
     fb_error error = FB_ERROR_INIT;
@@ -120,6 +182,8 @@ int main(void)
     RUN(the_examples_of_the_rfcs);
     RUN(one_key_has_one_thumbprint_however_it_is_written);
     RUN(every_kind_of_key);
+    RUN(a_compressed_point);
+    RUN(a_key_that_is_copied);
     RUN(a_secret_has_none);
     return TEST_RESULT();
 }

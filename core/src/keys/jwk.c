@@ -20,7 +20,8 @@ struct jwk {
     const fb_node *nodes;
     size_t object;
     fb__key *key;
-    bool by_openssl; /* who refused it */
+    const EVP_PKEY *p256; /* to be copied; NULL: there is none */
+    bool by_openssl;      /* who refused it */
 };
 
 /* NULL: there is none. */
@@ -177,6 +178,25 @@ static fb__curve curve_of(const struct jwk *jwk, const fb_node *name, fb__kty kt
     return FB__CURVE_NONE;
 }
 
+static const char *build_ec_by_params(struct jwk *jwk, OSSL_PARAM_BLD *builder, fb__curve curve,
+                                      const unsigned char *point, size_t size)
+{
+    if (OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, fb__curves[curve].openssl_name, 0) != 1 ||
+        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, size) != 1) {
+        return not_loaded(jwk);
+    }
+    return build(jwk, "EC", builder);
+}
+
+/* OpenSSL sets up a curve for each key that is not made of another. It checks the point either way. */
+static const char *build_ec_by_copy(struct jwk *jwk, const unsigned char *point, size_t size)
+{
+    jwk->key->pkey = EVP_PKEY_dup((EVP_PKEY *)(uintptr_t)jwk->p256);
+    return jwk->key->pkey != NULL && EVP_PKEY_set1_encoded_public_key(jwk->key->pkey, point, size) == 1
+               ? NULL
+               : not_loaded(jwk);
+}
+
 static const char *build_ec(struct jwk *jwk, OSSL_PARAM_BLD *builder)
 {
     const fb_node *name = member(jwk, "crv");
@@ -197,11 +217,9 @@ static const char *build_ec(struct jwk *jwk, OSSL_PARAM_BLD *builder)
     if (!read_bytes(jwk, "y", point + 1 + length, &y_size) || y_size != length) {
         return "y is missing, not base64url or not as long as the curve's field";
     }
-    if (OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, fb__curves[curve].openssl_name, 0) != 1 ||
-        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * length) != 1) {
-        return not_loaded(jwk);
-    }
-    const char *problem = build(jwk, "EC", builder);
+    const char *problem = jwk->p256 != NULL && curve == FB__CURVE_P256
+                              ? build_ec_by_copy(jwk, point, 1 + 2 * length)
+                              : build_ec_by_params(jwk, builder, curve, point, 1 + 2 * length);
     const unsigned long code = ERR_peek_last_error();
     const bool off_curve = ERR_GET_LIB(code) == ERR_LIB_EC && (ERR_GET_REASON(code) == EC_R_POINT_IS_NOT_ON_CURVE ||
                                                                ERR_GET_REASON(code) == EC_R_INVALID_ENCODING);
@@ -308,9 +326,26 @@ static bool copy_texts(const struct jwk *jwk, const fb_mem *mem)
     return jwk->key->text != NULL;
 }
 
-bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const char *text, const fb_node *nodes, size_t object)
+EVP_PKEY *fb__key_p256(void)
 {
-    struct jwk jwk = {text, nodes, object, key, false};
+    EVP_PKEY *p256 = NULL;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+                                         (char *)(uintptr_t)fb__curves[FB__CURVE_P256].openssl_name, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    if (context != NULL && EVP_PKEY_fromdata_init(context) == 1) {
+        (void)EVP_PKEY_fromdata(context, &p256, EVP_PKEY_KEY_PARAMETERS, params);
+    }
+    EVP_PKEY_CTX_free(context);
+    return p256;
+}
+
+bool fb__key_from_jwk(fb__key *key, const fb_mem *mem, const char *text, const fb_node *nodes, size_t object,
+                      const EVP_PKEY *p256)
+{
+    struct jwk jwk = {text, nodes, object, key, p256, false};
     if (nodes[object].kind != FB_OBJECT) {
         key->problem = "not an object";
         return true;

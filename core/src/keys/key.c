@@ -127,10 +127,11 @@ static const char *restrict_to_pss(fb__key *key)
  * The point at infinity is one octet, or has no encoding, as OpenSSL sees it: a key of it verifies nothing, and is
  * somebody's mistake. As with the salt, it is asked for twice. False: cannot be determined.
  */
-static bool read_point_size(const fb__key *key, size_t *size)
+static bool read_point(fb__key *key, size_t *size)
 {
     for (int attempt = 0; attempt < 2; attempt++) {
-        if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, NULL, 0, size) == 1) {
+        if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, key->point, sizeof(key->point), size) ==
+            1) {
             return true;
         }
         if (fb__openssl_out_of_memory()) {
@@ -141,38 +142,51 @@ static bool read_point_size(const fb__key *key, size_t *size)
     return true;
 }
 
+/* An EC key's curve, by the name that OpenSSL has for it. */
+static const char *read_group(const fb__key *key, char *name, size_t room)
+{
+    char encoding[32] = "named_curve";
+    size_t length;
+    (void)EVP_PKEY_get_utf8_string_param(key->pkey, OSSL_PKEY_PARAM_EC_ENCODING, encoding, sizeof(encoding), &length);
+    if (strcmp(encoding, "named_curve") != 0) {
+        return "the EC key spells out its curve; only named curves are accepted (CVE-2020-0601)";
+    }
+    return EVP_PKEY_get_group_name(key->pkey, name, room, &length) == 1 ? NULL : fb__key_not_loaded;
+}
+
 static const char *check_curve(fb__key *key)
 {
-    char name[64] = "", encoding[32] = "named_curve";
-    size_t length, point_size;
+    char name[64] = "";
+    size_t point_size = 2;
     if (key->kty == FB__KTY_EC) {
-        (void)EVP_PKEY_get_utf8_string_param(key->pkey, OSSL_PKEY_PARAM_EC_ENCODING, encoding, sizeof(encoding),
-                                             &length);
-        if (strcmp(encoding, "named_curve") != 0) {
-            return "the EC key spells out its curve; only named curves are accepted (CVE-2020-0601)";
-        }
-        if (!read_point_size(key, &point_size) ||
-            EVP_PKEY_get_group_name(key->pkey, name, sizeof(name), &length) != 1) {
-            return fb__key_not_loaded;
-        }
-        if (point_size < 2) {
-            return "the EC key is not a point of its curve";
+        const char *problem = read_group(key, name, sizeof(name));
+        if (problem != NULL) {
+            return problem;
         }
     } else {
         (void)snprintf(name, sizeof(name), "%s", EVP_PKEY_get0_type_name(key->pkey));
     }
-    for (fb__curve curve = FB__CURVE_NONE + 1; curve < FB__CURVE_COUNT; curve++) {
-        const fb__curve_row *row = &fb__curves[curve];
-        if (row->kty == key->kty && strcmp(name, row->openssl_name) == 0) {
-            key->curve = curve;
-            key->signature_size = row->signature_size;
-            key->bits = row->bits;
-            key->crv_text = fb_text(row->name);
-            key->algs = fb__algs_of(key->kty, curve, key->bits);
-            return NULL;
-        }
+    fb__curve curve = FB__CURVE_NONE + 1;
+    while (curve < FB__CURVE_COUNT &&
+           (fb__curves[curve].kty != key->kty || strcmp(name, fb__curves[curve].openssl_name) != 0)) {
+        curve++;
     }
-    return "the curve of the key is not supported";
+    if (curve == FB__CURVE_COUNT) {
+        return "the curve of the key is not supported";
+    }
+    if (key->kty == FB__KTY_EC && !read_point(key, &point_size)) {
+        return fb__key_not_loaded;
+    }
+    if (point_size < 2) {
+        return "the EC key is not a point of its curve";
+    }
+    const fb__curve_row *row = &fb__curves[curve];
+    key->curve = curve;
+    key->signature_size = row->signature_size;
+    key->bits = row->bits;
+    key->crv_text = fb_text(row->name);
+    key->algs = fb__algs_of(key->kty, curve, key->bits);
+    return NULL;
 }
 
 /*

@@ -6,6 +6,7 @@
 #include "keys/keys.h"
 
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 
 enum { MAX_TEXT = 2 * (FB__MAX_KEY_NUMBER * 4 / 3 + 4) + 64 /* two numbers, and what stands around them */ };
 
@@ -45,17 +46,27 @@ static bool write_rsa(struct text *text, const fb__key *key)
     return add_number(text, key, OSSL_PKEY_PARAM_RSA_N, 0);
 }
 
-static bool write_ec(struct text *text, const fb__key *key)
+/* Of an EC key: 0 is x. Keys that are not written uncompressed are the few that came so. */
+static bool add_coordinate(struct text *text, const fb__key *key, const char *parameter, size_t index)
 {
     const size_t width = fb__curves[key->curve].coordinate_size;
+    if (key->point[0] != POINT_CONVERSION_UNCOMPRESSED) {
+        return add_number(text, key, parameter, width);
+    }
+    add_bytes(text, key->point + 1 + index * width, width);
+    return true;
+}
+
+static bool write_ec(struct text *text, const fb__key *key)
+{
     add(text, "{\"crv\":\"");
     add(text, fb__curves[key->curve].name);
     add(text, "\",\"kty\":\"EC\",\"x\":\"");
-    if (!add_number(text, key, OSSL_PKEY_PARAM_EC_PUB_X, width)) {
+    if (!add_coordinate(text, key, OSSL_PKEY_PARAM_EC_PUB_X, 0)) {
         return false;
     }
     add(text, "\",\"y\":\"");
-    return add_number(text, key, OSSL_PKEY_PARAM_EC_PUB_Y, width);
+    return add_coordinate(text, key, OSSL_PKEY_PARAM_EC_PUB_Y, 1);
 }
 
 static bool write_okp(struct text *text, const fb__key *key)

@@ -115,7 +115,7 @@ static fb_status import_keys(fb__keyset *set, const struct document *document, s
     size_t usable = 0, at = array + 1;
     for (size_t i = 0; i < set->count; i++, at = document->nodes[at].next) {
         fb__key *key = &set->keys[i].key;
-        if (!fb__key_from_jwk(key, &set->mem, document->text.data, document->nodes, at)) {
+        if (!fb__key_from_jwk(key, &set->mem, document->text.data, document->nodes, at, NULL)) {
             return fb__out_of_memory(error);
         }
         usable += key->algs != 0;

@@ -298,7 +298,7 @@ fb_status fb__dpop_check(const fb__dpop *dpop, const fb__proof_request *request,
     const bool held = key != NULL;
     if (!held) {
         const char *problem = NULL;
-        fb__proof_key_read(&key, &dpop->mem, dpop->algs, fb__proof_keys_tables(dpop->keys), parts.header, &problem);
+        fb__proof_key_read(&key, &dpop->mem, dpop->algs, dpop->keys, parts.header, &problem);
         if (key == NULL) {
             return problem == NULL ? fb__out_of_memory(error) : refuse(&check, problem, nothing);
         }

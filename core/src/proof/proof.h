@@ -76,6 +76,8 @@ fb_status fb__proof_keys_new(fb__proof_keys **out, const fb_mem *mem);
 void fb__proof_keys_free(fb__proof_keys *keys); /* NULL is fine */
 /* What their tables are counted in: for fb__verification_key_init. */
 fb__tables *fb__proof_keys_tables(fb__proof_keys *keys);
+/* What P-256 keys are made of: for fb__key_from_jwk. */
+const EVP_PKEY *fb__proof_keys_p256(const fb__proof_keys *keys);
 /* A reference to what is held for exactly this header; NULL: nothing. */
 fb__proof_key *fb__proof_keys_find(fb__proof_keys *keys, fb_slice header);
 /* A proof with this key was good: it may be held. Not holding it is no error. */
@@ -90,7 +92,7 @@ void fb__proof_keys_stats(fb__proof_keys *keys, fb_stats *out);
  * 4.3. algs: fb__alg_bit of each that is allowed. *out NULL, and *problem NULL: out of memory; else *problem is
  * constant text that says what is wrong.
  */
-void fb__proof_key_read(fb__proof_key **out, const fb_mem *mem, uint32_t algs, fb__tables *tables, fb_slice header,
+void fb__proof_key_read(fb__proof_key **out, const fb_mem *mem, uint32_t algs, fb__proof_keys *keys, fb_slice header,
                         const char **problem);
 
 /* ---- dpop.c, dpop_options.c: the check of a proof */

@@ -65,11 +65,12 @@ static const char *check_header(const struct fb__header *read, uint32_t algs, co
 }
 
 /* The key, whose memory is there. False: out of memory. */
-static bool import(fb__proof_key *key, const struct header *header, size_t jwk, const char **problem)
+static bool import(fb__proof_key *key, const struct header *header, size_t jwk, const EVP_PKEY *p256,
+                   const char **problem)
 {
     fb__openssl_errors errors;
     fb__openssl_begin(&errors);
-    bool done = fb__key_from_jwk(&key->key.key, &key->mem, header->text, header->nodes, jwk);
+    bool done = fb__key_from_jwk(&key->key.key, &key->mem, header->text, header->nodes, jwk, p256);
     if (done && (key->key.key.algs & fb__alg_bit(key->alg)) == 0) {
         *problem = key->key.key.problem != NULL ? "the proof's jwk is not a key that can be used"
                                                 : "the proof's jwk is not a key for its algorithm";
@@ -90,7 +91,7 @@ static bool decode(fb_slice segment, struct header *out)
                          FB__MAX_HEADER_NODES, &count) == FB__JSON_OK;
 }
 
-void fb__proof_key_read(fb__proof_key **out, const fb_mem *mem, uint32_t algs, fb__tables *tables, fb_slice segment,
+void fb__proof_key_read(fb__proof_key **out, const fb_mem *mem, uint32_t algs, fb__proof_keys *keys, fb_slice segment,
                         const char **problem)
 {
     FB__INSIDE_GATE;
@@ -120,10 +121,10 @@ void fb__proof_key_read(fb__proof_key **out, const fb_mem *mem, uint32_t algs, f
     key->alg = alg;
     key->header_size = segment.size;
     memcpy(key->header, segment.data, segment.size);
-    if (!import(key, &header, jwk, problem) || *problem != NULL) {
+    if (!import(key, &header, jwk, fb__proof_keys_p256(keys), problem) || *problem != NULL) {
         fb__proof_key_release(key);
         return;
     }
-    fb__verification_key_init(&key->key, tables);
+    fb__verification_key_init(&key->key, fb__proof_keys_tables(keys));
     *out = key;
 }

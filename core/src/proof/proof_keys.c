@@ -30,6 +30,7 @@ struct fb__proof_keys {
     uint64_t seed[2];
     fb__process process;
     fb__tables tables;
+    EVP_PKEY *p256;
     pthread_mutex_t lock;
     uint64_t clock; /* how many keys have been found */
     fb__proof_queue probation, main;
@@ -53,6 +54,14 @@ fb_status fb__proof_keys_new(fb__proof_keys **out, const fb_mem *mem)
     if (!fb__random(keys->seed, sizeof(keys->seed)) || pthread_mutex_init(&keys->lock, NULL) != 0) {
         fb__free(mem, keys);
         return FB_INTERNAL_ERROR;
+    }
+    fb__openssl_errors errors;
+    fb__openssl_begin(&errors);
+    keys->p256 = fb__key_p256();
+    fb__openssl_end(&errors);
+    if (keys->p256 == NULL) {
+        fb__proof_keys_free(keys);
+        return FB_OUT_OF_MEMORY;
     }
     *out = keys;
     return FB_OK;
@@ -86,6 +95,7 @@ void fb__proof_keys_free(fb__proof_keys *keys)
     const fb_mem mem = keys->mem;
     release_all(&keys->probation);
     release_all(&keys->main);
+    EVP_PKEY_free(keys->p256);
     (void)pthread_mutex_destroy(&keys->lock);
     fb__free(&mem, keys);
 }
@@ -93,6 +103,11 @@ void fb__proof_keys_free(fb__proof_keys *keys)
 fb__tables *fb__proof_keys_tables(fb__proof_keys *keys)
 {
     return &keys->tables;
+}
+
+const EVP_PKEY *fb__proof_keys_p256(const fb__proof_keys *keys)
+{
+    return keys->p256;
 }
 
 static void abandon(fb__proof_queue *queue)
