@@ -26,6 +26,17 @@ def several_issuers(get):
                 yield f"C HS256, {issuers} above one{what}", 0.4, several - one, "us"
 
 
+def proofs(get):
+    held, new = (get("C", f"fastbearer, DPoP, {key}", "ES256") for key in ("a key that is held", "a new key"))
+    for what, ours, beside, allowed in (
+        ("a key that is held, beside one verification of ours", held, "fastbearer, cache off", 1.5),
+        ("a new key, beside OpenSSL's import and primitive", new, "OpenSSL, a new key", 1.1),
+    ):
+        base = get("C", beside, "ES256")
+        if None not in (ours, base):
+            yield f"C ES256, request with a DPoP proof of {what}", allowed, ours / base, "x"
+
+
 def bindings(get):
     for algorithm in ("RS256", "ES256", "EdDSA"):
         base = get("C", "fastbearer", algorithm)
@@ -72,7 +83,7 @@ def judge(results):
     """(what, target, measured, reached) for each."""
     get = Results(results)
     lines = []
-    for group in (above_the_primitive, several_issuers, bindings, hits, hosts, minting, arithmetic):
+    for group in (above_the_primitive, several_issuers, proofs, bindings, hits, hosts, minting, arithmetic):
         for what, allowed, measured, unit in group(get):
             lines.append((what, f"<= {allowed:g} {unit}", f"{measured:.2f} {unit}", measured <= allowed))
     kind, how = (

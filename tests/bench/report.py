@@ -12,7 +12,12 @@ import budgets
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "HS256")
 SIGNING = ("OpenSSL signature", "fastbearer, create_token")
 SEVERAL = ("1 issuer", "10 issuers", "1000 issuers", "1000 added issuers")
-APART = (*SIGNING, *(f"fastbearer, {issuers}" for issuers in SEVERAL))  # judged, but no peers of the others
+PROOFS = ("OpenSSL, a new key", "DPoP, a key that is held", "DPoP, a new key")
+APART = (
+    *SIGNING,
+    *(f"fastbearer, {issuers}" for issuers in SEVERAL),
+    *(case.replace("DPoP", "fastbearer, DPoP") for case in PROOFS),
+)  # judged, but no peers of the others
 QUIET = 0.3  # processors' worth of other people's work up to which wall time means something
 HEADLINES = {"C": "C", "Python": "Python, to claims as a dict", "Node": "Node, to claims as an object"}
 

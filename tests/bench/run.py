@@ -45,6 +45,7 @@ CASES = {  # of the C programs, in microseconds
     "bare signature": ("OpenSSL signature", "first"),
     "fb_keypair_create_token": ("fastbearer, create_token", "first"),
     "libjwt": ("libjwt", "first"),
+    **{case: (case.replace("DPoP", "fastbearer, DPoP"), "first") for case in report.PROOFS},
     **{
         f"{issuers}{case}": (f"fastbearer, {issuers}", kind)
         for issuers in report.SEVERAL
@@ -84,7 +85,7 @@ def summary(values):
 
 
 def measure_c(samples):
-    for program in ("bench_verify", "bench_issuers", "bench_libjwt"):
+    for program in ("bench_verify", "bench_issuers", "bench_proof", "bench_libjwt"):
         if not (BUILD / program).exists():
             continue
         done = subprocess.run([BUILD / program, "--json", "3"], check=True, capture_output=True, text=True)
