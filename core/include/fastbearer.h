@@ -350,9 +350,9 @@ typedef struct fb_error {
      * fb_verify_after_fetch. */
     uint64_t key_request;
 
-    /** What this server requires, when a claim of a token whose signature is verified was refused: NUL-terminated
-     * printable ASCII (other bytes as '?') of at most 120 characters, empty otherwise. For logs; it must not be sent to
-     * the client. */
+    /** What this server requires, when a claim of a token or proof whose signature is verified was refused:
+     * NUL-terminated printable ASCII (other bytes as '?') of at most 120 characters, empty otherwise. For logs; it must
+     * not be sent to the client. */
     char expected[124];
 
     /** What the claim held instead, in the same form, "absent" where the token has no such claim. For logs only. */
@@ -883,15 +883,28 @@ FB_API void fb_verifier_count_refusal(const fb_verifier *verifier, fb_status sta
  * one of these are not looked at; a cnf with neither is refused. fb_verify has no request to look at, and answers
  * FB_PROOF_MISSING for a token that is bound; fb_verify_request looks at the whole request:
  *
- * - Exactly one field Authorization, with one space between scheme and token. "Bearer" takes tokens that are not bound
- * or are bound to a certificate, "DPoP" those that are bound to a DPoP key. Schemes compare without case. access_token
- * in the query is FB_REQUEST_MALFORMED, whatever else there is (RFC 6750 section 2.3 advises against it).
- * - With the scheme DPoP exactly one field DPoP: a JWT with typ "dpop+jwt", an alg of fb_dpop.algorithms, and a public
- *   key jwk that keeps to the rules for key sets and verifies it; iat, jti, htm, htu and ath as RFC 9449 section 4.3
- * has them. htu and the URL are compared after the normalisation of RFC 3986 sections 6.2.2 and 6.2.3, without query
- * and fragment. The key's thumbprint (RFC 7638) must be jkt.
- * - A proof is good once. What has been accepted is remembered by thumbprint and jti until the proof is too old; a
- *   request that is refused uses nothing up.
+ * @par Credential
+ * Exactly one field Authorization, with one space between scheme and token, and the token in the form of token68 (RFC
+ * 9110 section 11.2). "Bearer" takes tokens that are not bound or are bound to a certificate, "DPoP" those that are
+ * bound to a DPoP key. Schemes compare without case. access_token in the query is FB_REQUEST_MALFORMED, whatever else
+ * there is (RFC 6750 section 2.3 advises against it). Under Bearer a field DPoP is not looked at.
+ *
+ * @par Proof
+ * With the scheme DPoP exactly one field DPoP, no larger than a token may be: a JWT with typ "dpop+jwt", an alg of
+ * fb_dpop.algorithms, and the client's public key as jwk, which must verify it. The rules for headers of tokens and for
+ * keys of key sets hold; a jwk with a private member, or with leading zeros in n or e, is refused. iat, jti (1 to 256
+ * bytes), htm, htu and ath must be there, and be what RFC 9449 section 4.3 wants; exp and nbf are obeyed where they
+ * are. htu and the URL are compared after the normalisation of RFC 3986 sections 6.2.2 and 6.2.3, without query and
+ * fragment. The key's thumbprint (RFC 7638) must be jkt.
+ *
+ * @par Reasons
+ * The token is verified first, and refused for what is wrong with it. Then a certificate is looked at, then the proof:
+ * what is malformed, a wrong signature included, is FB_PROOF_INVALID; what is well-formed and of something else is
+ * FB_PROOF_MISMATCH, with fb_error.claim htm, htu or ath, or cnf for a key or certificate that is not the token's.
+ *
+ * @par Once
+ * A proof is good once. What has been accepted is remembered by thumbprint and jti until the proof is too old; a
+ * request that is refused uses nothing up. A nonce is asked for when all else is good.
  *
  * Proof keys that come again are held parsed, and get tables as issuers' keys do, within 4 MiB a verifier.
  * @{
@@ -1001,7 +1014,7 @@ FB_API FB_MUST_CHECK fb_status fb_verify_request_after_fetch(const fb_verifier *
 /**
  * Writes the nonce that clients are to use now, for the header DPoP-Nonce of every response (RFC 9449 section 8.2):
  * base64url text, NUL-terminated. It is good for two to three minutes. False, and out is empty: the verifier has no
- * nonce_secret, or unix_seconds is not finite. Thread-safe.
+ * nonce_secret, unix_seconds is not finite, or there is no memory. Thread-safe.
  */
 FB_API bool fb_verifier_nonce(const fb_verifier *verifier, double unix_seconds, char out[FB_NONCE_ROOM]);
 
@@ -1650,7 +1663,7 @@ typedef struct fb_stats {
     double unknown_kid_retry_after; /**< seconds until a key id that is not held is worth a fetch again; 0: now */
     char last_error[220];           /**< why a last fetch failed, NUL-terminated; empty when all succeeded */
 
-    uint64_t table_bytes; /**< of all keys that are held */
+    uint64_t table_bytes; /**< of all keys that are held, clients' too */
 
     uint64_t arithmetic_checks;        /**< of the whole process: verifications that were done both ways */
     uint64_t arithmetic_disagreements; /**< of the whole process: those that differed, see @ref arithmetic */

@@ -138,7 +138,10 @@ static void remove_dot_segments(fb__uri *uri, size_t start)
         const size_t size = next - at - 1;
         const bool parent = size == 2 && memcmp(segment, "..", 2) == 0;
         if (parent || (size == 1 && *segment == '.')) {
-            while (parent && end > start && uri->text[--end] != '/') {
+            if (parent && end > start) { /* back to a slash: there is one at the start */
+                do {
+                    end--;
+                } while (uri->text[end] != '/');
             }
             if (next == uri->size) {
                 uri->text[end++] = '/';
