@@ -8,11 +8,11 @@
 static void verify(const char *pem, const char *token, size_t token_size)
 {
     fb_issuer issuer = FB_ISSUER_INIT;
+    issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
+    issuer.public_key = fb_text(pem);
     fb_options options = FB_OPTIONS_INIT;
     options.issuers = &issuer;
     options.issuer_count = 1;
-    issuer.public_key = fb_text(pem);
-    issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
     options.audiences = FB_LIST(fb_text("my-api"));
     fb_error error = FB_ERROR_INIT;
     fb_verifier *verifier;
