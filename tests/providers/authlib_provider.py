@@ -1,4 +1,4 @@
-"""Authlib's authorization server, on loopback: another make beside npm oidc-provider, in the way people build their own.
+"""Authlib's authorization server, on loopback: another make than npm oidc-provider, as people build their own.
 
 It issues JWT access tokens (RFC 9068) to a client that authenticates with its secret. Its issuer has a path, and its
 metadata is RFC 8414's alone, with the well-known part before that path.
