@@ -274,6 +274,26 @@ TEST(nothing_is_left_of_a_private_key)
     gone_after_free("PS256");
 }
 
+TEST(nothing_is_left_of_a_secret_for_nonces)
+{
+    fb_keypair *pair = NULL;
+    fb_verifier *verifier = NULL;
+    fb_dpop dpop = FB_DPOP_INIT;
+    struct setup options = SETUP_INIT;
+    char nonce[FB_NONCE_ROOM];
+    CHECK(fb_keypair_generate(&pair, fb_text("HS256"), 0, &keeping, NULL) == FB_OK);
+    const struct needles needles = needles_of(fb_keypair_private_pem(pair));
+    dpop.nonce_secret = fb_keypair_private_pem(pair);
+    options.issuer.secret = fb_text("another secret, of at least 32 bytes");
+    options.policy.dpop = &dpop;
+    options.policy.mem = &keeping;
+    CHECK(setup_verifier(&verifier, &options, NULL) == FB_OK);
+    fb_keypair_free(pair);
+    CHECK(fb_verifier_nonce(verifier, 1.0, nonce) && search(&needles) >= 1);
+    fb_verifier_free(verifier);
+    CHECK(search(&needles) == 0);
+}
+
 /* The text of the PEM is kept by this library alone, so nothing may be left of it, whatever OpenSSL does with numbers.
  */
 TEST(nothing_is_left_of_the_text_of_a_private_key)
@@ -378,6 +398,7 @@ int main(void)
 {
     CHECK(CRYPTO_set_mem_functions(openssl_allocate, openssl_reallocate, openssl_release) == 1);
     RUN(nothing_is_left_of_a_secret);
+    RUN(nothing_is_left_of_a_secret_for_nonces);
     RUN(nothing_is_left_of_a_private_key);
     RUN(nothing_is_left_of_the_text_of_a_private_key);
     RUN(a_result_keeps_no_secret);

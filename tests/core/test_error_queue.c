@@ -45,6 +45,13 @@ static void key_pair(size_t i)
     KEEPS_VOID(fb_string_free(text));
     CHECK((KEEPS(fb_keypair_jwks(pair, fb_text("a"), &text, NULL)) == FB_OK) == public_key);
     KEEPS_VOID(fb_string_free(text));
+    CHECK((KEEPS(fb_keypair_thumbprint(pair, &text, NULL)) == FB_OK) == public_key);
+    KEEPS_VOID(fb_string_free(text));
+    fb_proof_options proving = FB_PROOF_OPTIONS_INIT;
+    proving.method = fb_text("POST");
+    proving.url = fb_text("https://api.example/");
+    CHECK((KEEPS(fb_keypair_dpop_proof(pair, &proving, &text, NULL)) == FB_OK) == public_key);
+    KEEPS_VOID(fb_string_free(text));
     KEEPS_VOID(fb_keypair_free(pair));
 }
 
@@ -241,6 +248,104 @@ static void issuers(void)
     fb_string_free(text);
 }
 
+/* ---- requests ------------------------------------------------------------------------------- */
+
+/* A header with this key, and a signature of nobody's. */
+static const char *proof_with(const char *jwk)
+{
+    static char proof[1024];
+    char header[512];
+    const int size = snprintf(header, sizeof(header), "{\"typ\":\"dpop+jwt\",\"alg\":\"ES256\",\"jwk\":%s}", jwk);
+    size_t used = fb__base64url_encode(header, (size_t)size, proof);
+    snprintf(proof + used, sizeof(proof) - used, ".e30.AAAA");
+    return proof;
+}
+
+static fb_status request(const fb_verifier *verifier, fb_slice token, fb_slice proof, fb_slice certificate)
+{
+    char authorization[2048];
+    const int size = snprintf(authorization, sizeof(authorization), "DPoP %.*s", (int)token.size, token.data);
+    const fb_header headers[] = {{fb_text("Authorization"), {authorization, (size_t)size}}, {fb_text("DPoP"), proof}};
+    fb_request given = FB_REQUEST_INIT;
+    fb_result *result = NULL;
+    fb_slice found;
+    given.method = fb_text("POST");
+    given.url = fb_text("https://api.example/");
+    given.headers = headers;
+    given.header_count = 2;
+    given.client_certificate = certificate;
+    CHECK(KEEPS(fb_request_token(verifier, &given, &found, NULL)) == FB_OK && found.size == token.size);
+    const fb_status status = KEEPS(fb_verify_request(verifier, &given, (fb_clock){NOW, 1.0}, &result, NULL, NULL));
+    KEEPS_VOID(fb_result_free(result));
+    const fb_status after =
+        KEEPS(fb_verify_request_after_fetch(verifier, &given, (fb_clock){NOW, 1.0}, 1, &result, NULL, NULL));
+    CHECK(after == status || (status == FB_OK && after == FB_PROOF_REPLAYED));
+    return status;
+}
+
+/* Keys, signatures and certificates that are good, and others that leave entries. */
+static void requests(void)
+{
+    const size_t es256 = 2, hs256 = ALGORITHMS - 1;
+    char claims[256], nonce[FB_NONCE_ROOM];
+    fb_dpop dpop = FB_DPOP_INIT;
+    struct setup options = SETUP_INIT;
+    fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
+    fb_proof_options proving = FB_PROOF_OPTIONS_INIT;
+    fb_string *thumbprint = NULL, *token = NULL, *proof = NULL;
+    CHECK(fb_keypair_thumbprint(pairs[es256], &thumbprint, NULL) == FB_OK);
+    snprintf(claims, sizeof(claims), "{\"cnf\":{\"jkt\":\"%s\"}}", fb_string_text(thumbprint).data);
+    minting.now = NOW;
+    minting.additional_claims = fb_text(claims);
+    CHECK(fb_keypair_create_token(pairs[hs256], &minting, &token, NULL) == FB_OK);
+    dpop.nonce_secret = fb_text("0123456789abcdef0123456789abcdef");
+    options.issuer.secret = fb_keypair_private_pem(pairs[hs256]);
+    options.policy.dpop = &dpop;
+    fb_verifier *verifier = try_new(&options, FB_OK);
+    CHECK(KEEPS(fb_verifier_nonce(verifier, NOW, nonce)));
+    proving.method = fb_text("POST");
+    proving.url = fb_text("https://api.example/");
+    proving.access_token = fb_string_text(token);
+    proving.nonce = fb_text(nonce);
+    proving.now = NOW;
+    CHECK(fb_keypair_dpop_proof(pairs[es256], &proving, &proof, NULL) == FB_OK);
+    const fb_slice none = {NULL, 0}, text = fb_string_text(token);
+    CHECK(request(verifier, text, fb_string_text(proof), none) == FB_OK);
+    CHECK(request(verifier, text, fb_text("a.b.c"), none) == FB_PROOF_INVALID);
+    CHECK(request(verifier, text,
+                  fb_text(proof_with("{\"kty\":\"EC\",\"crv\":\"P-256\","
+                                     "\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\","
+                                     "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}")),
+                  none) == FB_PROOF_INVALID);
+    KEEPS_VOID(fb_verifier_free(verifier));
+    fb_string_free(thumbprint);
+    fb_string_free(token);
+    fb_string_free(proof);
+}
+
+static void certificates(void)
+{
+    static const char hash[] = "{\"cnf\":{\"jkt\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+                               "\"x5t#S256\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}}";
+    static const char *const wrong[] = {"x", "0\x82\x01",
+                                        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
+    const fb_dpop dpop = FB_DPOP_INIT;
+    struct setup options = SETUP_INIT;
+    fb_token_options minting = FB_TOKEN_OPTIONS_INIT;
+    fb_string *token = NULL;
+    minting.now = NOW;
+    minting.additional_claims = fb_text(hash);
+    CHECK(fb_keypair_create_token(pairs[ALGORITHMS - 1], &minting, &token, NULL) == FB_OK);
+    options.issuer.secret = fb_keypair_private_pem(pairs[ALGORITHMS - 1]);
+    options.policy.dpop = &dpop;
+    fb_verifier *verifier = try_new(&options, FB_OK);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        CHECK(request(verifier, fb_string_text(token), fb_text("a.b.c"), fb_text(wrong[i])) == FB_PROOF_INVALID);
+    }
+    KEEPS_VOID(fb_verifier_free(verifier));
+    fb_string_free(token);
+}
+
 /* ---- fetches -------------------------------------------------------------------------------- */
 
 static void fetch_by_halves(void)
@@ -316,8 +421,9 @@ TEST(the_queue_is_as_it_was)
         int entries;
         bool marked;
     } states[] = {{0, false}, {1, false}, {3, true}, {HOST_ROOM, false}, {HOST_ROOM + 1, true}};
-    static void (*const scenarios[])(void) = {texts_and_versions, key_pairs, wrong_pems,      key_sets,
-                                              all_tokens,         issuers,   fetch_by_halves, fetch};
+    static void (*const scenarios[])(void) = {texts_and_versions, key_pairs, wrong_pems, key_sets,
+                                              all_tokens,         issuers,   requests,   certificates,
+                                              fetch_by_halves,    fetch};
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
         host_begin(states[i].entries, states[i].marked);
         for (size_t n = 0; n < sizeof(scenarios) / sizeof(scenarios[0]); n++) {
