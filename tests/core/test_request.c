@@ -378,31 +378,33 @@ TEST(of_equal_requests_exactly_one_passes)
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
-/* A verifier and one request, with every kind of proof that there is. */
-static fb_status scenario(const struct sent *sent, fb_error *out)
+/* A verifier and one request, with every kind of proof that there is. by_host: whoever remembers. */
+static fb_status scenario(const struct sent *sent, bool by_host, fb_error *out)
 {
     struct setup setup = SETUP_INIT;
     fb_dpop options = FB_DPOP_INIT;
     fb_verifier *verifier = NULL;
     fb_result *result = NULL;
-    options.nonce_secret = fb_text("0123456789abcdef0123456789abcdef");
+    fb_proof memory = FB_PROOF_INIT;
+    options.nonce_secret = by_host ? fb_text(NULL) : fb_text("0123456789abcdef0123456789abcdef");
+    options.replay_by_host = by_host;
     setup.policy.mem = &failing_mem;
     setup.policy.dpop = &options;
     setup.issuer.secret = fb_text(SECRET);
     fb_status status = setup_verifier(&verifier, &setup, out);
     if (status == FB_OK) {
-        status = fb_verify_request(verifier, &sent->request, (fb_clock){NOW, 1.0}, &result, NULL, out);
+        status = fb_verify_request(verifier, &sent->request, (fb_clock){NOW, 1.0}, &result, &memory, out);
     }
-    CHECK((result != NULL) == (status == FB_OK));
+    CHECK((result != NULL) == (status == FB_OK) && memory.present == (by_host && status == FB_OK));
     fb_result_free(result);
     fb_verifier_free(verifier);
     return status;
 }
 
-TEST(every_allocation_fails_in_turn)
+static void fail_each(bool by_host, const char *nonce)
 {
     fb_proof_options proving = proof_base(by_both);
-    proving.nonce = fb_text("AAAAAAHJw4BDTOV45EBr-nKHIedZ2iDc");
+    proving.nonce = fb_text(nonce);
     fb_string *proof = proof_by(client, &proving);
     struct sent sent;
     request_with(&sent, "DPoP", by_both, proof);
@@ -414,7 +416,7 @@ TEST(every_allocation_fails_in_turn)
         for (long at = 0; reached; at++) {
             const long balance = failing.balance;
             failing_start(at, false);
-            const fb_status status = scenario(&sent, &error);
+            const fb_status status = scenario(&sent, by_host, &error);
             reached = failing_stop();
             /* OpenSSL does not always say that it was memory: then the request is refused all the same. */
             const bool closed = others != 0 && (status == FB_INTERNAL_ERROR || status == FB_PROOF_INVALID ||
@@ -428,6 +430,15 @@ TEST(every_allocation_fails_in_turn)
         CHECK(failures > 8);
     }
     fb_string_free(proof);
+}
+
+TEST(every_allocation_fails_in_turn)
+{
+    char text[6000]; /* for a payload that does not fit where most do */
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    fail_each(false, "AAAAAAHJw4BDTOV45EBr-nKHIedZ2iDc");
+    fail_each(true, text);
 }
 
 /* A request that could not be answered for want of memory can be sent again. */

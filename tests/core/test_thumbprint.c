@@ -1,4 +1,5 @@
 /* Thumbprints: those that the RFCs print, and of every kind of key the one that its JWK says. */
+#include "failing.h"
 #include "keys/keys.h"
 #include "test.h"
 
@@ -102,11 +103,13 @@ TEST(every_kind_of_key)
     CHECK(ERR_peek_error() == 0);
 }
 
+static char compressed[1024]; /* a PEM */
+
 /* A private key whose file holds its point compressed. */
 TEST(a_compressed_point)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    char pem[2][1024];
+    char pem[2][sizeof(compressed)];
     fb_slice thumbprints[2];
     fb_string *strings[2];
     for (int i = 0; i < 2; i++) {
@@ -123,6 +126,7 @@ TEST(a_compressed_point)
         fb_keypair_free(pair);
         BIO_free(bio);
     }
+    memcpy(compressed, pem[1], sizeof(compressed));
     CHECK(strcmp(pem[0], pem[1]) != 0 && fb__slice_equal(thumbprints[0], thumbprints[1]));
     fb_string_free(strings[0]);
     fb_string_free(strings[1]);
@@ -163,6 +167,30 @@ TEST(a_key_that_is_copied)
     CHECK(ERR_peek_error() == 0);
 }
 
+/* OpenSSL says numbers of an RSA key, and of a point that it holds compressed, and needs memory for that. */
+TEST(out_of_memory)
+{
+    fb_keypair *pairs[2] = {NULL, NULL};
+    CHECK(fb_keypair_generate(&pairs[0], fb_text("RS256"), 0, NULL, NULL) == FB_OK);
+    CHECK(fb_keypair_load(&pairs[1], fb_text("ES256"), fb_text(compressed), NULL, NULL) == FB_OK);
+    for (int i = 0; i < 2; i++) {
+        bool reached = true;
+        long failures = 0;
+        for (long at = 0; reached; at++) {
+            fb_string *thumbprint = NULL;
+            failing_start(at, true);
+            const fb_status status = fb_keypair_thumbprint(pairs[i], &thumbprint, NULL);
+            reached = failing_stop();
+            CHECK(status == (reached ? FB_OUT_OF_MEMORY : FB_OK) || (reached && status == FB_OK));
+            CHECK((thumbprint != NULL) == (status == FB_OK) && ERR_peek_error() == 0);
+            failures += status != FB_OK;
+            fb_string_free(thumbprint);
+        }
+        CHECK(failures > 3);
+        fb_keypair_free(pairs[i]);
+    }
+}
+
 TEST(a_secret_has_none)
 {
     fb_error error = FB_ERROR_INIT;
@@ -179,10 +207,12 @@ TEST(a_secret_has_none)
 
 int main(void)
 {
+    failing_install();
     RUN(the_examples_of_the_rfcs);
     RUN(one_key_has_one_thumbprint_however_it_is_written);
     RUN(every_kind_of_key);
     RUN(a_compressed_point);
+    RUN(out_of_memory);
     RUN(a_key_that_is_copied);
     RUN(a_secret_has_none);
     return TEST_RESULT();

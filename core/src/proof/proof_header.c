@@ -40,8 +40,9 @@ static bool has_leading_zero(const struct header *header, size_t object, const c
 }
 
 /* What makes a jwk unfit for a proof that would do in a key set. */
-static const char *check_jwk(const struct header *header, size_t jwk)
+static const char *check_jwk(const struct header *header, size_t *out)
 {
+    const size_t jwk = *out = fb__json_member(header->text, header->nodes, 0, fb_text("jwk"));
     if (jwk == 0 || header->nodes[jwk].kind != FB_OBJECT) {
         return "the proof's header has no jwk";
     }
@@ -104,11 +105,8 @@ void fb__proof_key_read(fb__proof_key **out, const fb_mem *mem, uint32_t algs, f
     if (*problem != NULL) {
         return;
     }
-    if (!decode(segment, &header)) {
-        return;
-    }
-    const size_t jwk = fb__json_member(header.text, header.nodes, 0, fb_text("jwk"));
-    *problem = check_jwk(&header, jwk);
+    size_t jwk = 0;
+    *problem = decode(segment, &header) ? check_jwk(&header, &jwk) : problem_of(FB_HEADER_INVALID);
     if (*problem != NULL) {
         return;
     }
