@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BearerError, Verifier } from '../../node/index.cjs';
 import { JWKSServer } from '../../node/testing.cjs';
-import { INDEX, nodeAsync, PAIR, rejected, thrown } from './support/case.mjs';
+import { INDEX, nodeAsync, PAIR, rejected, thrown, until } from './support/case.mjs';
 import { IdentityProvider } from './support/idp.mjs';
 
 const native = createRequire(import.meta.url)('../../node/lib/native.cjs');
@@ -331,9 +331,7 @@ test('a refresh that is due is of the issuer whose token was seen', async () => 
     Object.assign(native, { refreshBegin, verify });
   }
   assert.deepEqual(begun, [[2, native.constants.REFRESH_AHEAD]]);
-  while (verifier.stats().issuers[1].fetches < 2 || verifier.stats().issuers[1].lastError !== undefined) {
-    await sleep(5);
-  }
+  await until(() => verifier.stats().issuers[1].fetches === 2);
   assert.equal(verifier.stats().issuers[0].fetches, 1);
 });
 
@@ -342,9 +340,7 @@ test('verifySync starts the fetch of the issuer that is asked for', async () => 
   const token = await mint(two);
   const error = thrown(() => verifier.verifySync(token));
   assert.deepEqual([error.code, error.issuer], ['keys_unavailable', two.issuer]);
-  while (!verifier.stats().issuers[1].keysHeld) {
-    await sleep(5);
-  }
+  await until(() => verifier.stats().issuers[1].keysHeld);
   assert.equal(verifier.verifySync(token).issuer, two.issuer);
   assert.equal(await one.requests(), 0);
 });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BearerError, KeyPair, Verifier } from '../../node/index.cjs';
 import { JWKSServer } from '../../node/testing.cjs';
-import { INDEX, nodeAsync, PAIR, rejected, thrown } from './support/case.mjs';
+import { INDEX, nodeAsync, PAIR, rejected, thrown, until } from './support/case.mjs';
 
 const native = createRequire(import.meta.url)('../../node/lib/native.cjs');
 
@@ -20,15 +20,6 @@ function scene(name, body) {
       await server.close();
     }
   });
-}
-
-/* Waits until it holds. The limit is for what never comes, not for what comes late. */
-async function until(condition) {
-  const limit = performance.now() + 30_000;
-  while (!(await condition())) {
-    assert.ok(performance.now() < limit, `never: ${condition}`);
-    await sleep(5);
-  }
 }
 
 function warnings() {

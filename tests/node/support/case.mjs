@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { RSAKeyPair } from '../../../node/index.cjs';
 import { ROOT } from './idp.mjs';
@@ -35,6 +36,15 @@ export async function rejected(promise) {
     return error;
   }
   return assert.fail(`not rejected: ${value}`);
+}
+
+/* Waits until it holds. The limit is for what never comes, not for what comes late. */
+export async function until(condition) {
+  const limit = performance.now() + 30_000;
+  while (!(await condition())) {
+    assert.ok(performance.now() < limit, `never: ${condition}`);
+    await sleep(5);
+  }
 }
 
 /* Runs a program under this Node; answers { status, signal, stdout, stderr }. */
