@@ -277,4 +277,5 @@ test('a resolved issuer without an audience is warned of, once', async () => {
     warned.map(([code]) => code),
     ['FASTBEARER_AUDIENCE'],
   );
+  assert.ok(!warned[0][1].includes(tenant('t1')), 'an identifier that a token has brought');
 });
