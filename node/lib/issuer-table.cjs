@@ -11,6 +11,9 @@ const native = require('./native.cjs');
 
 const { REFRESH_EXPLICIT } = native.constants;
 
+/* A refresh of hundreds of issuers is no burst of connections. */
+const FETCHES_AT_A_TIME = 16;
+
 class IssuerTable {
   #handle;
   #configured;
@@ -74,11 +77,24 @@ class IssuerTable {
     if (fetched.length === 0) {
       throw new ConfigurationError('no issuer of this verifier has keys to fetch');
     }
-    const errors = await Promise.all(fetched.map(({ number }) => this.sourceOf(number)?.fetched(REFRESH_EXPLICIT)));
+    const errors = await this.#fetchEach(fetched.map(({ number }) => number));
     const failed = fetched.map(({ issuer }, i) => ({ issuer, error: errors[i] })).filter(({ error }) => error);
     if (failed.length > 0) {
       throw fetched.length === 1 ? failed[0].error : severalFailed(failed, fetched.length);
     }
+  }
+
+  async #fetchEach(numbers) {
+    const errors = [];
+    let at = 0;
+    const fetchOneAfterAnother = async () => {
+      while (at < numbers.length) {
+        const mine = at++;
+        errors[mine] = await this.sourceOf(numbers[mine])?.fetched(REFRESH_EXPLICIT);
+      }
+    };
+    await Promise.all(Array.from({ length: FETCHES_AT_A_TIME }, fetchOneAfterAnother));
+    return errors;
   }
 
   close() {

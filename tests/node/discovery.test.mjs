@@ -293,6 +293,27 @@ test('refresh fetches all at the same time', async () => {
   assert.equal(most, 2);
 });
 
+test('refresh of many makes sixteen fetches at a time', async () => {
+  let atOnce = 0;
+  let most = 0;
+  const fetch = async () => {
+    atOnce += 1;
+    most = Math.max(most, atOnce);
+    await sleep(5);
+    atOnce -= 1;
+    return new Response('', { status: 500 });
+  };
+  const issuers = Array.from({ length: 40 }, (_, i) => ({
+    issuer: `https://issuer-${i}.example`,
+    jwksUri: `https://issuer-${i}.example/keys`,
+    fetch,
+  }));
+  const verifier = new Verifier({ issuers, audience: 'me' });
+  await assert.rejects(verifier.refresh(), { code: 'keys_unavailable' });
+  assert.equal(most, 16);
+  assert.equal(verifier.stats().fetches, 40);
+});
+
 test('a rotation at one asks only there', async () => {
   const verifier = both();
   await verifier.refresh();
