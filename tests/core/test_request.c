@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <pthread.h>
+#include <sched.h>
 
 static fb_error error = FB_ERROR_INIT;
 static fb_string *bearer, *by_key, *by_certificate, *by_both;
@@ -69,6 +70,7 @@ TEST(a_token_for_everybody)
         CHECK(ask(dpop, "Bearer", bearer, NO_PROOF, NO_CERTIFICATE) == FB_OK);
         CHECK(ask(dpop, "Bearer", bearer, BAD_PROOF, BROKEN) == FB_OK); /* which nobody has asked for */
         CHECK(ask(dpop, "DPoP", bearer, GOOD_PROOF, NO_CERTIFICATE) == FB_PROOF_MISMATCH && of_cnf());
+        CHECK(ask(dpop, "DPoP", bearer, NO_PROOF, NO_CERTIFICATE) == FB_PROOF_MISMATCH && of_cnf());
         CHECK(ask(plain, "DPoP", bearer, GOOD_PROOF, NO_CERTIFICATE) == FB_TOKEN_MISSING);
     }
 }
@@ -316,19 +318,20 @@ TEST(counters)
 
 /* ---- threads and processes ------------------------------------------------------------------ */
 
-enum { THREADS = 8, REQUESTS = 100 };
+enum { THREADS = 8, REQUESTS = 2000 };
 static fb_string *proofs[REQUESTS];
 static fb_verifier *shared;
-static atomic_uint passed[REQUESTS], ready;
+static atomic_uint passed[REQUESTS], ready[REQUESTS];
 
 static void *race(void *argument)
 {
     static const fb_clock clock = {1800000000.0, 1.0};
     (void)argument;
-    atomic_fetch_add(&ready, 1);
-    while (atomic_load(&ready) < THREADS) {
-    }
     for (int i = 0; i < REQUESTS; i++) {
+        atomic_fetch_add(&ready[i], 1);
+        while (atomic_load(&ready[i]) < THREADS) { /* all of them at once, each time */
+            (void)sched_yield();
+        }
         struct sent sent;
         fb_result *result = NULL;
         fb_error own = FB_ERROR_INIT;
