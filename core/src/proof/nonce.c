@@ -34,7 +34,7 @@ static bool make(fb_slice secret, int64_t window, unsigned char out[NONCE])
 /* False: outside of what can be counted. */
 static bool window_of(double now, int64_t *out)
 {
-    const double window = floor(now / WINDOW_SECONDS);
+    const double window = floor(now / (double)WINDOW_SECONDS);
     if (!(fabs(window) < 0x1p53)) {
         return false;
     }
