@@ -127,19 +127,57 @@ def test_the_document_of_a_sdist(sdists: list[Path]) -> None:
     assert sbom.document(sdists[0]) == found
 
 
-def test_the_document_of_a_wheel(tmp_path: Path) -> None:
-    """Which libraries it needs is read from the extension that is in it."""
-    wheel = tmp_path / "fastbearer-0-cp310-abi3-linux_x86_64.whl"
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """With the extension that runs here."""
+    made = tmp_path / "fastbearer-0-cp310-abi3-linux_x86_64.whl"
     metadata = "Metadata-Version: 2.4\nName: fastbearer\nVersion: 0\n"
     metadata += "Requires-Dist: other>=1\nRequires-Dist: x; extra == 'test'\n"
-    with zipfile.ZipFile(wheel, "w") as archive:
+    with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("fastbearer-0.dist-info/METADATA", metadata)
         archive.write(fastbearer._native.__file__, "fastbearer/_native.abi3.so")
+    return made
+
+
+def links(document: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(what has it, how, which library) of each library."""
+    names = {package["SPDXID"]: package["name"] for package in document["packages"]}
+    return [
+        (relation["spdxElementId"], relation["relationshipType"], names[relation["relatedSpdxElement"]])
+        for relation in document["relationships"]
+        if relation["relationshipType"].endswith("_LINK")
+    ]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads ELF")
+def test_the_document_of_a_wheel(wheel: Path) -> None:
+    """Which libraries it needs or holds is read from the extension that is in it; jansson leaves no name in an object
+    that holds it."""
     found = sbom.document(wheel)
     check_document(found, sbom.read(wheel).files)
-    assert [package["name"] for package in found["packages"]] == ["fastbearer", "other", "openssl", "curl", "jansson"]
-    links = [relation for relation in found["relationships"] if relation["relationshipType"].endswith("_LINK")]
-    assert len(links) == 3 and len({relation["spdxElementId"] for relation in links}) == 1
+    built_in = fastbearer.versions()["built_in"]
+    libraries = ["openssl", "curl"] if built_in else ["openssl", "curl", "jansson"]
+    assert [package["name"] for package in found["packages"]] == ["fastbearer", "other", *libraries]
+    extension = sbom.identifier("File", "fastbearer/_native.abi3.so")
+    assert links(found) == [(extension, "STATIC_LINK" if built_in else "DYNAMIC_LINK", name) for name in libraries]
+    if built_in:
+        versions = {package["name"]: package["versionInfo"] for package in found["packages"]}
+        assert {name: fastbearer.versions()[name].partition("-")[0] for name in libraries}.items() <= versions.items()
+
+
+def test_the_document_of_a_wheel_whose_libraries_are_named(wheel: Path) -> None:
+    """Whoever linked them says what they are: that goes before what can be read from the extension."""
+    parts = [
+        sbom.Part("openssl", "9.9.9", "Apache-2.0", "pkg:generic/openssl@9.9.9", "ab" * 32),
+        sbom.Part("jansson", "8.8.8", "MIT", "pkg:generic/jansson@8.8.8"),
+    ]
+    found = sbom.document(wheel, parts)
+    check_document(found, sbom.read(wheel).files)
+    extension = sbom.identifier("File", "fastbearer/_native.abi3.so")
+    assert links(found) == [(extension, "STATIC_LINK", "openssl"), (extension, "STATIC_LINK", "jansson")]
+    _, _, openssl, jansson = found["packages"]
+    assert (openssl["versionInfo"], jansson["versionInfo"]) == ("9.9.9", "8.8.8")
+    assert openssl["checksums"] == [{"algorithm": "SHA256", "checksumValue": "ab" * 32}] and "checksums" not in jansson
 
 
 def test_what_the_tests_install_is_pinned_by_hash() -> None:
@@ -152,3 +190,24 @@ def test_what_the_tests_install_is_pinned_by_hash() -> None:
     extra = re.search(r"^test = \[(.*)\]$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert extra is not None
     assert {re.split(r"[ >=]", name.strip(' "'))[0] for name in extra.group(1).split(",")} <= named
+
+
+def test_cargo_finds_its_toolchain_under_another_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As CI has it. What runs is rustup's stand-in, which looks below HOME unless it is told."""
+    pytest.importorskip("tomllib")
+    pwd = pytest.importorskip("pwd")
+    from tools.dist import fetch
+
+    (tmp_path / "cargo").write_text('#!/bin/sh\necho "error: $RUSTUP_HOME" >&2\necho "13: <unknown>" >&2\nexit 1\n')
+    (tmp_path / "cargo").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("RUSTUP_HOME", raising=False)
+    another = tmp_path / "another"
+    another.mkdir()
+    source = fetch.Source("x", "1", "x.crate", "", "", (), True, "cargo", "x=1")
+    with pytest.raises(fetch.Unavailable, match=f"error: {pwd.getpwuid(os.getuid()).pw_dir}/.rustup$"):
+        fetch.by_cargo(source, tmp_path)
+    monkeypatch.setenv("RUSTUP_HOME", "/elsewhere")
+    with pytest.raises(fetch.Unavailable, match="error: /elsewhere$"):
+        fetch.by_cargo(source, another)

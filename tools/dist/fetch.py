@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -37,8 +38,9 @@ def digest(path: Path) -> str:
 def client(*command: str, folder: Path, **environment: str) -> None:
     done = subprocess.run(command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True)
     if done.returncode != 0:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no reason given"]
-        raise Unavailable(f"{command[0]}: {last[0]}")
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+        reason = next((line for line in lines if line.startswith(("error", "E:", "[ERROR]"))), lines[-1])
+        raise Unavailable(f"{command[0]}: {reason}")
 
 
 def by_pip(source: Source, folder: Path) -> None:
@@ -70,7 +72,13 @@ def by_cargo(source: Source, folder: Path) -> None:
     (folder / "src").mkdir()
     (folder / "src/lib.rs").touch()
     (folder / "Cargo.toml").write_text(manifest)
-    client("cargo", "fetch", "--quiet", folder=folder, CARGO_HOME=str(folder / "home"))
+    client("cargo", "fetch", "--quiet", folder=folder, CARGO_HOME=str(folder / "home"), RUSTUP_HOME=toolchains())
+
+
+def toolchains() -> str:
+    """Where rustup's cargo looks for the real one; CI may give a step another HOME than the user's own."""
+    own = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    return os.environ.get("RUSTUP_HOME") or str(own / ".rustup")
 
 
 def by_maven(source: Source, folder: Path) -> None:
