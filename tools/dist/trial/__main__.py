@@ -1,4 +1,4 @@
-"""make dist-test: python -m tools.dist.trial [DIST [files,python,node]], with requirements.txt and the wheel installed.
+"""make dist-test: python -m tools.dist.trial [DIST [files,c,python,node]], with requirements.txt and the wheel there.
 
 Prints one line a check and ends with how many passed, failed and could not be run; the reasons stand there.
 """
@@ -14,8 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ..lock import ROOT, read
-from . import checks, node_places, places
+from ..lock import ROOT
+from . import c_programs, checks, node_places, places
 from .places import Place
 from .provider import Provider
 
@@ -103,37 +103,6 @@ def python_place(place: Place, provider: Provider) -> None:
     timed(f"{place.name}: vectors", lambda: run_in(place, vectors, provider, " 0 different"))
 
 
-PROGRAM = """#include <fastbearer.h>
-#include <stdio.h>
-int main(void)
-{
-    return printf("%s %s\\n", fb_version(), fb_openssl_version()) < 0;
-}
-"""
-
-
-def c_package(dist: Path) -> None:
-    """A program with the shared and with the static library of this machine's tarball."""
-    with tempfile.TemporaryDirectory() as place:
-        tarball = next(dist.glob("fastbearer-c-*-linux-x64.tar.gz"))
-        subprocess.run(["tar", "xzf", tarball, "--strip-components=1", "-C", place], check=True)
-        program = Path(place) / "program.c"
-        program.write_text(PROGRAM)
-        linked = {"shared": ["-lfastbearer"], "static": [f"{place}/lib/libfastbearer.a", "-lm", "-lpthread", "-ldl"]}
-        for kind, words in linked.items():
-
-            def act(kind: str = kind, words: list[str] = words) -> str | None:
-                command = ["gcc", str(program), f"-I{place}/include", f"-L{place}/lib", *words, "-o", f"{place}/{kind}"]
-                subprocess.run(command, check=True, capture_output=True, text=True)
-                ran = subprocess.run(
-                    [f"{place}/{kind}"], capture_output=True, text=True, env={"LD_LIBRARY_PATH": f"{place}/lib"}
-                )
-                wanted = read()["openssl"].version
-                return None if ran.stdout.strip().endswith(wanted) else f"exit status {ran.returncode}: {ran.stdout}"
-
-            timed(f"C: a program with the {kind} library", act)
-
-
 def static_checks(dist: Path) -> None:
     for artefact in sorted(path for path in dist.iterdir() if path.suffix in (".whl", ".tgz", ".gz")):
         with tempfile.TemporaryDirectory() as folder:
@@ -152,10 +121,11 @@ def static_checks(dist: Path) -> None:
 
 def main() -> None:
     dist = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "dist").resolve()
-    only = sys.argv[2].split(",") if len(sys.argv) > 2 else ["files", "python", "node"]
+    only = sys.argv[2].split(",") if len(sys.argv) > 2 else ["files", "c", "python", "node"]
     if "files" in only:
         static_checks(dist)
-        c_package(dist)
+    if "c" in only:
+        c_programs.run(dist, timed, not_run)
     with tempfile.TemporaryDirectory(dir=places.WORK) as folder:
         provider = Provider(Path(folder))
         if "python" in only:
