@@ -92,6 +92,8 @@ def compile_all(target: Target, files: Sequence[str], out: Path, *words: str | P
 
     def one(file: str) -> Path:
         made = out / (file.replace("/", "_") + ".o")
+        if made.exists():  # by this build, which began with an empty folder: only one file wants curl or its absence
+            return made
         compiler, checks = tools(target) / "cc", FORTIFY
         if file in BY_GCC and target.system == "linux" and target.cpu == "x86_64":
             compiler, checks = gcc(), []  # whose headers are this machine's: no function of its C library by name
@@ -127,9 +129,7 @@ class Build:
         files = sources(self.target, curl)
         if self.target.cpu == "aarch64" and self.target.system == "linux":
             files.append(str((HERE / "arm64/trunctfdf2.c").relative_to(ROOT)))
-        return compile_all(
-            self.target, files, self.out / ("core" if curl else "core-node"), *CORE, *WARNINGS, *self.includes()
-        )
+        return compile_all(self.target, files, self.out / "core", *CORE, *WARNINGS, *self.includes())
 
     def extension_objects(self, python: Python) -> list[Path]:
         headers = unpacked(read()[python.headers])

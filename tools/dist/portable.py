@@ -9,6 +9,7 @@ Without a network and without the pinned files at hand it says so, and fails not
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,11 +28,12 @@ OUT = ROOT / "build-dist"
 
 
 def compile_everything() -> None:
+    shutil.rmtree(OUT, ignore_errors=True)
     for target in TARGETS.values():
         started, build = time.monotonic(), Build(target, OUT / target.name, headers=LINKED)
-        objects = build.core() + build.core(curl=False) + build.addon_objects()
+        objects = {*build.core(), *build.core(curl=False), *build.addon_objects()}
         for python in PYTHONS:
-            objects += build.extension_objects(python)
+            objects.update(build.extension_objects(python))
         print(f"{target.name}: {len(objects)} objects, {time.monotonic() - started:.0f} s", flush=True)
 
 
