@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum field { TOKEN, CLIENT_ID, SCOPES, EXPIRES_AT, SUBJECT, RESOURCE, CLAIMS, ISSUER, FIELDS };
+enum field { TOKEN, CLIENT_ID, SCOPES, EXPIRES_AT, SUBJECT, RESOURCE, CLAIMS, ISSUER, CONFIRMATION, FIELDS };
 
 typedef struct access_token {
     PyObject_HEAD fbpy_state *state;
@@ -65,6 +65,8 @@ static PyObject *make(const access_token *self, enum field field)
         return fbpy_claims(self->state, result);
     case ISSUER:
         return fbpy_text(fb_result_issuer(result));
+    case CONFIRMATION:
+        return fbpy_claim(self->state, result, "cnf");
     default:
         PyErr_SetString(PyExc_SystemError, "no such field");
         return NULL;
@@ -127,12 +129,12 @@ static PyObject *given_or_default(PyObject *given, enum field field)
 /* For tests of other people's code, and for pickle. */
 static PyObject *new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"token",    "client_id", "scopes", "expires_at", "subject",
-                            "resource", "claims",    "issuer", NULL};
+    static char *names[] = {"token",    "client_id", "scopes", "expires_at",   "subject",
+                            "resource", "claims",    "issuer", "confirmation", NULL};
     PyObject *given[FIELDS] = {NULL};
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "UU|OOOOOO:AccessToken", names, &given[TOKEN],
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "UU|OOOOOOO:AccessToken", names, &given[TOKEN],
                                      &given[CLIENT_ID], &given[SCOPES], &given[EXPIRES_AT], &given[SUBJECT],
-                                     &given[RESOURCE], &given[CLAIMS], &given[ISSUER])) {
+                                     &given[RESOURCE], &given[CLAIMS], &given[ISSUER], &given[CONFIRMATION])) {
         return NULL;
     }
     fbpy_state *state = fbpy_state_of(type);
@@ -307,6 +309,9 @@ static PyGetSetDef fields[] = {
      (void *)RESOURCE},
     {"claims", get_field, NULL, "dict: all claims, in the token's order.", (void *)CLAIMS},
     {"issuer", get_field, NULL, "str | None: iss, as it stands in the token.", (void *)ISSUER},
+    {"confirmation", get_field, NULL,
+     "dict | None: cnf (RFC 7800), the key that the token is bound to; None: whoever has it can use it.",
+     (void *)CONFIRMATION},
     {"expires_at_datetime", expires_at_datetime, NULL,
      "datetime | None: expires_at as an aware UTC datetime; None also beyond the year 9999.", NULL},
     {"_kid", kid, NULL, NULL, NULL},
@@ -322,7 +327,7 @@ static PyMethodDef methods[] = {
 
 static PyType_Slot slots[] = {
     {Py_tp_doc, "AccessToken(token, client_id, scopes=[], expires_at=None, subject=None, resource=None, claims={}, "
-                "issuer=None)\n"
+                "issuer=None, confirmation=None)\n"
                 "--\n\n"
                 "The contents of a verified token. Immutable; its list and dict are its own."},
     {Py_tp_new, new},

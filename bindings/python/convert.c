@@ -30,6 +30,20 @@ bool fbpy_slice(PyObject *object, const char *what, fb_slice *out)
     return out->data != NULL;
 }
 
+bool fbpy_untrusted(PyObject *object, const char *what, fb_slice *out)
+{
+    if (fbpy_slice(object, what, out)) {
+        return true;
+    }
+    if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
+        return false;
+    }
+    /* Lone surrogates, which frameworks make of undecodable header bytes: not good, and not another exception. */
+    PyErr_Clear();
+    *out = (fb_slice){"\xff", 1};
+    return true;
+}
+
 bool fbpy_list(PyObject *object, const char *what, fb_list *out, fb_slice **items)
 {
     *out = (fb_list){NULL, 0};
@@ -99,17 +113,7 @@ bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep)
         PyErr_Format(PyExc_TypeError, "token must be str or bytes, not %R", (PyObject *)Py_TYPE(token));
         return false;
     }
-    if (fbpy_slice(token, "token", out)) {
-        return true;
-    }
-    if (PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
-        /* Lone surrogates, which frameworks make of undecodable header bytes: not a token, and not another exception.
-         */
-        PyErr_Clear();
-        *out = (fb_slice){"\xff", 1};
-        return true;
-    }
-    return false;
+    return fbpy_untrusted(token, "token", out);
 }
 
 /* ---- claims ------------------------------------------------------------------------------------------------------ */
@@ -264,9 +268,21 @@ static PyObject *value_at(const struct source *source, uint32_t index)
     return constant;
 }
 
-PyObject *fbpy_claims(fbpy_state *state, const fb_result *result)
+static struct source source_of(fbpy_state *state, const fb_result *result)
 {
     size_t count = 0;
-    struct source source = {state, fb_result_payload(result).data, fb_result_nodes(result, &count)};
+    return (struct source){state, fb_result_payload(result).data, fb_result_nodes(result, &count)};
+}
+
+PyObject *fbpy_claims(fbpy_state *state, const fb_result *result)
+{
+    struct source source = source_of(state, result);
     return value_at(&source, 0);
+}
+
+PyObject *fbpy_claim(fbpy_state *state, const fb_result *result, const char *name)
+{
+    struct source source = source_of(state, result);
+    size_t index = fb_result_claim(result, fb_text(name));
+    return index == 0 ? Py_NewRef(Py_None) : value_at(&source, (uint32_t)index);
 }

@@ -34,6 +34,8 @@ typedef enum fbpy_class {
     FBPY_MISSING_CLAIM,
     FBPY_INVALID_CLAIM,
     FBPY_INSUFFICIENT_SCOPE,
+    FBPY_INVALID_PROOF,
+    FBPY_MALFORMED_REQUEST,
     FBPY_CLASSES
 } fbpy_class;
 
@@ -53,6 +55,9 @@ typedef struct fbpy_state {
  * set that names what. */
 bool fbpy_slice(PyObject *object, const char *what, fb_slice *out);
 
+/* The same for what comes from the network. Text that is not UTF-8 becomes a slice that nothing accepts. */
+bool fbpy_untrusted(PyObject *object, const char *what, fb_slice *out);
+
 /* A tuple of str as a list whose items are freed with PyMem_Free; not given for None. */
 bool fbpy_list(PyObject *object, const char *what, fb_list *out, fb_slice **items);
 
@@ -65,8 +70,11 @@ PyObject *fbpy_texts(fb_list list);
 /* The claims of a result as a dict. */
 PyObject *fbpy_claims(fbpy_state *state, const fb_result *result);
 
+/* One of them, by name; None when it is absent. */
+PyObject *fbpy_claim(fbpy_state *state, const fb_result *result, const char *name);
+
 /* The slice of a token argument: str, bytes, bytearray or memoryview. *keep is NULL or what the slice points into, to
- * be released after use. Text that is not UTF-8 becomes a slice that no verifier accepts. False: TypeError is set. */
+ * be released after use. False: TypeError is set. */
 bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep);
 
 /* ---- options.c: the keyword arguments of a verifier -------------------------------------------------------------- */

@@ -25,6 +25,8 @@ static const char *const class_names[FBPY_CLASSES] = {
     [FBPY_MISSING_CLAIM] = "MissingClaimError",
     [FBPY_INVALID_CLAIM] = "InvalidClaimError",
     [FBPY_INSUFFICIENT_SCOPE] = "InsufficientScopeError",
+    [FBPY_INVALID_PROOF] = "InvalidProofError",
+    [FBPY_MALFORMED_REQUEST] = "MalformedRequestError",
 };
 
 /* The classes are those that PyJWT raises for the same thing, where it has one. */
@@ -32,6 +34,8 @@ static const struct {
     fb_status status;
     fbpy_class class;
 } outcomes[] = {
+    {FB_TOKEN_MISSING, FBPY_INVALID_TOKEN},
+    {FB_REQUEST_MALFORMED, FBPY_MALFORMED_REQUEST},
     {FB_TOKEN_TOO_LARGE, FBPY_DECODE},
     {FB_TOKEN_MALFORMED, FBPY_DECODE},
     {FB_HEADER_INVALID, FBPY_DECODE},
@@ -67,6 +71,13 @@ static const struct {
     {FB_INSUFFICIENT_SCOPE, FBPY_INSUFFICIENT_SCOPE},
     {FB_CLAIM_MISSING, FBPY_MISSING_CLAIM},
     {FB_CLAIM_MISMATCH, FBPY_INVALID_CLAIM},
+    {FB_CONFIRMATION_INVALID, FBPY_INVALID_TOKEN},
+    {FB_PROOF_MISSING, FBPY_INVALID_PROOF},
+    {FB_PROOF_INVALID, FBPY_INVALID_PROOF},
+    {FB_PROOF_EXPIRED, FBPY_INVALID_PROOF},
+    {FB_PROOF_MISMATCH, FBPY_INVALID_PROOF},
+    {FB_PROOF_REPLAYED, FBPY_INVALID_PROOF},
+    {FB_PROOF_NONCE_REQUIRED, FBPY_INVALID_PROOF},
     {FB_CONFIGURATION_INVALID, FBPY_CONFIGURATION},
     {FB_INTERNAL_ERROR, FBPY_FASTBEARER},
 };
@@ -135,7 +146,8 @@ static PyObject *missing(const fb_error *error, PyObject *scopes)
 
 static bool describe(PyObject *exception, const fb_error *error, PyObject *scopes)
 {
-    bool done = set(exception, "code", PyUnicode_FromString(fb_status_name(error->status)));
+    bool done = set(exception, "code", PyUnicode_FromString(fb_status_name(error->status))) &&
+                set(exception, "oauth_error", PyUnicode_FromString(fb_status_oauth(error->status)));
     if (done && error->kid[0] != '\0') {
         done = set(exception, "kid", PyUnicode_FromString(error->kid));
     }

@@ -152,6 +152,38 @@ static PyObject *jwks(PyObject *object, PyObject *kid)
     return str_of(self, status, string, &error);
 }
 
+static bool read_proof(fb_proof_options *options, PyObject *arguments)
+{
+    PyObject *method, *url, *token, *nonce, *jti;
+    return PyArg_ParseTuple(arguments, "OOOOOd:dpop_proof", &method, &url, &token, &nonce, &jti, &options->now) &&
+           fbpy_slice(method, "method", &options->method) && fbpy_slice(url, "url", &options->url) &&
+           fbpy_slice(token, "access_token", &options->access_token) && fbpy_slice(nonce, "nonce", &options->nonce) &&
+           fbpy_slice(jti, "jti", &options->jti);
+}
+
+static PyObject *dpop_proof(PyObject *object, PyObject *arguments)
+{
+    keypair *self = (keypair *)object;
+    fb_proof_options options = FB_PROOF_OPTIONS_INIT;
+    if (!read_proof(&options, arguments)) {
+        return NULL;
+    }
+    fb_string *string = NULL;
+    fb_error error = FB_ERROR_INIT;
+    fb_status status;
+    FBPY_WITHOUT_GIL(self->release_gil, status = fb_keypair_dpop_proof(self->handle, &options, &string, &error));
+    return str_of(self, status, string, &error);
+}
+
+static PyObject *thumbprint(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    keypair *self = (keypair *)object;
+    fb_string *string = NULL;
+    fb_error error = FB_ERROR_INIT;
+    fb_status status = fb_keypair_thumbprint(self->handle, &string, &error);
+    return str_of(self, status, string, &error);
+}
+
 static PyObject *algorithm(PyObject *self, void *Py_UNUSED(closure))
 {
     return fbpy_text(fb_keypair_algorithm(((keypair *)self)->handle));
@@ -176,6 +208,9 @@ static PyMethodDef methods[] = {
      "kid, type, /)\n--\n\n"},
     {"sign", sign, METH_VARARGS, "sign($self, header, payload, /)\n--\n\n"},
     {"jwks", jwks, METH_O, "jwks($self, kid, /)\n--\n\n"},
+    {"dpop_proof", dpop_proof, METH_VARARGS,
+     "dpop_proof($self, method, url, access_token, nonce, jti, now, /)\n--\n\n"},
+    {"thumbprint", thumbprint, METH_NOARGS, "thumbprint($self, /)\n--\n\n"},
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef attributes[] = {{"algorithm", algorithm, NULL, NULL, NULL},

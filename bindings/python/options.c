@@ -1,17 +1,21 @@
 /*
- * The keyword arguments of the native Verifier, put into fb_options and the fb_issuer of each of its issuers: one
- * table. Nothing is defaulted or checked here: an absent option stays as FB_OPTIONS_INIT and FB_ISSUER_INIT have it,
- * and the core refuses a wrong one.
+ * The keyword arguments of the native Verifier, put into fb_options, its fb_dpop, and the fb_issuer of each of its
+ * issuers: one table. Nothing is defaulted or checked here: an absent option stays as the FB_..._INIT of its struct has
+ * it, and the core refuses a wrong one.
  */
 #include "convert.h"
 
 #include <string.h>
 
-enum kind { TEXT, LIST, REAL, SIZE, FLAG, CLAIMS, RULES };
+enum kind { TEXT, LIST, REAL, SIZE, FLAG, CLAIMS, RULES, PROOFS };
+
+/* Whose member an option is: fb_issuer's, fb_options' or fb_dpop's. */
+enum owner { ISSUERS, VERIFIERS, DPOPS };
 
 /* The number beside CLAIMS and RULES is the member of the same name with its count behind it. */
-#define OF_ISSUER(name, kind, count) {#name, true, kind, offsetof(fb_issuer, name), count}
-#define OF_VERIFIER(name, kind, count) {#name, false, kind, offsetof(fb_options, name), count}
+#define OF_ISSUER(name, kind, count) {#name, ISSUERS, kind, offsetof(fb_issuer, name), count}
+#define OF_VERIFIER(name, kind, count) {#name, VERIFIERS, kind, offsetof(fb_options, name), count}
+#define DPOP(name, kind) {#name, DPOPS, kind, offsetof(fb_dpop, name), 0}
 #define ISSUER_COUNT_required_claims offsetof(fb_issuer, required_claim_count)
 #define VERIFIER_COUNT_required_claims offsetof(fb_options, required_claim_count)
 #define VERIFIER_COUNT_scope_hierarchy offsetof(fb_options, scope_rule_count)
@@ -21,7 +25,7 @@ enum kind { TEXT, LIST, REAL, SIZE, FLAG, CLAIMS, RULES };
 #define VERIFIER_COUNTED(name, kind) OF_VERIFIER(name, kind, VERIFIER_COUNT_##name)
 static const struct option {
     const char *name;
-    bool of_issuer;
+    enum owner owner;
     enum kind kind;
     size_t offset;
     size_t count_offset; /* of CLAIMS and RULES */
@@ -29,6 +33,12 @@ static const struct option {
     VERIFIER(resolves_issuers, FLAG),
     ISSUER(ca_path, TEXT),
     ISSUER(allow_short_secret, FLAG),
+    DPOP(max_age, REAL),
+    DPOP(required, FLAG),
+    DPOP(algorithms, LIST),
+    DPOP(nonce_secret, TEXT),
+    DPOP(replay_capacity, SIZE),
+    DPOP(replay_by_host, FLAG),
     /* clang-format off: <generated from _options.OPTIONS by tools/generate/python_options.py> */
     ISSUER(identifiers, LIST),
     ISSUER(public_key, TEXT),
@@ -62,6 +72,8 @@ static const struct option {
     VERIFIER(scope_claims, LIST),
     VERIFIER(merge_scope_claims, FLAG),
     VERIFIER(client_id_claims, LIST),
+    VERIFIER(sender_constrained, TEXT),
+    VERIFIER(dpop, PROOFS),
     VERIFIER(max_token_bytes, SIZE),
     VERIFIER(cache_size, SIZE),
     VERIFIER(cache_bytes, SIZE),
@@ -74,7 +86,7 @@ _Static_assert((int)OPTIONS <= 64, "a bit for each option");
 /* Where the values of one struct go, and which rows of the table it has been given. */
 struct target {
     fbpy_options *options;
-    bool is_issuer;
+    enum owner owner;
     char *fields;
     uint64_t given; /* bit i: row i of the table */
 };
@@ -167,6 +179,8 @@ static bool read_pairs(struct target *target, const struct option *option, PyObj
     return done;
 }
 
+static bool read_dpop(fbpy_options *options, const fb_dpop **out, PyObject *values);
+
 static bool read_value(struct target *target, const struct option *option, PyObject *value)
 {
     void *field = target->fields + option->offset;
@@ -189,6 +203,8 @@ static bool read_value(struct target *target, const struct option *option, PyObj
     case CLAIMS:
     case RULES:
         return read_pairs(target, option, value);
+    case PROOFS:
+        return read_dpop(target->options, field, value);
     }
     return PyErr_Occurred() == NULL;
 }
@@ -216,18 +232,19 @@ static bool read_option(struct target *target, PyObject *name, PyObject *value)
     if (text == NULL) {
         return false;
     }
-    if (!target->is_issuer && strcmp(text, "required_scopes") == 0) {
+    const bool of_verifier = target->owner == VERIFIERS;
+    if (of_verifier && strcmp(text, "required_scopes") == 0) {
         target->options->required_scopes = value;
     }
     for (size_t i = 0; i < OPTIONS; i++) {
-        if (options_table[i].of_issuer == target->is_issuer && strcmp(text, options_table[i].name) == 0) {
+        if (options_table[i].owner == target->owner && strcmp(text, options_table[i].name) == 0) {
             return read_once(target, i, value);
         }
     }
-    if (!target->is_issuer && strcmp(text, "issuers") == 0) {
+    if (of_verifier && strcmp(text, "issuers") == 0) {
         return read_issuers(target->options, value);
     }
-    if (!target->is_issuer && strcmp(text, "keys_of") == 0) {
+    if (of_verifier && strcmp(text, "keys_of") == 0) {
         target->options->keys_of = value;
         return true;
     }
@@ -254,7 +271,26 @@ bool fbpy_issuer_read(fbpy_options *options, fb_issuer *issuer, PyObject *values
         PyErr_SetString(PyExc_TypeError, "an issuer must be a dict");
         return false;
     }
-    struct target target = {options, true, (char *)issuer, 0};
+    struct target target = {options, ISSUERS, (char *)issuer, 0};
+    return read_all(&target, values);
+}
+
+static bool read_dpop(fbpy_options *options, const fb_dpop **out, PyObject *values)
+{
+    if (values == Py_None) {
+        return true;
+    }
+    if (!PyDict_Check(values)) {
+        PyErr_SetString(PyExc_TypeError, "dpop must be a dict or None");
+        return false;
+    }
+    fb_dpop *dpop = room(options, 1, sizeof(*dpop));
+    *out = dpop;
+    if (dpop == NULL) {
+        return false;
+    }
+    *dpop = (fb_dpop)FB_DPOP_INIT;
+    struct target target = {options, DPOPS, (char *)dpop, 0};
     return read_all(&target, values);
 }
 
@@ -277,6 +313,6 @@ static bool read_issuers(fbpy_options *options, PyObject *issuers)
 
 bool fbpy_options_read(fbpy_options *options, PyObject *keywords)
 {
-    struct target target = {options, false, (char *)&options->options, 0};
+    struct target target = {options, VERIFIERS, (char *)&options->options, 0};
     return read_all(&target, keywords);
 }

@@ -160,7 +160,14 @@ static void warn(const char *problem)
     PyErr_Restore(type, value, traceback);
 }
 
-static bool read_clock(PyObject *now, fb_clock *clock)
+void fbpy_warn_of_arithmetic(fbpy_state *state)
+{
+    if (fb_arithmetic_problem() != NULL && !atomic_exchange(&state->warned, true)) {
+        warn(fb_arithmetic_problem());
+    }
+}
+
+bool fbpy_read_clock(PyObject *now, fb_clock *clock)
 {
     *clock = fb_clock_now();
     if (now != Py_None) {
@@ -175,7 +182,7 @@ static PyObject *verify_token(fbpy_verifier *self, PyObject *given, PyObject *no
     fb_clock clock;
     fb_slice token;
     PyObject *keep = NULL, *access = NULL;
-    if (!read_clock(now, &clock) || !fbpy_token(given, &token, &keep)) {
+    if (!fbpy_read_clock(now, &clock) || !fbpy_token(given, &token, &keep)) {
         return NULL;
     }
     if (fbpy_verifier_acquire(self)) {
@@ -187,9 +194,7 @@ static PyObject *verify_token(fbpy_verifier *self, PyObject *given, PyObject *no
         access = status == FB_OK ? wrap(self, result, keep == NULL ? given : keep, token)
                                  : fbpy_raise(self->state, &error, self->required_scopes);
         fbpy_verifier_release(self);
-        if (fb_arithmetic_problem() != NULL && !atomic_exchange(&self->state->warned, true)) {
-            warn(fb_arithmetic_problem());
-        }
+        fbpy_warn_of_arithmetic(self->state);
     }
     Py_XDECREF(keep);
     return access;
@@ -232,6 +237,12 @@ static PyMethodDef methods[] = {
     {"verify", (PyCFunction)(void (*)(void))verify, METH_FASTCALL, "verify($self, token, now, /)\n--\n\n"},
     {"verify_after_fetch", verify_after_fetch, METH_VARARGS,
      "verify_after_fetch($self, token, now, key_request, /)\n--\n\n"},
+    {"verify_request", (PyCFunction)(void (*)(void))fbpy_verify_request, METH_FASTCALL,
+     "verify_request($self, request, now, /)\n--\n\n"},
+    {"verify_request_after_fetch", fbpy_verify_request_after_fetch, METH_VARARGS,
+     "verify_request_after_fetch($self, request, now, key_request, /)\n--\n\n"},
+    {"request_token", fbpy_request_token, METH_O, "request_token($self, request, /)\n--\n\n"},
+    {"nonce", fbpy_nonce, METH_O, "nonce($self, now, /)\n--\n\n"},
     {"count_refusal", count_refusal, METH_O, "count_refusal($self, code, /)\n--\n\n"},
     {"refresh_due", fbpy_refresh_due, METH_O, "refresh_due($self, access, /)\n--\n\n"},
     {"refresh_start", fbpy_refresh_start, METH_VARARGS, "refresh_start($self, issuer, reason, key_request, /)\n--\n\n"},

@@ -16,6 +16,18 @@ typedef struct fbpy_verifier {
 bool fbpy_verifier_acquire(fbpy_verifier *self);
 void fbpy_verifier_release(fbpy_verifier *self);
 
+/* The system's clocks, or the system's and now. False: an exception is set. */
+bool fbpy_read_clock(PyObject *now, fb_clock *clock);
+
+/* Once, when some arithmetic of the core is not used any more. An exception that is set stays set. */
+void fbpy_warn_of_arithmetic(fbpy_state *state);
+
+/* Methods in verifier_request.c. */
+PyObject *fbpy_verify_request(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *fbpy_verify_request_after_fetch(PyObject *self, PyObject *arguments);
+PyObject *fbpy_request_token(PyObject *object, PyObject *given);
+PyObject *fbpy_nonce(PyObject *object, PyObject *now);
+
 /* Methods in verifier_keys.c. */
 PyObject *fbpy_refresh_due(PyObject *object, PyObject *access);
 PyObject *fbpy_refresh_begin(PyObject *self, PyObject *arguments);

@@ -241,6 +241,9 @@ PyObject *fbpy_stats(PyObject *object, PyObject *Py_UNUSED(ignored))
         {"arithmetic_disagreements", s.arithmetic_disagreements},
         {"issuer_evictions", s.issuer_evictions},
         {"unknown_issuers", s.unknown_issuers},
+        {"replay_entries", s.replay_entries},
+        {"replay_evictions", s.replay_evictions},
+        {"proof_keys", s.proof_keys},
     };
     PyObject *dict = Py_BuildValue("{sNsNsNsdsdss}", "reasons", reasons(&s), "keys_held", PyBool_FromLong(s.keys_held),
                                    "keys_fresh", PyBool_FromLong(s.keys_fresh), "retry_after", s.retry_after,

@@ -12,6 +12,7 @@ For FastMCP see ``fastbearer.fastmcp``, for the official MCP SDK ``fastbearer.mc
 from __future__ import annotations
 
 from . import _native
+from .dpop import DPoP
 from .errors import (
     ConfigurationError,
     DecodeError,
@@ -25,13 +26,16 @@ from .errors import (
     InvalidIssuedAtError,
     InvalidIssuerError,
     InvalidKeyError,
+    InvalidProofError,
     InvalidSignatureError,
     InvalidTokenError,
     KeysUnavailableError,
+    MalformedRequestError,
     MissingClaimError,
 )
 from .issuer import Issuer
 from .keys import KeyPair, RSAKeyPair
+from .request import Request
 from .verifier import AccessToken, KeyInfo, Rejection, Unverified, Verifier, decode_unverified, versions
 
 TYPE_CHECKING = False
@@ -46,6 +50,7 @@ __version__: str = _native.version
 __all__ = [
     "AccessToken",
     "ConfigurationError",
+    "DPoP",
     "DecodeError",
     "ExpiredSignatureError",
     "FastBearerError",
@@ -57,15 +62,18 @@ __all__ = [
     "InvalidIssuedAtError",
     "InvalidIssuerError",
     "InvalidKeyError",
+    "InvalidProofError",
     "InvalidSignatureError",
     "InvalidTokenError",
     "Issuer",
     "KeyInfo",
     "KeyPair",
     "KeysUnavailableError",
+    "MalformedRequestError",
     "MissingClaimError",
     "RSAKeyPair",
     "Rejection",
+    "Request",
     "Unverified",
     "Verifier",
     "__version__",

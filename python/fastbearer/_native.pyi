@@ -19,6 +19,14 @@ RESOLVE_FAILED: int
 #: Decision, ticket, URL, ETag, header lines, seconds.
 _Fetch: TypeAlias = tuple[int, int, str | None, str | None, list[str], float]
 
+#: Method, URL, headers, client certificate.
+_Request: TypeAlias = tuple[
+    str | bytes, str | bytes | None, tuple[tuple[str | bytes, str | bytes], ...], str | bytes | None
+]
+
+#: What the host is to remember of the proof, and until when; None: nothing.
+_Accepted: TypeAlias = tuple[AccessToken, tuple[str, float] | None]
+
 #: What a KeyInfo is made of, in its order.
 _Key: TypeAlias = tuple[
     str | None, str | None, str | None, str | None, bool, str | None, str | None, int, int, str | None, float | None,
@@ -39,6 +47,7 @@ class AccessToken:
         resource: str | None = None,
         claims: dict[str, Any] = ...,
         issuer: str | None = None,
+        confirmation: dict[str, Any] | None = None,
     ) -> AccessToken: ...
     @property
     def token(self) -> str: ...
@@ -56,6 +65,8 @@ class AccessToken:
     def claims(self) -> dict[str, Any]: ...
     @property
     def issuer(self) -> str | None: ...
+    @property
+    def confirmation(self) -> dict[str, Any] | None: ...
     @property
     def expires_at_datetime(self) -> datetime | None: ...
     @property
@@ -87,6 +98,8 @@ class Verifier:
         scope_claims: tuple[str, ...] | None = ...,
         merge_scope_claims: bool = ...,
         client_id_claims: tuple[str, ...] | None = ...,
+        sender_constrained: str | None = ...,
+        dpop: dict[str, Any] | None = ...,
         max_token_bytes: int = ...,
         cache_size: int = ...,
         cache_bytes: int = ...,
@@ -97,6 +110,10 @@ class Verifier:
     def verify_after_fetch(
         self, token: str | bytes | bytearray | memoryview, now: float | None, key_request: int, /
     ) -> AccessToken: ...
+    def verify_request(self, request: _Request, now: float | None, /) -> _Accepted: ...
+    def verify_request_after_fetch(self, request: _Request, now: float | None, key_request: int, /) -> _Accepted: ...
+    def request_token(self, request: _Request, /) -> bytes: ...
+    def nonce(self, now: float | None, /) -> str | None: ...
     def count_refusal(self, code: str, /) -> None: ...
     def refresh_due(self, access: AccessToken, /) -> int: ...
     def refresh_begin(self, issuer: int, reason: int, key_request: int, /) -> _Fetch: ...
@@ -143,6 +160,17 @@ class KeyPair:
     ) -> str: ...
     def sign(self, header: str | bytes, payload: str | bytes, /) -> str: ...
     def jwks(self, kid: str | None, /) -> str: ...
+    def dpop_proof(
+        self,
+        method: str,
+        url: str,
+        access_token: str | None,
+        nonce: str | None,
+        jti: str | None,
+        now: float,
+        /,
+    ) -> str: ...
+    def thumbprint(self) -> str: ...
 
 def decode_unverified(token: str | bytes | bytearray | memoryview, /) -> tuple[str, str]: ...
 def versions() -> dict[str, Any]: ...

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     ClaimValue: TypeAlias = str | float | bool
 
 
+#: Every algorithm that fastbearer knows.
+ALGORITHMS = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448",
+    "ES256K", "HS256", "HS384", "HS512",
+)  # fmt: skip
+
+
 class Kind:
     """One type of value: its annotation, and its check."""
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ._fetch_function import Fetch
     from ._option_kinds import ClaimValue
     from ._records import Rejection
+    from .dpop import DPoP
     from .issuer import Issuer, ResolveIssuer
 
 
@@ -38,6 +39,8 @@ class VerifierOptions(TypedDict, total=False):
     scope_claims: str | Sequence[str]
     merge_scope_claims: bool
     client_id_claims: str | Sequence[str]
+    sender_constrained: str
+    dpop: DPoP | None
     max_token_bytes: int
     cache_size: int
     cache_bytes: int
@@ -73,6 +76,8 @@ class FastMCPOptions(TypedDict, total=False):
     scope_claims: str | Sequence[str]
     merge_scope_claims: bool
     client_id_claims: str | Sequence[str]
+    sender_constrained: str
+    dpop: DPoP | None
     max_token_bytes: int
     cache_size: int
     cache_bytes: int
@@ -105,6 +110,8 @@ class FastMCPAttributes:
     scope_claims: str | Sequence[str]
     merge_scope_claims: bool
     client_id_claims: str | Sequence[str]
+    sender_constrained: str
+    dpop: DPoP | None
     max_token_bytes: int
     cache_size: int
     cache_bytes: int

@@ -11,6 +11,7 @@ import sys
 
 from . import _native
 from ._option_kinds import (
+    ALGORITHMS,
     CLAIMS,
     DATA,
     DOCUMENT,
@@ -29,6 +30,7 @@ from ._option_kinds import (
     TEXTS,
     Kind,
 )
+from .dpop import KIND as DPOP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,11 +40,7 @@ if TYPE_CHECKING:
     from .issuer import Issuer
 
 
-#: Every algorithm that fastbearer knows.
-ALGORITHMS = (
-    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448",
-    "ES256K", "HS256", "HS384", "HS512",
-)  # fmt: skip
+__all__ = ["ALGORITHMS", "DEFAULTS", "OPTIONS"]
 
 
 # ---- the table
@@ -142,6 +140,12 @@ OPTIONS = (
            "Whether all of ``scope_claims`` that are present hold scopes together."),
     Option(POLICY, BOTH, "client_id_claims", "client_id_claims", TEXTS, ("client_id", "azp", "sub"),
            'The first of these that is present is the client id, else "unknown".'),
+    Option(POLICY, VERIFIER, "sender_constrained", "sender_constrained", TEXT, "verify",
+           '"verify" accepts a token that ``cnf`` binds to a key only from a sender who proves to have that key, so by '
+           '``verify_request``; "ignore" accepts it from everybody, also from who has stolen it.'),
+    Option(POLICY, VERIFIER, "dpop", "dpop", DPOP, None,
+           "How DPoP proofs (RFC 9449) are checked. None: no proof is, and tokens that are bound to a DPoP key are "
+           "refused."),
     Option(POLICY, VERIFIER, "max_token_bytes", "max_token_bytes", SIZE, 16384,
            "Longer tokens are refused unread; 1 to 65536."),
     Option(POLICY, VERIFIER, "cache_size", "cache_size", SIZE, 1024,

@@ -3,11 +3,13 @@
     FastBearerError
       ConfigurationError (also a ValueError)
       KeysUnavailableError
+      MalformedRequestError
       InvalidTokenError
         DecodeError
           InvalidSignatureError
         InvalidAlgorithmError, InvalidKeyError, ExpiredSignatureError, ImmatureSignatureError, InvalidIssuedAtError,
-        InvalidIssuerError, InvalidAudienceError, MissingClaimError, InvalidClaimError, InsufficientScopeError
+        InvalidIssuerError, InvalidAudienceError, MissingClaimError, InvalidClaimError, InsufficientScopeError,
+        InvalidProofError
 
 The names are those that PyJWT uses. Every error has a stable ``code`` ("token_expired"), an ``http_status`` and an
 ``oauth_error`` (RFC 6750 section 3.1). No message holds the token, key material or a claim of an unverified token.
@@ -28,9 +30,11 @@ __all__ = [
     "InvalidIssuedAtError",
     "InvalidIssuerError",
     "InvalidKeyError",
+    "InvalidProofError",
     "InvalidSignatureError",
     "InvalidTokenError",
     "KeysUnavailableError",
+    "MalformedRequestError",
     "MissingClaimError",
 ]
 
@@ -40,8 +44,9 @@ class FastBearerError(Exception):
 
     Attributes:
         code: the stable name of the reason, for logs, metrics and decisions.
-        http_status: what to answer over HTTP (401, 403, 500 or 503).
-        oauth_error: the error code of RFC 6750 section 3.1 for the challenge or the body.
+        http_status: what to answer over HTTP (400, 401, 403, 500 or 503).
+        oauth_error: the error code of RFC 6750 section 3.1 or RFC 9449 section 7.1 for the challenge or the body; empty
+            for a request without a token, which gets a challenge without an error.
         kid: the key id that the token's header asked for, made printable, or None. It comes from the network: fine for
             a log, not to be trusted.
         claim: the name of the claim that was missing or wrong, or None.
@@ -97,8 +102,18 @@ class _IssuerNeeded(KeysUnavailableError):
     wait: float = 0.0
 
 
+class MalformedRequestError(FastBearerError):
+    """The request carries its token in a way that RFC 6750 forbids: twice, in the query, or not as scheme and token."""
+
+    code: str = "request_malformed"
+    http_status: int = 400
+    oauth_error: str = "invalid_request"
+
+
 class InvalidTokenError(FastBearerError):
-    """The token is refused. Base of all reasons that lie in the token itself."""
+    """The token is refused. Base of all reasons that lie in the token itself; from ``verify_request`` also raised for
+    a request without one (``token_missing``).
+    """
 
     code: str = "invalid_token"
     http_status: int = 401
@@ -178,6 +193,17 @@ class InvalidClaimError(InvalidTokenError):
     """A claim has none of the values that ``required_claims`` demands; ``claim`` names it."""
 
     code: str = "claim_mismatch"
+
+
+class InvalidProofError(InvalidTokenError):
+    """The token is good but bound to a key, and the sender has not proved that he has it; ``code`` says how.
+
+    ``claim`` says what a proof is of another one: ``htm``, ``htu``, ``ath``, or ``cnf`` for the key. ``oauth_error`` is
+    "use_dpop_nonce" when all is good but the nonce: answer with the header DPoP-Nonce (``Verifier.dpop_nonce``).
+    """
+
+    code: str = "proof_invalid"
+    oauth_error: str = "invalid_dpop_proof"
 
 
 class InsufficientScopeError(InvalidTokenError):

@@ -170,6 +170,31 @@ class KeyPair:
             typ or "",
         )
 
+    def dpop_proof(
+        self,
+        method: str,
+        url: str,
+        access_token: str | None = None,
+        nonce: str | None = None,
+        *,
+        jti: str | None = None,
+        now: float | None = None,
+    ) -> str:
+        """Mints a DPoP proof (RFC 9449 section 4.2) for one request: the value of its header DPoP.
+
+        Args:
+            method, url: of the request; query and fragment of the URL are left out.
+            access_token: the token that the request carries; None for a request for one.
+            nonce: what the server's last DPoP-Nonce said.
+            jti: what makes the proof unique; random when None.
+            now: seconds since the epoch; the clock when None.
+        """
+        return self._handle.dpop_proof(method, url, access_token, nonce, jti, time.time() if now is None else now)
+
+    def thumbprint(self) -> str:
+        """The thumbprint of the public key (RFC 7638): what ``cnf`` of a token that is bound to it holds as ``jkt``."""
+        return self._handle.thumbprint()
+
     def sign(self, header: str | bytes, payload: str | bytes) -> str:
         """Signs any header and any payload, without checking either: for making test cases."""
         return self._handle.sign(header, payload)

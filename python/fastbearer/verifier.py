@@ -10,12 +10,14 @@ from . import _native, _option_kinds, _options
 from ._inspection import decode_unverified, versions
 from ._issuers import Issuers, refresh_all, refresh_all_async
 from ._native import AccessToken
+from ._questions import RequestQuestion, TokenQuestion
 from ._records import KeyInfo, Rejection, Unverified
+from ._replay import Evictions, Memory
 from ._resolver import Resolver
 from .errors import (
     ConfigurationError,
     FastBearerError,
-    InvalidTokenError,
+    InvalidProofError,
     _IssuerNeeded,
     _KeysNeeded,
 )
@@ -30,9 +32,12 @@ if TYPE_CHECKING:
     from ._fetch_function import Fetch
     from ._key_source import KeySource
     from ._option_kinds import ClaimValue
+    from .dpop import DPoP
     from .issuer import ResolveIssuer
+    from .request import Request
 
     _Verifier = TypeVar("_Verifier", bound="Verifier")
+    _Error = TypeVar("_Error", bound=FastBearerError)
 
 __all__ = ["AccessToken", "Issuer", "KeyInfo", "Rejection", "Unverified", "Verifier", "decode_unverified", "versions"]
 
@@ -45,8 +50,8 @@ class Verifier:
     """
 
     __slots__ = (
-        "__weakref__", "_check", "_fetches", "_hook_failed", "_implied", "_issuers", "_native", "_on_reject",
-        "_options", "_resolver",
+        "__weakref__", "_check", "_evictions", "_fetches", "_hook_failed", "_implied", "_issuers", "_native",
+        "_on_reject", "_options", "_replays", "_resolver",
     )  # fmt: skip
     _issuers: Issuers
     _native: _native.Verifier
@@ -75,6 +80,8 @@ class Verifier:
         scope_claims: str | Sequence[str] = ("scope", "scp"),
         merge_scope_claims: bool = False,
         client_id_claims: str | Sequence[str] = ("client_id", "azp", "sub"),
+        sender_constrained: str = "verify",
+        dpop: DPoP | None = None,
         max_token_bytes: int = 16384,
         cache_size: int = 1024,
         cache_bytes: int = 16777216,
@@ -130,6 +137,11 @@ class Verifier:
                 6901).
             merge_scope_claims: Whether all of ``scope_claims`` that are present hold scopes together.
             client_id_claims: The first of these that is present is the client id, else "unknown".
+            sender_constrained: "verify" accepts a token that ``cnf`` binds to a key only from a sender who proves to
+                have that key, so by ``verify_request``; "ignore" accepts it from everybody, also from who has stolen
+                it.
+            dpop: How DPoP proofs (RFC 9449) are checked. None: no proof is, and tokens that are bound to a DPoP key are
+                refused.
             max_token_bytes: Longer tokens are refused unread; 1 to 65536.
             cache_size: How many verified tokens are remembered; 0 for none.
             cache_bytes: What they may occupy together.
@@ -163,8 +175,9 @@ class Verifier:
                 "scope_hierarchy": scope_hierarchy, "leeway": leeway, "clock_skew": clock_skew,
                 "require_exp": require_exp, "required_claims": required_claims, "token_type": token_type,
                 "scope_claims": scope_claims, "merge_scope_claims": merge_scope_claims,
-                "client_id_claims": client_id_claims, "max_token_bytes": max_token_bytes, "cache_size": cache_size,
-                "cache_bytes": cache_bytes, "arithmetic": arithmetic, "fetch": fetch, "fetch_timeout": fetch_timeout,
+                "client_id_claims": client_id_claims, "sender_constrained": sender_constrained, "dpop": dpop,
+                "max_token_bytes": max_token_bytes, "cache_size": cache_size, "cache_bytes": cache_bytes,
+                "arithmetic": arithmetic, "fetch": fetch, "fetch_timeout": fetch_timeout,
                 "refresh_interval": refresh_interval, "stale_if_error": stale_if_error,
                 "max_jwks_bytes": max_jwks_bytes, "ca_file": ca_file, "allow_http": allow_http, "ssrf_safe": ssrf_safe,
                 "headers": headers, "trust_env": trust_env, "on_reject": on_reject,
@@ -199,6 +212,11 @@ class Verifier:
         self._implied = tuple(dict.fromkeys(s for _, implied in policy["scope_hierarchy"] or () for s in implied))
         self._on_reject: Callable[[Rejection], object] | None = options["on_reject"]
         self._hook_failed = False
+        dpop: DPoP | None = options["dpop"]
+        store = None if dpop is None else dpop.replay_store
+        self._replays = None if store is None else Memory(store)
+        own_memory = dpop is not None and store is None
+        self._evictions = Evictions(self._native, dpop.replay_capacity) if dpop is not None and own_memory else None
         shared = None if keys_of is None else keys_of._issuers.shareable()
         self._issuers = Issuers(self._native, issuers, policy, shared)
         self._resolver = None if resolve is None else Resolver(self._native, resolve, self._issuers)
@@ -269,20 +287,7 @@ class Verifier:
             if self._fetches and (number := self._native.refresh_due(access)):
                 self._refresh_ahead(number)
             return access
-        try:
-            if isinstance(needed, _IssuerNeeded):
-                self._resolve.run(token)
-                outcome = self._once_more(token, now)
-                if isinstance(outcome, AccessToken):
-                    return outcome
-                needed = outcome
-            source = self._issuers.source(needed.issuer_number)
-            if source is not None and needed.key_request:
-                source.run(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
-            return self._native.verify_after_fetch(token, now, needed.key_request)
-        except FastBearerError as error:
-            self._report(error)
-            raise error from None
+        return self._settle(TokenQuestion(self._native, token, now), needed)
 
     async def verify_async(
         self, token: str | bytes | bytearray | memoryview, *, now: float | None = None
@@ -299,17 +304,109 @@ class Verifier:
             if self._fetches and (number := self._native.refresh_due(access)):
                 self._refresh_ahead(number, on_loop=True)
             return access
+        return await self._settle_async(TokenQuestion(self._native, token, now), needed)
+
+    def verify_request(self, request: Request, *, now: float | None = None) -> AccessToken:
+        """Verifies the token of a request, and the proof of possession that the token demands.
+
+        The token is in one header Authorization, under "Bearer" or, with ``dpop``, under "DPoP" (RFC 6750, RFC 9449).
+        Blocks as ``verify`` does, and for a ``replay_store``.
+
+        Raises, beside what ``verify`` raises:
+            MalformedRequestError: answer 400.
+            InvalidProofError: the token is bound to a key, and the sender has not proved that he has it.
+            InvalidTokenError: with the code token_missing for a request without a token. on_reject is not told.
+        """
+        if self._replays is not None:
+            self._replays.check_sync()
+        question = RequestQuestion(self._native, request, now)
+        answer = self._ask(question)
+        access = answer if isinstance(answer, AccessToken) else self._settle(question, answer)
+        if self._evictions is not None:
+            self._evictions.accepted()
+        if self._replays is not None and question.proof is not None:
+            try:
+                is_new = self._replays.is_new(*question.proof)
+            except FastBearerError as error:
+                raise self._refuse(access, error) from None
+            self._check_new(access, is_new)
+        return access
+
+    async def verify_request_async(self, request: Request, *, now: float | None = None) -> AccessToken:
+        """Verifies as ``verify_request`` does, for coroutines. No fetch and no ``replay_store`` blocks the loop."""
+        question = RequestQuestion(self._native, request, now)
+        answer = self._ask(question, on_loop=True)
+        access = answer if isinstance(answer, AccessToken) else await self._settle_async(question, answer)
+        if self._evictions is not None:
+            self._evictions.accepted()
+        if self._replays is not None and question.proof is not None:
+            try:
+                is_new = await self._replays.is_new_async(*question.proof)
+            except FastBearerError as error:
+                raise self._refuse(access, error) from None
+            self._check_new(access, is_new)
+        return access
+
+    def _check_new(self, access: AccessToken, is_new: bool) -> None:
+        if not is_new:
+            replayed = InvalidProofError("this very proof has been accepted before")
+            replayed.code = "proof_replayed"
+            raise self._refuse(access, replayed)
+
+    def dpop_nonce(self) -> str | None:
+        """What clients are to put into their next proof: send it as the header DPoP-Nonce with every answer (RFC 9449
+        section 8.2), as the adapters do. None without ``nonce_secret``.
+        """
+        return self._native.nonce(None)
+
+    # ---- asking the core
+
+    def _ask(
+        self, question: TokenQuestion | RequestQuestion, on_loop: bool = False
+    ) -> AccessToken | _KeysNeeded | _IssuerNeeded:
+        """What ``verify`` does with a token, where some nanoseconds more do not matter."""
+        try:
+            access = question.ask()
+        except (_KeysNeeded, _IssuerNeeded) as error:
+            return error
+        except FastBearerError as error:
+            self._report(error)
+            raise
+        if self._fetches and (number := self._native.refresh_due(access)):
+            self._refresh_ahead(number, on_loop)
+        return access
+
+    def _settle(self, question: TokenQuestion | RequestQuestion, needed: _KeysNeeded | _IssuerNeeded) -> AccessToken:
+        """Brings what the core needs, and the verdict."""
         try:
             if isinstance(needed, _IssuerNeeded):
-                await self._resolve.run_async(token)
-                outcome = self._once_more(token, now)
+                self._resolve.run(question.token)
+                outcome = self._once_more(question)
+                if isinstance(outcome, AccessToken):
+                    return outcome
+                needed = outcome
+            source = self._issuers.source(needed.issuer_number)
+            if source is not None and needed.key_request:
+                source.run(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
+            return question.ask_after_fetch(needed.key_request)
+        except FastBearerError as error:
+            self._report(error)
+            raise error from None
+
+    async def _settle_async(
+        self, question: TokenQuestion | RequestQuestion, needed: _KeysNeeded | _IssuerNeeded
+    ) -> AccessToken:
+        try:
+            if isinstance(needed, _IssuerNeeded):
+                await self._resolve.run_async(question.token)
+                outcome = self._once_more(question)
                 if isinstance(outcome, AccessToken):
                     return outcome
                 needed = outcome
             source = self._issuers.source(needed.issuer_number)
             if source is not None and needed.key_request:
                 await source.run_async(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
-            return self._native.verify_after_fetch(token, now, needed.key_request)
+            return question.ask_after_fetch(needed.key_request)
         except FastBearerError as error:
             self._report(error)
             raise error from None
@@ -319,10 +416,10 @@ class Verifier:
         assert self._resolver is not None, "the core asks only a verifier that resolves issuers"
         return self._resolver
 
-    def _once_more(self, token: Any, now: float | None) -> AccessToken | _KeysNeeded | _IssuerNeeded:
+    def _once_more(self, question: TokenQuestion | RequestQuestion) -> AccessToken | _KeysNeeded | _IssuerNeeded:
         """After a resolution, which may have brought an issuer whose keys are still needed."""
         try:
-            return self._check(token, now)
+            return question.ask()
         except (_KeysNeeded, _IssuerNeeded) as error:
             return error
 
@@ -331,8 +428,8 @@ class Verifier:
         if source is not None:
             source.refresh_ahead(on_loop)
 
-    def _refuse(self, access: AccessToken, error: InvalidTokenError) -> InvalidTokenError:
-        """Counts and reports the refusal of a token that was verified, by an adapter; returns error."""
+    def _refuse(self, access: AccessToken, error: _Error) -> _Error:
+        """Counts and reports the refusal of a token that the core has accepted; returns error."""
         error.kid, error.issuer_number = access._kid, access._issuer_number
         self._native.count_refusal(error.code)
         self._report(error)
@@ -340,7 +437,7 @@ class Verifier:
 
     def _report(self, error: FastBearerError) -> None:
         error.issuer = self._issuers.name(error.issuer_number)
-        if self._on_reject is None or isinstance(error, ConfigurationError):
+        if self._on_reject is None or isinstance(error, ConfigurationError) or error.code == "token_missing":
             return
         rejection = Rejection(
             error.code, str(error), error.claim, error.kid, error.issuer, error.expected, error.actual
@@ -393,7 +490,9 @@ class Verifier:
         next fetch is allowed, after a failure (``retry_after``) and for an unknown key id
         (``unknown_kid_retry_after``); ``table_bytes`` of precomputed tables. Of the whole process:
         ``arithmetic_checks``, verifications that were done both ways, and ``arithmetic_disagreements``. These are sums
-        over all issuers, or what holds for all of them.
+        over all issuers, or what holds for all of them. With ``dpop``: ``replay_entries``, proofs that are remembered,
+        ``replay_evictions``, those that had to make room before they were too old, and ``proof_keys``, client keys that
+        are held parsed.
 
         ``issuers`` is a list with a dict for each of them, configured ones first: its ``number``, ``issuer`` (its
         first identifier), ``jwks_uri`` (without query; None when it has none or it is not known yet), whether its keys
@@ -426,6 +525,11 @@ class Verifier:
     def required_scopes(self) -> tuple[str, ...]:
         """The scopes that a token must grant."""
         return _option_kinds.scopes("required_scopes", self._options["required_scopes"]) or ()
+
+    @property
+    def dpop(self) -> DPoP | None:
+        """How DPoP proofs are checked, as given."""
+        return self._options["dpop"]  # type: ignore[no-any-return]
 
     @property
     def leeway(self) -> float:

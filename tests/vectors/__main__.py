@@ -46,7 +46,10 @@ def run(case: Any) -> c.Outcome:
 def run_step(verifier: fastbearer.Verifier, step: dict[str, Any]) -> c.Outcome:
     """What one token comes to: the case's only one, or that of one step."""
     try:
-        access = verifier.verify(step["token"], now=step.get("now"))
+        if "request" in step:
+            access = verifier.verify_request(c.request(step["request"]), now=step.get("now"))
+        else:
+            access = verifier.verify(step["token"], now=step.get("now"))
     except fastbearer.FastBearerError as error:
         return {"verdict": "reject", "code": error.code}
     except Exception as error:  # anything else is no verdict, and the case's difference

@@ -13,11 +13,14 @@ import fastbearer
 ISSUER = frozenset(["public_key", "jwks", "jwks_raw", "secret", "issuer", "algorithms"])
 VERIFIER = frozenset(
     ["issuers", "required_scopes", "scope_hierarchy", "merge_scope_claims", "leeway", "clock_skew", "require_exp",
-     "max_token_bytes"]
+     "max_token_bytes", "sender_constrained", "dpop"]
 )  # fmt: skip
 BOTH = frozenset(["audience", "required_claims", "scope_claims", "client_id_claims", "token_type"])
 
-STEP = frozenset(["token", "now", "expect", "code", "claims", "scopes", "client_id"])
+DPOP = frozenset(["max_age", "required", "algorithms", "nonce_secret", "replay_capacity"])
+REQUEST = frozenset(["method", "url", "headers", "client_certificate"])
+
+STEP = frozenset(["token", "request", "now", "expect", "code", "claims", "scopes", "client_id"])
 CASE = STEP | {"id", "description", "config"}
 SEQUENCE = frozenset(["id", "description", "config", "steps"])
 
@@ -70,14 +73,39 @@ def check(case: Any) -> None:
         if step is not case:
             check_members("a step", step, STEP)
         good = isinstance(step.get("token"), str) and step.get("expect") in ("accept", "reject")
+        if "request" in step:
+            check_request(step["request"])
         now = step.get("now")
         if not good or isinstance(now, bool) or not (now is None or isinstance(now, (int, float))):
             raise BadCase("token, now or expect is missing or of the wrong type")
     check_members("config", case["config"], ISSUER | VERIFIER | BOTH)
+    if isinstance(case["config"].get("dpop"), dict):
+        check_members("config: dpop", case["config"]["dpop"], DPOP)
     issuers = case["config"].get("issuers")
     for issuer in issuers if isinstance(issuers, list) else []:
         if isinstance(issuer, dict):
             check_members("config: issuers", issuer, ISSUER | BOTH)
+
+
+def check_request(request: Any) -> None:
+    if not isinstance(request, dict):
+        raise BadCase("request must be an object")
+    check_members("request", request, REQUEST)
+    headers = request.get("headers", [])
+    pairs = headers if isinstance(headers, list) else [None]
+    if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(t, str) for t in pair) for pair in pairs):
+        raise BadCase("request: headers must be a list of pairs of text")
+    if not all(isinstance(request.get(name, ""), str) for name in ("method", "url")):
+        raise BadCase("request: method and url must be text")
+    if not isinstance(request.get("client_certificate"), (str, type(None))):
+        raise BadCase("request: client_certificate must be text or null")
+
+
+def request(given: dict[str, Any]) -> fastbearer.Request:
+    """The Request that a case has."""
+    return fastbearer.Request(
+        given.get("method", ""), given.get("url"), given.get("headers", []), given.get("client_certificate")
+    )
 
 
 def check_members(where: str, given: dict[str, Any], known: frozenset[str]) -> None:
@@ -95,6 +123,8 @@ def options(config: dict[str, Any]) -> dict[str, Any]:
         given["jwks"] = json.dumps(given["jwks"])
     if "jwks_raw" in given:
         given["jwks"] = given.pop("jwks_raw")
+    if isinstance(given.get("dpop"), dict):
+        given["dpop"] = fastbearer.DPoP(**{name: value for name, value in given["dpop"].items() if value is not None})
     if isinstance(given.get("issuers"), list):
         given["issuers"] = [
             fastbearer.Issuer(**options(issuer)) if isinstance(issuer, dict) else issuer for issuer in given["issuers"]

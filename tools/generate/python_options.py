@@ -39,6 +39,7 @@ NATIVE = {
     ),
     "Mapping[str, Sequence[str]]": ("tuple[tuple[str, tuple[str, ...] | None], ...] | None", "RULES"),
     "Mapping[str, str]": ("tuple[str, ...] | None", "LIST"),
+    "DPoP": ("dict[str, Any] | None", "PROOFS"),
     "float": ("float", "REAL"),
     "int": ("int", "SIZE"),
     "bool": ("bool", "FLAG"),
@@ -149,6 +150,7 @@ if TYPE_CHECKING:
     from ._fetch_function import Fetch
     from ._option_kinds import ClaimValue
     from ._records import Rejection
+    from .dpop import DPoP
     from .issuer import Issuer, ResolveIssuer
 
 

@@ -1,0 +1,160 @@
+/*
+ * Verifier, what concerns whole requests. A request is a tuple (method, url, headers, client certificate) of what
+ * fastbearer.Request holds: text, bytes or None, and for headers a tuple of pairs. What is in it is hostile; which
+ * header matters, and how it must look, is the core's.
+ */
+#include "verifier.h"
+
+enum { FEW_HEADERS = 32, PARTS = 4 };
+
+struct request {
+    fb_request request;
+    fb_header few[FEW_HEADERS];
+    fb_header *many; /* freed with PyMem_Free; NULL when few have room for all */
+};
+
+static bool read_headers(struct request *out, PyObject *headers)
+{
+    if (!PyTuple_Check(headers)) {
+        PyErr_SetString(PyExc_TypeError, "headers must be a tuple of pairs");
+        return false;
+    }
+    Py_ssize_t count = PyTuple_Size(headers);
+    fb_header *items = out->few;
+    if (count > FEW_HEADERS) {
+        items = out->many = PyMem_Calloc((size_t)count, sizeof(*items));
+    }
+    if (items == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *pair = PyTuple_GetItem(headers, i);
+        if (!PyTuple_Check(pair) || PyTuple_Size(pair) != 2) {
+            PyErr_SetString(PyExc_TypeError, "headers must be a tuple of pairs");
+            return false;
+        }
+        if (!fbpy_untrusted(PyTuple_GetItem(pair, 0), "the name of a header", &items[i].name) ||
+            !fbpy_untrusted(PyTuple_GetItem(pair, 1), "the value of a header", &items[i].value)) {
+            return false;
+        }
+    }
+    out->request.headers = items;
+    out->request.header_count = (size_t)count;
+    return true;
+}
+
+/* out points into given, and is to be released in any case. */
+static bool read_request(struct request *out, PyObject *given)
+{
+    out->request = (fb_request)FB_REQUEST_INIT;
+    out->many = NULL;
+    if (!PyTuple_Check(given) || PyTuple_Size(given) != PARTS) {
+        PyErr_SetString(PyExc_TypeError, "a request must be a tuple of method, url, headers and certificate");
+        return false;
+    }
+    return fbpy_untrusted(PyTuple_GetItem(given, 0), "method", &out->request.method) &&
+           fbpy_untrusted(PyTuple_GetItem(given, 1), "url", &out->request.url) &&
+           fbpy_untrusted(PyTuple_GetItem(given, 3), "client_certificate", &out->request.client_certificate) &&
+           read_headers(out, PyTuple_GetItem(given, 2));
+}
+
+/* What the host is to remember, as (key, expires_at), or None. */
+static PyObject *describe_proof(const fb_proof *proof)
+{
+    return proof->present ? Py_BuildValue("(sd)", proof->key, proof->expires_at) : Py_NewRef(Py_None);
+}
+
+/* (access, proof). Takes over result. */
+static PyObject *wrap(fbpy_verifier *self, const fb_request *request, fb_result *result, const fb_proof *proof)
+{
+    fb_slice token;
+    fb_error error = FB_ERROR_INIT;
+    if (fb_request_token(self->handle, request, &token, &error) != FB_OK) {
+        fb_result_free(result);
+        return fbpy_raise(self->state, &error, NULL);
+    }
+    PyObject *text = fbpy_text(token);
+    if (text == NULL) {
+        fb_result_free(result);
+        return NULL;
+    }
+    PyObject *access = fbpy_access_token_new(self->state, result, text);
+    Py_DECREF(text);
+    return access == NULL ? NULL : Py_BuildValue("(NN)", access, describe_proof(proof));
+}
+
+/* key_request: as for verify_token of verifier.c. */
+static PyObject *verify(fbpy_verifier *self, PyObject *given, PyObject *now, const uint64_t *key_request)
+{
+    struct request request;
+    fb_clock clock;
+    PyObject *answer = NULL;
+    if (read_request(&request, given) && fbpy_read_clock(now, &clock) && fbpy_verifier_acquire(self)) {
+        fb_result *result = NULL;
+        fb_proof proof = FB_PROOF_INIT;
+        fb_error error = FB_ERROR_INIT;
+        fb_status status = key_request == NULL
+                               ? fb_verify_request(self->handle, &request.request, clock, &result, &proof, &error)
+                               : fb_verify_request_after_fetch(self->handle, &request.request, clock, *key_request,
+                                                               &result, &proof, &error);
+        answer = status == FB_OK ? wrap(self, &request.request, result, &proof)
+                                 : fbpy_raise(self->state, &error, self->required_scopes);
+        fbpy_verifier_release(self);
+        fbpy_warn_of_arithmetic(self->state);
+    }
+    PyMem_Free(request.many);
+    return answer;
+}
+
+PyObject *fbpy_verify_request(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "verify_request takes a request and a time or None");
+        return NULL;
+    }
+    return verify((fbpy_verifier *)self, arguments[0], arguments[1], NULL);
+}
+
+PyObject *fbpy_verify_request_after_fetch(PyObject *self, PyObject *arguments)
+{
+    PyObject *request = NULL, *now = NULL;
+    unsigned long long given = 0;
+    if (!PyArg_ParseTuple(arguments, "OOK:verify_request_after_fetch", &request, &now, &given)) {
+        return NULL;
+    }
+    uint64_t key_request = given;
+    return verify((fbpy_verifier *)self, request, now, &key_request);
+}
+
+/* The token of a request that has one, as bytes. */
+PyObject *fbpy_request_token(PyObject *object, PyObject *given)
+{
+    fbpy_verifier *self = (fbpy_verifier *)object;
+    struct request request;
+    PyObject *token = NULL;
+    if (read_request(&request, given) && fbpy_verifier_acquire(self)) {
+        fb_slice text;
+        fb_error error = FB_ERROR_INIT;
+        fb_status status = fb_request_token(self->handle, &request.request, &text, &error);
+        token = status == FB_OK ? PyBytes_FromStringAndSize(text.data, (Py_ssize_t)text.size)
+                                : fbpy_raise(self->state, &error, NULL);
+        fbpy_verifier_release(self);
+    }
+    PyMem_Free(request.many);
+    return token;
+}
+
+/* The nonce for DPoP-Nonce; None without a secret to make it with. */
+PyObject *fbpy_nonce(PyObject *object, PyObject *now)
+{
+    fbpy_verifier *self = (fbpy_verifier *)object;
+    fb_clock clock;
+    if (!fbpy_read_clock(now, &clock) || !fbpy_verifier_acquire(self)) {
+        return NULL;
+    }
+    char nonce[FB_NONCE_ROOM];
+    bool made = fb_verifier_nonce(self->handle, clock.unix_seconds, nonce);
+    fbpy_verifier_release(self);
+    return made ? PyUnicode_FromString(nonce) : Py_NewRef(Py_None);
+}
