@@ -30,7 +30,7 @@ bool fbpy_slice(PyObject *object, const char *what, fb_slice *out)
     return out->data != NULL;
 }
 
-bool fbpy_untrusted(PyObject *object, const char *what, fb_slice *out)
+bool fbpy_untrusted(PyObject *object, const char *what, fb_slice *out, PyObject **keep)
 {
     if (fbpy_slice(object, what, out)) {
         return true;
@@ -40,8 +40,11 @@ bool fbpy_untrusted(PyObject *object, const char *what, fb_slice *out)
     }
     /* Lone surrogates, which frameworks make of undecodable header bytes: not good, and not another exception. */
     PyErr_Clear();
-    *out = (fb_slice){"\xff", 1};
-    return true;
+    PyObject *bytes = PyUnicode_AsEncodedString(object, "utf-8", "surrogatepass");
+    *keep = bytes == NULL || *keep != NULL ? *keep : PyList_New(0);
+    bool kept = bytes != NULL && *keep != NULL && PyList_Append(*keep, bytes) == 0 && fbpy_slice(bytes, what, out);
+    Py_XDECREF(bytes);
+    return kept;
 }
 
 bool fbpy_list(PyObject *object, const char *what, fb_list *out, fb_slice **items)
@@ -113,7 +116,11 @@ bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep)
         PyErr_Format(PyExc_TypeError, "token must be str or bytes, not %R", (PyObject *)Py_TYPE(token));
         return false;
     }
-    return fbpy_untrusted(token, "token", out);
+    if (!fbpy_untrusted(token, "token", out, keep)) {
+        Py_CLEAR(*keep);
+        return false;
+    }
+    return true;
 }
 
 /* ---- claims ------------------------------------------------------------------------------------------------------ */

@@ -55,8 +55,9 @@ typedef struct fbpy_state {
  * set that names what. */
 bool fbpy_slice(PyObject *object, const char *what, fb_slice *out);
 
-/* The same for what comes from the network. Text that is not UTF-8 becomes a slice that nothing accepts. */
-bool fbpy_untrusted(PyObject *object, const char *what, fb_slice *out);
+/* The same for what comes from the network, and may be text that is not UTF-8: nothing that the core accepts, and yet
+ * looked at as a whole. *keep is NULL, or a list to be released after use, to which such text is added. */
+bool fbpy_untrusted(PyObject *object, const char *what, fb_slice *out, PyObject **keep);
 
 /* A tuple of str as a list whose items are freed with PyMem_Free; not given for None. */
 bool fbpy_list(PyObject *object, const char *what, fb_list *out, fb_slice **items);
@@ -74,7 +75,7 @@ PyObject *fbpy_claims(fbpy_state *state, const fb_result *result);
 PyObject *fbpy_claim(fbpy_state *state, const fb_result *result, const char *name);
 
 /* The slice of a token argument: str, bytes, bytearray or memoryview. *keep is NULL or what the slice points into, to
- * be released after use. False: TypeError is set. */
+ * be released after use. False: an exception is set. */
 bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep);
 
 /* ---- options.c: the keyword arguments of a verifier -------------------------------------------------------------- */

@@ -10,8 +10,15 @@ enum { FEW_HEADERS = 32, PARTS = 4 };
 struct request {
     fb_request request;
     fb_header few[FEW_HEADERS];
-    fb_header *many; /* freed with PyMem_Free; NULL when few have room for all */
+    fb_header *many; /* NULL when few have room for all */
+    PyObject *keep;  /* NULL, or what else it points into */
 };
+
+static void release(struct request *request)
+{
+    PyMem_Free(request->many);
+    Py_XDECREF(request->keep);
+}
 
 static bool read_headers(struct request *out, PyObject *headers)
 {
@@ -34,8 +41,8 @@ static bool read_headers(struct request *out, PyObject *headers)
             PyErr_SetString(PyExc_TypeError, "headers must be a tuple of pairs");
             return false;
         }
-        if (!fbpy_untrusted(PyTuple_GetItem(pair, 0), "the name of a header", &items[i].name) ||
-            !fbpy_untrusted(PyTuple_GetItem(pair, 1), "the value of a header", &items[i].value)) {
+        if (!fbpy_untrusted(PyTuple_GetItem(pair, 0), "the name of a header", &items[i].name, &out->keep) ||
+            !fbpy_untrusted(PyTuple_GetItem(pair, 1), "the value of a header", &items[i].value, &out->keep)) {
             return false;
         }
     }
@@ -49,13 +56,15 @@ static bool read_request(struct request *out, PyObject *given)
 {
     out->request = (fb_request)FB_REQUEST_INIT;
     out->many = NULL;
+    out->keep = NULL;
     if (!PyTuple_Check(given) || PyTuple_Size(given) != PARTS) {
         PyErr_SetString(PyExc_TypeError, "a request must be a tuple of method, url, headers and certificate");
         return false;
     }
-    return fbpy_untrusted(PyTuple_GetItem(given, 0), "method", &out->request.method) &&
-           fbpy_untrusted(PyTuple_GetItem(given, 1), "url", &out->request.url) &&
-           fbpy_untrusted(PyTuple_GetItem(given, 3), "client_certificate", &out->request.client_certificate) &&
+    PyObject *certificate = PyTuple_GetItem(given, 3);
+    return fbpy_untrusted(PyTuple_GetItem(given, 0), "method", &out->request.method, &out->keep) &&
+           fbpy_untrusted(PyTuple_GetItem(given, 1), "url", &out->request.url, &out->keep) &&
+           fbpy_untrusted(certificate, "client_certificate", &out->request.client_certificate, &out->keep) &&
            read_headers(out, PyTuple_GetItem(given, 2));
 }
 
@@ -103,7 +112,7 @@ static PyObject *verify(fbpy_verifier *self, PyObject *given, PyObject *now, con
         fbpy_verifier_release(self);
         fbpy_warn_of_arithmetic(self->state);
     }
-    PyMem_Free(request.many);
+    release(&request);
     return answer;
 }
 
@@ -141,7 +150,7 @@ PyObject *fbpy_request_token(PyObject *object, PyObject *given)
                                 : fbpy_raise(self->state, &error, NULL);
         fbpy_verifier_release(self);
     }
-    PyMem_Free(request.many);
+    release(&request);
     return token;
 }
 
