@@ -131,6 +131,9 @@ fbpy_state *fbpy_state_of(PyTypeObject *type);
 /* Finds out how to ask this interpreter whether it is ending. Before the first of the others, any number of times. */
 void fbpy_gil_init(void);
 
+/* Has threads leave OpenSSL before this interpreter is freed; -1 with an exception set. */
+int fbpy_watch_end(void);
+
 /* Releases the GIL; NULL: it is kept, since the interpreter is ending. */
 PyThreadState *fbpy_gil_release(void);
 

@@ -38,6 +38,31 @@ static bool interpreter_is_ending(void)
     return function != NULL && function() != 0;
 }
 
+/*
+ * Other threads leave OpenSSL while the interpreter is still there. If exit() were the first to wait for them, threads
+ * that have asked for the GIL before the interpreter began to end would go on asking when it has been freed, and 3.10
+ * looks into it then.
+ */
+static void on_end(PyObject *Py_UNUSED(capsule))
+{
+    if (interpreter_is_ending()) {
+        fb_begin_exit();
+    }
+}
+
+/* What the interpreter's dictionary holds is released after all modules, and before the interpreter. */
+int fbpy_watch_end(void)
+{
+    PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    if (dict == NULL) {
+        return 0;
+    }
+    PyObject *capsule = PyCapsule_New(&is_finalizing, NULL, on_end);
+    int status = capsule == NULL ? -1 : PyDict_SetItemString(dict, "fastbearer._native", capsule);
+    Py_XDECREF(capsule);
+    return status;
+}
+
 /* A thread that holds the GIL while the interpreter is ending is the one that ends it. */
 PyThreadState *fbpy_gil_release(void)
 {

@@ -75,6 +75,9 @@ static int execute(PyObject *module)
     fbpy_state *state = PyModule_GetState(module);
     fbpy_gil_init();
     fb_guard_exit(); /* daemon threads run on while the process ends */
+    if (fbpy_watch_end() < 0) {
+        return -1;
+    }
     state->verifier_type = add_type(module, &fbpy_verifier_spec);
     state->keypair_type = state->verifier_type == NULL ? NULL : add_type(module, &fbpy_keypair_spec);
     state->access_token_type = state->keypair_type == NULL ? NULL : add_type(module, &fbpy_access_token_spec);

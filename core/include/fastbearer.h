@@ -160,6 +160,14 @@ FB_API FB_MUST_CHECK bool fb_versions(fb_version_info *out);
  */
 FB_API void fb_guard_exit(void);
 
+/**
+ * Does at once what exit() does after fb_guard_exit, and exit() then waits for nobody. For a host that frees, before it
+ * calls exit(), what its threads need when they come back from the library, such as an interpreter. The calling thread
+ * may go on using the library. A host that starts again calls fb_guard_exit again: threads that stopped stay where they
+ * are, and others may use the library. Thread-safe; further calls have no effect.
+ */
+FB_API void fb_begin_exit(void);
+
 /** @} */
 
 /**

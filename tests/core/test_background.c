@@ -266,6 +266,49 @@ TEST(the_time_out_is_kept_while_the_thread_hangs)
     fb_verifier_free(verifier);
 }
 
+static pthread_t first_thread;
+static atomic_bool memory_waits;
+
+static void *allocate_late(void *context, size_t size)
+{
+    (void)context;
+    if (!pthread_equal(pthread_self(), first_thread) && !atomic_exchange(&memory_waits, true)) {
+        pause_for(0.3);
+    }
+    return malloc(size);
+}
+
+static void release_late(void *context, void *block)
+{
+    (void)context;
+    free(block);
+}
+
+static void late_memory(struct setup *options)
+{
+    static const fb_mem mem = {allocate_late, release_late, NULL};
+    options->policy.mem = &mem;
+}
+
+/* The thread that fetches has the keys, and stops before it has handed them over. */
+TEST(a_verifier_may_go_after_its_host_has_ended)
+{
+    pid_t child = child_start();
+    if (child == 0) {
+        first_thread = pthread_self();
+        fb_verifier *verifier = verifier_for(&secure, late_memory);
+        fb_fetch fetch = FB_FETCH_INIT;
+        fb_status status = fb_verifier_refresh_start(verifier, SOLE_ISSUER, FB_REFRESH_EXPLICIT, 0, &fetch, NULL);
+        while (status == FB_OK && !atomic_load(&memory_waits)) {
+            pause_for(0.001);
+        }
+        fb_begin_exit();
+        fb_verifier_free(verifier);
+        child_end(status == FB_OK ? 0 : 1);
+    }
+    CHECK(child_wait(child) == 0);
+}
+
 /* ---- discovery: the second step is on the same thread */
 
 static fb__key_source *discovering(bool ssrf_safe, double timeout)
@@ -404,6 +447,7 @@ int main(void)
     RUN(the_process_may_end_at_any_moment); /* first: a child of a process without threads may do what it likes */
     RUN(the_process_may_end_between_the_steps);
     RUN(the_process_ends_while_the_resolver_hangs);
+    RUN(a_verifier_may_go_after_its_host_has_ended);
     RUN(without_a_thread_there_is_no_fetch);
     RUN(the_time_out_is_kept_while_the_resolver_hangs);
     RUN(the_time_out_is_kept_while_the_thread_hangs);

@@ -21,7 +21,8 @@ static void texts_and_versions(void)
     CHECK(KEEPS(fb_status_oauth(FB_OK)) != NULL && KEEPS(fb_status_text(FB_OK)) != NULL);
     CHECK(KEEPS(fb_address_is_public(fb_text("192.0.2.1"))) == false && KEEPS(fb_unescape("\\n", 2, text)) == 1);
     (void)KEEPS(fb_ca_bundle());
-    KEEPS_VOID(fb_guard_exit());
+    KEEPS_VOID(fb_begin_exit());
+    KEEPS_VOID(fb_guard_exit()); /* takes it back */
     fb_version_info info = FB_VERSION_INFO_INIT;
     CHECK(KEEPS(fb_versions(&info)));
     CHECK(KEEPS(fb_arithmetic_problem()) == NULL);

@@ -9,6 +9,7 @@
 enum { THREADS = 4, FORKS = 200, EXITS = 10 };
 
 static atomic_bool stop;
+static atomic_ulong constructed;
 
 static fb_status construct(void)
 {
@@ -31,7 +32,14 @@ static void *construct_on(void *unused)
 {
     while (!atomic_load(&stop)) {
         CHECK(construct() == FB_OK);
+        atomic_fetch_add(&constructed, 1);
     }
+    return unused;
+}
+
+static void *construct_once(void *unused)
+{
+    CHECK(construct() == FB_OK);
     return unused;
 }
 
@@ -100,9 +108,56 @@ TEST(exit_while_threads_work)
     }
 }
 
+static bool another_thread_constructs(void)
+{
+    pthread_t thread;
+    return pthread_create(&thread, NULL, construct_once, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+
+static bool child_is_not_ending(void)
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        (void)alarm(10);
+        _exit(another_thread_constructs() ? 0 : 1);
+    }
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+static bool end_and_start_again(void)
+{
+    pthread_t threads[THREADS];
+    start(threads);
+    (void)usleep(20000);
+    fb_begin_exit();
+    fb_begin_exit();
+    unsigned long before = atomic_load(&constructed);
+    (void)usleep(200000);
+    bool stopped = atomic_load(&constructed) <= before + THREADS; /* each may have been about to count one */
+    bool child = construct() == FB_OK && child_is_not_ending();
+    fb_guard_exit();
+    return stopped && child && another_thread_constructs() && atomic_load(&constructed) <= before + THREADS;
+}
+
+/* An interpreter that is embedded may end and be made anew; its threads do not come back. */
+TEST(a_host_ends_and_starts_again)
+{
+    pid_t child = child_start();
+    if (child == 0) {
+        fb_guard_exit();
+        bool well = end_and_start_again();
+        fb_begin_exit();
+        *child_verdict = well ? 0 : 1;
+        exit(0);
+    }
+    CHECK(child_wait(child) == 0);
+}
+
 int main(void)
 {
     RUN(exit_while_threads_work); /* first: a sanitizer wants forks of one thread */
+    RUN(a_host_ends_and_starts_again);
     RUN(fork_inside);
     RUN(child_constructs);
     return TEST_RESULT();

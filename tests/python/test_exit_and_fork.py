@@ -71,6 +71,27 @@ def test_exit_while_daemon_threads_work(first: str, work: str, rounds: int) -> N
     exits_cleanly(first, work, rounds)
 
 
+def test_exit_while_daemon_threads_wait_for_the_gil() -> None:
+    """Those that wait for it, for whatever work, have stopped before the interpreter is freed."""
+    code = """
+import sys, threading, time
+from fastbearer import KeyPair
+sys.setswitchinterval(0.02)
+
+def loop(function):
+    while True:
+        function()
+
+generate = lambda: KeyPair.generate("RS256")
+for function in (generate, generate, int, int, int):
+    threading.Thread(target=loop, args=(function,), daemon=True).start()
+time.sleep(0.3)
+"""
+    for _ in range(4):
+        done = run_python(code)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("work", ["fetch", "fetch ahead"])
 def test_exit_while_keys_are_fetched(work: str) -> None:
     pytest.importorskip("cryptography")

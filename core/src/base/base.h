@@ -180,7 +180,7 @@ void fb__process_done(fb__process *process);
 /* Around every stretch of code that works with OpenSSL. Stretches may be nested. Waits while the process forks. */
 void fb__gate_enter(void);
 void fb__gate_leave(void);
-/* Whether the process is ending: a thread that is not inside now will never be. */
+/* Whether the process or its host is ending: a thread that is not inside now will never be. */
 bool fb__gate_closed_for_good(void);
 /* Registers what exit() calls before OpenSSL's own handler. False: it will not be called. */
 bool fb__before_openssl_exits(void (*handler)(void));

@@ -2,8 +2,8 @@
  * Keeps threads out of OpenSSL while the process forks or, when the host asks for it, ends. A child inherits OpenSSL's
  * locks as they were, and a lock that another thread held at the fork stays locked for ever; OpenSSL's exit handler
  * frees what another thread is working with. So every stretch of code that works with OpenSSL is counted; a fork, and
- * the end of the process, wait until no thread is inside, and let none in meanwhile. Whoever is inside must not wait
- * for the network, the host, or a lock that may be held during a fork.
+ * the end of the process or of the host, wait until no thread is inside, and let none in meanwhile. Whoever is inside
+ * must not wait for the network, the host, or a lock that may be held during a fork.
  *
  * What other code of the process does with OpenSSL is not counted, nor can it be.
  */
@@ -26,13 +26,16 @@ static struct {
 } slots[SLOTS];
 static atomic_uint next_slot;
 static atomic_uint closed; /* how many forks and exits keep it closed */
-static atomic_bool exit_guarded, ending;
+static atomic_bool exit_guarded;
+enum { RUNNING, HOST_ENDS, PROCESS_ENDS };
+static atomic_int ending;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT, exit_once = PTHREAD_ONCE_INIT;
 
 static _Thread_local struct {
     unsigned depth; /* of nested stretches; raised in a thread that closed the gate, which may pass */
     bool counted;   /* the outermost stretch is in the slot's count */
     bool known;     /* has a slot */
+    bool ended;     /* the host, which this thread closed the gate for */
     unsigned slot;
 } self;
 
@@ -73,7 +76,7 @@ static void after_fork_in_parent(void)
     atomic_fetch_sub(&closed, 1);
 }
 
-/* The other threads are not there, whether they were inside or waiting for a fork of their own. */
+/* The other threads are not there, whether they were inside, waiting for a fork of their own, or ending the process. */
 static void after_fork_in_child(void)
 {
     self.depth--;
@@ -83,6 +86,7 @@ static void after_fork_in_child(void)
     if (self.counted) {
         atomic_store(&slots[self.slot].inside, 1);
     }
+    atomic_store(&ending, RUNNING);
     atomic_store(&closed, 0);
 }
 
@@ -93,8 +97,28 @@ static void watch_forks(void)
 
 static void at_exit(void)
 {
-    atomic_store(&ending, true);
-    close_gate(EXIT_PATIENCE_MS);
+    if (atomic_exchange(&ending, PROCESS_ENDS) == RUNNING) {
+        close_gate(EXIT_PATIENCE_MS);
+    }
+}
+
+void fb_begin_exit(void)
+{
+    int running = RUNNING;
+    if (atomic_compare_exchange_strong(&ending, &running, HOST_ENDS)) {
+        close_gate(EXIT_PATIENCE_MS);
+        self.ended = true;
+    }
+}
+
+static void begin_anew(void)
+{
+    int host_ends = HOST_ENDS;
+    if (atomic_compare_exchange_strong(&ending, &host_ends, RUNNING)) {
+        atomic_fetch_sub(&closed, 1);
+        self.depth -= self.ended ? 1 : 0;
+        self.ended = false;
+    }
 }
 
 /* Exit handlers run in reverse order, so OpenSSL must have registered its own before. */
@@ -112,6 +136,7 @@ static void guard_exit(void)
 void fb_guard_exit(void)
 {
     (void)pthread_once(&exit_once, guard_exit);
+    begin_anew();
 }
 
 void fb__openssl_thread_stop(void)
@@ -155,6 +180,11 @@ static void introduce_thread(void)
     watch_thread_exit();
 }
 
+bool fb__gate_closed_for_good(void)
+{
+    return atomic_load(&ending) != RUNNING;
+}
+
 /* Counts this thread, or returns false while the gate is closed. */
 static bool try_enter(void)
 {
@@ -166,6 +196,15 @@ static bool try_enter(void)
     return false;
 }
 
+/* For ever, though the host may begin anew: what this thread would do next, ending included, may need OpenSSL, or what
+ * the host has freed. */
+static _Noreturn void stop_here(void)
+{
+    for (;;) {
+        pause_briefly();
+    }
+}
+
 void fb__gate_enter(void)
 {
     if (self.depth++ > 0) {
@@ -175,14 +214,12 @@ void fb__gate_enter(void)
         introduce_thread();
     }
     while (!try_enter()) {
-        pause_briefly(); /* at the end of the process: for ever */
+        if (fb__gate_closed_for_good()) {
+            stop_here();
+        }
+        pause_briefly();
     }
     self.counted = true;
-}
-
-bool fb__gate_closed_for_good(void)
-{
-    return atomic_load(&ending);
 }
 
 void fb__gate_leave(void)
@@ -192,7 +229,7 @@ void fb__gate_leave(void)
     }
     self.counted = false;
     atomic_fetch_sub(&slots[self.slot].inside, 1);
-    while (atomic_load(&ending)) {
-        pause_briefly(); /* for ever: what this thread would do next, ending included, may need OpenSSL */
+    if (fb__gate_closed_for_good()) {
+        stop_here();
     }
 }

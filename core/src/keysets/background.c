@@ -116,7 +116,8 @@ void fb__background_release(struct fb__background *background)
     }
     fb__background_stop(background);
     (void)pthread_mutex_lock(&background->lock);
-    while (background->completing) {
+    /* Once the gate is closed for good the thread may have stopped there. */
+    while (background->completing && !fb__gate_closed_for_good()) {
         (void)pthread_cond_wait(&background->completed, &background->lock);
     }
     background->source = NULL;
