@@ -7,6 +7,7 @@ decision.
 from __future__ import annotations
 
 import os
+from _collections_abc import Mapping, Sequence  # collections.abc brings much more, and would be imported by threads
 
 from .errors import ConfigurationError
 
@@ -55,8 +56,6 @@ def _data(name: str, value: Any) -> str | bytes | None:
 
 
 def _document(name: str, value: Any) -> str | bytes | None:
-    from collections.abc import Mapping, Sequence
-
     if isinstance(value, Mapping):
         import json
 
@@ -75,8 +74,6 @@ def texts(name: str, value: Any) -> tuple[str, ...] | None:
         return None
     if isinstance(value, str):
         return (value,)
-    from collections.abc import Mapping
-
     if isinstance(value, (bytes, bytearray, Mapping)) or not hasattr(value, "__iter__"):
         raise _wrong(name, "str or a sequence of str", value)
     items = tuple(value)
@@ -100,8 +97,6 @@ def scopes(name: str, value: Any) -> tuple[str, ...] | None:
 
 def _claims(name: str, value: Any) -> tuple[tuple[str, tuple[str, ...] | None], ...] | None:
     """Names of claims, or a mapping from each to the one value or the values that it may have, as JSON texts."""
-    from collections.abc import Mapping
-
     if not isinstance(value, Mapping):
         items = texts(name, value)
         return None if items is None else tuple((item, None) for item in items)
@@ -140,8 +135,6 @@ def _json(name: str, value: Any) -> str:
 
 def _rules(name: str, value: Any) -> tuple[tuple[str, tuple[str, ...] | None], ...] | None:
     """A mapping from a scope to those that it includes."""
-    from collections.abc import Mapping
-
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -154,8 +147,6 @@ def _rules(name: str, value: Any) -> tuple[tuple[str, tuple[str, ...] | None], .
 
 def _headers(name: str, value: Any) -> tuple[str, ...] | None:
     """A mapping from names to values, as header lines."""
-    from collections.abc import Mapping
-
     if value is None:
         return None
     if not isinstance(value, Mapping):

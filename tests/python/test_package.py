@@ -89,6 +89,21 @@ def test_import_pulls_in_little() -> None:
     assert "fastbearer._native" in loaded, done.stderr
 
 
+def test_constructing_and_verifying_import_nothing() -> None:
+    """A fork while another thread imports leaves the child with that module's lock locked."""
+    code = """
+import sys
+from fastbearer import KeyPair, Verifier
+before = set(sys.modules)
+pair = KeyPair.generate("ES256")
+with Verifier(public_key=pair.public_key, algorithms=["ES256"], issuer="i", audience=["a"]) as verifier:
+    verifier.verify(pair.create_token(issuer="i", audience="a"))
+print(*sorted(set(sys.modules) - before))
+"""
+    done = run_python(code)
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
 def test_the_key_server_for_tests_needs_no_pytest() -> None:
     """And pytest does not know the fixtures unless the user names them."""
     done = run_python("import sys; sys.modules['pytest'] = None; import fastbearer.testing as t; print(*t.__all__)")
