@@ -1,4 +1,4 @@
-"""The HTTP side of RFC 6750: finding the one token in a request, and saying why there is no access.
+"""The HTTP side of RFC 6750 and RFC 9449: saying why there is no access.
 
 Nothing that a client sent ever goes into a response: descriptions are fixed, parameters come from the configuration and
 are quoted (RFC 9110 section 5.6.4). Text that could break a header line is refused when it is configured.
@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError
 
-# RFC 9110 section 11.2: token68. A comma list, a second token or white space does not match.
-_TOKEN68 = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")
+if TYPE_CHECKING:
+    from .dpop import DPoP
 
 _DESCRIPTIONS = {
-    "invalid_request": "Send exactly one bearer token, in one Authorization header.",
+    "invalid_request": "Send exactly one access token, in one Authorization header.",
     "invalid_token": "The access token is invalid or has expired.",
+    "invalid_dpop_proof": "The DPoP proof is missing or invalid.",
+    "use_dpop_nonce": "The DPoP proof must have the nonce of the header DPoP-Nonce.",
     "insufficient_scope": "The access token does not grant what this resource requires.",
     "temporarily_unavailable": "The access token cannot be checked at the moment.",
     "server_error": "The access token could not be checked.",
 }
-
-
-class MalformedRequest(Exception):
-    """The request carries credentials in a way that RFC 6750 section 3.1 calls invalid_request."""
 
 
 @dataclass(frozen=True)
@@ -41,24 +38,6 @@ class Refusal:
     detail: str
 
 
-def find_token(headers: Iterable[tuple[bytes, bytes]], query: bytes) -> str | None:
-    """The bearer token of a request, None when it carries none; MalformedRequest when it is sent wrongly."""
-    values = [value for name, value in headers if name.lower() == b"authorization"]
-    if len(values) > 1:
-        raise MalformedRequest("more than one Authorization header")
-    # RFC 6750 section 2.3 and MCP: never in the URL, where logs and referrers keep it.
-    if query and any(unquote_to_bytes(part.partition(b"=")[0]) == b"access_token" for part in re.split(b"[&;]", query)):
-        raise MalformedRequest("a token in the query")
-    if not values:
-        return None
-    scheme, space, credentials = values[0].partition(b" ")
-    if scheme.lower() != b"bearer":
-        return None
-    if not space or not _TOKEN68.fullmatch(credentials):
-        raise MalformedRequest("the Authorization header is not one Bearer token")
-    return credentials.decode("ascii")
-
-
 def quoted(value: str, option: str) -> str:
     """value as a quoted-string; option names it in the error when it cannot be one."""
     if any(not " " <= character <= "~" for character in value):
@@ -69,7 +48,9 @@ def quoted(value: str, option: str) -> str:
 class Challenger:
     """Builds refusals for one protected resource."""
 
-    def __init__(self, realm: str | None, scopes: Iterable[str], resource_metadata_url: str | None) -> None:
+    def __init__(
+        self, realm: str | None, scopes: Iterable[str], resource_metadata_url: str | None, dpop: DPoP | None
+    ) -> None:
         self._before = f"realm={quoted(realm, 'realm')}" if realm is not None else ""
         self._scopes = list(scopes)
         for scope in self._scopes:
@@ -77,11 +58,17 @@ class Challenger:
         self._after = ""
         if resource_metadata_url is not None:
             self._after = f"resource_metadata={quoted(resource_metadata_url, 'resource_metadata_url')}"
+        self._takes_bearer = dpop is None or not dpop.required
+        self._algorithms: str | None = None
+        if dpop is not None:
+            self._algorithms = f'algs="{" ".join(dpop._advertised_algorithms)}"'
 
     def refuse(
         self, status: int, error: str | None = None, scopes: Iterable[str] = (), retry_after: float = 0.0
     ) -> Refusal:
         """The response with an OAuth error code, or to a request without credentials: without one (section 3.1)."""
+        if self._algorithms is None:
+            error = _for_bearer(error)
         headers = [(b"cache-control", b"no-store")]
         body, description = b"", "Authentication is required."
         if error is not None:
@@ -89,18 +76,33 @@ class Challenger:
             body = json.dumps({"error": error, "error_description": description}).encode()
             headers.append((b"content-type", b"application/json"))
         if status in (400, 401, 403):
-            headers.append((b"www-authenticate", self._challenge(error, list(scopes) or self._scopes).encode()))
+            headers.append((b"www-authenticate", self.challenges(error, scopes).encode()))
         if status == 503:
             headers.append((b"retry-after", str(max(1, math.ceil(retry_after))).encode()))
         headers.append((b"content-length", str(len(body)).encode()))
         return Refusal(status, headers, body, description)
 
-    def _challenge(self, error: str | None, scopes: list[str]) -> str:
-        parts = [self._before]
+    def challenges(self, error: str | None, scopes: Iterable[str] = ()) -> str:
+        """One for each scheme that is taken, in one field: some clients see but one. Bearer is first: some read no
+        further.
+        """
+        named = list(scopes) or self._scopes
+        found = [self._challenge("Bearer", "", _for_bearer(error), named)] if self._takes_bearer else []
+        if self._algorithms is not None:
+            found.append(self._challenge("DPoP", self._algorithms, error, named))
+        return ", ".join(found)
+
+    def _challenge(self, scheme: str, first: str, error: str | None, scopes: list[str]) -> str:
+        parts = [first, self._before]
         if error is not None:
             parts.append(f'error="{error}"')
             parts.append(f'error_description="{_DESCRIPTIONS[error]}"')
-        if scopes and error in (None, "insufficient_scope", "invalid_token"):
+        if scopes and error not in ("invalid_request", "use_dpop_nonce"):
             parts.append(f"scope={quoted(' '.join(scopes), 'required_scopes')}")
         parts.append(self._after)
-        return ("Bearer " + ", ".join(part for part in parts if part)).rstrip()
+        return (f"{scheme} " + ", ".join(part for part in parts if part)).rstrip()
+
+
+def _for_bearer(error: str | None) -> str | None:
+    """RFC 6750 section 3.1 knows nothing of proofs."""
+    return "invalid_token" if error in ("invalid_dpop_proof", "use_dpop_nonce") else error

@@ -3,9 +3,9 @@
 Annotations are real objects here (no postponed evaluation): FastAPI reads them to know what to inject.
 """
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Response
 from fastapi.exceptions import WebSocketException
-from fastapi.openapi.models import HTTPBearer
+from fastapi.openapi.models import HTTPBase, HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
@@ -18,14 +18,17 @@ class BearerDependency(SecurityBase):
     """Callable for Depends(...): the verified token of the request, or the refusal as an exception."""
 
     def __init__(self, guard: Guard) -> None:
-        self.model = HTTPBearer(bearerFormat="JWT")
-        self.scheme_name = "bearer"
+        dpop = guard.verifier.dpop
+        required = dpop is not None and dpop.required
+        self.model = HTTPBase(scheme="dpop") if required else HTTPBearer(bearerFormat="JWT")
+        self.scheme_name = "dpop" if required else "bearer"
         self._guard = guard
 
-    async def __call__(self, connection: HTTPConnection) -> AccessToken:
+    async def __call__(self, connection: HTTPConnection, response: Response) -> AccessToken:
         """Verifies; FastAPI passes the request or the websocket."""
-        outcome = await self._guard.admit(connection.scope["headers"], connection.scope.get("query_string", b""))
+        outcome = await self._guard.admit(connection.scope)
         if not isinstance(outcome, Refusal):
+            response.raw_headers.extend(self._guard.nonce_headers())
             current_token.set(outcome)
             return outcome
         if connection.scope["type"] == "websocket":

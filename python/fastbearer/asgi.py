@@ -14,11 +14,13 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ._asgi_request import RequestReader, origin_of
 from ._challenge import Refusal
 from ._guard import Guard, current_token, get_access_token
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from .dpop import DPoP
     from .verifier import AccessToken, Verifier
 
 __all__ = ["BearerAuthMiddleware", "BearerUser", "ResourceMetadata", "bearer", "get_access_token"]
@@ -29,6 +31,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+#: The messages that bring the headers of a response.
+_RESPONSE_STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
@@ -99,6 +103,19 @@ class ResourceMetadata:
         self.url: str = f"{parts.scheme}://{parts.netloc}{self.path}"
         self._body = json.dumps(self.document).encode()
 
+    def _with_proofs(self, dpop: DPoP | None, certificates: bool) -> ResourceMetadata:
+        """The document that says too how senders prove that a token is theirs; what it says already stays."""
+        members: dict[str, Any] = {}
+        if dpop is not None:
+            members["dpop_signing_alg_values_supported"] = list(dpop._advertised_algorithms)
+            members["dpop_bound_access_tokens_required"] = dpop.required
+        if certificates:
+            members["tls_client_certificate_bound_access_tokens"] = True
+        if not members:
+            return self
+        document = {**members, **self.document}
+        return ResourceMetadata(document.pop("resource"), document.pop("authorization_servers"), **document)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the document: public, cacheable, readable from any web page (MCP clients run in browsers too)."""
         if scope["type"] != "http":
@@ -132,6 +149,22 @@ class BearerAuthMiddleware:
     resource_metadata_url   only named in the challenges, when somebody else serves it
     exclude             whole paths that need no token, such as "/health"
     realm               the realm of the challenge
+    base_url            scheme and host that clients use, "https://api.example", with the path prefix that a proxy
+                        strips, if one does; what DPoP proofs are compared with. By default those of
+                        resource_metadata, else what the server sees
+    client_certificate_header   the header in which a proxy hands over the client's certificate: as RFC 9440
+                        ("Client-Cert"), Envoy ("x-forwarded-client-cert") or nginx ($ssl_client_escaped_cert) write it
+
+    Without base_url behind a proxy the server sees another scheme and host than the client, and every DPoP proof is
+    refused (proof_mismatch, claim htu). Without it and without a proxy the host comes from the header Host, which
+    whoever replays a proof that was made for another server can set.
+
+    Without client_certificate_header certificates come from the server's TLS, where it has ASGI's TLS extension. With
+    it, the proxy must remove that header from what clients send, always: a client that can set it shows any
+    certificate, without having its key, so that tokens which are bound to that certificate are bound no more.
+
+    Where the verifier's DPoP has a nonce_secret, DPoP-Nonce is sent with every answer; for clients in browsers the CORS
+    middleware must expose it.
 
     Websockets are guarded like requests (denial response where the server has that extension); lifespan events pass;
     bodies and streams are not touched. A CORS middleware belongs outside this one: preflight requests carry no token.
@@ -147,17 +180,23 @@ class BearerAuthMiddleware:
         resource_metadata: ResourceMetadata | Mapping[str, Any] | None = None,
         exclude: Collection[str] = (),
         realm: str | None = None,
+        base_url: str | None = None,
+        client_certificate_header: str | None = None,
     ) -> None:
         if isinstance(exclude, str):
             raise ConfigurationError("exclude must be a collection of paths, not one string")
         if isinstance(resource_metadata, Mapping):
             resource_metadata = ResourceMetadata(**resource_metadata)
-        if resource_metadata is not None and resource_metadata_url is None:
-            resource_metadata_url = resource_metadata.url
+        if resource_metadata is not None:
+            resource_metadata = resource_metadata._with_proofs(verifier.dpop, client_certificate_header is not None)
+            resource_metadata_url = resource_metadata_url or resource_metadata.url
+            base_url = base_url or origin_of(resource_metadata.url)
         self.app = app
         self._metadata = resource_metadata
         self._exclude = frozenset(exclude)
-        self._guard = Guard(verifier, required_scopes, resource_metadata_url, realm)
+        reader = RequestReader(base_url, client_certificate_header)
+        self._guard = Guard(verifier, required_scopes, resource_metadata_url, realm, reader)
+        self._sends_nonces = verifier.dpop_nonce() is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -173,7 +212,7 @@ class BearerAuthMiddleware:
         if path in self._exclude:
             await self.app(scope, receive, send)
             return
-        outcome = await self._guard.admit(scope["headers"], scope.get("query_string", b""))
+        outcome = await self._guard.admit(scope)
         if isinstance(outcome, Refusal):
             await _send_refusal(outcome, scope, receive, send)
             return
@@ -181,9 +220,17 @@ class BearerAuthMiddleware:
         guarded = {**scope, "user": BearerUser(outcome), "auth": Credentials.of(outcome, self._guard.verifier)}
         reset = current_token.set(outcome)
         try:
-            await self.app(guarded, receive, send)
+            await self.app(guarded, receive, self._with_nonces(send) if self._sends_nonces else send)
         finally:
             current_token.reset(reset)
+
+    def _with_nonces(self, send: Send) -> Send:
+        async def send_with_nonce(message: Message) -> None:
+            if message["type"] in _RESPONSE_STARTS:
+                message = {**message, "headers": [*message.get("headers", ()), *self._guard.nonce_headers()]}
+            await send(message)
+
+        return send_with_nonce
 
 
 async def _send_refusal(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
@@ -199,16 +246,24 @@ async def _send_refusal(refusal: Refusal, scope: Scope, receive: Receive, send: 
 
 
 def bearer(
-    verifier: Verifier, *scopes: str, resource_metadata_url: str | None = None, realm: str | None = None
+    verifier: Verifier,
+    *scopes: str,
+    resource_metadata_url: str | None = None,
+    realm: str | None = None,
+    base_url: str | None = None,
+    client_certificate_header: str | None = None,
 ) -> Callable[..., Awaitable[AccessToken]]:
     """A FastAPI dependency that demands a bearer token with these scopes.
 
     async def tool(token: Annotated[AccessToken, Depends(bearer(verifier, "tools:call"))]): ...
 
-    It shows up in the OpenAPI document as an HTTP bearer scheme, and works for websocket routes too.
+    It shows up in the OpenAPI document as an HTTP bearer scheme, and works for websocket routes too. The options are
+    those of BearerAuthMiddleware. DPoP-Nonce goes with every answer that FastAPI makes itself; an endpoint that returns
+    a Response of its own, or raises, sends none.
     """
     try:
         from ._fastapi import BearerDependency
     except ImportError as error:
         raise ImportError("fastbearer.asgi.bearer needs FastAPI: pip install fastapi") from error
-    return BearerDependency(Guard(verifier, scopes, resource_metadata_url, realm))
+    reader = RequestReader(base_url, client_certificate_header)
+    return BearerDependency(Guard(verifier, scopes, resource_metadata_url, realm, reader))

@@ -36,6 +36,9 @@ class Misconfigured(fastbearer.Verifier):
     async def verify_async(self, token: Any, *, now: float | None = None) -> Any:
         return self.verify(token, now=float("nan"))
 
+    async def verify_request_async(self, request: Any, *, now: float | None = None) -> Any:
+        return self.verify_request(request, now=float("nan"))
+
 
 class Minter:
     """Mints tokens that pass, and tokens that differ in what a test says."""

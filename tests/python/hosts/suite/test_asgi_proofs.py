@@ -1,0 +1,354 @@
+"""Proofs of possession over HTTP: DPoP and client certificates, by the middleware and by the FastAPI dependency."""
+
+import base64
+import hashlib
+import json
+import ssl
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import pytest
+from fastapi import Depends, FastAPI
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from support import AUDIENCE, ISSUER, SCOPES, run, serving
+from support import request as send
+
+import fastbearer
+from fastbearer import AccessToken, DPoP, KeyPair
+from fastbearer.asgi import BearerAuthMiddleware, ResourceMetadata, bearer, get_access_token
+
+CLIENT = KeyPair.generate("ES256")
+SECRET = "a secret of the fleet, 32 bytes and more"
+METADATA = {"resource": AUDIENCE, "authorization_servers": [ISSUER]}
+PUBLIC = "https://mcp.example.com"
+
+
+async def who(request):
+    return JSONResponse({"client_id": get_access_token().client_id})
+
+
+def verifier_for(keys, dpop=None, **options):
+    return fastbearer.Verifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE, dpop=dpop, **options)
+
+
+def guarded(keys, dpop=None, **options):
+    app = Starlette(routes=[Route("/who", who, methods=["GET", "POST"]), Route("/w%68o/{rest:path}", who)])
+    return BearerAuthMiddleware(app, verifier=verifier_for(keys, dpop), **options)
+
+
+def fast(keys, dpop=None, **options):
+    app = FastAPI()
+    check = bearer(verifier_for(keys, dpop), **options)
+
+    @app.api_route("/who", methods=["GET", "POST"])
+    async def who(token: Annotated[AccessToken, Depends(check)]) -> dict:
+        return {"client_id": token.client_id}
+
+    return app
+
+
+@pytest.fixture(params=[guarded, fast], ids=["middleware", "fastapi"])
+def make(request):
+    return request.param
+
+
+@pytest.fixture
+def bound(mint):
+    return mint(additional_claims={"cnf": {"jkt": CLIENT.thumbprint()}})
+
+
+def headers(token, proof=None):
+    return [("Authorization", f"DPoP {token}"), *([] if proof is None else [("DPoP", proof)])]
+
+
+def ask(origin, token, method="GET", path="/who", nonce=None, proof=None, url=None):
+    proof = proof or CLIENT.dpop_proof(method, url or origin + path, token, nonce)
+    return send(origin + path, method=method, headers=headers(token, proof))
+
+
+# ---- DPoP
+
+
+def test_a_proof_passes_once(make, keys, bound):
+    with serving(make(keys, DPoP())) as origin:
+        proof = CLIENT.dpop_proof("GET", f"{origin}/who", bound)
+        answer = ask(origin, bound, proof=proof)
+        assert answer.status == 200 and json.loads(answer.body) == {"client_id": "alice"}
+        assert "dpop-nonce" not in answer.headers
+        again = ask(origin, bound, proof=proof)
+        assert again.status == 401 and 'error="invalid_dpop_proof"' in again.headers["www-authenticate"]
+        assert ask(origin, bound, method="POST").status == 200
+        assert ask(origin, bound, path="/who?a=b&c=d").status == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"url": "http://other.example/who"}, 401), ({"path": "/who", "url": "{}/other"}, 401),
+        ({"proof": "garbage"}, 401), ({"method": "GET", "proof": CLIENT.dpop_proof("POST", "http://x/who")}, 401),
+    ],
+)  # fmt: skip
+def test_other_proofs_do_not(make, keys, bound, change, status):
+    with serving(make(keys, DPoP())) as origin:
+        change = {name: value.replace("{}", origin) for name, value in change.items()}
+        answer = ask(origin, bound, **change)
+        assert answer.status == status
+        assert bound not in str(answer) and bound.split(".")[1] not in str(answer)
+
+
+def test_challenges_of_both_schemes(make, keys, mint, bound):
+    with serving(make(keys, DPoP(algorithms=["ES256", "EdDSA"]))) as origin:
+        missing = send(f"{origin}/who").headers["www-authenticate"]
+        assert missing == 'Bearer, DPoP algs="ES256 EdDSA"'
+        expired = send(f"{origin}/who", mint(expires_in_seconds=-5)).headers["www-authenticate"]
+        assert expired.startswith('Bearer error="invalid_token"')
+        assert ', DPoP algs="ES256 EdDSA", error="invalid_token"' in expired
+        as_bearer = send(f"{origin}/who", bound)
+        assert as_bearer.status == 401
+        assert 'Bearer error="invalid_token"' in as_bearer.headers["www-authenticate"]
+        assert 'DPoP algs="ES256 EdDSA", error="invalid_dpop_proof"' in as_bearer.headers["www-authenticate"]
+        assert send(f"{origin}/who", mint()).status == 200
+        assert send(f"{origin}/who", headers=headers(mint())).status == 401
+        two = [("Authorization", f"DPoP {bound}"), ("Authorization", f"Bearer {bound}")]
+        malformed = send(f"{origin}/who", headers=two)
+        assert malformed.status == 400 and 'error="invalid_request"' in malformed.headers["www-authenticate"]
+
+
+def test_only_dpop_where_it_is_required(make, keys, mint, bound):
+    with serving(make(keys, DPoP(required=True))) as origin:
+        answer = send(f"{origin}/who", mint())
+        assert answer.status == 401 and answer.headers["www-authenticate"].startswith('DPoP algs="')
+        assert "Bearer" not in answer.headers["www-authenticate"]
+        assert ask(origin, bound).status == 200
+
+
+def test_no_dpop_without_the_option(make, keys, bound):
+    with serving(make(keys)) as origin:
+        assert ask(origin, bound).headers["www-authenticate"] == "Bearer"
+        answer = send(f"{origin}/who", bound)
+        assert answer.status == 401 and "DPoP" not in answer.headers["www-authenticate"]
+        assert 'Bearer error="invalid_token"' in answer.headers["www-authenticate"]
+
+
+def test_nonces_go_with_every_answer(make, keys, mint, bound):
+    with serving(make(keys, DPoP(nonce_secret=SECRET))) as origin:
+        first = ask(origin, bound)
+        assert first.status == 401
+        assert 'DPoP algs="RS256' in first.headers["www-authenticate"]
+        assert 'error="use_dpop_nonce"' in first.headers["www-authenticate"]
+        assert "use_dpop_nonce" not in first.headers["www-authenticate"].partition("DPoP ")[0]
+        good = ask(origin, bound, nonce=first.headers["dpop-nonce"])
+        assert good.status == 200 and good.headers["dpop-nonce"]
+        for token in (None, "garbage", mint()):
+            assert send(f"{origin}/who", token).headers["dpop-nonce"]
+
+
+def test_behind_a_proxy(make, keys, bound):
+    """The client sees another scheme and host than the server, which believes no header about it."""
+    with serving(make(keys, DPoP(), base_url=PUBLIC)) as origin:
+        assert ask(origin, bound, url=f"{PUBLIC}/who").status == 200
+        assert ask(origin, bound).status == 401
+    with serving(make(keys, DPoP(), base_url=f"{PUBLIC}/api/")) as origin:
+        assert ask(origin, bound, url=f"{PUBLIC}/api/who").status == 200
+    with serving(make(keys, DPoP())) as origin:
+        proof = CLIENT.dpop_proof("GET", f"{PUBLIC}/who", bound)
+        forwarded = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "mcp.example.com")]
+        assert send(f"{origin}/who", headers=[*headers(bound, proof), *forwarded]).status == 401
+
+
+def test_metadata_tells_the_public_url_and_what_is_taken(keys, bound):
+    app = guarded(keys, DPoP(algorithms="ES256", required=True), resource_metadata=METADATA)
+    with serving(app) as origin:
+        assert ask(origin, bound, url=f"{PUBLIC}/who").status == 200
+        assert ask(origin, bound).status == 401
+        document = json.loads(send(f"{origin}/.well-known/oauth-protected-resource/mcp").body)
+    assert document["dpop_signing_alg_values_supported"] == ["ES256"]
+    assert document["dpop_bound_access_tokens_required"] is True
+    assert "tls_client_certificate_bound_access_tokens" not in document
+    own = ResourceMetadata(**METADATA, dpop_signing_alg_values_supported=["EdDSA"])
+    app = guarded(keys, DPoP(), resource_metadata=own, client_certificate_header="client-cert")
+    with serving(app) as origin:
+        document = json.loads(send(f"{origin}/.well-known/oauth-protected-resource/mcp").body)
+    assert document["dpop_signing_alg_values_supported"] == ["EdDSA"]
+    assert document["dpop_bound_access_tokens_required"] is False
+    assert document["tls_client_certificate_bound_access_tokens"] is True
+    assert "dpop_bound_access_tokens_required" not in own.document
+
+
+@pytest.mark.parametrize("url", ["api.example", "ftp://x", "https://", "https://u@x", "https://x/?a", "https://x/é"])
+def test_a_wrong_base_url(keys, url):
+    with pytest.raises(ValueError, match="base_url"):
+        guarded(keys, base_url=url)
+    with pytest.raises(ValueError, match="client_certificate_header"):
+        guarded(keys, client_certificate_header="a b")
+
+
+def scope_of(path="/who", host=b"mcp.example.com", **more):
+    return {
+        "type": "http", "method": "GET", "scheme": "https", "path": path, "raw_path": path.encode(),
+        "query_string": b"", "headers": [(b"host", host)], "server": ("10.0.0.1", 8000), **more,
+    }  # fmt: skip
+
+
+def answer_of(app, scope):
+    sent = []
+
+    async def receive():
+        return {"type": "http.request"}
+
+    async def collect(message):
+        sent.append(message)
+
+    run(app(scope, receive, collect))
+    return sent[0]["status"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "url"),
+    [
+        (scope_of(), "https://mcp.example.com/who"),
+        (scope_of(raw_path=b"/w%68o"), "https://mcp.example.com/who"),
+        (scope_of(raw_path=None), "https://mcp.example.com/who"),
+        (scope_of(host=b"MCP.example.com:443"), "https://mcp.example.com/who"),
+        (scope_of(host=b"evil.example/who?"), "https://10.0.0.1:8000/who"),
+        (scope_of(host=b"evil.example#"), "https://10.0.0.1:8000/who"),
+        (scope_of(host=b"u@mcp.example.com"), "https://10.0.0.1:8000/who"),
+        (scope_of(server=("::1", 8000), host=b""), "https://[::1]:8000/who"),
+    ],
+)
+def test_the_url_of_a_scope(keys, bound, scope, url):
+    proof = CLIENT.dpop_proof("GET", url, bound)
+    extra = [(name.lower().encode(), value.encode()) for name, value in headers(bound, proof)]
+    scope = {**scope, "headers": [*scope["headers"], *extra]}
+    assert answer_of(guarded(keys, DPoP()), scope) == 200
+
+
+def test_a_target_does_not_go_on_with_the_host(keys, bound):
+    proof = CLIENT.dpop_proof("GET", "https://mcp.example.com.evil.example/who", bound)
+    extra = [(name.lower().encode(), value.encode()) for name, value in headers(bound, proof)]
+    scope = scope_of(raw_path=b".evil.example/who")
+    assert answer_of(guarded(keys, DPoP()), {**scope, "headers": [*scope["headers"], *extra]}) == 401
+
+
+def test_a_proof_of_a_websocket(keys, bound):
+    seen = []
+
+    async def app(scope, receive, reply):
+        await reply({"type": "websocket.accept"})
+
+    async def collect(message):
+        seen.append(message)
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    proof = CLIENT.dpop_proof("GET", "https://mcp.example.com/ws", bound)
+    extra = [(name.lower().encode(), value.encode()) for name, value in headers(bound, proof)]
+    scope = scope_of("/ws", type="websocket", scheme="wss", headers=[(b"host", b"mcp.example.com"), *extra])
+    del scope["method"]
+    run(BearerAuthMiddleware(app, verifier=verifier_for(keys, DPoP()))(scope, receive, collect))
+    assert [message["type"] for message in seen] == ["websocket.accept"]
+    verifier = verifier_for(keys, DPoP(nonce_secret=SECRET))
+    run(BearerAuthMiddleware(app, verifier=verifier)(scope, receive, collect))
+    assert seen[1]["type"] == "websocket.close"
+
+
+def test_a_store_that_fails_is_503(make, keys, bound):
+    class Broken:
+        async def add(self, key, expires_at):
+            raise OSError("down")
+
+    with serving(make(keys, DPoP(replay_store=Broken()))) as origin:
+        answer = ask(origin, bound)
+        assert answer.status == 503 and answer.headers["retry-after"] == "1"
+
+
+# ---- client certificates
+
+
+@pytest.fixture(scope="module")
+def certificate():
+    cases = json.loads((Path(__file__).parents[3] / "vectors/requests/binding.json").read_text())
+    found = (case.get("request", {}).get("client_certificate") for case in cases)
+    pem = next(text for text in found if text is not None and text.startswith("-----BEGIN CERTIFICATE-----"))
+    return pem, ssl.PEM_cert_to_DER_cert(pem)
+
+
+@pytest.fixture
+def certified(mint, certificate):
+    digest = base64.urlsafe_b64encode(hashlib.sha256(certificate[1]).digest()).rstrip(b"=").decode()
+    return mint(additional_claims={"cnf": {"x5t#S256": digest}})
+
+
+def rfc_9440(pem, der):
+    return f":{base64.b64encode(der).decode()}:"
+
+
+def nginx(pem, der):
+    return quote(pem, safe="")
+
+
+def envoy(pem, der):
+    return f'By=spiffe://a;Hash=0a1b;Cert="{quote(pem, safe="")}";Subject="CN=a\\"b;Cert=x,y";URI=spiffe://b'
+
+
+def envoy_bare(pem, der):
+    return f"Hash=0a1b;cert={quote(pem, safe='')}"
+
+
+@pytest.mark.parametrize("written", [rfc_9440, nginx, envoy, envoy_bare])
+def test_a_certificate_in_a_header(make, keys, certified, certificate, written):
+    value = written(*certificate)
+    with serving(make(keys, client_certificate_header="X-Client-Cert")) as origin:
+        assert send(f"{origin}/who", certified, headers=[("x-client-cert", value)]).status == 200
+        assert send(f"{origin}/who", certified).status == 401
+        assert send(f"{origin}/who", certified, headers=[("x-client-cert", "")]).status == 401
+        assert send(f"{origin}/who", certified, headers=[("x-client-cert", value)] * 2).status == 401
+    with serving(make(keys)) as origin:
+        assert send(f"{origin}/who", certified, headers=[("x-client-cert", value)]).status == 401
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pem, der: f":{base64.b64encode(der + b'x').decode()}:", lambda pem, der: rfc_9440(pem, der)[:-1],
+        lambda pem, der: f":{base64.b64encode(der).decode()}:;a=b", lambda pem, der: ":?:",
+        lambda pem, der: base64.b64encode(der).decode(), lambda pem, der: quote(pem + pem, safe=""),
+        lambda pem, der: envoy(pem, der) + "," + envoy(pem, der), lambda pem, der: "Hash=0a1b",
+        lambda pem, der: f"{envoy(pem, der)};Cert=x", lambda pem, der: f'By="{envoy(pem, der)}',
+    ],
+)  # fmt: skip
+def test_what_is_no_certificate(keys, mint, certified, certificate, change):
+    value = change(*certificate)
+    with serving(guarded(keys, client_certificate_header="client-cert")) as origin:
+        assert send(f"{origin}/who", certified, headers=[("client-cert", value)]).status == 401
+        assert send(f"{origin}/who", mint(), headers=[("client-cert", value)]).status == 200
+
+
+def test_the_tls_extension(keys, certified, certificate):
+    app = guarded(keys)
+    authorization = [(b"authorization", b"Bearer " + certified.encode())]
+    for tls, status in (
+        ({"client_cert_chain": [certificate[0]]}, 200),
+        ({"client_cert_chain": (certificate[0], "another")}, 200),
+        ({"client_cert_chain": [certificate[0]], "client_cert_error": "not verified"}, 401),
+        ({"client_cert_chain": []}, 401),
+        ({}, 401),
+    ):
+        scope = scope_of(headers=authorization, extensions={"tls": tls})
+        assert answer_of(app, scope) == status
+    header_only = guarded(keys, client_certificate_header="client-cert")
+    scope = scope_of(headers=authorization, extensions={"tls": {"client_cert_chain": [certificate[0]]}})
+    assert answer_of(header_only, scope) == 401
+
+
+def test_scopes_of_bound_tokens(keys, mint):
+    token = mint(scopes=["read"], additional_claims={"cnf": {"jkt": CLIENT.thumbprint()}})
+    with serving(guarded(keys, DPoP(), required_scopes=SCOPES)) as origin:
+        answer = ask(origin, token)
+    assert answer.status == 403
+    challenge = answer.headers["www-authenticate"]
+    assert 'DPoP algs="' in challenge and challenge.count('error="insufficient_scope"') == 2
