@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .dpop import DPoP
 
 _DESCRIPTIONS = {
-    "invalid_request": "Send exactly one access token, in one Authorization header.",
+    "invalid_request": "Send exactly one bearer token, in one Authorization header.",
     "invalid_token": "The access token is invalid or has expired.",
     "invalid_dpop_proof": "The DPoP proof is missing or invalid.",
     "use_dpop_nonce": "The DPoP proof must have the nonce of the header DPoP-Nonce.",

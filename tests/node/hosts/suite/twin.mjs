@@ -111,7 +111,8 @@ function found({ values, query }) {
   try {
     return { token: findToken(values, query) ?? null };
   } catch (error) {
-    return { malformed: error.message };
+    assert.ok(error.message);
+    return { malformed: true };
   }
 }
 

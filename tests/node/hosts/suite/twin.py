@@ -1,30 +1,35 @@
 """What the ASGI middleware says: reads cases as JSON, prints its verdicts, for suite/twin.mjs to compare.
 
-Loads the two pure modules alone, so that no compiled extension is needed.
+The package is that of the sources, with the extension that was built in their place.
 """
 
 import json
 import pathlib
 import sys
-import types
 
-package = types.ModuleType("fastbearer")
-package.__path__ = [str(pathlib.Path(__file__).resolve().parents[4] / "python" / "fastbearer")]
-sys.modules["fastbearer"] = package
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[4] / "python"))
 
-from fastbearer._challenge import Challenger, MalformedRequest, find_token  # noqa: E402
+from fastbearer import MalformedRequestError, Request, Verifier  # noqa: E402
+from fastbearer._challenge import Challenger  # noqa: E402
+from fastbearer._questions import RequestQuestion  # noqa: E402
+from fastbearer.errors import InvalidTokenError  # noqa: E402
+
+VERIFIER = Verifier(secret=bytes(range(32)), audience="https://api.example")
 
 
 def found(case):
     headers = [(b"Authorization", value.encode("latin-1")) for value in case["values"]]
+    url = b"/" + (b"?" + case["query"].encode("latin-1") if case["query"] else b"")
     try:
-        return {"token": find_token(headers, case["query"].encode("latin-1"))}
-    except MalformedRequest as error:
-        return {"malformed": str(error)}
+        return {"token": RequestQuestion(VERIFIER._native, Request("GET", url, headers), None).token.decode()}
+    except MalformedRequestError:
+        return {"malformed": True}
+    except InvalidTokenError:
+        return {"token": None}
 
 
 def refused(case):
-    challenger = Challenger(case["realm"], case["scopes"], case["url"])
+    challenger = Challenger(case["realm"], case["scopes"], case["url"], None)
     refusal = challenger.refuse(case["status"], case["error"], case["missing"], case["retry_after"])
     headers = {name.decode(): value.decode() for name, value in refusal.headers}
     del headers["content-length"]
