@@ -6,8 +6,7 @@
 
 const { guardOf } = require('./lib/adapter.cjs');
 const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
-const { infoOfIncoming } = require('./lib/request-info.cjs');
-const { sendToNode } = require('./lib/send.cjs');
+const { sendToNode, setNonce } = require('./lib/send.cjs');
 
 function bearerAuth(options) {
   const guard = guardOf(options);
@@ -18,9 +17,10 @@ function bearerAuth(options) {
         return;
       }
       request.auth = decision.token;
+      setNonce(response, decision.nonce);
       withAccessToken(decision.token, next);
     };
-    guard.decide(infoOfIncoming(request)).then(proceed, next);
+    guard.decide(request).then(proceed, next);
   };
   middleware.verifier = guard.verifier;
   return middleware;

@@ -6,7 +6,6 @@
 
 const { guardOf } = require('./lib/adapter.cjs');
 const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
-const { infoOfIncoming } = require('./lib/request-info.cjs');
 const { isBegun } = require('./lib/send.cjs');
 
 function send(reply, { status, headers, body }) {
@@ -24,15 +23,18 @@ async function bearerAuth(fastify, options) {
     fastify.decorateRequest('auth', null);
   }
   fastify.addHook('onRequest', (request, reply, done) => {
-    const proceed = ({ response, token }) => {
+    const proceed = ({ response, token, nonce }) => {
       if (response !== undefined) {
         send(reply, response);
         return;
       }
       request.auth = token;
+      if (nonce !== undefined) {
+        reply.header('DPoP-Nonce', nonce);
+      }
       withAccessToken(token, done);
     };
-    guard.decide(infoOfIncoming(request.raw)).then(proceed, done);
+    guard.decide(request.raw).then(proceed, done);
   });
 }
 

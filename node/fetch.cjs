@@ -8,8 +8,7 @@
 const { guardOf } = require('./lib/adapter.cjs');
 const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
 const { ConfigurationError } = require('./lib/errors.cjs');
-const { infoOfFetch } = require('./lib/request-info.cjs');
-const { toFetchResponse } = require('./lib/send.cjs');
+const { toFetchResponse, withNonce } = require('./lib/send.cjs');
 
 function bearerAuth(options, handler) {
   if (typeof handler !== 'function') {
@@ -17,12 +16,12 @@ function bearerAuth(options, handler) {
   }
   const guard = guardOf(options);
   const guarded = async (request, ...more) => {
-    const { response, token } = await guard.decide(infoOfFetch(request));
+    const { response, token, nonce } = await guard.decide(request);
     if (response !== undefined) {
       return toFetchResponse(response, request.method);
     }
     request.auth = token;
-    return withAccessToken(token, () => handler(request, ...more));
+    return withNonce(await withAccessToken(token, () => handler(request, ...more)), nonce);
   };
   guarded.verifier = guard.verifier;
   return guarded;

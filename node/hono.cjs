@@ -5,18 +5,22 @@
 
 const { guardOf } = require('./lib/adapter.cjs');
 const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
-const { infoOfFetch } = require('./lib/request-info.cjs');
 const { toFetchResponse } = require('./lib/send.cjs');
 
 function bearerAuth(options) {
   const guard = guardOf(options);
   const middleware = async (context, next) => {
-    const { response, token } = await guard.decide(infoOfFetch(context.req.raw));
+    // On Node the adapter of Hono's has the request that the Request was made of, with its connection.
+    const { response, token, nonce } = await guard.decide(context.req.raw, context.env?.incoming?.socket);
     if (response !== undefined) {
       return toFetchResponse(response, context.req.raw.method);
     }
     context.set('auth', token);
-    return withAccessToken(token, next);
+    await withAccessToken(token, next);
+    if (nonce !== undefined) {
+      context.header('DPoP-Nonce', nonce);
+    }
+    return undefined;
   };
   middleware.verifier = guard.verifier;
   return middleware;

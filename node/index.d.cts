@@ -69,6 +69,41 @@ export interface ClaimOptions {
   requiredClaims?: string | readonly string[] | RequiredClaims | null;
 }
 
+/** Remembers DPoP proofs for all servers of a fleet. */
+export interface ReplayStore {
+  /**
+   * Remembers key until expiresAt (seconds since the epoch), in one step with the look whether it is remembered
+   * already. true: it is new. false: the proof has been used. What it throws or rejects with, and no answer within 5
+   * seconds, refuses this one request with 503, and is reported once, by a process warning.
+   */
+  add(key: string, expiresAt: number): boolean | Promise<boolean>;
+}
+
+/** How DPoP proofs (RFC 9449) are checked. */
+export interface DpopOptions {
+  /** Seconds after its `iat` for which a proof is good; more than 0, at most 86400. Default 300. */
+  maxAge?: number | null;
+  /** Accept only tokens that are bound to a DPoP key, under the scheme DPoP. Default false. */
+  required?: boolean | null;
+  /** How proofs may be signed. Not given: with all public-key algorithms but ES256K. */
+  algorithms?: string | readonly string[] | null;
+  /**
+   * Given, proofs must carry a nonce of this server (RFC 9449 section 9), which adapters send with every response. All
+   * servers of a fleet share the secret, of at least 32 bytes; nothing is stored.
+   */
+  nonceSecret?: string | Uint8Array | null;
+  /**
+   * Proofs that are remembered, 48 bytes each, so that none is accepted twice. When there are more the oldest goes, and
+   * could be used once again. Default 262144.
+   */
+  replayCapacity?: number | null;
+  /**
+   * Remembers proofs in place of this process, for a fleet of servers. While it fails, requests with a proof are
+   * refused with 503.
+   */
+  replayStore?: ReplayStore | null;
+}
+
 /** What a token must be like, whoever issued it. */
 export interface PolicyOptions {
   /**
@@ -102,6 +137,16 @@ export interface PolicyOptions {
   cacheSize?: number | null;
   /** Bytes that all cached tokens may occupy together, their parsed claims included. Default 16777216. */
   cacheBytes?: number | null;
+  /**
+   * "verify", the default: a token that is bound to a key by `cnf` is accepted only from a sender who proves to have
+   * the key, so by `verifyRequest`. "ignore": from everybody, also from who has stolen it.
+   */
+  senderConstrained?: 'verify' | 'ignore' | null;
+  /**
+   * How DPoP proofs (RFC 9449) are checked; {} for all defaults. Not given: none is, and tokens that are bound to a
+   * DPoP key are refused.
+   */
+  dpop?: DpopOptions | null;
   /**
    * "auto", the default: signatures are verified with precomputed tables where that is faster than OpenSSL. "openssl":
    * by OpenSSL alone.
@@ -178,6 +223,8 @@ export interface AccessToken<Claims extends object = Record<string, unknown>> {
   resource: URL | undefined;
   /** The payload. Claims is the type that you expect of your issuer's tokens; nothing checks it. */
   claims: Claims;
+  /** `cnf` (RFC 7800): the key that the token is bound to; undefined: whoever has the token can use it. */
+  confirmation: Record<string, unknown> | undefined;
   extra: { claims: Claims };
   /** Whether a scope was granted, or is included in one that was (`scopeHierarchy`). Not among what a spread copies. */
   hasScope(scope: string): boolean;
@@ -273,7 +320,34 @@ export interface Stats {
   /** Issuers of resolveIssuer that made room for others, and identifiers that are remembered as unknown. */
   issuerEvictions: number;
   unknownIssuers: number;
+  /** DPoP proofs that are remembered, and those that made room for others before they were too old. */
+  replayEntries: number;
+  replayEvictions: number;
+  /** Client keys that are held parsed. */
+  proofKeys: number;
   issuers: IssuerStats[];
+}
+
+/** A request in parts, where there is neither one of node:http nor one of fetch. */
+export interface RequestParts {
+  /** As it came: "POST". */
+  method?: string | null;
+  /**
+   * Absolute, as the client sees it, which only DPoP needs; otherwise it may be a path with the query. Behind a proxy
+   * that is another URL than the server sees: take scheme and host from your configuration, never from a header that a
+   * client can set.
+   */
+  url?: string | URL | null;
+  /** As they came: a field that occurs twice is an array of values, or two pairs. */
+  headers:
+    | Readonly<Record<string, string | readonly string[] | undefined>>
+    | readonly (readonly [string, string])[]
+    | Headers;
+  /**
+   * What the client has shown in the TLS handshake, as DER or one PEM block. From a header only if a proxy sets it and
+   * removes what clients send.
+   */
+  clientCertificate?: string | Uint8Array | null;
 }
 
 /** Verifies JWT access tokens (RFC 7519, RFC 9068), strictly. */
@@ -301,8 +375,27 @@ export declare class Verifier {
     options?: { now?: number },
   ): AccessToken<Claims>;
   /**
+   * Verifies the token of a request, in its one header Authorization under the scheme Bearer or, with `dpop`, DPoP, and
+   * the proof of possession that the token demands: a DPoP proof (RFC 9449), a client certificate (RFC 8705). Rejects
+   * as `verify` does; `status` is 400 for a request that RFC 6750 forbids, and `code` is token_missing without a token,
+   * of which `onReject` is not told.
+   *
+   * The URL of a request of node:http is put together from its connection and its header Host: behind a proxy use the
+   * adapters with `baseUrl`, or RequestParts. Its certificate is that of the TLS connection, if there is one.
+   */
+  verifyRequest<Claims extends object = Record<string, unknown>>(
+    request: IncomingMessage | Request | RequestParts,
+    options?: { now?: number },
+  ): Promise<AccessToken<Claims>>;
+  /**
+   * What clients are to put into their next proof: send it as the header DPoP-Nonce with every response (RFC 9449
+   * section 8.2), as the adapters do. undefined without `nonceSecret`.
+   */
+  dpopNonce(): string | undefined;
+  /**
    * Verifies for the MCP TypeScript SDK v2, to which its errors are OAuthErrors: `code` is the OAuth error code,
-   * `reason` is ours. For SDK v1 see `fastbearer/mcp`.
+   * `reason` is ours. For SDK v1 see `fastbearer/mcp`. Tokens that are bound to a key are refused, since the SDKs hand
+   * over no request that could prove its possession.
    */
   verifyAccessToken(token: string): Promise<AuthInfo>;
   /** The `authenticate` of npm fastmcp: resolves to undefined for stdio, throws a Response for a refused request. */
@@ -320,6 +413,8 @@ export declare class Verifier {
   readonly issuer: string[] | undefined;
   readonly audience: string[] | undefined;
   readonly requiredScopes: string[];
+  /** How DPoP proofs are checked, as far as clients may know; undefined where the scheme is not accepted. */
+  readonly dpop: { readonly maxAge: number; readonly required: boolean; readonly algorithms: string[] } | undefined;
   /** Of the sole issuer. */
   readonly jwksUri: string | undefined;
   /** Frees the keys and the token cache, and aborts a fetch. Using the verifier afterwards is an error. */
@@ -351,6 +446,18 @@ export interface CreateTokenOptions {
   typ?: string | null;
 }
 
+/** What a DPoP proof says beside the request that it is for. */
+export interface DpopProofOptions {
+  /** The token that the request carries; not given: a request for one. */
+  accessToken?: string | null;
+  /** What the server's last DPoP-Nonce said. */
+  nonce?: string | null;
+  /** What makes the proof unique. Default: random. */
+  jti?: string | null;
+  /** Seconds since the epoch, in place of the clock. */
+  now?: number | null;
+}
+
 /** A key pair of any algorithm, for tests and tools. Nothing that prints shows the private key. */
 export declare class KeyPair {
   /** `privateKey`: one unencrypted PEM (PKCS#8, PKCS#1, SEC1), or the secret of an HS* algorithm. Default RS256. */
@@ -370,6 +477,10 @@ export declare class KeyPair {
   jwks(kid?: string): JWKSet;
   /** Mints a signed token. */
   createToken(options?: CreateTokenOptions): string;
+  /** Mints a DPoP proof (RFC 9449 section 4.2) for one request: the value of its header DPoP. */
+  dpopProof(method: string, url: string | URL, options?: DpopProofOptions): string;
+  /** The thumbprint of the public key (RFC 7638, SHA-256): what `cnf.jkt` holds. */
+  thumbprint(): string;
   /** Signs any header and payload unchanged: for making test cases. */
   sign(header: string | Uint8Array, payload: string | Uint8Array): string;
 }
@@ -407,9 +518,12 @@ export declare class BearerError extends Error {
   /** The stable name of the reason, "token_expired". */
   code: string;
   status: 400 | 401 | 403 | 500 | 503;
-  /** The error code of RFC 6750 section 3.1. */
+  /** The error code of RFC 6750 section 3.1 or RFC 9449 section 7.1; empty for a request without a token. */
   oauthError: string;
-  /** The claim that was missing or wrong. */
+  /**
+   * The claim that was missing or wrong. With proof_mismatch what the proof is of another one: htm (method), htu (URL),
+   * ath (token) or cnf (key or certificate).
+   */
   claim?: string;
   /** The issuer that was chosen for the token, as it was configured. */
   issuer?: string;

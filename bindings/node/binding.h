@@ -105,6 +105,8 @@ typedef struct fbnode_reader {
 
 /* A string or Uint8Array; absent for anything else. */
 fb_slice fbnode_read_text(fbnode_reader *reader, napi_value value);
+/* An array of them. */
+fb_list fbnode_read_texts(fbnode_reader *reader, napi_value array);
 /* Memory for as long; NULL, and the reader has failed, when there is none. */
 void *fbnode_reader_allocate(fbnode_reader *reader, size_t size);
 void fbnode_reader_clear(fbnode_reader *reader);
@@ -146,15 +148,11 @@ typedef struct fbnode_function {
     napi_callback callback;
 } fbnode_function;
 
-extern const fbnode_function fbnode_verifier_functions[], fbnode_issuers_functions[],
-    fbnode_keypair_functions[]; /* up to a NULL name */
+extern const fbnode_function fbnode_verifier_functions[], fbnode_verify_functions[], fbnode_request_functions[],
+    fbnode_issuers_functions[], fbnode_keypair_functions[]; /* up to a NULL name */
 
-napi_value fbnode_verify(napi_env env, napi_callback_info info);
-napi_value fbnode_verify_after_fetch(napi_env env, napi_callback_info info);
-napi_value fbnode_keep(napi_env env, napi_callback_info info);
-napi_value fbnode_has_scope(napi_env env, napi_callback_info info);
-
-/* { policy, issuer }: the names of the options that create takes; and what the core has where one is not given. */
+/* { policy, issuer, dpop }: the names of the options that create takes; and what the core has where one is not given:
+ * { name: value, ..., dpop: { name: value, ... } }. */
 napi_value fbnode_option_names(napi_env env);
 napi_value fbnode_option_defaults(napi_env env);
 
@@ -162,8 +160,24 @@ typedef struct fbnode_verifier {
     fbnode_kind kind;
     bool fetches;
     bool implies_scopes;
+    bool has_replay_store; /* JavaScript remembers proofs */
     fb_verifier *verifier; /* NULL: closed */
 } fbnode_verifier;
+
+/* What a verification was asked about and came to; result is taken over. */
+typedef struct fbnode_verdict {
+    const fbnode_verifier *handle;
+    fb_clock clock;
+    fb_status status;
+    fb_result *result;
+    const fb_error *error;
+} fbnode_verdict;
+
+/* The moment of argument index: the system's, where it is NaN. */
+fb_clock fbnode_clock(const fbnode_call *call, size_t index);
+
+/* What is returned for a verdict, see verify.c, with the signals that go with it. */
+napi_value fbnode_present(fbnode_call *call, fbnode_verdict verdict);
 
 /* The open verifier of argument 0, or NULL: it is closed, and the signals say so, or there is none. */
 const fb_verifier *fbnode_open_verifier(fbnode_call *call, napi_env env, napi_callback_info info);

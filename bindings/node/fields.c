@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static fb_list read_list(fbnode_reader *reader, napi_value array)
+fb_list fbnode_read_texts(fbnode_reader *reader, napi_value array)
 {
     uint32_t count = 0;
     fb_list list = {NULL, 0};
@@ -46,7 +46,7 @@ static void read_pairs(fbnode_reader *reader, napi_value array, char *to)
         }
         items[i] = (fb_required_claim){.claim = fbnode_read_text(reader, first)};
         if (type != napi_undefined) {
-            items[i].values = read_list(reader, second);
+            items[i].values = fbnode_read_texts(reader, second);
         }
     }
     size_t counted = items == NULL ? 0 : count;
@@ -61,7 +61,7 @@ static void read_field(fbnode_reader *reader, napi_value value, fbnode_type type
     if (type == FBNODE_SLICE) {
         *(fb_slice *)to = fbnode_read_text(reader, value);
     } else if (type == FBNODE_LIST) {
-        *(fb_list *)to = read_list(reader, value);
+        *(fb_list *)to = fbnode_read_texts(reader, value);
     } else if (type == FBNODE_PAIRS) {
         read_pairs(reader, value, to);
     } else if (type == FBNODE_BOOL) {

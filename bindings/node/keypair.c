@@ -229,6 +229,52 @@ static napi_value create_token(napi_env env, napi_callback_info info)
     return text_of(&call, status, token, &error);
 }
 
+#define PROOF(name, type, member) {name, type, offsetof(fb_proof_options, member)}
+
+static const fbnode_field PROOF_OPTIONS[] = {
+    PROOF("method", FBNODE_SLICE, method),
+    PROOF("url", FBNODE_SLICE, url),
+    PROOF("accessToken", FBNODE_SLICE, access_token),
+    PROOF("nonce", FBNODE_SLICE, nonce),
+    PROOF("jti", FBNODE_SLICE, jti),
+    PROOF("now", FBNODE_DOUBLE, now),
+};
+
+/* (keypair, { name: value, ... }) -> DPoP proof, or a failure. */
+static napi_value dpop_proof(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    const fb_keypair *keypair = keypair_of(&call, env, info);
+    if (keypair == NULL) {
+        return NULL;
+    }
+    fbnode_reader reader = {.env = env};
+    fb_proof_options options = FB_PROOF_OPTIONS_INIT;
+    fb_string *proof = NULL;
+    fb_error error = FB_ERROR_INIT;
+    fb_status status = FB_OUT_OF_MEMORY;
+    fbnode_fields_read(&reader, call.arguments[1], PROOF_OPTIONS, FBNODE_COUNT_OF(PROOF_OPTIONS), &options);
+    if (!reader.failed) {
+        status = fb_keypair_dpop_proof(keypair, &options, &proof, &error);
+    }
+    fbnode_reader_clear(&reader);
+    return text_of(&call, status, proof, &error);
+}
+
+/* (keypair) -> thumbprint, or a failure. */
+static napi_value thumbprint(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    const fb_keypair *keypair = keypair_of(&call, env, info);
+    if (keypair == NULL) {
+        return NULL;
+    }
+    fb_string *text = NULL;
+    fb_error error = FB_ERROR_INIT;
+    fb_status status = fb_keypair_thumbprint(keypair, &text, &error);
+    return text_of(&call, status, text, &error);
+}
+
 /* (keypair, header, payload) -> token, or a failure. */
 static napi_value sign(napi_env env, napi_callback_info info)
 {
@@ -304,6 +350,8 @@ const fbnode_function fbnode_keypair_functions[] = {
     {"createToken", create_token},
     {"sign", sign},
     {"jwks", jwks},
+    {"dpopProof", dpop_proof},
+    {"thumbprint", thumbprint},
     {"algorithm", algorithm},
     {"publicKey", public_key},
     {"privateKey", private_key},

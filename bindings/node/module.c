@@ -29,6 +29,7 @@ static const struct {
     {"KEYS_UNAVAILABLE", FB_KEYS_UNAVAILABLE},
     {"ISSUER_NEEDED", FB_ISSUER_NEEDED},
     {"INSUFFICIENT_SCOPE", FB_INSUFFICIENT_SCOPE},
+    {"PROOF_REPLAYED", FB_PROOF_REPLAYED},
     {"OUT_OF_MEMORY", FB_OUT_OF_MEMORY},
     {"REFRESH_TOKEN", FB_REFRESH_TOKEN},
     {"REFRESH_AHEAD", FB_REFRESH_AHEAD},
@@ -189,6 +190,8 @@ NAPI_MODULE_INIT()
     fbnode_set_text(&out, "opensslHeader", fb_text(FB_NODE_OPENSSL_HEADER));
     export_functions(&out, environment, MODULE_FUNCTIONS);
     export_functions(&out, environment, fbnode_verifier_functions);
+    export_functions(&out, environment, fbnode_verify_functions);
+    export_functions(&out, environment, fbnode_request_functions);
     export_functions(&out, environment, fbnode_issuers_functions);
     export_functions(&out, environment, fbnode_keypair_functions);
     return out.value;

@@ -46,10 +46,22 @@ static const fbnode_field POLICY_OPTIONS[] = {
     OPTION("scope_claims", FBNODE_LIST, scope_claims),
     OPTION("merge_scope_claims", FBNODE_BOOL, merge_scope_claims),
     OPTION("client_id_claims", FBNODE_LIST, client_id_claims),
+    OPTION("sender_constrained", FBNODE_SLICE, sender_constrained),
     OPTION("max_token_bytes", FBNODE_SIZE, max_token_bytes),
     OPTION("cache_size", FBNODE_SIZE, cache_size),
     OPTION("cache_bytes", FBNODE_SIZE, cache_bytes),
     OPTION("arithmetic", FBNODE_SLICE, arithmetic),
+};
+
+#define DPOP(name, type, member) {name, type, offsetof(fb_dpop, member)}
+
+static const fbnode_field DPOP_OPTIONS[] = {
+    DPOP("max_age", FBNODE_DOUBLE, max_age),
+    DPOP("required", FBNODE_BOOL, required),
+    DPOP("algorithms", FBNODE_LIST, algorithms),
+    DPOP("nonce_secret", FBNODE_SLICE, nonce_secret),
+    DPOP("replay_capacity", FBNODE_SIZE, replay_capacity),
+    DPOP("replay_by_host", FBNODE_BOOL, replay_by_host),
 };
 
 /* What FBNODE_PAIRS takes for granted. */
@@ -67,6 +79,7 @@ napi_value fbnode_option_names(napi_env env)
     fbnode_object out = fbnode_object_new(env);
     fbnode_set(&out, "policy", fbnode_fields_names(env, POLICY_OPTIONS, FBNODE_COUNT_OF(POLICY_OPTIONS)));
     fbnode_set(&out, "issuer", fbnode_fields_names(env, ISSUER_OPTIONS, FBNODE_COUNT_OF(ISSUER_OPTIONS)));
+    fbnode_set(&out, "dpop", fbnode_fields_names(env, DPOP_OPTIONS, FBNODE_COUNT_OF(DPOP_OPTIONS)));
     return out.value;
 }
 
@@ -74,7 +87,10 @@ napi_value fbnode_option_defaults(napi_env env)
 {
     fb_issuer issuer = FB_ISSUER_INIT;
     fb_options options = FB_OPTIONS_INIT;
-    fbnode_object out = fbnode_object_new(env);
+    fb_dpop dpop = FB_DPOP_INIT;
+    fbnode_object out = fbnode_object_new(env), of_dpop = fbnode_object_new(env);
+    fbnode_fields_write(&of_dpop, DPOP_OPTIONS, FBNODE_COUNT_OF(DPOP_OPTIONS), &dpop);
+    fbnode_set(&out, "dpop", of_dpop.value);
     fbnode_fields_write(&out, ISSUER_OPTIONS, FBNODE_COUNT_OF(ISSUER_OPTIONS), &issuer);
     fbnode_fields_write(&out, POLICY_OPTIONS, FBNODE_COUNT_OF(POLICY_OPTIONS), &options);
     return out.value;
@@ -108,7 +124,11 @@ static napi_value make(fbnode_call *call, const fb_options *options, fb_status *
         return NULL;
     }
     *handle = (fbnode_verifier){
-        .kind = FBNODE_VERIFIER, .fetches = may_fetch(options), .implies_scopes = options->scope_hierarchy != NULL};
+        .kind = FBNODE_VERIFIER,
+        .fetches = may_fetch(options),
+        .implies_scopes = options->scope_hierarchy != NULL,
+        .has_replay_store = options->dpop != NULL && options->dpop->replay_by_host,
+    };
     napi_value out = NULL;
     *status = fb_verifier_new(&handle->verifier, options, error);
     if (*status != FB_OK || napi_create_external(call->env, handle, finalize, NULL, &out) != napi_ok) {
@@ -142,7 +162,18 @@ static void read_issuers(fbnode_reader *reader, napi_value array, fb_options *op
     options->issuer_count = count;
 }
 
-/* ({ name: value, ... }, [issuer, ...]) -> handle, or the details of a failure. */
+/* dpop is filled in where there are options of it. */
+static void read_dpop(fbnode_reader *reader, napi_value object, fb_dpop *dpop, fb_options *options)
+{
+    napi_valuetype type = napi_undefined;
+    reader->failed |= napi_typeof(reader->env, object, &type) != napi_ok;
+    if (type == napi_object) {
+        fbnode_fields_read(reader, object, DPOP_OPTIONS, FBNODE_COUNT_OF(DPOP_OPTIONS), dpop);
+        options->dpop = dpop;
+    }
+}
+
+/* ({ name: value, ... }, [issuer, ...], { name: value, ... } of DPoP or undefined) -> handle, or a failure. */
 static napi_value create(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
@@ -151,11 +182,13 @@ static napi_value create(napi_env env, napi_callback_info info)
     }
     fbnode_reader reader = {.env = env};
     fb_options options = FB_OPTIONS_INIT;
+    fb_dpop dpop = FB_DPOP_INIT;
     fb_error error = FB_ERROR_INIT;
     fb_status status = FB_OUT_OF_MEMORY;
     napi_value handle = NULL;
     fbnode_fields_read(&reader, call.arguments[0], POLICY_OPTIONS, FBNODE_COUNT_OF(POLICY_OPTIONS), &options);
     read_issuers(&reader, call.arguments[1], &options);
+    read_dpop(&reader, call.arguments[2], &dpop, &options);
     if (!reader.failed) {
         handle = make(&call, &options, &status, &error);
     }
@@ -260,6 +293,9 @@ static const fbnode_field STATS_FIELDS[] = {
     STAT("lastError", FBNODE_CHARS, last_error),
     STAT("issuerEvictions", FBNODE_UINT64, issuer_evictions),
     STAT("unknownIssuers", FBNODE_UINT64, unknown_issuers),
+    STAT("replayEntries", FBNODE_UINT64, replay_entries),
+    STAT("replayEvictions", FBNODE_UINT64, replay_evictions),
+    STAT("proofKeys", FBNODE_UINT64, proof_keys),
 };
 
 /* (handle) -> counters by name, or the details of a failure. */
@@ -298,14 +334,6 @@ static napi_value count_refusal(napi_env env, napi_callback_info info)
 }
 
 const fbnode_function fbnode_verifier_functions[] = {
-    {"create", create},
-    {"close", close_verifier},
-    {"verify", fbnode_verify},
-    {"verifyAfterFetch", fbnode_verify_after_fetch},
-    {"keep", fbnode_keep},
-    {"hasScope", fbnode_has_scope},
-    {"countRefusal", count_refusal},
-    {"keys", keys},
-    {"stats", stats},
-    {NULL, NULL},
+    {"create", create}, {"close", close_verifier}, {"countRefusal", count_refusal},
+    {"keys", keys},     {"stats", stats},          {NULL, NULL},
 };

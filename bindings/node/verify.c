@@ -25,7 +25,7 @@ static void release_kept(void *env, void *reference)
 }
 
 /* (handle, token, object, bytes): keeps the object for the next time, when the cache has the token and room for it. */
-napi_value fbnode_keep(napi_env env, napi_callback_info info)
+static napi_value keep(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
     fbnode_verifier *handle = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_VERIFIER) : NULL;
@@ -205,7 +205,7 @@ static napi_value with_result(napi_env env, napi_value presented, fb_result *res
 }
 
 /* (result, scope) -> boolean, or the details of a failure. */
-napi_value fbnode_has_scope(napi_env env, napi_callback_info info)
+static napi_value has_scope(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
     const held_result *held = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_RESULT) : NULL;
@@ -224,6 +224,44 @@ napi_value fbnode_has_scope(napi_env env, napi_callback_info info)
 
 /* ---- verifying */
 
+fb_clock fbnode_clock(const fbnode_call *call, size_t index)
+{
+    fb_clock clock = fb_clock_now();
+    double now = fbnode_number(call, call->arguments[index]);
+    if (!isnan(now)) {
+        clock.unix_seconds = now;
+    }
+    return clock;
+}
+
+/*
+ * What is kept, or text or array, which a verifier with a scope hierarchy gives beside the result; the details of a
+ * failure otherwise.
+ */
+napi_value fbnode_present(fbnode_call *call, fbnode_verdict verdict)
+{
+    const fbnode_verifier *handle = verdict.handle;
+    const bool good = verdict.status == FB_OK;
+    uint64_t issuer = good ? fb_result_issuer_number(verdict.result) : verdict.error->issuer;
+    double *signals = call->environment->signals;
+    signals[FBNODE_ISSUER] = (double)issuer;
+    signals[FBNODE_DUE] =
+        handle->fetches && fb_verifier_refresh_due(handle->verifier, issuer, verdict.clock.monotonic_seconds) ? 1.0
+                                                                                                              : 0.0;
+    signals[FBNODE_WARNING] = fb_arithmetic_problem() == NULL ? 0.0 : 1.0;
+    if (!good) {
+        return fbnode_outcome(call, verdict.status, verdict.error);
+    }
+    napi_value out = present(call, verdict.result);
+    if (out != NULL && handle->implies_scopes && fb_result_attachment(verdict.result) == NULL) {
+        out = with_result(call->env, out, verdict.result);
+    } else {
+        fb_result_free(verdict.result);
+    }
+    signals[FBNODE_STATUS] = (double)(out == NULL ? FB_OUT_OF_MEMORY : FB_OK);
+    return out;
+}
+
 /*
  * The token is read as UTF-8: a character beyond ASCII becomes bytes that are not base64url, whereas reading it as
  * latin1 would cut U+0141 to "A".
@@ -234,54 +272,34 @@ static napi_value verify_with(napi_env env, napi_callback_info info, bool after_
     fbnode_verifier *handle = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_VERIFIER) : NULL;
     char token[MAX_TOKEN + 8];
     size_t size = 0;
-    double now = 0.0;
-    if (handle == NULL || napi_get_value_string_utf8(env, call.arguments[1], token, sizeof(token), &size) != napi_ok ||
-        napi_get_value_double(env, call.arguments[2], &now) != napi_ok) {
+    if (handle == NULL || napi_get_value_string_utf8(env, call.arguments[1], token, sizeof(token), &size) != napi_ok) {
         return NULL;
     }
     if (handle->verifier == NULL) {
         return fbnode_closed(&call);
     }
-    fb_clock clock = fb_clock_now();
-    if (!isnan(now)) {
-        clock.unix_seconds = now;
-    }
+    fb_clock clock = fbnode_clock(&call, 2);
     fb_result *result = NULL;
     fb_error error; /* only its size is read, and clearing the rest would be a tenth of a token from the cache */
     error.size = sizeof(error);
     fb_status status = after_fetch ? fb_verify_after_fetch(handle->verifier, token, size, clock,
                                                            fbnode_bigint(&call, call.arguments[3]), &result, &error)
                                    : fb_verify(handle->verifier, token, size, clock, &result, &error);
-    uint64_t issuer = status == FB_OK ? fb_result_issuer_number(result) : error.issuer;
-    double *signals = call.environment->signals;
-    signals[FBNODE_ISSUER] = (double)issuer;
-    signals[FBNODE_DUE] =
-        handle->fetches && fb_verifier_refresh_due(handle->verifier, issuer, clock.monotonic_seconds) ? 1.0 : 0.0;
-    signals[FBNODE_WARNING] = fb_arithmetic_problem() == NULL ? 0.0 : 1.0;
-    if (status != FB_OK) {
-        return fbnode_outcome(&call, status, &error);
-    }
-    napi_value out = present(&call, result);
-    if (out != NULL && handle->implies_scopes && fb_result_attachment(result) == NULL) {
-        out = with_result(env, out, result);
-    } else {
-        fb_result_free(result);
-    }
-    signals[FBNODE_STATUS] = (double)(out == NULL ? FB_OUT_OF_MEMORY : FB_OK);
-    return out;
+    return fbnode_present(&call, (fbnode_verdict){handle, clock, status, result, &error});
 }
 
-/*
- * (handle, token, now or NaN) -> what is kept, or text or array, which a verifier with a scope hierarchy gives beside
- * the result; the details of a failure otherwise.
- */
-napi_value fbnode_verify(napi_env env, napi_callback_info info)
+/* (handle, token, now or NaN) -> see fbnode_present. */
+static napi_value verify(napi_env env, napi_callback_info info)
 {
     return verify_with(env, info, false);
 }
 
 /* The same with the key request of a failure before, whose fetch has ended or has been waited for long enough. */
-napi_value fbnode_verify_after_fetch(napi_env env, napi_callback_info info)
+static napi_value verify_after_fetch(napi_env env, napi_callback_info info)
 {
     return verify_with(env, info, true);
 }
+
+const fbnode_function fbnode_verify_functions[] = {
+    {"verify", verify}, {"verifyAfterFetch", verify_after_fetch}, {"keep", keep}, {"hasScope", has_scope}, {NULL, NULL},
+};

@@ -27,6 +27,7 @@ class AccessToken {
     this.subject = parsed.subject;
     this.resource = parsed.resource === undefined ? undefined : parseUrl(parsed.resource);
     this.claims = claims;
+    this.confirmation = claims.cnf;
     this.extra = { claims };
     this.#parsed = parsed;
     this.#result = result;

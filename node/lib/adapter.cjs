@@ -33,9 +33,11 @@ function withoutNull(given) {
 
 function guardOf(given = {}) {
   assertKnownKeys('options', given, ['verifier', ...GUARD_OPTION_NAMES, ...OPTION_NAMES]);
-  const { realm, resourceMetadata, resourceMetadataUrl, exclude, ...options } = withoutNull(given);
-  const { verifier, requiredScopes } = verifierOf(options);
-  return new Guard(verifier, requiredScopes, { realm, resourceMetadata, resourceMetadataUrl, exclude });
+  const entries = Object.entries(withoutNull(given));
+  const split = (isOfGuard) =>
+    Object.fromEntries(entries.filter(([name]) => GUARD_OPTION_NAMES.includes(name) === isOfGuard));
+  const { verifier, requiredScopes } = verifierOf(split(false));
+  return new Guard(verifier, requiredScopes, split(true));
 }
 
 module.exports = { guardOf, verifierOf };

@@ -7,7 +7,6 @@
 const { Challenger } = require('./challenge.cjs');
 const { enterRequest } = require('./context.cjs');
 const { textOf } = require('./errors.cjs');
-const { infoOfFetch, infoOfIncoming } = require('./request-info.cjs');
 const { toFetchResponse } = require('./send.cjs');
 
 function authenticatorOf(guard) {
@@ -28,10 +27,9 @@ function authenticatorOf(guard) {
       return undefined;
     }
     const store = enterRequest();
-    const info = typeof request.headers?.get === 'function' ? infoOfFetch(request) : infoOfIncoming(request);
-    const { response, token } = await guard.decide(info).catch(serverError);
+    const { response, token } = await guard.decide(request).catch(serverError);
     if (response !== undefined) {
-      throw toFetchResponse(response, info.method);
+      throw toFetchResponse(response, request.method);
     }
     store.token = token;
     return token;

@@ -130,6 +130,13 @@ function callable(name, value) {
   return value;
 }
 
+function store(name, value) {
+  if (typeof value?.add !== 'function') {
+    throw typeError(name, 'an object with a method add(key, expiresAt)', value);
+  }
+  return value;
+}
+
 function json(name, value, replacer) {
   try {
     return JSON.stringify(value, replacer);
@@ -160,6 +167,7 @@ const CHECKS = Object.freeze({
   scopes,
   seconds,
   size,
+  store,
   text,
   texts,
 });

@@ -8,12 +8,14 @@ const native = require('./native.cjs');
 const { inOurNames } = require('./option-table.cjs');
 
 const { signals } = native;
-const { STATUS, OK, CLOSED, INSUFFICIENT_SCOPE, KEYS_UNAVAILABLE, OUT_OF_MEMORY } = native.constants;
+const { STATUS, OK, CLOSED, KEYS_UNAVAILABLE, OUT_OF_MEMORY } = native.constants;
 
 /* What clients read: fixed texts; the precise reason is for logs. */
 const DESCRIPTIONS = Object.freeze({
   invalid_request: 'Send exactly one bearer token, in one Authorization header.',
   invalid_token: 'The access token is invalid or has expired.',
+  invalid_dpop_proof: 'The access token needs a DPoP proof of this very request.',
+  use_dpop_nonce: 'The DPoP proof must carry the nonce of this response.',
   insufficient_scope: 'The access token does not grant what this resource requires.',
   temporarily_unavailable: 'The access token cannot be checked at the moment.',
   server_error: 'The access token could not be checked.',
@@ -81,12 +83,17 @@ function textOf(thrown) {
   }
 }
 
+/* What is invalid_token where nothing else is known: in a challenge of the scheme Bearer, and to the MCP SDKs. */
+const PROOF_ERRORS = Object.freeze(['invalid_dpop_proof', 'use_dpop_nonce']);
+
 /*
  * A BearerError as the MCP SDKs expect it: `code` is the OAuth error, and our own code is `reason`. The SDKs can
- * respond with 400, 401, 403 and 500 only, so unavailable keys are invalid_token to them.
+ * respond with 400, 401, 403 and 500 only, so unavailable keys are invalid_token to them; and so is a missing proof,
+ * since they hand over no request that could hold one.
  */
 function toOAuthError(error) {
-  const code = error.oauthError === 'temporarily_unavailable' ? 'invalid_token' : error.oauthError;
+  const isInvalid = error.oauthError === 'temporarily_unavailable' || PROOF_ERRORS.includes(error.oauthError);
+  const code = isInvalid ? 'invalid_token' : error.oauthError;
   const { kid, expected, actual } = error;
   const description = DESCRIPTIONS[error.oauthError];
   const oauthError = new BearerError(description, { ...error, kid, expected, actual, cause: error, code });
@@ -128,19 +135,20 @@ function keysUnavailable(message, retryAfter) {
   return new BearerError(message, { ...native.statusOf(KEYS_UNAVAILABLE), retryAfter });
 }
 
-/* The refusal of a verified token by an adapter. */
-function insufficientScope(details) {
-  return new BearerError('the token lacks a required scope', { ...native.statusOf(INSUFFICIENT_SCOPE), ...details });
+/* The refusal, by this package, of a token that the core has accepted. */
+function refusalOf(status, message, details) {
+  return new BearerError(message, { ...native.statusOf(status), ...details });
 }
 
 module.exports = {
   BearerError,
   ConfigurationError,
   DESCRIPTIONS,
+  PROOF_ERRORS,
   closedError,
   errorOf,
-  insufficientScope,
   keysUnavailable,
+  refusalOf,
   textOf,
   toOAuthError,
   unwrap,

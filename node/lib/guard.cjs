@@ -1,20 +1,38 @@
 /*
- * The decision about a request, which each adapter asks for and sends in its framework's way. The credential is taken
- * out of the header and handed to the verifier unchanged; responses hold nothing of it. The precise reason of a refusal
- * goes to onReject, and to standard error under NODE_DEBUG=fastbearer.
+ * The decision about a request, which each adapter asks for and sends in its framework's way. The request is handed to
+ * the verifier as it came; responses hold nothing of it. The precise reason of a refusal goes to onReject, and to
+ * standard error under NODE_DEBUG=fastbearer.
  */
 'use strict';
 
 const { debuglog } = require('node:util');
 
-const { Challenger, MalformedRequest, findToken } = require('./challenge.cjs');
+const { Challenger } = require('./challenge.cjs');
 const { optional, texts } = require('./checks.cjs');
+const { CertificateHeader } = require('./client-certificate.cjs');
 const { BearerError, ConfigurationError } = require('./errors.cjs');
+const { certificateOfSocket, requestInfo } = require('./request-info.cjs');
 const { ResourceMetadata } = require('./resource-metadata.cjs');
 
 const debug = debuglog('fastbearer');
 
-const GUARD_OPTION_NAMES = Object.freeze(['realm', 'resourceMetadata', 'resourceMetadataUrl', 'exclude']);
+const GUARD_OPTION_NAMES = Object.freeze([
+  'realm',
+  'resourceMetadata',
+  'resourceMetadataUrl',
+  'exclude',
+  'baseUrl',
+  'clientCertificateHeader',
+]);
+
+/* Scheme, host and port of what clients know this server by. */
+function originOf(baseUrl) {
+  const url = typeof baseUrl === 'string' && URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
+  if (!['https:', 'http:'].includes(url?.protocol) || url.href !== `${url.origin}/`) {
+    throw new ConfigurationError('baseUrl must be the scheme, host and port of an http(s) URL, and no more');
+  }
+  return url.origin;
+}
 
 /* The Verifier's method that counts and reports a guard's refusal of a token, and returns the error to throw. */
 const REFUSE = Symbol('refuse');
@@ -25,57 +43,65 @@ class Guard {
   #exclude;
   #metadata;
   #challenger;
+  #settings; // of requestInfo
 
-  /* requiredScopes: in addition to the verifier's own. */
-  constructor(verifier, requiredScopes, { realm, resourceMetadata, resourceMetadataUrl, exclude }) {
+  /* requiredScopes: in addition to the verifier's own; the rest is GUARD_OPTION_NAMES. */
+  constructor(verifier, requiredScopes, options) {
+    const { realm, resourceMetadata, resourceMetadataUrl, exclude, baseUrl, clientCertificateHeader } = options;
     if (typeof exclude === 'string') {
       throw new ConfigurationError('exclude must be an array of paths, not one string');
     }
+    const { dpop } = verifier;
     this.#verifier = verifier;
     this.#requiredScopes = requiredScopes;
     this.#exclude = new Set(optional(texts, 'exclude', exclude));
-    this.#metadata = resourceMetadata === undefined ? undefined : new ResourceMetadata(resourceMetadata);
+    this.#metadata = resourceMetadata === undefined ? undefined : new ResourceMetadata(resourceMetadata, dpop);
     this.#challenger = new Challenger({
       realm,
       scopes: [...new Set([...verifier.requiredScopes, ...requiredScopes])],
       resourceMetadataUrl: resourceMetadataUrl ?? this.#metadata?.url,
+      dpop,
     });
+    this.#settings = {
+      baseUrl: baseUrl === undefined ? undefined : originOf(baseUrl),
+      certificateHeader:
+        clientCertificateHeader === undefined ? undefined : new CertificateHeader(clientCertificateHeader),
+    };
   }
 
   get verifier() {
     return this.#verifier;
   }
 
-  /* Resolves to { response } for a request that ends here, else to { token }, undefined on excluded paths. */
-  async decide({ path, query, method, authorization }) {
-    if (path === this.#metadata?.path) {
-      return { response: this.#metadata.responseTo(method) };
+  /*
+   * Resolves to { response } for a request that ends here, else to { token, nonce }: the token is undefined on excluded
+   * paths, the nonce is for the header DPoP-Nonce of the response. socket: the connection of a request of fetch's.
+   */
+  async decide(request, socket) {
+    const info = this.#infoOf(request, socket);
+    if (info.path === this.#metadata?.path) {
+      return { response: this.#metadata.responseTo(info.method) };
     }
-    if (this.#exclude.has(path)) {
+    if (this.#exclude.has(info.path)) {
       return { token: undefined };
     }
-    let credential;
     try {
-      credential = findToken(authorization, query);
+      return { token: await this.#verify(info), nonce: this.#verifier.dpopNonce() };
     } catch (error) {
-      if (!(error instanceof MalformedRequest)) {
-        throw error;
-      }
-      debug('request refused: %s', error.message);
-      return { response: this.#challenger.refuse(400, 'invalid_request') };
-    }
-    if (credential === undefined) {
-      return { response: this.#challenger.refuse(401) };
-    }
-    try {
-      return { token: await this.#verify(credential) };
-    } catch (error) {
-      return { response: this.#responseFor(error) };
+      return { response: this.#responseFor(error, info) };
     }
   }
 
-  async #verify(credential) {
-    const token = await this.#verifier.verify(credential);
+  #infoOf(request, socket) {
+    const info = requestInfo(request, this.#settings);
+    if (this.#settings.certificateHeader === undefined) {
+      info.clientCertificate ??= certificateOfSocket(socket);
+    }
+    return info;
+  }
+
+  async #verify(info) {
+    const token = await this.#verifier.verifyRequest(info);
     const missing = this.#requiredScopes.filter((scope) => !token.hasScope(scope));
     if (missing.length > 0) {
       throw this.#verifier[REFUSE](token, missing);
@@ -84,17 +110,20 @@ class Guard {
   }
 
   /* An error that is not a refusal, a closed verifier for example, is left to the application's error handling. */
-  #responseFor(error) {
+  #responseFor(error, { headers }) {
     if (!(error instanceof BearerError)) {
       throw error;
     }
-    const { code, message, expected, actual } = error;
+    const { code, message, status, oauthError, missing, retryAfter, expected, actual } = error;
     const values = expected === undefined ? '' : ` (expected ${expected}; actual ${actual})`;
-    debug('token refused: %s: %s%s', code, message, values);
-    if (error.status === 403) {
-      return this.#challenger.refuse(403, error.oauthError, { scopes: error.missing });
-    }
-    return this.#challenger.refuse(error.status, error.oauthError, { retryAfter: error.retryAfter });
+    debug('request refused: %s: %s%s', code, message, values);
+    const authorization = headers.find(([name]) => name.toLowerCase() === 'authorization')?.[1] ?? '';
+    return this.#challenger.refuse(status, oauthError === '' ? undefined : oauthError, {
+      scopes: missing,
+      retryAfter,
+      scheme: authorization.split(' ', 1)[0].toLowerCase(),
+      nonce: this.#verifier.dpopNonce(),
+    });
   }
 }
 

@@ -20,6 +20,29 @@ export interface GuardOptions {
   resourceMetadataUrl?: string | null;
   /** Whole paths that need no token, such as "/health", spelled as in the request. */
   exclude?: readonly string[] | null;
+  /**
+   * Scheme, host and port that clients use, "https://api.example.com", in place of those that this server sees. DPoP
+   * proofs name the URL of the request: behind a proxy that ends TLS or changes Host every proof is refused without it
+   * (`proof_mismatch`, claim htu). And without it the host is what the client's own header Host says: a proof that was
+   * made for another server, and stolen there, is not told from one for this server.
+   */
+  baseUrl?: string | null;
+  /**
+   * Where the proxy that ends TLS puts the client's certificate (RFC 8705); the connection's own is not looked at then.
+   * The proxy must remove this header from what clients send: if it does not, everybody can claim any certificate,
+   * which is no secret, and a stolen token that is bound to one is as good as its owner's.
+   */
+  clientCertificateHeader?: ClientCertificateHeader | null;
+}
+
+export interface ClientCertificateHeader {
+  /** Such as "Client-Cert". */
+  name: string;
+  /**
+   * rfc9440: the Client-Cert of RFC 9440. xfcc: Envoy's X-Forwarded-Client-Cert with `Cert`, of one hop. nginx:
+   * $ssl_client_escaped_cert, or another PEM with percent-encoding.
+   */
+  format: 'rfc9440' | 'xfcc' | 'nginx';
 }
 
 type Without<Names extends PropertyKey> = { [Name in Names]?: undefined };

@@ -15,6 +15,8 @@ const TOKEN_OPTION_NAMES = Object.freeze(
   'subject issuer audience scopes expiresInSeconds additionalClaims kid now typ'.split(' '),
 );
 
+const PROOF_OPTION_NAMES = Object.freeze(['accessToken', 'nonce', 'jti', 'now']);
+
 function bitsOf({ bits = 0 }) {
   if (!Number.isInteger(bits) || bits < 0 || bits > 0xffff) {
     throw new ConfigurationError('bits must be a whole number from 2048 to 8192');
@@ -119,6 +121,26 @@ class KeyPair {
         type: text('typ', typ ?? ''),
       }),
     );
+  }
+
+  /* A DPoP proof for one request (RFC 9449 section 4.2): the value of its header DPoP. */
+  dpopProof(method, url, options = {}) {
+    assertKnownKeys('options', options, PROOF_OPTION_NAMES);
+    return unwrap(
+      native.dpopProof(this.#handle, {
+        method: text('method', method),
+        url: text('url', url instanceof URL ? url.href : url),
+        accessToken: optional(text, 'accessToken', options.accessToken),
+        nonce: optional(text, 'nonce', options.nonce),
+        jti: optional(text, 'jti', options.jti),
+        now: number('now', options.now ?? Date.now() / 1000),
+      }),
+    );
+  }
+
+  /* Of the public key (RFC 7638, SHA-256): what `cnf.jkt` holds. */
+  thumbprint() {
+    return unwrap(native.thumbprint(this.#handle));
   }
 
   sign(header, payload) {

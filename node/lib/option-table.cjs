@@ -117,6 +117,20 @@ const POLICY_OPTIONS = Object.freeze([
     'Bytes that all cached tokens may occupy together, their parsed claims included.',
   ),
   option(
+    'senderConstrained',
+    'sender_constrained',
+    'text',
+    '"verify", the default: a token that is bound to a key by `cnf` is accepted only from a sender who proves to ' +
+      'have the key, so by `verifyRequest`. "ignore": from everybody, also from who has stolen it.',
+  ),
+  option(
+    'dpop',
+    undefined,
+    'dpop',
+    'How DPoP proofs (RFC 9449) are checked; {} for all defaults. Not given: none is, and tokens that are bound to a ' +
+      'DPoP key are refused.',
+  ),
+  option(
     'arithmetic',
     'arithmetic',
     'text',
@@ -131,6 +145,46 @@ const POLICY_OPTIONS = Object.freeze([
       'otherwise ignored; nobody waits for it.',
   ),
 ]);
+
+/* The members of `dpop`. */
+const DPOP_OPTIONS = Object.freeze(
+  [
+    ['maxAge', 'max_age', 'seconds', 'Seconds after its `iat` for which a proof is good; more than 0, at most 86400.'],
+    ['required', 'required', 'flag', 'Accept only tokens that are bound to a DPoP key, under the scheme DPoP.'],
+    [
+      'algorithms',
+      'algorithms',
+      'texts',
+      'How proofs may be signed. Not given: with all public-key algorithms but ES256K.',
+    ],
+    [
+      'nonceSecret',
+      'nonce_secret',
+      'data',
+      'Given, proofs must carry a nonce of this server (RFC 9449 section 9), which adapters send with every ' +
+        'response. All servers of a fleet share the secret, of at least 32 bytes; nothing is stored.',
+    ],
+    [
+      'replayCapacity',
+      'replay_capacity',
+      'size',
+      'Proofs that are remembered, 48 bytes each, so that none is accepted twice. When there are more the oldest ' +
+        'goes, and could be used once again.',
+    ],
+    [
+      'replayStore',
+      undefined,
+      'store',
+      'Remembers proofs in place of this process, for a fleet of servers. While it fails, requests with a proof are ' +
+        'refused with 503.',
+    ],
+  ].map(([name, core, kind, doc]) => Object.freeze({ name, core, kind, default: optionDefaults.dpop[core], doc })),
+);
+
+/* What the core accepts in a proof unless `dpop.algorithms` says otherwise. */
+const DPOP_ALGORITHMS = Object.freeze(
+  'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519 Ed448'.split(' '),
+);
 
 const FETCH_OPTIONS = Object.freeze([
   option(
@@ -178,7 +232,7 @@ const OTHER_NAMES = [
   ['expires_in', 'expiresInSeconds'],
   ['resolve_issuer', 'resolveIssuer'],
 ];
-const NAMES_BY_CORE = new Map([...OPTIONS.map(({ name, core }) => [core, name]), ...OTHER_NAMES]);
+const NAMES_BY_CORE = new Map([...[...OPTIONS, ...DPOP_OPTIONS].map(({ name, core }) => [core, name]), ...OTHER_NAMES]);
 
 /* A message of the core with the names that options have here. */
 function inOurNames(text) {
@@ -187,6 +241,8 @@ function inOurNames(text) {
 
 module.exports = {
   CLAIM_OPTIONS,
+  DPOP_ALGORITHMS,
+  DPOP_OPTIONS,
   FETCH_OPTIONS,
   ISSUER_OPTIONS,
   KEY_OPTIONS,

@@ -6,11 +6,19 @@
 
 const { CHECKS, assertKnownKeys, optional, typeError } = require('./checks.cjs');
 const { ConfigurationError } = require('./errors.cjs');
-const { FETCH_OPTIONS, ISSUER_OPTIONS, KEY_OPTIONS, OPTIONS, VERIFIER_OPTIONS } = require('./option-table.cjs');
+const {
+  DPOP_OPTIONS,
+  FETCH_OPTIONS,
+  ISSUER_OPTIONS,
+  KEY_OPTIONS,
+  OPTIONS,
+  VERIFIER_OPTIONS,
+} = require('./option-table.cjs');
 
 const namesOf = (table) => Object.freeze(table.map(({ name }) => name));
 const ISSUER_OPTION_NAMES = namesOf(ISSUER_OPTIONS);
 const OPTION_NAMES = namesOf(OPTIONS);
+const DPOP_OPTION_NAMES = namesOf(DPOP_OPTIONS);
 
 /* What a verifier with one issuer says of it beside the verifier's own options. */
 const SOLE_ISSUER_OPTIONS = Object.freeze([...KEY_OPTIONS, ...FETCH_OPTIONS]);
@@ -52,15 +60,23 @@ function readIssuers(given) {
   return given.issuers.map((one, i) => readIssuer(`issuers[${i}]`, one));
 }
 
-/* { policy, issuers }, both checked. */
+function readDpop(given) {
+  if (!isGiven(given)) {
+    return undefined;
+  }
+  assertKnownKeys('dpop', given, DPOP_OPTION_NAMES);
+  return read(DPOP_OPTIONS, 'dpop.', given);
+}
+
+/* { policy, issuers, dpop }, all checked; dpop is undefined where there is none. */
 function readOptions(given) {
   assertKnownKeys('options', given, OPTION_NAMES);
   const policy = read(
-    VERIFIER_OPTIONS.filter(({ kind }) => kind !== 'issuers'),
+    VERIFIER_OPTIONS.filter(({ kind }) => kind !== 'issuers' && kind !== 'dpop'),
     '',
     given,
   );
-  return { policy, issuers: readIssuers(given) };
+  return { policy, issuers: readIssuers(given), dpop: readDpop(given.dpop) };
 }
 
 /* The same by the core's names, for the addon. */
@@ -74,6 +90,7 @@ const toCorePolicy = (policy) => ({
   resolves_issuers: policy.resolveIssuer !== undefined,
 });
 const toCoreIssuer = (issuer) => toCore(ISSUER_OPTIONS, issuer);
+const toCoreDpop = (dpop) => dpop && { ...toCore(DPOP_OPTIONS, dpop), replay_by_host: dpop.replayStore !== undefined };
 
 /* Whether tokens that were issued for others are accepted of this issuer. */
 function acceptsAnyAudience(policy, issuer) {
@@ -81,4 +98,12 @@ function acceptsAnyAudience(policy, issuer) {
   return effective('audience').length === 0 && !effective('requiredClaims').some(([, values]) => values !== undefined);
 }
 
-module.exports = { OPTION_NAMES, acceptsAnyAudience, readIssuer, readOptions, toCoreIssuer, toCorePolicy };
+module.exports = {
+  OPTION_NAMES,
+  acceptsAnyAudience,
+  readIssuer,
+  readOptions,
+  toCoreDpop,
+  toCoreIssuer,
+  toCorePolicy,
+};

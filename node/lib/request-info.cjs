@@ -1,46 +1,110 @@
 /*
- * What matters of a request: method, path, query, the values of its Authorization headers. Of Node's requests and of
- * fetch's.
+ * What matters of a request: method, URL, path, the headers that hold credentials, the client's certificate. Of Node's
+ * requests, of fetch's, and of plain objects. Nothing is judged here: the core reads what stands in it.
  */
 'use strict';
 
-function splitTarget(target) {
-  const end = target.indexOf('#');
-  const whole = end < 0 ? target : target.slice(0, end);
-  const mark = whole.indexOf('?');
-  return mark < 0 ? { path: whole, query: '' } : { path: whole.slice(0, mark), query: whole.slice(mark + 1) };
+const { data, optional, text, typeError } = require('./checks.cjs');
+const { ConfigurationError } = require('./errors.cjs');
+
+const CREDENTIALS = new Set(['authorization', 'dpop']);
+const isCredential = (name) => (name.length === 13 || name.length === 4) && CREDENTIALS.has(name.toLowerCase());
+
+/* Up to the path (RFC 3986 section 3). */
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/iu;
+
+/* What may stand in an authority: a Host header with more, a question mark for example, would move the query. */
+const AUTHORITY = /^[\w\-.~%!$&'()*+,;=:[\]]*$/u;
+
+/* The path as it stands there: it is compared with the excluded ones, by the very text that the framework routes by. */
+const pathOf = (target) => /^[^?#]*/u.exec(target)[0];
+
+const certificateOfSocket = (socket) => socket?.getPeerX509Certificate?.()?.raw;
+
+/* Of a mapping, or pairs already. */
+function plainPairs(headers) {
+  if (typeof headers !== 'object' || headers === null) {
+    throw typeError('request.headers', 'an object, Headers or an array of pairs', headers);
+  }
+  const pairs = Array.isArray(headers)
+    ? headers
+    : Object.entries(headers).flatMap(([name, value]) => [value ?? []].flat().map((one) => [name, one]));
+  const odd = pairs.find((pair) => typeof pair?.[0] !== 'string' || typeof pair[1] !== 'string');
+  if (odd !== undefined) {
+    throw new ConfigurationError('request.headers must hold names and values that are strings');
+  }
+  return pairs;
 }
 
 /* Node keeps only the first of two Authorization headers in request.headers; rawHeaders has both. */
-function authorizationOf(request) {
-  if (request.rawHeaders === undefined) {
-    return request.headers.authorization === undefined ? [] : [request.headers.authorization];
-  }
-  const values = [];
-  for (let i = 0; i < request.rawHeaders.length; i += 2) {
-    if (request.rawHeaders[i].toLowerCase() === 'authorization') {
-      values.push(request.rawHeaders[i + 1]);
+function rawPairs(rawHeaders, isWanted) {
+  const pairs = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (isWanted(rawHeaders[i])) {
+      pairs.push([rawHeaders[i], rawHeaders[i + 1]]);
     }
   }
-  return values;
+  return pairs;
 }
 
+/* fetch's Headers join with ", " what came in two fields. */
+function splitAuthorization([name, value]) {
+  const values = name.length === 13 ? value.split(/,[ \t]*(?=(?:bearer|dpop)(?:[ \t,]|$))/iu) : [value];
+  return values.map((one) => [name, one]);
+}
+
+/* Scheme and host as this server sees them. */
+function originOf({ headers, socket }) {
+  const authority = headers[':authority'] ?? headers.host ?? '';
+  return `${socket?.encrypted ? 'https' : 'http'}://${AUTHORITY.test(authority) ? authority : ''}`;
+}
+
+const withOrigin = (origin, rest) => origin + (rest.startsWith('/') ? rest : `/${rest}`);
+
 /* Of an IncomingMessage. Express shortens url where a router is mounted, and keeps originalUrl. */
-function infoOfIncoming(request) {
+function infoOfIncoming(request, { baseUrl, certificateHeader }) {
   const target = request.originalUrl ?? request.url ?? '/';
-  return { ...splitTarget(target), method: request.method, authorization: authorizationOf(request) };
+  const pairsOf = (isWanted) => rawPairs(request.rawHeaders, isWanted);
+  return {
+    method: request.method,
+    url: withOrigin(baseUrl ?? originOf(request), target.replace(ORIGIN, '')),
+    path: pathOf(target),
+    headers: pairsOf(isCredential),
+    clientCertificate:
+      certificateHeader === undefined ? certificateOfSocket(request.socket) : certificateHeader.certificateIn(pairsOf),
+  };
+}
+
+/* Of a fetch Request, or of a plain { method, url, headers, clientCertificate }. */
+function infoOfParts(request, { baseUrl, certificateHeader }) {
+  if (request === null || typeof request !== 'object') {
+    throw typeError('request', 'an object', request);
+  }
+  const given = request.url instanceof URL ? request.url.href : request.url;
+  const url = optional(text, 'request.url', given) ?? '';
+  const rest = url.replace(ORIGIN, '');
+  const isJoined = typeof request.headers?.get === 'function';
+  const pairs = isJoined ? [...request.headers] : plainPairs(request.headers);
+  const pairsOf = (isWanted) => pairs.filter(([name]) => isWanted(name));
+  const credentials = pairsOf(isCredential);
+  return {
+    method: optional(text, 'request.method', request.method),
+    url: baseUrl === undefined ? url : withOrigin(baseUrl, rest),
+    path: pathOf(rest) || '/',
+    headers: isJoined ? credentials.flatMap(splitAuthorization) : credentials,
+    clientCertificate:
+      certificateHeader === undefined
+        ? optional(data, 'request.clientCertificate', request.clientCertificate)
+        : certificateHeader.certificateIn(pairsOf),
+  };
 }
 
 /*
- * Of a fetch Request, which joins two headers with ", ". The path is cut out of the URL and not parsed again: what is
- * compared with the excluded paths must be the very text that the framework routes by.
+ * baseUrl: in place of scheme and host; certificateHeader: where a proxy puts the client's certificate, in place of the
+ * connection's own.
  */
-function infoOfFetch(request) {
-  const { url, method } = request;
-  const start = url.indexOf('/', url.indexOf('://') + 3);
-  const joined = request.headers.get('authorization');
-  const authorization = joined === null ? [] : joined.split(/,[ \t]*(?=bearer(?:[ \t,]|$))/iu);
-  return { ...splitTarget(start < 0 ? '/' : url.slice(start)), method, authorization };
+function requestInfo(request, settings = {}) {
+  return Array.isArray(request?.rawHeaders) ? infoOfIncoming(request, settings) : infoOfParts(request, settings);
 }
 
-module.exports = { infoOfFetch, infoOfIncoming };
+module.exports = { certificateOfSocket, requestInfo };

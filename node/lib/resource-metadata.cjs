@@ -24,9 +24,10 @@ function parseResource(resource) {
 class ResourceMetadata {
   /*
    * resource is the URL that clients use for what is protected; authorizationServers are the issuers that it trusts;
-   * scopesSupported is optional. Other members go into the document under their own names.
+   * scopesSupported is optional. Other members go into the document under their own names. dpop: { required,
+   * algorithms } where its scheme is accepted.
    */
-  constructor({ resource, authorizationServers, scopesSupported, ...more }) {
+  constructor({ resource, authorizationServers, scopesSupported, ...more }, dpop) {
     const url = parseResource(resource);
     if (!Array.isArray(authorizationServers) || authorizationServers.length === 0) {
       throw new ConfigurationError('resourceMetadata.authorizationServers must be a list of at least one issuer URL');
@@ -37,6 +38,10 @@ class ResourceMetadata {
       authorization_servers: authorizationServers,
       bearer_methods_supported: ['header'],
       ...scopes,
+      ...(dpop && {
+        dpop_signing_alg_values_supported: dpop.algorithms,
+        dpop_bound_access_tokens_required: dpop.required,
+      }),
       ...more,
     };
     this.path = WELL_KNOWN + url.pathname.replace(/\/+$/u, '');

@@ -23,8 +23,30 @@ function sendToNode(response, { status, headers, body }) {
   response.end(body);
 }
 
+/* For the client's next proof (RFC 9449 section 8.2), on the response that a handler will send. */
+function setNonce(response, nonce) {
+  if (nonce !== undefined && !response.headersSent) {
+    response.setHeader('DPoP-Nonce', nonce);
+  }
+}
+
+/* The same on fetch's, of which some cannot be changed. */
+function withNonce(response, nonce) {
+  if (nonce === undefined) {
+    return response;
+  }
+  try {
+    response.headers.set('DPoP-Nonce', nonce);
+    return response;
+  } catch {
+    const twin = new Response(response.body, response);
+    twin.headers.set('DPoP-Nonce', nonce);
+    return twin;
+  }
+}
+
 function toFetchResponse({ status, headers, body }, method) {
   return new Response(body === '' || method === 'HEAD' ? null : body, { status, headers });
 }
 
-module.exports = { isBegun, sendToNode, toFetchResponse };
+module.exports = { isBegun, sendToNode, setNonce, toFetchResponse, withNonce };

@@ -8,13 +8,13 @@ const util = require('node:util');
 
 const { accessTokenOf, originOf } = require('./access-token.cjs');
 const { authenticatorOf } = require('./authenticator.cjs');
-const { assertKnownKeys, typeError } = require('./checks.cjs');
+const { assertKnownKeys } = require('./checks.cjs');
 const {
   BearerError,
   ConfigurationError,
   closedError,
   errorOf,
-  insufficientScope,
+  refusalOf,
   textOf,
   toOAuthError,
   unwrap,
@@ -23,12 +23,15 @@ const { Guard, REFUSE } = require('./guard.cjs');
 const { IssuerResolver } = require('./issuer-resolver.cjs');
 const { IssuerTable } = require('./issuer-table.cjs');
 const native = require('./native.cjs');
-const { inOurNames } = require('./option-table.cjs');
-const { acceptsAnyAudience, readOptions, toCoreIssuer, toCorePolicy } = require('./options.cjs');
+const { DPOP_ALGORITHMS, inOurNames } = require('./option-table.cjs');
+const { acceptsAnyAudience, readOptions, toCoreDpop, toCoreIssuer, toCorePolicy } = require('./options.cjs');
+const { RequestQuestion, TokenQuestion } = require('./question.cjs');
+const { EvictionWatch, ReplayMemory } = require('./replay.cjs');
+const { requestInfo } = require('./request-info.cjs');
 
 const { signals } = native;
-const { STATUS, DUE, WARNING, ISSUER, OK, CLOSED, INSUFFICIENT_SCOPE, ISSUER_NEEDED, KEYS_NEEDED } = native.constants;
-const { REFRESH_AHEAD, REFRESH_TOKEN } = native.constants;
+const { STATUS, DUE, WARNING, ISSUER, OK, CLOSED, ISSUER_NEEDED, KEYS_NEEDED } = native.constants;
+const { INSUFFICIENT_SCOPE, KEYS_UNAVAILABLE, PROOF_REPLAYED, REFRESH_AHEAD, REFRESH_TOKEN } = native.constants;
 
 /* Seconds since the epoch; NaN: the system's clock. */
 function unixTimeOf(given) {
@@ -81,15 +84,18 @@ class Verifier {
   #table;
   #resolver;
   #authenticate;
+  #dpop; // what adapters advertise of it
+  #replays; // with a store of the user's
+  #evictions; // with the core's own memory
   #hasWarnedOfAudience = false;
   #hasWarnedOfHook = false;
 
   constructor(options = {}) {
-    const { policy, issuers } = readOptions(options);
+    const { policy, issuers, dpop } = readOptions(options);
     this.#policy = policy;
     this.#impliable = policy.scopeHierarchy && [...new Set(policy.scopeHierarchy.flatMap(([, implied]) => implied))];
     this.#issuers = issuers;
-    this.#handle = unwrap(native.create(toCorePolicy(policy), issuers.map(toCoreIssuer)));
+    this.#handle = unwrap(native.create(toCorePolicy(policy), issuers.map(toCoreIssuer), toCoreDpop(dpop)));
     this.#table = new IssuerTable(this.#handle, issuers, policy.maxIssuers);
     if (policy.resolveIssuer !== undefined) {
       this.#resolver = new IssuerResolver(this.#handle, policy.resolveIssuer, (identifier, issuer) => {
@@ -97,7 +103,19 @@ class Verifier {
         this.#warnOfAudience(issuer, false);
       });
     }
+    if (dpop !== undefined) {
+      this.#useDpop(dpop);
+    }
     issuers.forEach((issuer) => this.#warnOfAudience(issuer, true));
+  }
+
+  #useDpop({ maxAge, required, algorithms = DPOP_ALGORITHMS, replayStore, replayCapacity }) {
+    this.#dpop = Object.freeze({ maxAge, required, algorithms: Object.freeze([...algorithms]) });
+    if (replayStore === undefined) {
+      this.#evictions = new EvictionWatch(() => this.stats(), replayCapacity);
+    } else {
+      this.#replays = new ReplayMemory(replayStore);
+    }
   }
 
   /*
@@ -120,23 +138,39 @@ class Verifier {
 
   /* Runs on this thread and in this turn of the event loop unless keys must be fetched first. */
   async verify(token, options) {
-    const now = unixTimeOf(options);
-    const outcome = this.#attempt(token, now);
-    return isPending(outcome) ? this.#waitAndVerify(token, now, outcome) : outcome;
+    return this.#verdict(new TokenQuestion(token), unixTimeOf(options));
+  }
+
+  /* request: of node:http, of fetch, or { method, url, headers, clientCertificate }. */
+  async verifyRequest(request, options) {
+    const question = new RequestQuestion(requestInfo(request), this.#replays !== undefined);
+    const access = await this.#verdict(question, unixTimeOf(options));
+    this.#evictions?.accepted();
+    if (question.proof !== undefined) {
+      await this.#remember(question.proof, access);
+    }
+    return access;
+  }
+
+  /* An AccessToken, or a promise of one. */
+  #verdict(question, now) {
+    const outcome = this.#attempt(question, now);
+    return isPending(outcome) ? this.#waitAndVerify(question, now, outcome) : outcome;
   }
 
   /* Where something must be waited for it is only begun, and the verdict is keys_unavailable. */
   verifySync(token, options) {
     const now = unixTimeOf(options);
-    let outcome = this.#attempt(token, now);
+    const question = new TokenQuestion(token);
+    let outcome = this.#attempt(question, now);
     if (outcome instanceof IssuerNeeded) {
       this.#resolver.start(token);
-      outcome = this.#attempt(token, now);
+      outcome = this.#attempt(question, now);
     }
     if (outcome instanceof KeysNeeded) {
       this.#table.sourceOf(outcome.issuer)?.start(REFRESH_TOKEN, outcome.keyRequest);
     }
-    return isPending(outcome) ? this.#attempt(token, now, outcome.keyRequest ?? 0n) : outcome;
+    return isPending(outcome) ? this.#attempt(question, now, outcome.keyRequest ?? 0n) : outcome;
   }
 
   /* expiresAt includes the leeway: the SDKs compare it with the clock again. */
@@ -161,14 +195,11 @@ class Verifier {
    * Returns an AccessToken, or what is needed first. With the keyRequest of an earlier KeysNeeded, or 0 after
    * IssuerNeeded, the verdict is final.
    */
-  #attempt(token, now, keyRequest) {
-    if (typeof token !== 'string') {
-      throw typeError('token', 'a string', token);
-    }
+  #attempt(question, now, keyRequest) {
     const returned =
       keyRequest === undefined
-        ? native.verify(this.#handle, token, now)
-        : native.verifyAfterFetch(this.#handle, token, now, keyRequest);
+        ? question.ask(this.#handle, now)
+        : question.askAfterFetch(this.#handle, now, keyRequest);
     // THE BOUNDARY of bindings/node/binding.h: the signals are copied before any code runs that is not ours.
     const status = signals[STATUS];
     const isDue = signals[DUE] === 1;
@@ -176,7 +207,7 @@ class Verifier {
     const issuer = signals[ISSUER];
     const outcome =
       status === OK
-        ? accessTokenOf(this.#handle, token, returned, this.#impliable)
+        ? accessTokenOf(this.#handle, question.token, returned, this.#impliable)
         : this.#failed(status, issuer, returned);
     if (isWarning) {
       warnOfArithmetic();
@@ -203,23 +234,35 @@ class Verifier {
     }
   }
 
-  async #waitAndVerify(token, now, needed) {
+  async #waitAndVerify(question, now, needed) {
     let outcome = needed;
     if (outcome instanceof IssuerNeeded) {
-      await this.#resolver.resolved(token);
-      outcome = this.#attempt(token, now);
+      await this.#resolver.resolved(question.token);
+      outcome = this.#attempt(question, now);
     }
     if (outcome instanceof KeysNeeded) {
       const { issuer, keyRequest, wait } = outcome;
       await this.#table.sourceOf(issuer)?.fetched(REFRESH_TOKEN, keyRequest, wait);
     }
-    return isPending(outcome) ? this.#attempt(token, now, outcome.keyRequest ?? 0n) : outcome;
+    return isPending(outcome) ? this.#attempt(question, now, outcome.keyRequest ?? 0n) : outcome;
+  }
+
+  /* Whether the proof is new is for a store to say; when it fails, nobody knows. */
+  async #remember(proof, access) {
+    const isNew = await this.#replays.isNew(proof);
+    if (isNew === undefined) {
+      const message = 'the store that remembers DPoP proofs failed';
+      throw this.#refuse(access, KEYS_UNAVAILABLE, message, { retryAfter: 1 });
+    }
+    if (!isNew) {
+      throw this.#refuse(access, PROOF_REPLAYED, 'the proof of possession has been used before');
+    }
   }
 
   /* Calls onReject and returns the error to throw. */
   #refused(error) {
     const { onReject } = this.#policy;
-    if (onReject === undefined || !(error instanceof BearerError)) {
+    if (onReject === undefined || !(error instanceof BearerError) || error.code === 'token_missing') {
       return error;
     }
     const { code, message, claim, kid, issuer, expected, actual } = error;
@@ -244,11 +287,22 @@ class Verifier {
     });
   }
 
-  /* Counts and reports a refusal by an adapter, whose route can require more scopes than the verifier does. */
-  [REFUSE](access, missing) {
+  /* Counts and reports the refusal of a token that the core has accepted; returns the error to throw. */
+  #refuse(access, status, message, details) {
     const { kid, issuerNumber } = originOf(access);
-    native.countRefusal(this.#handle, INSUFFICIENT_SCOPE);
-    return this.#refused(insufficientScope({ missing, kid, issuer: this.#table.identifierOf(issuerNumber) }));
+    native.countRefusal(this.#handle, status);
+    const issuer = this.#table.identifierOf(issuerNumber);
+    return this.#refused(refusalOf(status, message, { ...details, kid, issuer }));
+  }
+
+  /* By an adapter, whose route can require more scopes than the verifier does. */
+  [REFUSE](access, missing) {
+    return this.#refuse(access, INSUFFICIENT_SCOPE, 'the token lacks a required scope', { missing });
+  }
+
+  /* What clients are to put into their next proof, for the header DPoP-Nonce (RFC 9449 section 8.2). */
+  dpopNonce() {
+    return native.nonce(this.#handle);
   }
 
   // ---- keys
@@ -286,6 +340,11 @@ class Verifier {
 
   get audience() {
     return this.#policy.audience;
+  }
+
+  /* Without the secret. */
+  get dpop() {
+    return this.#dpop;
   }
 
   get requiredScopes() {

@@ -17,16 +17,19 @@ const CASE_SECONDS = 10;
 const split = (text) => new Set(text.trim().split(/\s+/u));
 
 /* What cases may say. Anything else is an error of the case: what is ignored proves nothing. */
-const MEMBERS = split('id description config token now expect code claims scopes client_id');
+const MEMBERS = split('id description config token request now expect code claims scopes client_id');
 const SEQUENCE_MEMBERS = split('id description config steps');
-const STEP_MEMBERS = split('token now expect code claims scopes client_id');
+const STEP_MEMBERS = split('token request now expect code claims scopes client_id');
+const REQUEST_MEMBERS = split('method url headers client_certificate');
 const KEYS = ['public_key', 'jwks', 'jwks_raw', 'secret', 'algorithms', 'issuer'];
 const CLAIMS = ['audience', 'token_type', 'scope_claims', 'client_id_claims', 'required_claims'];
 const ISSUER_OPTIONS = new Set([...KEYS, ...CLAIMS]);
 const OPTIONS = new Set([
   ...ISSUER_OPTIONS,
   ...split('issuers required_scopes scope_hierarchy merge_scope_claims leeway clock_skew require_exp max_token_bytes'),
+  ...split('sender_constrained dpop'),
 ]);
+const DPOP_OPTIONS = split('max_age required algorithms nonce_secret replay_capacity');
 
 // ---- reading
 
@@ -75,17 +78,35 @@ const isObject = (value) => typeof value === 'object' && value !== null && !Arra
 
 const unknownOf = (object, known) => Object.keys(object).find((name) => !known.has(name));
 
+const isText = (value) => typeof value === 'string';
+
+function isRequest(given) {
+  const { method, url, headers, client_certificate: certificate } = given;
+  const arePairs = (headers ?? []).every?.((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isText));
+  return [method, url, certificate].every((value) => isText(value ?? '')) && arePairs === true;
+}
+
 function problemOfStep(step) {
-  const good = isObject(step) && typeof step.token === 'string' && ['accept', 'reject'].includes(step.expect);
-  return good && ['number', 'undefined'].includes(typeof (step.now ?? undefined))
-    ? undefined
-    : 'token, now or expect is missing or of the wrong type';
+  const good = isObject(step) && isText(step.token) && ['accept', 'reject'].includes(step.expect);
+  if (!good || !['number', 'undefined'].includes(typeof (step.now ?? undefined))) {
+    return 'token, now or expect is missing or of the wrong type';
+  }
+  if (step.request === undefined) {
+    return undefined;
+  }
+  const isGood =
+    isObject(step.request) && unknownOf(step.request, REQUEST_MEMBERS) === undefined && isRequest(step.request);
+  return isGood ? undefined : 'a member of request is unknown or of the wrong type';
 }
 
 function problemOfConfig(config, known, what) {
   const unknown = unknownOf(config, known);
   if (unknown !== undefined) {
     return `${what}: ${unknown} is unknown or of the wrong type`;
+  }
+  const odd = isObject(config.dpop) ? unknownOf(config.dpop, DPOP_OPTIONS) : undefined;
+  if (odd !== undefined) {
+    return `${what}: dpop.${odd} is unknown`;
   }
   const both = (config.jwks ?? null) !== null && (config.jwks_raw ?? null) !== null;
   return both ? `${what}: jwks and jwks_raw are the same option` : undefined;
@@ -121,22 +142,23 @@ function unusable(one) {
 
 const camel = (name) => name.replaceAll(/_([a-z])/gu, (_, letter) => letter.toUpperCase());
 
-/* Options by our names. What is in `issuers` is an issuer's options; other values are handed over as they stand. */
+/* Options by our names. What is in `issuers` and `dpop` are options; other values are handed over as they stand. */
 function options(config) {
   const given = Object.entries(config).filter(([, value]) => value !== null);
   return Object.fromEntries(
     given.map(([name, value]) => {
       const isIssuers = name === 'issuers' && Array.isArray(value);
-      const here = isIssuers ? value.map((one) => (isObject(one) ? options(one) : one)) : value;
+      const listed = isIssuers ? value.map((one) => (isObject(one) ? options(one) : one)) : value;
+      const here = name === 'dpop' && isObject(value) ? options(value) : listed;
       return [name === 'jwks_raw' ? 'jwks' : camel(name), here];
     }),
   );
 }
 
 /* What a call says: a verdict, or what it fell over. */
-function outcomeOf(call) {
+async function outcomeOf(call) {
   try {
-    const { claims, scopes, clientId } = call();
+    const { claims, scopes, clientId } = await call();
     return { verdict: 'accept', code: null, claims, scopes, client_id: clientId };
   } catch (error) {
     if (error instanceof ConfigurationError) {
@@ -148,14 +170,24 @@ function outcomeOf(call) {
   }
 }
 
-const verifyWith = (verifier, { token, now }) =>
-  verifier.verifySync(token, typeof now === 'number' ? { now } : undefined);
-
-function runSteps(verifier, steps) {
-  return { verdict: 'steps', code: null, steps: steps.map((step) => outcomeOf(() => verifyWith(verifier, step))) };
+function verifyWith(verifier, { token, request, now }) {
+  const when = typeof now === 'number' ? { now } : undefined;
+  if (request === undefined) {
+    return verifier.verifySync(token, when);
+  }
+  const { client_certificate: clientCertificate, headers = [], ...others } = request;
+  return verifier.verifyRequest({ ...others, headers, clientCertificate }, when);
 }
 
-function run(one) {
+async function runSteps(verifier, given) {
+  const steps = [];
+  for (const step of given) {
+    steps.push(await outcomeOf(() => verifyWith(verifier, step)));
+  }
+  return { verdict: 'steps', code: null, steps };
+}
+
+async function run(one) {
   const problem = unusable(one);
   if (problem !== undefined) {
     return { id: typeof one?.id === 'string' ? one.id : '', verdict: 'error', code: problem };
@@ -166,12 +198,12 @@ function run(one) {
   } catch (error) {
     return {
       id: one.id,
-      ...outcomeOf(() => {
+      ...(await outcomeOf(() => {
         throw error;
-      }),
+      })),
     };
   }
-  const outcome = 'steps' in one ? runSteps(verifier, one.steps) : outcomeOf(() => verifyWith(verifier, one));
+  const outcome = await ('steps' in one ? runSteps(verifier, one.steps) : outcomeOf(() => verifyWith(verifier, one)));
   verifier.close();
   return { id: one.id, ...outcome };
 }
@@ -203,9 +235,10 @@ function asExpected(one, outcome) {
   );
 }
 
-function child(skip, given) {
+async function child(skip, given) {
   for (const entry of entries(given).slice(skip)) {
-    const outcome = 'problem' in entry ? { id: entry.id, verdict: 'error', code: entry.problem } : run(entry.case);
+    const problem = { id: entry.id, verdict: 'error', code: entry.problem };
+    const outcome = 'problem' in entry ? problem : await run(entry.case);
     writeSync(1, `${asExpected(entry.case, outcome) ? '=' : '!'}${JSON.stringify(outcome)}\n`); // all out before the next
   }
 }
@@ -268,7 +301,7 @@ async function main(given) {
 }
 
 if (process.argv[2] === '--child') {
-  child(Number(process.argv[3]), process.argv.slice(4));
+  await child(Number(process.argv[3]), process.argv.slice(4));
 } else {
   process.exitCode = await main(process.argv.slice(2));
 }

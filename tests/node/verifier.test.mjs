@@ -35,7 +35,8 @@ test('an access token', async () => {
     'scopes',
     'expiresAt',
     'subject',
-    'resource',
+    'claims',
+    'confirmation',
     'claims',
     'extra',
   ]);
@@ -50,6 +51,7 @@ test('an access token', async () => {
       subject: 's',
       resource: new URL(AUDIENCE),
       claims: { sub: 's', iss: ISSUER, iat: 1000, exp: 1050.5, aud: AUDIENCE, scope: 'a b', deep: { list: [1, null] } },
+      confirmation: undefined,
       extra: { claims: access.claims },
     },
   );

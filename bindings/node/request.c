@@ -1,0 +1,114 @@
+/*
+ * Requests as a client sent them: the token is verified, and whether its sender may use it. What a host has to remember
+ * of an accepted proof goes back with the verdict; the nonce for the next proof is here too.
+ */
+#include "binding.h"
+
+/* What stands where in an array that describes a request; pairs of a header's name and value follow. */
+enum { METHOD, URL, CERTIFICATE, HEADERS };
+
+/* [method, url, client certificate, name, value, ...]: texts, or undefined for what there is not. */
+static fb_request read_request(fbnode_reader *reader, napi_value parts)
+{
+    fb_request out = FB_REQUEST_INIT;
+    fb_list texts = fbnode_read_texts(reader, parts);
+    if (reader->failed || texts.count < HEADERS) {
+        reader->failed = true;
+        return out;
+    }
+    size_t count = (texts.count - HEADERS) / 2;
+    fb_header *headers = fbnode_reader_allocate(reader, (count + 1) * sizeof(*headers));
+    for (size_t i = 0; headers != NULL && i < count; i++) {
+        headers[i] = (fb_header){texts.items[HEADERS + 2 * i], texts.items[HEADERS + 2 * i + 1]};
+    }
+    out.method = texts.items[METHOD];
+    out.url = texts.items[URL];
+    out.client_certificate = texts.items[CERTIFICATE];
+    out.headers = headers;
+    out.header_count = headers == NULL ? 0 : count;
+    return out;
+}
+
+/* [what is presented, key or undefined, until when]. */
+static napi_value with_proof(napi_env env, napi_value presented, const fb_proof *proof)
+{
+    napi_value pieces[] = {presented, fbnode_text(env, fb_text(proof->present ? proof->key : NULL)), NULL};
+    napi_value out = NULL;
+    if (napi_create_double(env, proof->expires_at, &pieces[2]) != napi_ok ||
+        napi_create_array_with_length(env, FBNODE_COUNT_OF(pieces), &out) != napi_ok) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < FBNODE_COUNT_OF(pieces); i++) {
+        if (pieces[i] == NULL || napi_set_element(env, out, i, pieces[i]) != napi_ok) {
+            return NULL;
+        }
+    }
+    return out;
+}
+
+static napi_value verify_with(napi_env env, napi_callback_info info, bool after_fetch)
+{
+    fbnode_call call;
+    fbnode_verifier *handle = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_VERIFIER) : NULL;
+    if (handle == NULL) {
+        return NULL;
+    }
+    if (handle->verifier == NULL) {
+        return fbnode_closed(&call);
+    }
+    fbnode_reader reader = {.env = env};
+    fb_request request = read_request(&reader, call.arguments[1]);
+    fb_clock clock = fbnode_clock(&call, 2);
+    fb_proof proof = FB_PROOF_INIT;
+    fb_proof *remember = handle->has_replay_store ? &proof : NULL;
+    fb_result *result = NULL;
+    fb_error error = FB_ERROR_INIT;
+    fb_status status = FB_OUT_OF_MEMORY;
+    if (!reader.failed && after_fetch) {
+        status = fb_verify_request_after_fetch(handle->verifier, &request, clock,
+                                               fbnode_bigint(&call, call.arguments[3]), &result, remember, &error);
+    } else if (!reader.failed) {
+        status = fb_verify_request(handle->verifier, &request, clock, &result, remember, &error);
+    }
+    fbnode_reader_clear(&reader);
+    napi_value out = fbnode_present(&call, (fbnode_verdict){handle, clock, status, result, &error});
+    if (status == FB_OK && out != NULL && remember != NULL) {
+        out = with_proof(env, out, &proof);
+        call.environment->signals[FBNODE_STATUS] = (double)(out == NULL ? FB_OUT_OF_MEMORY : FB_OK);
+    }
+    return out;
+}
+
+/*
+ * (handle, [method, url, client certificate, name, value, ...], now or NaN) -> see fbnode_present; with a replay store
+ * of JavaScript's an accepted request is an array, see with_proof.
+ */
+static napi_value verify(napi_env env, napi_callback_info info)
+{
+    return verify_with(env, info, false);
+}
+
+/* The same with the key request of a failure before, whose fetch has ended or has been waited for long enough. */
+static napi_value verify_after_fetch(napi_env env, napi_callback_info info)
+{
+    return verify_with(env, info, true);
+}
+
+/* (handle) -> the nonce that clients are to use now; undefined without a secret to make it from. */
+static napi_value nonce(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    const fb_verifier *verifier = fbnode_open_verifier(&call, env, info);
+    char text[FB_NONCE_ROOM];
+    if (verifier == NULL || !fb_verifier_nonce(verifier, fb_clock_now().unix_seconds, text)) {
+        return NULL;
+    }
+    return fbnode_text(env, fb_text(text));
+}
+
+const fbnode_function fbnode_request_functions[] = {
+    {"verifyRequest", verify},
+    {"verifyRequestAfterFetch", verify_after_fetch},
+    {"nonce", nonce},
+    {NULL, NULL},
+};

@@ -1,0 +1,71 @@
+/*
+ * What the core is asked: about a token alone, or about a whole request. Each asks again by the key request of a
+ * failure, when keys were needed and have come or not.
+ */
+'use strict';
+
+const { typeError } = require('./checks.cjs');
+const native = require('./native.cjs');
+
+const { signals } = native;
+const { STATUS, OK } = native.constants;
+
+class TokenQuestion {
+  constructor(token) {
+    if (typeof token !== 'string') {
+      throw typeError('token', 'a string', token);
+    }
+    this.token = token;
+  }
+
+  ask(handle, now) {
+    return native.verify(handle, this.token, now);
+  }
+
+  askAfterFetch(handle, now, keyRequest) {
+    return native.verifyAfterFetch(handle, this.token, now, keyRequest);
+  }
+}
+
+class RequestQuestion {
+  #parts;
+  #authorization;
+  #hasReplayStore;
+
+  /* What requestInfo returns; hasReplayStore: the verifier has one. */
+  constructor({ method, url, clientCertificate, headers }, hasReplayStore) {
+    this.#parts = [method, url, clientCertificate];
+    for (const [name, value] of headers) {
+      this.#parts.push(name, value);
+      if (name.length === 13) {
+        this.#authorization = value; // where there are two the core refuses the request
+      }
+    }
+    this.#hasReplayStore = hasReplayStore;
+    this.proof = undefined; // { key, expiresAt }, to be remembered of an accepted request
+  }
+
+  /* Of a request whose header the core has found to be a scheme, a space and a token. */
+  get token() {
+    return this.#authorization.slice(this.#authorization.indexOf(' ') + 1);
+  }
+
+  ask(handle, now) {
+    return this.#unpack(native.verifyRequest(handle, this.#parts, now));
+  }
+
+  askAfterFetch(handle, now, keyRequest) {
+    return this.#unpack(native.verifyRequestAfterFetch(handle, this.#parts, now, keyRequest));
+  }
+
+  #unpack(returned) {
+    if (!this.#hasReplayStore || signals[STATUS] !== OK) {
+      return returned;
+    }
+    const [verified, key, expiresAt] = returned;
+    this.proof = key === undefined ? undefined : { key, expiresAt };
+    return verified;
+  }
+}
+
+module.exports = { RequestQuestion, TokenQuestion };
