@@ -35,9 +35,9 @@ test('an access token', async () => {
     'scopes',
     'expiresAt',
     'subject',
+    'resource',
     'claims',
     'confirmation',
-    'claims',
     'extra',
   ]);
   assert.deepEqual(
