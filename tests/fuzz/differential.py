@@ -119,7 +119,7 @@ def of_library(case: Case) -> Outcome:
 
 def of_oracle(case: Case) -> Outcome:
     try:
-        claims, scopes, client_id = oracle.accept(case["token"], case["config"], case["now"])
+        claims, scopes, client_id = oracle.Verifier(case["config"]).accept(case["token"], case["now"])
     except oracle.Refused as refused:
         return "reject", refused.code
     return "accept", json.dumps(claims), scopes, client_id

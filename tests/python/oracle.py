@@ -16,6 +16,7 @@ from typing import Any
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from oracle_keys import ASYMMETRIC, HMAC, BadKey, Key, algs_of, key_set, pem_key, same_key, secret_keys, signature_good
+from oracle_proof import Proofs, Request, credential
 from oracle_text import Real, Refused, decode_segment, lower, media_type, need, read_header, read_payload, seconds
 
 SOURCES = ("public_key", "jwks", "jwks_raw", "secret")
@@ -30,6 +31,8 @@ OF_VERIFIER = {
     "clock_skew",
     "require_exp",
     "max_token_bytes",
+    "sender_constrained",
+    "dpop",
 }
 OF_BOTH = {"audience", "token_type", "required_claims", "scope_claims", "client_id_claims"}
 ABSENT = object()
@@ -356,26 +359,39 @@ def check_claims(policy: Policy, key: Key, claims: dict[str, Any], now: Fraction
     return scopes, client
 
 
-def accept(token: str, config: dict[str, Any], now: float) -> tuple[dict[str, Any], list[str], str]:
-    """Claims, scopes and client id, or Refused with the code."""
-    made = policies(config)
-    need(len(token.encode("utf-8", "surrogatepass")) <= made[0].limit, "token_too_large")
-    parts = token.split(".")
-    decoded = [decode_segment(part) for part in parts]
-    if len(parts) != 3 or any(part is None for part in decoded):
-        raise Refused("token_malformed")
-    raw_header, payload, signature = decoded
-    assert raw_header is not None and payload is not None and signature is not None
-    header = read_header(raw_header)
-    policy = made[0] if len(made) == 1 else issuer_of(made, read_payload(payload))
-    alg, kid = check_header(policy, header)
-    key = choose(policy, alg, kid)
-    need(signature_good(alg, key.key, f"{parts[0]}.{parts[1]}".encode(), signature), "signature_invalid")
-    claims = read_payload(payload)
-    scopes, client = check_claims(policy, key, claims, Fraction(now))
-    return claims, scopes, client
+class Verifier:
+    """Of one configuration; what it remembers of requests is for those that come later."""
 
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Refused with configuration_invalid."""
+        self.policies = policies(config)
+        first = self.policies[0]
+        self.proofs = Proofs(config, first.skew, first.limit)
 
-def verify(token: str, config: dict[str, Any], now: float) -> tuple[dict[str, Any], list[str]]:
-    """Claims and scopes, or Refused with the code."""
-    return accept(token, config, now)[:2]
+    def accept(self, token: str, now: float, request: Request | None = None) -> tuple[dict[str, Any], list[str], str]:
+        """Claims, scopes and client id, or Refused with the code. With a request its token is read, not the other."""
+        scheme = ""
+        if request is not None:
+            scheme, token = credential(request, self.proofs.with_dpop)
+        claims, scopes, client = self.read(token, now)
+        self.proofs.check(request, scheme, token, claims, now)
+        return claims, scopes, client
+
+    def read(self, token: str, now: float) -> tuple[dict[str, Any], list[str], str]:
+        """The token alone, whoever has sent it."""
+        made = self.policies
+        need(len(token.encode("utf-8", "surrogatepass")) <= made[0].limit, "token_too_large")
+        parts = token.split(".")
+        decoded = [decode_segment(part) for part in parts]
+        if len(parts) != 3 or any(part is None for part in decoded):
+            raise Refused("token_malformed")
+        raw_header, payload, signature = decoded
+        assert raw_header is not None and payload is not None and signature is not None
+        header = read_header(raw_header)
+        policy = made[0] if len(made) == 1 else issuer_of(made, read_payload(payload))
+        alg, kid = check_header(policy, header)
+        key = choose(policy, alg, kid)
+        need(signature_good(alg, key.key, f"{parts[0]}.{parts[1]}".encode(), signature), "signature_invalid")
+        claims = read_payload(payload)
+        scopes, client = check_claims(policy, key, claims, Fraction(now))
+        return claims, scopes, client

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from oracle_text import Refused, decode_segment, need, strict_json
 
-HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
+HASHES: dict[str, Any] = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
 EC_OF = {
     "ES256": ("secp256r1", 32, "256"),
     "ES384": ("secp384r1", 48, "384"),
@@ -176,7 +176,8 @@ def key_set(document: bytes) -> list[Key]:
         keys = strict_json(document).get("keys")
     except ValueError:
         raise Refused("configuration_invalid") from None
-    need(isinstance(keys, list) and len(keys) <= 100, "configuration_invalid")
+    if not isinstance(keys, list) or len(keys) > 100:
+        raise Refused("configuration_invalid")
     found = [key for key in map(read_jwk, keys) if key]
     need(any(key.algs for key in found), "configuration_invalid")
     return found

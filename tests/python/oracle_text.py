@@ -33,7 +33,7 @@ def decode_segment(text: str) -> bytes | None:
     return data if base64.urlsafe_b64encode(data).rstrip(b"=").decode() == text else None
 
 
-def strict_json(raw: bytes) -> Any:
+def strict_json(raw: bytes) -> dict[str, Any]:
     """ValueError for whatever is no strict JSON object."""
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
