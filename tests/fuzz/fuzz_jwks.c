@@ -36,7 +36,8 @@ static void check_key(fb__keyset *set, fb__verification_key *verification_key)
         fb__verification_key *found = NULL;
         fb_status status = fb__keyset_select(set, key->kid, alg, &found);
         REQUIRE(status == FB_OK || status == FB_KEY_AMBIGUOUS);
-        REQUIRE(status != FB_OK || found == verification_key);
+        /* Or where the set lists the same key first. */
+        REQUIRE(status != FB_OK || found == verification_key || EVP_PKEY_eq(found->key.pkey, key->pkey) == 1);
     }
 }
 
