@@ -27,8 +27,14 @@ _SCHEMES = {"ws": "http", "wss": "https"}  # a websocket begins as an HTTP reque
 class RequestReader:
     """Reads scopes, for one place behind one configuration of proxies."""
 
-    def __init__(self, base_url: str | None, client_certificate_header: str | None) -> None:
-        self._base = None if base_url is None else _checked_base(base_url).encode()
+    def __init__(
+        self, base_url: str | None, client_certificate_header: str | None, *, prefix_may_be_there: bool = False
+    ) -> None:
+        self._base: bytes | None = None
+        self._held_prefix = b""  # what is left out of a path before base is put in front of it
+        if base_url is not None:
+            self._base = _checked_base(base_url).encode()
+            self._held_prefix = urlsplit(self._base).path + b"/" if prefix_may_be_there else b""
         self._certificate_header: bytes | None = None
         if client_certificate_header is not None:
             if not _HEADER_NAME.fullmatch(client_certificate_header):
@@ -47,6 +53,8 @@ class RequestReader:
         if not path.startswith(b"/"):
             path = b"/" + path  # a target such as "*" must not go on with the host
         base = self._base
+        if self._held_prefix and (path + b"/").startswith(self._held_prefix):
+            path = path[len(self._held_prefix) - 1 :]
         if base is None:
             scheme = scope.get("scheme", "http")
             host = _host(scope, headers)

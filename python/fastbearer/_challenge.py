@@ -82,6 +82,10 @@ class Challenger:
         headers.append((b"content-length", str(len(body)).encode()))
         return Refusal(status, headers, body, description)
 
+    def dpop_challenge(self, error: str | None) -> str:
+        """The one of the scheme DPoP, which is taken; error may be of another author."""
+        return self._challenge("DPoP", self._algorithms or "", error if error in _DESCRIPTIONS else None, self._scopes)
+
     def challenges(self, error: str | None, scopes: Iterable[str] = ()) -> str:
         """One for each scheme that is taken, in one field: some clients see but one. Bearer is first: some read no
         further.

@@ -9,6 +9,10 @@
                           required_scopes=["tools"], validate_token_resource=True),
     )
 
+The SDK hands over the token without its request, so no proof of possession can be checked: tokens that are bound to a
+key are refused, and the log says so once. For such tokens put fastbearer.asgi.BearerAuthMiddleware in the place of the
+SDK's own authentication.
+
 A scope of AuthSettings that is missing is answered with 403; a required_scopes of the verifier with 401, because a
 verifier of the SDK can only say yes or no.
 """
@@ -38,6 +42,12 @@ except ImportError as _error:
 __all__ = ["AccessToken", "JWTVerifier"]
 
 
+_NO_REQUESTS = (
+    "the MCP SDK hands its verifier no request: proofs of possession cannot be checked, and tokens that are bound to a "
+    "key are refused"
+)
+
+
 class JWTVerifier:
     """Implements the SDK's TokenVerifier: the SDK's AccessToken for a good token, None for any other.
 
@@ -55,6 +65,8 @@ class JWTVerifier:
         self.verifier: Verifier = Verifier(**options) if verifier is None else verifier
         self._grace = math.ceil(self.verifier.leeway)
         self._log = RejectionLog()
+        if self.verifier.dpop is not None:
+            self._log.warn_once(self.logger, _NO_REQUESTS)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """The token's AccessToken, or None. The reason of a refusal goes to the log and on_reject.
@@ -77,6 +89,8 @@ class JWTVerifier:
             raise
         except Exception as error:
             self._log.rejected(self.logger, error)
+            if getattr(error, "code", None) == "proof_missing":
+                self._log.warn_once(self.logger, _NO_REQUESTS)
             return None
 
     async def load_access_token(self, token: str) -> AccessToken | None:

@@ -45,6 +45,9 @@ IS_OAUTH_PROVIDER = _JWT_VERIFIER is None
 PARAMETERS = tuple(inspect.signature(UPSTREAM.__init__).parameters)[1:]
 POSITIONAL: tuple[str, ...] = PARAMETERS if IS_OAUTH_PROVIDER else ()
 
+#: Whether a provider brings the middleware that authenticates with it.
+HAS_MIDDLEWARE_HOOK = hasattr(UPSTREAM, "get_middleware")
+
 UPSTREAM_KEY_PAIR: Any = _find(f"{UPSTREAM.__module__}:RSAKeyPair")
 
 AccessToken: Any = _find("fastmcp.server.auth:AccessToken") or _find("mcp.server.auth.provider:AccessToken")

@@ -59,6 +59,7 @@ class CompiledPolicy:
         "extract_scopes",
         "has_hooks",
         "has_implied",
+        "is_plain",
         "key_source",
         "keys_from_hook",
         "validate_issuer",
@@ -70,6 +71,7 @@ class CompiledPolicy:
         self.validate_issuer = "_validate_issuer" in overridden and bool(provider.issuer)
         self.keys_from_hook = bool(overridden & {"_get_verification_key", "_get_jwks_key"}) or provider._jwks_seeded
         self.has_hooks = self.extract_scopes or self.validate_issuer or self.keys_from_hook
+        self.is_plain = not self.has_hooks and provider.dpop is None
         # Lists can be changed in place, which no assignment tells us about.
         self._lists = [
             (live, list(live))
@@ -111,8 +113,10 @@ class CompiledPolicy:
             return Verifier._make(warn=False, **self._options)
         if provider._has_key_set:
             if before is not None and before.verifier is not None and before.key_source == self.key_source:
-                shared: Verifier = before.verifier._with_policy(**self._options)
-                return shared
+                shared: Verifier = before.verifier
+                if provider.dpop is not None and before._options == self._options:
+                    return shared  # a new one would have forgotten the proofs that it has accepted
+                return shared._with_policy(**self._options)
             return Verifier._make(
                 warn=False,
                 jwks_uri=provider.jwks_uri,
@@ -171,6 +175,10 @@ def check_hooks(provider: Any, compiled: CompiledPolicy) -> None:
     """Fails where an overridden method would decide what an option does."""
     if is_plural(provider) and compiled.keys_from_hook:
         raise ConfigurationError("issuers have their own keys: _get_verification_key and _get_jwks_key are not called")
+    if provider.dpop is not None and compiled.keys_from_hook:
+        raise ConfigurationError(
+            "dpop needs one verifier that remembers proofs, but an overridden hook brings the keys"
+        )
     if provider.scope_hierarchy and compiled.extract_scopes:
         raise ConfigurationError("scope_hierarchy is about scope_claims, which an overridden _extract_scopes replaces")
 

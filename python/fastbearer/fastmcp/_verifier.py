@@ -18,6 +18,7 @@ from ..errors import (
     KeysUnavailableError,
 )
 from . import _installed as installed
+from . import _proofs
 from ._arguments import (
     NOT_GIVEN,
     check_algorithms,
@@ -44,12 +45,18 @@ if TYPE_CHECKING:
 
     from .._option_types import FastMCPOptions
     from .._records import KeyInfo
+    from ..verifier import Verifier
 else:
     AccessToken = installed.AccessToken
     get_access_token = installed.get_access_token
     _Upstream = installed.UPSTREAM
 
 __all__ = ["AccessToken", "BearerAuthProvider", "JWTVerifier", "get_access_token"]
+
+_NO_REQUESTS = (
+    f"FastMCP {installed.VERSION} hands this verifier no request: proofs of possession cannot be checked, and tokens "
+    "that are bound to a key are refused"
+)
 
 #: The options that FastMCP's own class does not have. Its HTTP client reads the proxy variables of the environment.
 _MORE = {name: _options.DEFAULTS[name] for name in FastMCPAttributes.__annotations__}
@@ -69,6 +76,11 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
     and issuers=[fastbearer.Issuer(...), ...] takes several, each with its keys and whatever else is its own.
     The others are those of fastbearer.Verifier. Of these only trust_env differs: FastMCP's HTTP client reads the proxy
     variables of the environment, so it is on (but never with ssrf_safe, which goes to public addresses directly).
+
+    dpop=fastbearer.DPoP() is all that is needed for DPoP where this is the server's own auth and FastMCP asks its
+    provider for the middleware. Proofs are compared with the scheme and host of base_url, or with what the server sees.
+    Held by another provider, or under an older FastMCP, it gets the token without the request: bound tokens are refused
+    then, and the log says so.
     """
 
     issuer: Any
@@ -137,6 +149,8 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
         self.logger = LOGGER
         self._ready = True
         check_options(self)
+        if self.dpop is not None and not installed.HAS_MIDDLEWARE_HOOK:
+            self._log.warn_once(self.logger, _NO_REQUESTS)
 
     def _keep(self, given: dict[str, Any], more: dict[str, Any]) -> None:
         """Sets the attributes. Where nothing was given, FastMCP may have read one from the environment."""
@@ -171,7 +185,7 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
                 compiled = await self._compile()
             if compiled.error is not None:
                 raise compiled.error.with_traceback(None)
-            if compiled.has_hooks:
+            if not compiled.is_plain:
                 return await self._load_with_hooks(compiled, token)
             access = await compiled.verifier.verify_async(token)
             scopes = compiled.verifier._scopes_of(access) if compiled.has_implied else access.scopes
@@ -180,7 +194,32 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
             raise
         except Exception as error:
             self._log.rejected(self.logger, error)
+            if getattr(error, "code", None) == "proof_missing" and _proofs.current.get() is None:
+                self._log.warn_once(self.logger, _NO_REQUESTS)
             return None
+
+    async def _verify(self, verifier: Verifier, token: str) -> Any:
+        """The token of the request that is being authenticated with its proof; any other token alone."""
+        exchange = _proofs.current.get()
+        if exchange is None or not exchange.presents(token):
+            return await verifier.verify_async(token)
+        return await exchange.verify(verifier)
+
+    def get_middleware(self) -> list[Any]:
+        """What FastMCP puts before the application: its own, with DPoP where that is configured."""
+        middleware: list[Any] = super().get_middleware()
+        if self.dpop is None:
+            return middleware
+        wrapped = _proofs.with_proofs(middleware, self)
+        if wrapped is None:
+            self._log.warn_once(self.logger, _NO_REQUESTS)
+        return middleware if wrapped is None else wrapped
+
+    async def _dpop_nonce(self) -> str | None:
+        """What clients are to put into their next proof."""
+        compiled = self._compiled or await self._compile()
+        nonce: str | None = None if compiled.verifier is None else compiled.verifier.dpop_nonce()
+        return nonce
 
     def _extract_scopes(self, claims: dict[str, Any]) -> list[str]:
         """The scopes of verified claims. Override it when your provider keeps them elsewhere."""
@@ -202,7 +241,7 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
             verifier = compiled.verifier_for(await self._get_verification_key(token))
         else:
             verifier = compiled.verifier
-        access = await verifier.verify_async(token)
+        access = await self._verify(verifier, token)
         scopes = self._extract_scopes(access.claims) if compiled.extract_scopes else verifier._scopes_of(access)
         error = self._refused_by_hook(compiled, access, scopes)
         if error is not None:

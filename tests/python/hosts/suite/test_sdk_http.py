@@ -231,3 +231,16 @@ def test_a_verifier_or_its_options():
     with pytest.raises(TypeError):
         JWTVerifier(verifier=object(), issuer=ISSUER)
     assert inspect.iscoroutinefunction(JWTVerifier.verify_token)
+
+
+def test_bound_tokens_are_refused_and_the_log_says_why(keys, mint, caplog):
+    caplog.set_level("WARNING", logger="fastbearer")
+    token = mint(additional_claims={"cnf": {"jkt": "A" * 43}})
+    verifier = JWTVerifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE)
+    for _ in range(2):
+        assert run(verifier.verify_token(token)) is None
+    assert caplog.text.count("hands its verifier no request") == 1
+    JWTVerifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE, dpop=fastbearer.DPoP())
+    assert caplog.text.count("hands its verifier no request") == 2
+    lax = JWTVerifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE, sender_constrained="ignore")
+    assert run(lax.verify_token(token)).client_id == "alice"
