@@ -38,16 +38,24 @@ class Provider:
         self._about: dict[str, str] = json.loads(self._read())
         self.issuer = self._about["issuer"]
 
-    def token(self, resource: str, scope: str = "read") -> str:
+    @property
+    def token_endpoint(self) -> str:
+        """Where tokens are asked for."""
+        return self._about["token"]
+
+    def token(
+        self, resource: str, scope: str = "read", *, headers: dict[str, str] | None = None, client_id: str | None = None
+    ) -> str:
         """An access token for this resource, by client credentials (RFC 6749 section 4.4)."""
         form = {
             "grant_type": "client_credentials",
-            "client_id": self._about["client_id"],
+            "client_id": client_id or self._about["client_id"],
             "client_secret": self._about["client_secret"],
             "scope": scope,
             "resource": resource,
         }
-        request = urllib.request.Request(self._about["token"], urllib.parse.urlencode(form).encode())
+        body = urllib.parse.urlencode(form).encode()
+        request = urllib.request.Request(self.token_endpoint, body, headers or {})
         with urllib.request.urlopen(request, timeout=10) as response:
             answer: dict[str, Any] = json.load(response)
         return str(answer["access_token"])

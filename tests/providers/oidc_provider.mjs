@@ -1,6 +1,8 @@
 /*
  * npm oidc-provider, on loopback: an authorization server as people run them. It issues JWT access tokens (RFC 9068) for
- * the resource that a client asks for (RFC 8707), to a client that authenticates with its secret.
+ * the resource that a client asks for (RFC 8707), to a client that authenticates with its secret: bound to the key of a
+ * DPoP proof (RFC 9449) that comes with the request, or to the certificate (RFC 8705) in its header client-certificate,
+ * escaped PEM as a proxy would write it, which the client "certified" must have.
  *
  *     node tests/providers/oidc_provider.mjs [ALGORITHM]
  *
@@ -15,6 +17,12 @@ import { Provider } from 'oidc-provider';
 
 const ALGORITHM = process.argv[2] ?? 'RS256';
 const CLIENT = { client_id: 'worker', client_secret: 'a secret that only tests have' };
+const SETTINGS = {
+  grant_types: ['client_credentials'],
+  redirect_uris: [],
+  response_types: [],
+  token_endpoint_auth_method: 'client_secret_post',
+};
 
 /* Standard output is for our lines alone; the provider gives notices there. */
 console.info = console.error;
@@ -33,18 +41,22 @@ async function newProvider(issuer) {
   return new Provider(issuer, {
     jwks: { keys: ALGORITHM === 'RS256' ? [signing] : [signing, await newKey('RS256')] },
     clients: [
-      {
-        ...CLIENT,
-        grant_types: ['client_credentials'],
-        redirect_uris: [],
-        response_types: [],
-        token_endpoint_auth_method: 'client_secret_post',
-      },
+      { ...CLIENT, ...SETTINGS },
+      { ...CLIENT, ...SETTINGS, client_id: 'certified', tls_client_certificate_bound_access_tokens: true },
     ],
     scopes: ['read', 'write'],
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      dPoP: { enabled: true },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        getCertificate: (context) => {
+          const header = context.get('client-certificate');
+          return header === '' ? undefined : decodeURIComponent(header);
+        },
+      },
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (context, resource) => ({
