@@ -9,10 +9,17 @@ from ._records import _Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable
+    from typing import Any, Protocol, TypeAlias
 
-    Text = str | bytes
+    Text: TypeAlias = str | bytes
+
+    class HeaderItems(Protocol):
+        """A mapping, or what a framework has in place of one."""
+
+        def items(self) -> Iterable[tuple[Text, Text]]:
+            """Name and value of each header."""
+
 
 __all__ = ["Request"]
 
@@ -42,7 +49,7 @@ class Request(_Record):
         self,
         method: Text,
         url: Text | None,
-        headers: Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[Text, Text]],
+        headers: HeaderItems | Iterable[tuple[Text, Text]],
         client_certificate: Text | bytearray | memoryview | None = None,
     ) -> None:
         if isinstance(client_certificate, (bytearray, memoryview)):

@@ -182,7 +182,7 @@ class Protected(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         connection: Any = self.connection
         host = self.headers["Host"]
-        request = Request("GET", f"https://{host}{self.path}", self.headers, connection.getpeercert(binary_form=True))  # type: ignore[arg-type]
+        request = Request("GET", f"https://{host}{self.path}", self.headers, connection.getpeercert(binary_form=True))
         try:
             status, text = 200, self.verifier.verify_request(request).client_id
         except FastBearerError as error:

@@ -90,7 +90,7 @@ class Multi:
 
 
 def test_a_header_twice_is_seen(verifier: Verifier) -> None:
-    error = error_of(verifier, Request("GET", URL, Multi()))  # type: ignore[arg-type]
+    error = error_of(verifier, Request("GET", URL, Multi()))
     assert isinstance(error, MalformedRequestError)
 
 

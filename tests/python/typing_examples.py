@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import fastbearer
-from fastbearer import AccessToken, Issuer, KeyPair, Rejection, RSAKeyPair, Verifier
-from fastbearer.errors import InsufficientScopeError, InvalidTokenError, KeysUnavailableError
+from fastbearer import AccessToken, DPoP, Issuer, KeyPair, Rejection, Request, RSAKeyPair, Verifier
+from fastbearer.errors import InsufficientScopeError, InvalidTokenError, KeysUnavailableError, MalformedRequestError
 
 
 def fetch(url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
@@ -84,6 +85,38 @@ async def use(token: str) -> AccessToken:
     moment: datetime | None = access.expires_at_datetime
     print(scopes, claims, expires, moment, [key.kid for key in verifier.keys()], verifier.stats()["verified"])
     return await verifier.verify_async(token)
+
+
+class Store:
+    def add(self, key: str, expires_at: float) -> bool:
+        return True
+
+
+class AsyncStore:
+    async def add(self, key: str, expires_at: float) -> bool:
+        return True
+
+
+async def requests(message: http.client.HTTPMessage, pairs: list[tuple[bytes, bytes]]) -> AccessToken:
+    verifier = Verifier(
+        secret=b"s" * 32, sender_constrained="verify", dpop=DPoP(max_age=60, algorithms="ES256", nonce_secret="n" * 32)
+    )
+    Verifier(dpop=DPoP(required=True, replay_store=Store())), Verifier(dpop=DPoP(replay_store=AsyncStore()))
+    pair = KeyPair.generate("ES256")
+    proof: str = pair.dpop_proof("POST", "https://api.example/mcp", "token", nonce=verifier.dpop_nonce())
+    thumbprint: str = pair.thumbprint()
+    headers = {"Authorization": "DPoP token", "DPoP": proof, "x": thumbprint}
+    try:
+        access = verifier.verify_request(Request("POST", "https://api.example/mcp", headers, b"certificate"), now=1)
+    except MalformedRequestError as error:
+        status: int = error.http_status
+        print(status)
+        raise
+    confirmation: dict[str, Any] | None = access.confirmation
+    dpop: DPoP | None = verifier.dpop
+    print(confirmation, dpop)
+    verifier.verify_request(Request("GET", None, message))
+    return await verifier.verify_request_async(Request(b"GET", b"/mcp", pairs))
 
 
 def mint() -> str:
