@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from . import _native
+from .errors import _IssuerNeeded, _KeysNeeded
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from . import _native
+    from ._issuers import Issuers
+    from ._resolver import Resolver
     from .request import Request
 
 
@@ -55,3 +59,54 @@ class RequestQuestion:
         """As for a token."""
         access, self.proof = self._native.verify_request_after_fetch(self._parts, self._now, key_request)
         return access
+
+
+# ---- what the core needs
+
+
+def _once_more(question: TokenQuestion | RequestQuestion) -> _native.AccessToken | _KeysNeeded | _IssuerNeeded:
+    """After a resolution, which may have brought an issuer whose keys are still needed."""
+    try:
+        return question.ask()
+    except (_KeysNeeded, _IssuerNeeded) as error:
+        return error
+
+
+def settle(
+    question: TokenQuestion | RequestQuestion,
+    needed: _KeysNeeded | _IssuerNeeded,
+    issuers: Issuers,
+    resolver: Resolver | None,
+) -> _native.AccessToken:
+    """Resolves the issuer and fetches its keys, or waits for whoever does; then the verdict."""
+    if isinstance(needed, _IssuerNeeded):
+        assert resolver is not None, "the core asks only a verifier that resolves issuers"
+        resolver.run(question.token)
+        outcome = _once_more(question)
+        if isinstance(outcome, _native.AccessToken):
+            return outcome
+        needed = outcome
+    source = issuers.source(needed.issuer_number)
+    if source is not None and needed.key_request:
+        source.run(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
+    return question.ask_after_fetch(needed.key_request)
+
+
+async def settle_async(
+    question: TokenQuestion | RequestQuestion,
+    needed: _KeysNeeded | _IssuerNeeded,
+    issuers: Issuers,
+    resolver: Resolver | None,
+) -> _native.AccessToken:
+    """The same without blocking the event loop."""
+    if isinstance(needed, _IssuerNeeded):
+        assert resolver is not None, "the core asks only a verifier that resolves issuers"
+        await resolver.run_async(question.token)
+        outcome = _once_more(question)
+        if isinstance(outcome, _native.AccessToken):
+            return outcome
+        needed = outcome
+    source = issuers.source(needed.issuer_number)
+    if source is not None and needed.key_request:
+        await source.run_async(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
+    return question.ask_after_fetch(needed.key_request)

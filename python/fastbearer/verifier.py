@@ -10,7 +10,7 @@ from . import _native, _option_kinds, _options
 from ._inspection import decode_unverified, versions
 from ._issuers import Issuers, refresh_all, refresh_all_async
 from ._native import AccessToken
-from ._questions import RequestQuestion, TokenQuestion
+from ._questions import RequestQuestion, TokenQuestion, settle, settle_async
 from ._records import KeyInfo, Rejection, Unverified
 from ._replay import Evictions, Memory
 from ._resolver import Resolver
@@ -379,16 +379,7 @@ class Verifier:
     def _settle(self, question: TokenQuestion | RequestQuestion, needed: _KeysNeeded | _IssuerNeeded) -> AccessToken:
         """Brings what the core needs, and the verdict."""
         try:
-            if isinstance(needed, _IssuerNeeded):
-                self._resolve.run(question.token)
-                outcome = self._once_more(question)
-                if isinstance(outcome, AccessToken):
-                    return outcome
-                needed = outcome
-            source = self._issuers.source(needed.issuer_number)
-            if source is not None and needed.key_request:
-                source.run(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
-            return question.ask_after_fetch(needed.key_request)
+            return settle(question, needed, self._issuers, self._resolver)
         except FastBearerError as error:
             self._report(error)
             raise error from None
@@ -397,31 +388,10 @@ class Verifier:
         self, question: TokenQuestion | RequestQuestion, needed: _KeysNeeded | _IssuerNeeded
     ) -> AccessToken:
         try:
-            if isinstance(needed, _IssuerNeeded):
-                await self._resolve.run_async(question.token)
-                outcome = self._once_more(question)
-                if isinstance(outcome, AccessToken):
-                    return outcome
-                needed = outcome
-            source = self._issuers.source(needed.issuer_number)
-            if source is not None and needed.key_request:
-                await source.run_async(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
-            return question.ask_after_fetch(needed.key_request)
+            return await settle_async(question, needed, self._issuers, self._resolver)
         except FastBearerError as error:
             self._report(error)
             raise error from None
-
-    @property
-    def _resolve(self) -> Resolver:
-        assert self._resolver is not None, "the core asks only a verifier that resolves issuers"
-        return self._resolver
-
-    def _once_more(self, question: TokenQuestion | RequestQuestion) -> AccessToken | _KeysNeeded | _IssuerNeeded:
-        """After a resolution, which may have brought an issuer whose keys are still needed."""
-        try:
-            return question.ask()
-        except (_KeysNeeded, _IssuerNeeded) as error:
-            return error
 
     def _refresh_ahead(self, number: int, on_loop: bool = False) -> None:
         source = self._issuers.source(number)

@@ -19,14 +19,22 @@ from starlette.requests import HTTPConnection
 
 from .._asgi_request import RequestReader
 from .._challenge import Challenger
+from .._log import RejectionLog
 from ..errors import FastBearerError, InvalidProofError
+from . import _installed as installed
 
 if TYPE_CHECKING:
+    from ..dpop import DPoP
     from ..request import Request
     from ..verifier import AccessToken, Verifier
 
 _Scope = MutableMapping[str, Any]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+NO_REQUESTS = (
+    f"FastMCP {installed.VERSION} hands this verifier no request: proofs of possession cannot be checked, and tokens "
+    "that are bound to a key are refused"
+)
 
 _KEY = "fastbearer.exchange"
 _PARAMETER = re.compile(r'\b(error|scope|resource_metadata)="([^"]*)"')
@@ -152,3 +160,37 @@ def with_proofs(middleware: list[Any], provider: Any) -> list[Any] | None:
         else:
             wrapped.append(item)
     return wrapped if found else None
+
+
+class ProofMixin:
+    """What a provider does with requests."""
+
+    dpop: DPoP | None
+    logger: Any
+    _log: RejectionLog
+    _compiled: Any
+    _compile: Any
+
+    async def _verify(self, verifier: Verifier, token: str) -> Any:
+        """The token of the request that is being authenticated with its proof; any other token alone."""
+        exchange = current.get()
+        if exchange is None or not exchange.presents(token):
+            return await verifier.verify_async(token)
+        return await exchange.verify(verifier)
+
+    def get_middleware(self) -> list[Any]:
+        """What FastMCP puts before the application: its own, with DPoP where that is configured."""
+        upstream: Any = super()
+        middleware: list[Any] = upstream.get_middleware()
+        if self.dpop is None:
+            return middleware
+        wrapped = with_proofs(middleware, self)
+        if wrapped is None:
+            self._log.warn_once(self.logger, NO_REQUESTS)
+        return middleware if wrapped is None else wrapped
+
+    async def _dpop_nonce(self) -> str | None:
+        """What clients are to put into their next proof."""
+        compiled = self._compiled or await self._compile()
+        nonce: str | None = None if compiled.verifier is None else compiled.verifier.dpop_nonce()
+        return nonce

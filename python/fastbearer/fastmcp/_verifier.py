@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
     from .._option_types import FastMCPOptions
     from .._records import KeyInfo
-    from ..verifier import Verifier
 else:
     AccessToken = installed.AccessToken
     get_access_token = installed.get_access_token
@@ -53,17 +52,12 @@ else:
 
 __all__ = ["AccessToken", "BearerAuthProvider", "JWTVerifier", "get_access_token"]
 
-_NO_REQUESTS = (
-    f"FastMCP {installed.VERSION} hands this verifier no request: proofs of possession cannot be checked, and tokens "
-    "that are bound to a key are refused"
-)
-
 #: The options that FastMCP's own class does not have. Its HTTP client reads the proxy variables of the environment.
 _MORE = {name: _options.DEFAULTS[name] for name in FastMCPAttributes.__annotations__}
 _MORE["trust_env"] = True
 
 
-class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[misc]
+class JWTVerifier(KeySetMixin, _proofs.ProofMixin, FastMCPAttributes, _Upstream):  # type: ignore[misc]
     """Verifies JWT access tokens; a drop-in for the JWTVerifier of FastMCP.
 
     FastMCP's parameters:
@@ -150,7 +144,7 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
         self._ready = True
         check_options(self)
         if self.dpop is not None and not installed.HAS_MIDDLEWARE_HOOK:
-            self._log.warn_once(self.logger, _NO_REQUESTS)
+            self._log.warn_once(self.logger, _proofs.NO_REQUESTS)
 
     def _keep(self, given: dict[str, Any], more: dict[str, Any]) -> None:
         """Sets the attributes. Where nothing was given, FastMCP may have read one from the environment."""
@@ -195,31 +189,8 @@ class JWTVerifier(KeySetMixin, FastMCPAttributes, _Upstream):  # type: ignore[mi
         except Exception as error:
             self._log.rejected(self.logger, error)
             if getattr(error, "code", None) == "proof_missing" and _proofs.current.get() is None:
-                self._log.warn_once(self.logger, _NO_REQUESTS)
+                self._log.warn_once(self.logger, _proofs.NO_REQUESTS)
             return None
-
-    async def _verify(self, verifier: Verifier, token: str) -> Any:
-        """The token of the request that is being authenticated with its proof; any other token alone."""
-        exchange = _proofs.current.get()
-        if exchange is None or not exchange.presents(token):
-            return await verifier.verify_async(token)
-        return await exchange.verify(verifier)
-
-    def get_middleware(self) -> list[Any]:
-        """What FastMCP puts before the application: its own, with DPoP where that is configured."""
-        middleware: list[Any] = super().get_middleware()
-        if self.dpop is None:
-            return middleware
-        wrapped = _proofs.with_proofs(middleware, self)
-        if wrapped is None:
-            self._log.warn_once(self.logger, _NO_REQUESTS)
-        return middleware if wrapped is None else wrapped
-
-    async def _dpop_nonce(self) -> str | None:
-        """What clients are to put into their next proof."""
-        compiled = self._compiled or await self._compile()
-        nonce: str | None = None if compiled.verifier is None else compiled.verifier.dpop_nonce()
-        return nonce
 
     def _extract_scopes(self, claims: dict[str, Any]) -> list[str]:
         """The scopes of verified claims. Override it when your provider keeps them elsewhere."""
