@@ -30,7 +30,7 @@ from ._option_kinds import (
     TEXTS,
     Kind,
 )
-from .dpop import KIND as DPOP
+from .dpop import _KIND as DPOP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -119,4 +119,4 @@ def _native(name: str, value: Any) -> dict[str, Any] | None:
 
 
 #: Of the option that takes one.
-KIND = Kind("DPoP", _native)
+_KIND = Kind("DPoP", _native)

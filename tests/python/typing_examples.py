@@ -101,7 +101,7 @@ async def requests(message: http.client.HTTPMessage, pairs: list[tuple[bytes, by
     verifier = Verifier(
         secret=b"s" * 32, sender_constrained="verify", dpop=DPoP(max_age=60, algorithms="ES256", nonce_secret="n" * 32)
     )
-    Verifier(dpop=DPoP(required=True, replay_store=Store())), Verifier(dpop=DPoP(replay_store=AsyncStore()))
+    print(Verifier(dpop=DPoP(required=True, replay_store=Store())), DPoP(replay_store=AsyncStore()))
     pair = KeyPair.generate("ES256")
     proof: str = pair.dpop_proof("POST", "https://api.example/mcp", "token", nonce=verifier.dpop_nonce())
     thumbprint: str = pair.thumbprint()

@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from fastbearer import AccessToken, Verifier
+from fastbearer import AccessToken, DPoP, Verifier
 from fastbearer.asgi import BearerAuthMiddleware, ResourceMetadata, bearer, get_access_token
 
 verifier = Verifier(public_key="...", issuer="https://issuer.example", audience="https://api.example")
@@ -14,8 +14,19 @@ metadata = ResourceMetadata("https://api.example", ["https://issuer.example"], s
 plain = Starlette(middleware=[Middleware(BearerAuthMiddleware, verifier=verifier, exclude=["/health"])])
 guarded = BearerAuthMiddleware(Starlette(), verifier=verifier, required_scopes=["read"], resource_metadata=metadata)
 
+proving = BearerAuthMiddleware(
+    Starlette(),
+    verifier=Verifier(jwks={"keys": []}, dpop=DPoP()),
+    base_url="https://api.example",
+    client_certificate_header="client-cert",
+)
+
 app = FastAPI()
 app.mount(metadata.path, metadata)
+
+
+@app.get("/proving", dependencies=[Depends(bearer(verifier, base_url="https://api.example"))])
+async def prove() -> None: ...
 
 
 @app.get("/")

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastmcp import FastMCP
 
-from fastbearer import Issuer
+from fastbearer import DPoP, Issuer
 from fastbearer.fastmcp import AccessToken, BearerAuthProvider, JWTVerifier, RSAKeyPair, get_access_token
 
 keys = RSAKeyPair.generate()
@@ -27,6 +27,7 @@ two = BearerAuthProvider(
 )
 JWTVerifier(issuer="https://issuer.example", audience="https://mcp.example/mcp", discover=True)
 JWTVerifier(issuers=[Issuer("https://a.example"), Issuer("https://b.example")], scope_hierarchy={"admin": ["read"]})
+JWTVerifier(jwks_uri="https://issuer.example/jwks", dpop=DPoP(required=True), sender_constrained="verify")
 server: FastMCP[Any] = FastMCP("server", auth=one)
 FastMCP("server", auth=two)
 
