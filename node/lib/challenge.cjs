@@ -15,13 +15,19 @@ function quoted(value, option) {
   return `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
-/* The schemes that are accepted, each with the parameters of its own. */
+/* RFC 6750 section 3.1 knows nothing of proofs. */
+const forBearer = (error) => (PROOF_ERRORS.includes(error) ? 'invalid_token' : error);
+
+/*
+ * The schemes that are accepted: [name, parameter of its own, error that is shown for an error]. Bearer is first: some
+ * clients read no further.
+ */
 function schemesOf(dpop) {
-  const bearer = { name: 'Bearer', own: '' };
+  const bearer = ['Bearer', '', forBearer];
   if (dpop === undefined) {
     return [bearer];
   }
-  const proofs = { name: 'DPoP', own: `algs="${dpop.algorithms.join(' ')}"` };
+  const proofs = ['DPoP', `algs="${dpop.algorithms.join(' ')}"`, (error) => error];
   return dpop.required ? [proofs] : [bearer, proofs];
 }
 
@@ -49,20 +55,19 @@ class Challenger {
 
   /*
    * The response for an OAuth error, or for a request without credentials, which gets no error code (section 3.1).
-   * scheme: the one that the client has used, in lower case; nonce: for its next proof.
+   * nonce: for the client's next proof. There is one header field for all challenges: some clients see but one.
    */
-  refuse(status, error, { scopes = [], retryAfter = 0, scheme, nonce } = {}) {
+  refuse(status, error, { scopes = [], retryAfter = 0, nonce } = {}) {
     const headers = { 'cache-control': 'no-store' };
-    const tried = this.#schemes.find(({ name }) => name.toLowerCase() === scheme) ?? this.#schemes[0];
-    const code = tried.name === 'Bearer' && PROOF_ERRORS.includes(error) ? 'invalid_token' : error;
+    const shown = this.#schemes.at(-1)[2](error);
     let body = '';
-    if (code !== undefined) {
-      body = JSON.stringify({ error: code, error_description: DESCRIPTIONS[code] });
+    if (shown !== undefined) {
+      body = JSON.stringify({ error: shown, error_description: DESCRIPTIONS[shown] });
       headers['content-type'] = 'application/json';
     }
     if (status === 400 || status === 401 || status === 403) {
-      const shown = code === 'invalid_request' ? [] : scopes.length > 0 ? scopes : this.#scopes;
-      const challenges = this.#schemes.map((one) => this.#challenge(one, one === tried ? code : undefined, shown));
+      const named = scopes.length > 0 ? scopes : this.#scopes;
+      const challenges = this.#schemes.map(([name, own, errorOf]) => this.#challenge(name, own, errorOf(error), named));
       headers['www-authenticate'] = challenges.join(', ');
     }
     if (status === 503) {
@@ -74,16 +79,16 @@ class Challenger {
     return { status, headers, body };
   }
 
-  #challenge({ name, own }, error, scopes) {
-    const parts = [this.#realm, own];
+  #challenge(scheme, own, error, scopes) {
+    const parts = [own, this.#realm];
     if (error !== undefined) {
       parts.push(`error="${error}"`, `error_description="${DESCRIPTIONS[error]}"`);
     }
-    if (scopes.length > 0) {
+    if (scopes.length > 0 && error !== 'invalid_request' && error !== 'use_dpop_nonce') {
       parts.push(`scope=${quoted(scopes.join(' '), 'requiredScopes')}`);
     }
     parts.push(this.#metadata);
-    return `${name} ${parts.filter((part) => part !== '').join(', ')}`.trimEnd();
+    return `${scheme} ${parts.filter((part) => part !== '').join(', ')}`.trimEnd();
   }
 }
 

@@ -14,8 +14,8 @@ const { STATUS, OK, CLOSED, KEYS_UNAVAILABLE, OUT_OF_MEMORY } = native.constants
 const DESCRIPTIONS = Object.freeze({
   invalid_request: 'Send exactly one bearer token, in one Authorization header.',
   invalid_token: 'The access token is invalid or has expired.',
-  invalid_dpop_proof: 'The access token needs a DPoP proof of this very request.',
-  use_dpop_nonce: 'The DPoP proof must carry the nonce of this response.',
+  invalid_dpop_proof: 'The DPoP proof is missing or invalid.',
+  use_dpop_nonce: 'The DPoP proof must have the nonce of the header DPoP-Nonce.',
   insufficient_scope: 'The access token does not grant what this resource requires.',
   temporarily_unavailable: 'The access token cannot be checked at the moment.',
   server_error: 'The access token could not be checked.',

@@ -25,13 +25,14 @@ const GUARD_OPTION_NAMES = Object.freeze([
   'clientCertificateHeader',
 ]);
 
-/* Scheme, host and port of what clients know this server by. */
-function originOf(baseUrl) {
-  const url = typeof baseUrl === 'string' && URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
-  if (!['https:', 'http:'].includes(url?.protocol) || url.href !== `${url.origin}/`) {
-    throw new ConfigurationError('baseUrl must be the scheme, host and port of an http(s) URL, and no more');
+/* Without a slash at the end. */
+function checkedBase(baseUrl) {
+  const isText = typeof baseUrl === 'string' && /^[!-~]+$/u.test(baseUrl) && !/[?#]/u.test(baseUrl);
+  const { protocol, username, password } = isText && URL.canParse(baseUrl) ? new URL(baseUrl) : {};
+  if (!/^https?:\/\/[^/]/iu.test(baseUrl) || protocol === undefined || username !== '' || password !== '') {
+    throw new ConfigurationError('baseUrl must be an absolute http(s) URL without user, query and fragment');
   }
-  return url.origin;
+  return baseUrl.replace(/\/+$/u, '');
 }
 
 /* The Verifier's method that counts and reports a guard's refusal of a token, and returns the error to throw. */
@@ -55,7 +56,10 @@ class Guard {
     this.#verifier = verifier;
     this.#requiredScopes = requiredScopes;
     this.#exclude = new Set(optional(texts, 'exclude', exclude));
-    this.#metadata = resourceMetadata === undefined ? undefined : new ResourceMetadata(resourceMetadata, dpop);
+    const hasCertificates = clientCertificateHeader !== undefined;
+    if (resourceMetadata !== undefined) {
+      this.#metadata = new ResourceMetadata(resourceMetadata, { dpop, hasCertificates });
+    }
     this.#challenger = new Challenger({
       realm,
       scopes: [...new Set([...verifier.requiredScopes, ...requiredScopes])],
@@ -63,9 +67,8 @@ class Guard {
       dpop,
     });
     this.#settings = {
-      baseUrl: baseUrl === undefined ? undefined : originOf(baseUrl),
-      certificateHeader:
-        clientCertificateHeader === undefined ? undefined : new CertificateHeader(clientCertificateHeader),
+      baseUrl: baseUrl === undefined ? this.#metadata?.origin : checkedBase(baseUrl),
+      certificateHeader: hasCertificates ? new CertificateHeader(clientCertificateHeader) : undefined,
     };
   }
 
@@ -88,7 +91,7 @@ class Guard {
     try {
       return { token: await this.#verify(info), nonce: this.#verifier.dpopNonce() };
     } catch (error) {
-      return { response: this.#responseFor(error, info) };
+      return { response: this.#responseFor(error) };
     }
   }
 
@@ -110,20 +113,15 @@ class Guard {
   }
 
   /* An error that is not a refusal, a closed verifier for example, is left to the application's error handling. */
-  #responseFor(error, { headers }) {
+  #responseFor(error) {
     if (!(error instanceof BearerError)) {
       throw error;
     }
     const { code, message, status, oauthError, missing, retryAfter, expected, actual } = error;
     const values = expected === undefined ? '' : ` (expected ${expected}; actual ${actual})`;
     debug('request refused: %s: %s%s', code, message, values);
-    const authorization = headers.find(([name]) => name.toLowerCase() === 'authorization')?.[1] ?? '';
-    return this.#challenger.refuse(status, oauthError === '' ? undefined : oauthError, {
-      scopes: missing,
-      retryAfter,
-      scheme: authorization.split(' ', 1)[0].toLowerCase(),
-      nonce: this.#verifier.dpopNonce(),
-    });
+    const nonce = this.#verifier.dpopNonce();
+    return this.#challenger.refuse(status, oauthError || undefined, { scopes: missing, retryAfter, nonce });
   }
 }
 

@@ -21,10 +21,10 @@ export interface GuardOptions {
   /** Whole paths that need no token, such as "/health", spelled as in the request. */
   exclude?: readonly string[] | null;
   /**
-   * Scheme, host and port that clients use, "https://api.example.com", in place of those that this server sees. DPoP
-   * proofs name the URL of the request: behind a proxy that ends TLS or changes Host every proof is refused without it
-   * (`proof_mismatch`, claim htu). And without it the host is what the client's own header Host says: a proof that was
-   * made for another server, and stolen there, is not told from one for this server.
+   * Scheme and host that clients use, "https://api.example.com", with the path prefix that a proxy strips, if one does;
+   * what DPoP proofs are compared with. Default: those of `resourceMetadata.resource`, else what this server sees: then
+   * behind a proxy that ends TLS or changes Host every proof is refused (`proof_mismatch`, claim htu), and the host is
+   * what the client's own header Host says, which whoever replays a proof that was made for another server can set.
    */
   baseUrl?: string | null;
   /**

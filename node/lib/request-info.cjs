@@ -29,8 +29,7 @@ function plainPairs(headers) {
   const pairs = Array.isArray(headers)
     ? headers
     : Object.entries(headers).flatMap(([name, value]) => [value ?? []].flat().map((one) => [name, one]));
-  const odd = pairs.find((pair) => typeof pair?.[0] !== 'string' || typeof pair[1] !== 'string');
-  if (odd !== undefined) {
+  if (pairs.some((pair) => typeof pair?.[0] !== 'string' || typeof pair[1] !== 'string')) {
     throw new ConfigurationError('request.headers must hold names and values that are strings');
   }
   return pairs;

@@ -25,9 +25,9 @@ class ResourceMetadata {
   /*
    * resource is the URL that clients use for what is protected; authorizationServers are the issuers that it trusts;
    * scopesSupported is optional. Other members go into the document under their own names. dpop: { required,
-   * algorithms } where its scheme is accepted.
+   * algorithms } where its scheme is accepted; hasCertificates: a proxy hands over those of clients.
    */
-  constructor({ resource, authorizationServers, scopesSupported, ...more }, dpop) {
+  constructor({ resource, authorizationServers, scopesSupported, ...more }, { dpop, hasCertificates }) {
     const url = parseResource(resource);
     if (!Array.isArray(authorizationServers) || authorizationServers.length === 0) {
       throw new ConfigurationError('resourceMetadata.authorizationServers must be a list of at least one issuer URL');
@@ -42,9 +42,11 @@ class ResourceMetadata {
         dpop_signing_alg_values_supported: dpop.algorithms,
         dpop_bound_access_tokens_required: dpop.required,
       }),
+      ...(hasCertificates && { tls_client_certificate_bound_access_tokens: true }),
       ...more,
     };
     this.path = WELL_KNOWN + url.pathname.replace(/\/+$/u, '');
+    this.origin = url.origin;
     this.url = url.origin + this.path;
   }
 

@@ -91,6 +91,13 @@ const OTHERS = `
   const discovering = { issuer: 'https://issuer.example', algorithms: 'ES256', headers: { a: 'b' },
     fetch: async (url) => new Response(url.endsWith('/keys') ? document : '{"issuer":"https://issuer.example","jwks_uri":"https://issuer.example/keys"}') };
   let tenant = 0;
+  const client = KeyPair.generateSync('ES256');
+  const bound = pair.createToken({ audience: 'x', scopes: ['é'], additionalClaims: { cnf: { jkt: client.thumbprint() } } });
+  const prove = () => client.dpopProof('GET', 'https://x/', { accessToken: bound });
+  const sent = (dpop) => ({ method: 'GET', url: 'https://x/', headers: { authorization: 'DPoP ' + bound, dpop } });
+  const taking = { secret: pair.secret, audience: 'x', scopeHierarchy: { a: ['b'] } };
+  const proven = new Verifier({ ...taking, dpop: { nonceSecret: 'x'.repeat(32), replayStore: { add: () => true } } });
+  const alone = new Verifier({ ...taking, dpop: { algorithms: ["ES256"] } });
   const cases = {
     several: () => {
       const fresh = new Verifier(several);
@@ -112,7 +119,23 @@ const OTHERS = `
     create: () => new Verifier(options), mint: () => pair.createToken({ scopes: many(20) }), sign: () => pair.sign('{"alg":"HS256"}', '{}'),
     load: () => new KeyPair({ privateKey: pair.secret, algorithm: 'HS256' }), generateSync: () => KeyPair.generateSync('HS256'),
     generate: () => KeyPair.generate('HS256'), decode: () => decodeUnverified(token), keys: () => verifier.keys(), stats: () => verifier.stats(),
-    refresh: () => remote.refresh(),
+    refresh: () => remote.refresh(), prove, thumbprint: () => client.thumbprint(),
+    proven: async () => assert.equal((await alone.verifyRequest(sent(prove()))).token, bound),
+    nonce: async () => {
+      try {
+        await proven.verifyRequest(sent(prove()));
+      } catch (error) {
+        if (error.code !== 'proof_nonce_required') throw error;
+      }
+      const nonce = proven.dpopNonce();
+      if (nonce === undefined) throw new BearerError('no nonce', { code: 'out_of_memory' });
+      const dpop = client.dpopProof('GET', 'https://x/', { accessToken: bound, nonce });
+      assert.equal((await proven.verifyRequest(sent(dpop))).token, bound);
+    },
+    certificate: async () => {
+      const { code } = await verifier.verifyRequest({ headers: [['authorization', 'Bearer x.y.z']], clientCertificate: new Uint8Array(9) }).catch((error) => error);
+      if (code !== 'token_malformed') throw new BearerError('', { code });
+    },
   };
   (async () => {
     process.removeAllListeners('warning');
@@ -138,7 +161,7 @@ const OTHERS = `
 
 test('each allocation of everything else fails in turn', (context) => {
   const lines = run(OTHERS, context);
-  assert.equal(lines.length, 16);
+  assert.equal(lines.length, 21);
   for (const { name, codes } of lines) {
     const others = Object.keys(codes).filter(
       (code) => !['done', 'out_of_memory', 'internal_error', 'signature_invalid', 'keys_unavailable'].includes(code),

@@ -328,6 +328,7 @@ describe('trouble of the server', () => {
       it(`${name}: ${what} is 500, never 401`, async () => {
         const verifier = new Verifier({ ...POLICY });
         verifier.verify = breaking(verifier);
+        verifier.verifyRequest = verifier.verify;
         await adapter(verifier, async (origin) => {
           const answer = await request(`${origin}/`, bearer(mint()));
           assert.equal(answer.status, 500);
