@@ -6,7 +6,7 @@
 
 const { guardOf } = require('./lib/adapter.cjs');
 const { getAccessToken, requireAccessToken, withAccessToken } = require('./lib/context.cjs');
-const { isBegun } = require('./lib/send.cjs');
+const { isBegun, setNonce } = require('./lib/send.cjs');
 
 function send(reply, { status, headers, body }) {
   if (reply.sent || isBegun(reply.raw)) {
@@ -29,9 +29,7 @@ async function bearerAuth(fastify, options) {
         return;
       }
       request.auth = token;
-      if (nonce !== undefined) {
-        reply.header('DPoP-Nonce', nonce);
-      }
+      setNonce(reply.raw, nonce); // and not on reply: a handler may answer without it (reply.hijack)
       withAccessToken(token, done);
     };
     guard.decide(request.raw).then(proceed, done);

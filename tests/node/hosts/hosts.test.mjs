@@ -5,7 +5,19 @@ import { prepare } from './setup.mjs';
 
 prepare();
 const { seen } = await import('./suite/answers.mjs');
-for (const name of ['adapters', 'guard', 'issuers', 'providers', 'sdk', 'fastmcp', 'twin', 'types', 'examples']) {
+for (const name of [
+  'adapters',
+  'guard',
+  'proofs',
+  'tls',
+  'issuers',
+  'providers',
+  'sdk',
+  'fastmcp',
+  'twin',
+  'types',
+  'examples',
+]) {
   await import(`./suite/${name}.mjs`);
 }
 

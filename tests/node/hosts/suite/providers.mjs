@@ -1,6 +1,7 @@
 /*
  * Express in front of two real providers at once, npm oidc-provider each: found by discovery, JWT access tokens for this
- * resource, keys that are replaced while requests come.
+ * resource, keys that are replaced while requests come. The tokens of a third are bound to keys and certificates of
+ * clients; openid-client makes the proofs.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -10,6 +11,10 @@ import readline from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import * as oauth from 'oauth4webapi';
+import * as oidc from 'openid-client';
+
+import { certificateOf } from '../../support/certificate.mjs';
 import { AUDIENCE, bearer, request, serve } from '../support.mjs';
 
 const PLACE = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'providers');
@@ -113,5 +118,124 @@ describe('real providers', () => {
     await first.rotate();
     assert.equal(await ask(await first.mint()), 200);
     assert.deepEqual([await ask(old), await ask(others)], [401, 200]);
+  });
+});
+
+/* What a client of the provider's has: its configuration by discovery, and a pair of keys for proofs. */
+async function clientOf(provider, algorithm) {
+  const config = await oidc.discovery(
+    new URL(provider.issuer),
+    provider.client_id,
+    undefined,
+    oidc.ClientSecretPost(provider.client_secret),
+    { execute: [oidc.allowInsecureRequests] },
+  );
+  const keys = await oidc.randomDPoPKeyPair(algorithm);
+  const DPoP = oidc.getDPoPHandle(config, keys);
+  const grant = await oidc.clientCredentialsGrant(config, { resource: AUDIENCE, scope: 'read' }, { DPoP });
+  assert.equal(grant.token_type, 'dpop');
+  return { config, DPoP, keys, token: grant.access_token };
+}
+
+describe('tokens that a real provider binds', () => {
+  let provider;
+  let server; // at the URL that it sees
+  let strict; // with nonces, DPoP only
+  before(async () => {
+    install();
+    provider = await Provider.start('ES256');
+    const options = {
+      issuer: provider.issuer,
+      tokenType: 'at+jwt',
+      algorithms: 'ES256',
+      audience: AUDIENCE,
+      requiredScopes: ['read'],
+    };
+    const header = { clientCertificateHeader: { name: 'x-certificate', format: 'nginx' } };
+    [server, strict] = await Promise.all([
+      serve('express 5', 'import', { ...options, dpop: {} }, header),
+      serve('hono', 'import', { ...options, dpop: { required: true, nonceSecret: 's'.repeat(32) } }, {}),
+    ]);
+  });
+  after(async () => {
+    provider?.stop();
+    await Promise.all([server?.stop(), strict?.stop()]);
+  });
+
+  for (const algorithm of ['ES256', 'EdDSA']) {
+    it(`${algorithm}: openid-client makes the proofs, and does the dance of the nonce`, async () => {
+      const { config, DPoP, token } = await clientOf(provider, algorithm);
+      for (const { origin } of [server, strict, server, strict]) {
+        for (const method of ['GET', 'POST']) {
+          const body = method === 'POST' ? JSON.stringify({ a: 1 }) : undefined;
+          const headers = new Headers(body === undefined ? {} : { 'content-type': 'application/json' });
+          const url = new URL(`${origin}/who?a=1`);
+          const answer = await oidc.fetchProtectedResource(config, token, url, method, body, headers, { DPoP });
+          assert.equal(answer.status, 200, await answer.clone().text());
+          assert.equal((await answer.json()).clientId, 'worker');
+        }
+      }
+      assert.equal((await request(`${server.origin}/who`, bearer(token))).status, 401);
+    });
+  }
+
+  it('the first answer to oauth4webapi is the challenge; a proof is good once', async () => {
+    const { keys, token } = await clientOf(provider, 'ES256');
+    const DPoP = oauth.DPoP({ client_id: 'worker' }, keys);
+    const url = new URL(`${strict.origin}/who`);
+    const sent = [];
+    const settings = {
+      DPoP,
+      [oauth.allowInsecureRequests]: true,
+      [oauth.customFetch]: (target, init) => {
+        sent.push(init);
+        return fetch(target, init);
+      },
+    };
+    const ask = () => oauth.protectedResourceRequest(token, 'GET', url, undefined, undefined, settings);
+    const refused = await ask().catch((error) => error);
+    assert.ok(oauth.isDPoPNonceError(refused), String(refused));
+    assert.deepEqual(
+      refused.cause.map(({ scheme, parameters }) => [scheme, parameters.error]),
+      [['dpop', 'use_dpop_nonce']],
+    );
+    assert.equal((await ask()).status, 200);
+    const again = await fetch(url, { ...sent.at(-1), signal: undefined });
+    assert.equal(again.status, 401);
+    assert.match(again.headers.get('www-authenticate'), /^DPoP .*error="invalid_dpop_proof"/u);
+    assert.equal((await ask()).status, 200);
+  });
+
+  it('a stranger with the token and a key of his own is refused', async () => {
+    const { token } = await clientOf(provider, 'ES256');
+    const stranger = await clientOf(provider, 'ES256');
+    const url = new URL(`${server.origin}/who`);
+    const { config, DPoP } = stranger;
+    const refused = await oidc
+      .fetchProtectedResource(config, token, url, 'GET', null, undefined, { DPoP })
+      .catch((error) => error);
+    const challenges = refused.cause;
+    assert.deepEqual(
+      challenges.map(({ scheme, parameters }) => [scheme, parameters.error]),
+      [
+        ['bearer', 'invalid_token'],
+        ['dpop', 'invalid_dpop_proof'],
+      ],
+    );
+  });
+
+  it('a token that is bound to a certificate is good with it, and with no other', async () => {
+    const [own, other] = [certificateOf('client'), certificateOf('other')].map(({ pem }) => encodeURIComponent(pem));
+    const { client_secret } = provider;
+    const client_id = 'certified';
+    const form = { grant_type: 'client_credentials', client_id, client_secret, scope: 'read', resource: AUDIENCE };
+    const headers = { 'client-certificate': own };
+    const answer = await fetch(provider.token, { method: 'POST', headers, body: new URLSearchParams(form) });
+    const { access_token: token } = await answer.json();
+    const ask = async (certificate) => {
+      const shown = certificate === undefined ? {} : { 'x-certificate': certificate };
+      return (await request(`${server.origin}/who`, { ...bearer(token), headers: shown })).status;
+    };
+    assert.deepEqual([await ask(own), await ask(other), await ask(undefined)], [200, 401, 401]);
   });
 });
