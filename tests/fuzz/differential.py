@@ -1,9 +1,9 @@
 """The library beside the oracle of tests/python, on changed cases: differential.py SECONDS [SEED [FOLDER]]
 
-The cases are those of tests/vectors. Both read the same token under the same options and must say the same: accepted
-with equal claims and scopes, or refused for the same reason. Most tokens are signed again after the change, so that
-what stands after the signature is reached. A difference is printed as a case for tests/vectors, and written into
-FOLDER.
+The cases are those of tests/vectors. Both read the same token, or the same request, twice under the same options and
+must say the same: accepted with equal claims and scopes, or refused for the same reason. Most tokens and proofs are
+signed again after the change, so that what stands after the signature is reached. A difference is printed as a case for
+tests/vectors, and written into FOLDER.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ sys.path[:0] = [str(ROOT / "tests/python"), str(ROOT)]
 
 import fastbearer  # noqa: E402
 import oracle  # noqa: E402
-from tests.vectors.cases import BadCase, check, options  # noqa: E402
+import request_changes as requests  # noqa: E402
+from tests.vectors.cases import BadCase, check, options, request  # noqa: E402
 
 SECRET = "fastbearer-test-secret-32-bytes!"
 NOW = 1750000000
@@ -40,7 +41,7 @@ VALUES: list[Any] = [
 NAMES = [
     "exp", "nbf", "iat", "iss", "aud", "sub", "scope", "scp", "client_id", "azp", "jti", "alg", "typ", "kid", "cty",
     "crit", "b64", "zip", "enc", "jwk", "jku", "x5c", "x5u", "kty", "crv", "use", "key_ops", "n", "e", "x", "y", "d",
-    "k", "keys", "", "a", "permissions",
+    "k", "keys", "", "a", "permissions", "cnf", "jkt", "x5t#S256", "htm", "htu", "ath", "nonce",
 ]  # fmt: skip
 # What the text of a document may turn into: escapes, numbers in other forms, bytes that are no UTF-8.
 PIECES = [
@@ -81,9 +82,11 @@ OPTIONS: dict[str, list[Any]] = {
     "clock_skew": [0, 30, 0.5, 86400, 86401],
     "client_id_claims": [["azp"], ["sub", "client_id"], ["/a", "/sub"]],
     "max_token_bytes": [16384, 300, 65536],
+    **requests.OPTIONS,
 }
 Case = dict[str, Any]
 Outcome = tuple[Any, ...]
+PARTS = ("id", "token", "request", "config", "now")
 
 
 def b64u(data: bytes) -> str:
@@ -91,38 +94,56 @@ def b64u(data: bytes) -> str:
 
 
 def load() -> list[Case]:
+    """Each step of a sequence is a case."""
     cases = []
     for path in sorted((ROOT / "tests/vectors").glob("*/*.json")):
-        cases += [case for case in json.loads(path.read_text()) if is_known(case)]
+        for case in filter(is_known, json.loads(path.read_text())):
+            for step in case.get("steps", [case]):
+                whole = {**case, **step}
+                cases.append({name: whole[name] for name in PARTS if name in whole})
     return cases
 
 
 def is_known(case: Case) -> bool:
-    """Whether it is one token, with options that both sides have."""
+    """Whether both sides have its options."""
     try:
         check(case)
     except BadCase:
         return False
-    return "token" in case
+    return True
 
 
-def of_library(case: Case) -> Outcome:
+def of_library(case: Case) -> list[Outcome]:
+    """Of each of two times: the second token comes from the cache, the second proof is a replay."""
     try:
-        with fastbearer.Verifier(**options(case["config"])) as verifier:
+        verifier = fastbearer.Verifier(**options(case["config"]))
+    except fastbearer.FastBearerError as error:
+        return [("reject", error.code)] * 2
+    with verifier:
+        return [once(verifier, case), once(verifier, case)]
+
+
+def once(verifier: fastbearer.Verifier, case: Case) -> Outcome:
+    try:
+        if "request" in case:
+            access = verifier.verify_request(request(case["request"]), now=case["now"])
+        else:
             access = verifier.verify(case["token"], now=case["now"])
-            again = verifier.verify(case["token"], now=case["now"])  # from its cache
     except fastbearer.FastBearerError as error:
         return "reject", error.code
-    assert again == access
     return "accept", json.dumps(access.claims), access.scopes, access.client_id
 
 
-def of_oracle(case: Case) -> Outcome:
-    try:
-        claims, scopes, client_id = oracle.Verifier(case["config"]).accept(case["token"], case["now"])
-    except oracle.Refused as refused:
-        return "reject", refused.code
-    return "accept", json.dumps(claims), scopes, client_id
+def of_oracle(case: Case) -> list[Outcome]:
+    verifier, outcomes = None, []
+    for _ in range(2):
+        try:
+            verifier = verifier or oracle.Verifier(case["config"])
+            claims, scopes, client_id = verifier.accept(case["token"], case["now"], case.get("request"))
+            outcomes.append(("accept", json.dumps(claims), scopes, client_id))
+        except oracle.Refused as refused:
+            outcomes.append(("reject", refused.code))
+    return outcomes
 
 
 # ---- changes --------------------------------------------------------------------------------------------------------
@@ -191,22 +212,32 @@ def sign_again(r: random.Random, case: Case) -> None:
         header = json.dumps({**json.loads(header), "alg": "HS256"}).encode()
     except (ValueError, TypeError, RecursionError):
         pass
+    if r.random() < 0.2:
+        payload = with_cnf(r, payload)
     for _ in range(r.choice([1, 1, 2, 3])):
         if r.random() < 0.3:
             header = change_document(r, header)
         else:
             payload = change_document(r, payload)
     text = f"{b64u(header)}.{b64u(payload)}"
-    case["token"] = text + "." + b64u(hmac.digest(SECRET.encode(), text.encode(), hashlib.sha256))
+    requests.with_token(case, text + "." + b64u(hmac.digest(SECRET.encode(), text.encode(), hashlib.sha256)))
     case["config"] = {name: value for name, value in case["config"].items() if name not in SOURCES}
     case["config"].update(secret=SECRET, algorithms="HS256")
+
+
+def with_cnf(r: random.Random, payload: bytes) -> bytes:
+    try:
+        return json.dumps({**json.loads(payload), "cnf": r.choice(requests.CNF)}).encode()
+    except (ValueError, TypeError, RecursionError):
+        return payload
 
 
 def change_token(r: random.Random, case: Case) -> None:
     alphabet = "ABCZaz019-_.=+/ \n\x00é"
     token, place = case["token"], r.randrange(len(case["token"]) + 1)
     cut = r.choice([0, 1, 1, 2])
-    case["token"] = token[:place] + r.choice(["", r.choice(alphabet), r.choice(alphabet)]) + token[place + cut :]
+    changed = token[:place] + r.choice(["", r.choice(alphabet), r.choice(alphabet)]) + token[place + cut :]
+    requests.with_token(case, changed)
 
 
 def change_keys(r: random.Random, case: Case) -> None:
@@ -235,12 +266,14 @@ def changed(r: random.Random, cases: list[Case]) -> Case:
     for change, chance in ((change_keys, 0.3), (sign_again, 0.6), (change_options, 0.4), (change_token, 0.2)):
         if r.random() < chance:
             change(r, case)
-    return {name: case[name] for name in ("id", "token", "config", "now")}
+    if "request" in case and r.random() < 0.7:
+        requests.change_request(r, case, change_document)
+    return case
 
 
 def differences(
     seed: int, *, seconds: float = float("inf"), count: int = sys.maxsize
-) -> Iterator[tuple[Case, Outcome, Outcome]]:
+) -> Iterator[tuple[Case, list[Outcome], list[Outcome]]]:
     """Runs so many cases, or so long; yields each, with what the library and what the oracle said, when they differ."""
     r, cases, end = random.Random(seed), load(), time.monotonic() + seconds
     for _ in range(count):
@@ -248,9 +281,9 @@ def differences(
             return
         case = changed(r, cases)
         ours, theirs = of_library(case), of_oracle(case)
-        tally[ours[1] if ours[0] == "reject" else "accept"] = (
-            tally.get(ours[1] if ours[0] == "reject" else "accept", 0) + 1
-        )
+        for outcome in ours:
+            said = outcome[1] if outcome[0] == "reject" else "accept"
+            tally[said] = tally.get(said, 0) + 1
         if ours != theirs:
             yield case, ours, theirs
 
@@ -268,7 +301,7 @@ def main(arguments: list[str]) -> int:
         if len(arguments) > 2:
             name = hashlib.sha256(text.encode()).hexdigest()[:16]
             (Path(arguments[2]) / f"differential-{name}.json").write_text(text)
-    counts = f"{sum(tally.values())} cases, {tally.get('accept', 0)} accepted, {len(tally)} outcomes"
+    counts = f"{sum(tally.values()) // 2} cases, {tally.get('accept', 0)} times accepted, {len(tally)} outcomes"
     print(f"differential: seed {seed}, {counts}, {found} differences")
     return found != 0
 
