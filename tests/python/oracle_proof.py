@@ -264,7 +264,6 @@ class Proofs:
         need(count(header) <= VALUES and header.get("typ") == "dpop+jwt" and isinstance(jwk, dict), bad)
         assert isinstance(jwk, dict)
         need(header.get("alg") in self.algorithms and not PRIVATE & set(jwk), bad)
-        need(isinstance(jwk.get("kid", ""), str), bad)
         key = read_jwk(jwk)
         if key is None or header["alg"] not in key.algs:
             raise Refused(bad)
