@@ -1,6 +1,5 @@
 /* Requests as a whole: which binding wants which proof, from the cache as well; keys that must be fetched; counters;
- * races; children; and allocations that fail. */
-#include "child.h"
+ * and allocations that fail. */
 #include "failing.h"
 #include "proof/proof.h"
 #include "proofs.h"
@@ -8,8 +7,6 @@
 #include <math.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <pthread.h>
-#include <sched.h>
 
 static fb_error error = FB_ERROR_INIT;
 static fb_string *bearer, *by_key, *by_certificate, *by_both;
@@ -316,69 +313,6 @@ TEST(counters)
     fb_verifier_free(verifier);
 }
 
-/* ---- threads and processes ------------------------------------------------------------------ */
-
-enum { THREADS = 8, REQUESTS = 2000 };
-static fb_string *proofs[REQUESTS];
-static fb_verifier *shared;
-static atomic_uint passed[REQUESTS], ready[REQUESTS];
-
-static void *race(void *argument)
-{
-    static const fb_clock clock = {1800000000.0, 1.0};
-    (void)argument;
-    for (int i = 0; i < REQUESTS; i++) {
-        atomic_fetch_add(&ready[i], 1);
-        while (atomic_load(&ready[i]) < THREADS) { /* all of them at once, each time */
-            (void)sched_yield();
-        }
-        struct sent sent;
-        fb_result *result = NULL;
-        fb_error own = FB_ERROR_INIT;
-        request_with(&sent, "DPoP", by_key, proofs[i]);
-        const fb_status status = fb_verify_request(shared, &sent.request, clock, &result, NULL, &own);
-        CHECK(status == FB_OK || status == FB_PROOF_REPLAYED);
-        atomic_fetch_add(&passed[i], status == FB_OK);
-        fb_result_free(result);
-    }
-    return NULL;
-}
-
-TEST(of_equal_requests_exactly_one_passes)
-{
-    pthread_t threads[THREADS];
-    const fb_dpop options = FB_DPOP_INIT;
-    const fb_proof_options proving = proof_base(by_key);
-    shared = with(&options, "verify");
-    for (int i = 0; i < REQUESTS; i++) {
-        proofs[i] = proof_by(client, &proving);
-    }
-    for (int i = 0; i < THREADS; i++) {
-        CHECK(pthread_create(&threads[i], NULL, race, NULL) == 0);
-    }
-    for (int i = 0; i < THREADS; i++) {
-        CHECK(pthread_join(threads[i], NULL) == 0);
-    }
-    fb_stats stats = FB_STATS_INIT;
-    CHECK(fb_verifier_stats(shared, 1.0, &stats, NULL) == FB_OK);
-    CHECK(stats.verified == REQUESTS && stats.rejected == (THREADS - 1) * REQUESTS && stats.proof_keys == 1);
-    for (int i = 0; i < REQUESTS; i++) {
-        CHECK(passed[i] == 1);
-    }
-    const pid_t child = child_start();
-    if (child == 0) {
-        struct sent sent;
-        request_with(&sent, "DPoP", by_key, proofs[0]);
-        const bool known = verify_sent(shared, &sent, NOW, &error) == FB_PROOF_REPLAYED;
-        child_end(known && ask(shared, "DPoP", by_key, GOOD_PROOF, NO_CERTIFICATE) == FB_OK);
-    }
-    CHECK(child_wait(child) == 1);
-    for (int i = 0; i < REQUESTS; i++) {
-        fb_string_free(proofs[i]);
-    }
-    fb_verifier_free(shared);
-}
-
 /* ---- memory --------------------------------------------------------------------------------- */
 
 /* A verifier and one request, with every kind of proof that there is. by_host: whoever remembers. */
@@ -506,7 +440,6 @@ int main(void)
     RUN(keys_that_must_be_fetched);
     RUN(around_the_signature_of_a_proof);
     RUN(counters);
-    RUN(of_equal_requests_exactly_one_passes);
     RUN(every_allocation_fails_in_turn);
     RUN(what_failed_for_want_of_memory_used_nothing_up);
     fb_string_free(bearer);
