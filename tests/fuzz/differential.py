@@ -135,7 +135,8 @@ def once(verifier: fastbearer.Verifier, case: Case) -> Outcome:
 
 
 def of_oracle(case: Case) -> list[Outcome]:
-    verifier, outcomes = None, []
+    verifier = None
+    outcomes: list[Outcome] = []
     for _ in range(2):
         try:
             verifier = verifier or oracle.Verifier(case["config"])

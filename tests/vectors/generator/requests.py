@@ -127,6 +127,12 @@ def order(suite: Suite, dpop: dict[str, Any]) -> None:
     suite.add("order-audience", "a token for another service", TOKEN, {**dpop, "audience": "https://other.example"}, "audience_mismatch", request=request(TOKEN, proof(TOKEN)))
     suite.add("order-scope", "a scope that is missing", TOKEN, {**dpop, "required_scopes": ["admin"]}, "insufficient_scope", request=request(TOKEN))
     suite.add("order-size", "a token that is too large", TOKEN, {**dpop, "max_token_bytes": 100}, "token_too_large", request=request(TOKEN, proof(TOKEN)))
+    suite.add("order-host", "an expired token, at a host that does not say what the client has asked for", expired, dpop, "configuration_invalid",
+              request=request(expired, proof(expired), url="/mcp"))
+    other = certificate("rsa2048-certificate")
+    suite.add("order-scheme", "another certificate, under a scheme that cannot bring the proof", BOTH, dpop, "proof_missing", request=request(BOTH, scheme="Bearer", client_certificate=other))
+    suite.add("order-binding", "no certificate, under a scheme that the token is not bound for", CERTIFIED, dpop, "proof_mismatch", request=request(CERTIFIED))
+    suite.add("order-certificate", "another certificate, and no proof", BOTH, dpop, "proof_mismatch", request=request(BOTH, client_certificate=other))
     suite.add("no-request", "a bound token without a request", TOKEN, dpop, "proof_missing")
 
 
