@@ -15,12 +15,15 @@ from typing import Any
 from fastbearer import (
     AccessToken,
     ConfigurationError,
+    DPoP,
     ExpiredSignatureError,
     FastBearerError,
     InvalidAudienceError,
     InvalidSignatureError,
     Issuer,
     KeyPair,
+    MalformedRequestError,
+    Request,
     Verifier,
     decode_unverified,
 )
@@ -41,6 +44,9 @@ OF_TWO = PAIRS["HS256"].create_token(issuer="https://two", audience="a")
 EXPIRED = PAIRS["ES256"].create_token(expires_in_seconds=-10)
 VERIFIERS = {name: Verifier(**source(name), cache_size=0) for name in PAIRS}
 CACHED = Verifier(**source("ES256"), required_scopes=["a"])
+BOUND = PAIRS["ES256"].create_token(additional_claims={"cnf": {"jkt": PAIRS["EdDSA"].thumbprint()}})
+PROVING = Verifier(**source("ES256"), dpop=DPoP(nonce_secret="n" * 32))
+URL = "https://api.example/mcp"
 DOCUMENT = PAIRS["EdDSA"].jwks(kid="k")
 
 
@@ -64,7 +70,8 @@ def refused(verifier: Verifier, token: str, error: type[Exception]) -> Callable[
 
 
 def construction() -> bool:
-    with Verifier(jwks=DOCUMENT, algorithms="EdDSA", issuer=["x", "y"], audience="z") as made:
+    dpop = DPoP(algorithms=["ES256", "EdDSA"], nonce_secret="n" * 32, max_age=60)
+    with Verifier(jwks=DOCUMENT, algorithms="EdDSA", issuer=["x", "y"], audience="z", dpop=dpop) as made:
         return len(made.keys()) == 1 and made.stats()["verified"] == 0
 
 
@@ -98,6 +105,22 @@ def resolved_issuer() -> bool:
             ticket, 0, made._issuers.resolved(identifier, Issuer("https://one", **source("ES256")))
         )
         return decision == 0 and made.verify(OF_ONE).issuer == identifier == "https://one"
+
+
+def request() -> bool:
+    """With a proof of its own, since a call that fails may have used it up; and more headers than have room at once."""
+    proof = PAIRS["EdDSA"].dpop_proof("POST", URL, BOUND, PROVING.dpop_nonce())
+    headers = {**{f"x-{i}": "\udcff" for i in range(40)}, "Authorization": f"DPoP {BOUND}", "DPoP": proof}
+    access = PROVING.verify_request(Request("POST", URL, headers))
+    return access.confirmation == {"jkt": PAIRS["EdDSA"].thumbprint()}
+
+
+def malformed_request() -> bool:
+    try:
+        PROVING.verify_request(Request("POST", f"{URL}?access_token=\udcff", []))
+    except MalformedRequestError as error:
+        return error.http_status == 400
+    return False
 
 
 def misconfiguration() -> bool:
@@ -146,6 +169,8 @@ SCENARIOS: dict[str, Callable[[], bool]] = {
     **{f"forged {name}": refused(VERIFIERS[name], FORGED[name], InvalidSignatureError) for name in PAIRS},
     "expired": refused(VERIFIERS["ES256"], EXPIRED, ExpiredSignatureError),
     "cache hit": lambda: CACHED.verify(TOKENS["ES256"]).scopes == ["a", "b"],
+    "request": request,
+    "malformed request": malformed_request,
     "construction": construction,
     "several issuers": several_issuers,
     "resolved issuer": resolved_issuer,
