@@ -223,21 +223,6 @@ def newest(dist: Path) -> Place:
     )
 
 
-def musl_arm64(dist: Path) -> Place:
-    root, python = WORK / "arm64", WORK / "python-musl-arm64/python"
-    if shutil.which("qemu-aarch64-static") is None or not (root / "lib/ld-musl-aarch64.so.1").exists():
-        raise Missing("musl's loader for arm64 or qemu-user-static is missing: tools/dist/trial/systems.sh")
-    if not python.exists():
-        raise Missing("a CPython of musl for arm64 has not been built: tools/dist/trial/systems.sh")
-    site = installed(dist, "cp310-abi3", "linuxmusl-arm64", "3.13", WORK / "site-musl-arm64")
-    return Place(
-        "CPython 3.13 of musl for arm64, under qemu",
-        ["qemu-aarch64-static", "-L", str(root), str(python)],
-        native=False,
-        site=str(site),
-    )
-
-
 def musl(dist: Path) -> Place:
     python = WORK / "python-musl/python"
     if not python.exists():
@@ -289,7 +274,7 @@ def places(dist: Path) -> Iterator[Place | str]:
             yield own(dist, path, tag)
         except subprocess.CalledProcessError as reason:
             yield f"{path}: {reason}"
-    for make in (newest, old_debian, musl, arm64, musl_arm64, windows):
+    for make in (newest, old_debian, musl, arm64, windows):
         try:
             yield make(dist)
         except (Missing, Unavailable) as reason:

@@ -22,7 +22,8 @@ done
 
 old_debian() { # Debian 11 without a compiler, and a CPython that its libc can run
     debootstrap --variant=minbase --include=ca-certificates bullseye "$1.work/root" "$mirror"
-    zig_for linux-x64
+    tools=$(say 'compiler.tools(targets.TARGETS["linux-x64"])')
+    export ZIG_GLOBAL_CACHE_DIR="$cache/zig" ZIG_LOCAL_CACHE_DIR="$cache/zig"
     mkdir "$1.work/build"
     # shellcheck disable=SC2086 # several variables
     (cd "$1.work/build" && "$python/configure" CC="$tools/cc -fno-sanitize=undefined -Wno-date-time" AR="$tools/ar" \
@@ -32,12 +33,7 @@ old_debian() { # Debian 11 without a compiler, and a CPython that its libc can r
     mv "$1.work/root" "$1"
 }
 
-zig_for() { # zig_for TARGET: tools for it
-    tools=$(say "compiler.tools(targets.TARGETS['$1'])")
-    export ZIG_GLOBAL_CACHE_DIR="$cache/zig" ZIG_LOCAL_CACHE_DIR="$cache/zig"
-}
-
-arm64() { # Debian's packages, unpacked: no maintainer script runs, programs are started by qemu by hand
+arm64() { # Debian's packages and musl, unpacked: no maintainer script runs, qemu is started by hand
     debootstrap --foreign --arch=arm64 --variant=minbase --include=python3,ca-certificates,musl bookworm "$1.work" \
         "$mirror"
     for package in "$1.work"/var/cache/apt/archives/*.deb; do
@@ -71,20 +67,7 @@ END
     mv "$1.work" "$1"
 }
 
-python_musl_arm64() { # the same for arm64, where musl's loader is one of Debian's packages; python-t helps to build it
-    zig_for linuxmusl-arm64
-    mkdir "$1.work"
-    helper=$cache/trial/python-t/inst/bin/python3.13
-    # shellcheck disable=SC2086 # several variables
-    (cd "$1.work" && "$python/configure" CC="$tools/cc -dynamic -fno-sanitize=undefined -Wno-date-time" AR="$tools/ar" \
-        RANLIB="$tools/ranlib" CFLAGS="-O1 -g0" --prefix=/nowhere --without-ensurepip --disable-test-modules \
-        --build=x86_64-linux-gnu --host=aarch64-linux-musl --with-build-python="$helper" \
-        $off ac_cv_buggy_getaddrinfo=no ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no &&
-        make -j2 python && make -j2 sharedmods)
-    mv "$1.work" "$1"
-}
-
-[ $# -gt 0 ] || set -- arm64 old-debian python-t python-musl python-musl-arm64
+[ $# -gt 0 ] || set -- arm64 old-debian python-t python-musl
 for name in "$@"; do
     place=$cache/trial/$name
     if [ ! -e "$place" ]; then
