@@ -79,6 +79,54 @@ async function awsJwtVerify(alg, { jwks }) {
   return (token) => verifier.verifySync(token);
 }
 
+/* Many more than a verifier with room for one remembers, so that each is new again when its turn comes. */
+const PROOFS = 2048;
+
+/*
+ * A request with a DPoP proof: the token of one client, each time with another proof. In place of given tokens, which
+ * are bound to no key; ask is called with a Request.
+ */
+async function requestsOf(alg) {
+  if (alg !== 'ES256') {
+    throw new Error('ES256 stands for all');
+  }
+  const { KeyPair } = await import('../../node/index.cjs');
+  const [server, client] = [KeyPair.generateSync(alg), KeyPair.generateSync(alg)];
+  const url = `${audience}/mcp`;
+  const token = server.createToken({
+    typ: 'at+jwt',
+    issuer,
+    audience,
+    subject: 'auth0|5f7c8ec7c33c6c004bbafe82',
+    kid: 'k',
+    additionalClaims: { client_id: 'c', jti: 'j', cnf: { jkt: client.thumbprint() } },
+  });
+  const requests = Array.from({ length: PROOFS }, () => {
+    const headers = { authorization: `DPoP ${token}`, dpop: client.dpopProof('POST', url, { accessToken: token }) };
+    return new Request(url, { method: 'POST', headers });
+  });
+  let next = 0;
+  return { server, each: (ask) => () => ask(requests[next++ % PROOFS]) };
+}
+
+async function fastbearerProofs(alg, _given, sight) {
+  const { server, each } = await requestsOf(alg);
+  const { Verifier } = await import('../../node/index.cjs');
+  const policy = { publicKey: server.publicKey, algorithms: alg, issuer, audience, tokenType: 'at+jwt' };
+  const cacheSize = sight === 'first' ? 0 : 1024; // there is but one token
+  const verifier = new Verifier({ ...policy, cacheSize, dpop: { replayCapacity: 1 } });
+  return each(async (request) => (await verifier.verifyRequest(request)).claims);
+}
+
+/* It remembers no proofs. */
+async function oauth4webapi(alg) {
+  const { server, each } = await requestsOf(alg);
+  const { customFetch, validateJwtAccessToken } = await load('oauth4webapi');
+  const as = { issuer, jwks_uri: `${issuer}/jwks` };
+  const options = { [customFetch]: async () => Response.json(server.jwks('k')) };
+  return each((request) => validateJwtAccessToken(as, request, audience, options));
+}
+
 const contenders = {
   fastbearer: [fastbearer, undefined],
   jose: [jose, 'jose'],
@@ -87,6 +135,8 @@ const contenders = {
   'fast-jwt, cache': [fastJwt(true), 'fast-jwt'],
   '@node-rs/jsonwebtoken': [nodeRs, '@node-rs/jsonwebtoken'],
   'aws-jwt-verify': [awsJwtVerify, 'aws-jwt-verify'],
+  'fastbearer, DPoP': [fastbearerProofs, undefined],
+  'oauth4webapi, DPoP': [oauth4webapi, 'oauth4webapi'],
 };
 
 /* Awaits what is a promise and nothing else: a synchronous verifier must not pay for a turn of the microtask queue. */

@@ -27,8 +27,8 @@ PYTHON = {
     "plot": ["matplotlib"],
 }  # fmt: skip
 NODE = [
-    "jose", "jsonwebtoken", "fast-jwt", "@node-rs/jsonwebtoken", "aws-jwt-verify", "@modelcontextprotocol/sdk",
-    "express", "zod",
+    "jose", "jsonwebtoken", "fast-jwt", "@node-rs/jsonwebtoken", "aws-jwt-verify", "oauth4webapi",
+    "@modelcontextprotocol/sdk", "express", "zod",
 ]  # fmt: skip
 
 

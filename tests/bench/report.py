@@ -13,10 +13,12 @@ ALGORITHMS = ("RS256", "ES256", "EdDSA", "HS256")
 SIGNING = ("OpenSSL signature", "fastbearer, create_token")
 SEVERAL = ("1 issuer", "10 issuers", "1000 issuers", "1000 added issuers")
 PROOFS = ("OpenSSL, a new key", "DPoP, a key that is held", "DPoP, a new key")
+NODE_PROOFS = ("fastbearer, DPoP", "oauth4webapi, DPoP")  # a table of their own
 APART = (
     *SIGNING,
     *(f"fastbearer, {issuers}" for issuers in SEVERAL),
     *(case.replace("DPoP", "fastbearer, DPoP") for case in PROOFS),
+    *NODE_PROOFS,
 )  # judged, but no peers of the others
 QUIET = 0.3  # processors' worth of other people's work up to which wall time means something
 HEADLINES = {"C": "C", "Python": "Python, to claims as a dict", "Node": "Node, to claims as an object"}
@@ -94,9 +96,22 @@ def absences(results):
     for row in results["rows"]:
         if row.get("trouble"):
             found.append(f"{row['language']} {row['name']} could not be measured: {row['trouble']}")
-        if row.get("absent"):
+        if row.get("absent") and row["name"] not in NODE_PROOFS:
             found.append(f"{row['language']} {row['name']} has no {', '.join(sorted(row['absent']))}")
     return found
+
+
+def proofs_table(results):
+    rows = [row for row in rows_of(results, "Node") if row["name"] in NODE_PROOFS]
+    lines = [
+        [named(row).replace(", DPoP", ""), *(number(cell(row, "ES256", kind)) for kind in ("first", "repeat"))]
+        for row in rows
+    ]
+    return (
+        "### Node, one request with a DPoP proof (ES256)\n\nThe token of one client, each time with a new proof, to"
+        " claims as an object. oauth4webapi has no cache of tokens, and remembers no proofs.\n\n"
+        + table(["us", "token uncached", "token cached"], lines)
+    )
 
 
 def end_to_end_table(results):
@@ -161,6 +176,7 @@ def headline(results):
 def write(results, folder):
     parts = ["# Numbers", headline(results)]
     parts += [language_table(results, language) for language in HEADLINES if rows_of(results, language)]
+    parts += [proofs_table(results)] if any(row["name"] in NODE_PROOFS for row in rows_of(results, "Node")) else []
     parts += ["Not in the tables: " + "; ".join(absences(results)) + "."] if absences(results) else []
     parts += [end_to_end_table(results)] if "end_to_end" in results else []
     parts += [imports_table(results)] if "imports" in results else []

@@ -32,7 +32,10 @@ PYTHON = [  # label, environment, contender
     *((f"{host}, its own", host, "FastMCP") for host in ("FastMCP 2.6.1", "FastMCP")),
     *((f"{host}, fastbearer", host, "fastbearer in FastMCP") for host in ("FastMCP 2.6.1", "FastMCP")),
 ]  # fmt: skip
-NODE = ["fastbearer", "jose", "jsonwebtoken", "fast-jwt", "fast-jwt, cache", "@node-rs/jsonwebtoken", "aws-jwt-verify"]
+NODE = [
+    "fastbearer", "jose", "jsonwebtoken", "fast-jwt", "fast-jwt, cache", "@node-rs/jsonwebtoken", "aws-jwt-verify",
+    *report.NODE_PROOFS,
+]  # fmt: skip
 CASES = {  # of the C programs, in microseconds
     "OpenSSL primitive": ("OpenSSL primitive", "first"),
     "EVP_DigestVerify, copied": ("OpenSSL EVP_DigestVerify", "first"),
