@@ -29,5 +29,8 @@ export interface JwtVerifier {
  * The `verifier` of requireBearerAuth, for the MCP TypeScript SDK v1 and v2. Set scopes that must be granted there: the
  * challenge names them. The SDK compares what was granted, and knows nothing of `scopeHierarchy`; `requiredScopes` in
  * these options do.
+ *
+ * The SDK hands over the token alone, and no request that could prove possession of a key: a token that is bound to one
+ * is refused (`proof_missing`). `fastbearer/express`, `/hono` and `/fetch` check proofs in front of the SDK's servers.
  */
 export declare function jwtVerifier(options: JwtVerifierOptions): JwtVerifier;

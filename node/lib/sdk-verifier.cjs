@@ -40,6 +40,12 @@ function sdkVerifier({ errors: given, ...options } = {}, loaded) {
   if (requiredScopes.length > 0) {
     throw new ConfigurationError('beside a verifier, requiredScopes are for requireBearerAuth of the SDK');
   }
+  if (verifier.dpop?.required) {
+    throw new ConfigurationError(
+      'dpop.required would refuse every token here: the SDK hands over no request that could hold a proof; guard with ' +
+        'fastbearer/express or fastbearer/fetch',
+    );
+  }
   followRequests();
   return {
     verifier,

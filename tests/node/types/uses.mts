@@ -5,6 +5,7 @@ import {
   BearerAuthProvider,
   BearerError,
   ConfigurationError,
+  type DpopOptions,
   decodeUnverified,
   getAccessToken,
   type Issuer,
@@ -12,6 +13,8 @@ import {
   type KeyInfo,
   KeyPair,
   type Rejection,
+  type ReplayStore,
+  type RequestParts,
   RSAKeyPair,
   requireAccessToken,
   type Stats,
@@ -54,6 +57,23 @@ new Verifier({
 });
 new Verifier({ issuer: 'https://issuer.example', audience: 'me', resolveIssuer: () => null, requiredClaims: ['jti'] });
 
+const replayStore: ReplayStore = { add: async (key, expiresAt) => key.length > expiresAt };
+const dpop: DpopOptions = {
+  maxAge: 60,
+  required: true,
+  algorithms: ['ES256'],
+  nonceSecret: Buffer.alloc(32),
+  replayStore,
+};
+const proving = new Verifier({ ...options, dpop, senderConstrained: 'verify' });
+const parts: RequestParts = { method: 'GET', url: new URL('https://x'), headers: { a: ['b', 'c'], d: undefined } };
+const bound: AccessToken = await proving.verifyRequest(parts, { now: 5 });
+await proving.verifyRequest(new Request('https://x'));
+await proving.verifyRequest({ headers: [['a', 'b']], clientCertificate: Buffer.alloc(1) });
+const typed: string = (await proving.verifyRequest<{ email: string }>({ headers: new Headers() })).claims.email;
+const bindings: unknown = bound.confirmation?.['jkt'] ?? proving.dpop?.algorithms.join(' ') ?? proving.dpopNonce();
+const remembered: number = proving.stats().replayEntries + proving.stats().replayEvictions + proving.stats().proofKeys;
+
 const access: AccessToken = await verifier.verify('token', { now: 5 });
 const text: string =
   access.token + access.clientId + access.scopes.join() + (access.subject ?? '') + (access.resource?.href ?? '');
@@ -77,6 +97,13 @@ const pair: RSAKeyPair = await RSAKeyPair.generate({ bits: 3072 });
 const pem: string = pair.publicKey + pair.privateKey;
 const other: KeyPair = KeyPair.generateSync('ES256');
 const maybe: string | undefined = other.publicKey;
+const proof: string = other.dpopProof('GET', 'https://x', { accessToken: 'a', nonce: 'n', jti: 'j', now: 5 });
+const thumbprint: string = other.thumbprint();
+bearerAuth({ verifier, baseUrl: 'https://api.example', clientCertificateHeader: { name: 'a', format: 'xfcc' } });
+// @ts-expect-error no such format
+bearerAuth({ verifier, clientCertificateHeader: { name: 'a', format: 'pem' } });
+// @ts-expect-error a request has headers
+await verifier.verifyRequest({ method: 'GET' });
 const token: string = other.createToken({
   subject: null,
   audience: ['a'],
@@ -154,6 +181,7 @@ new JWKSServer();
 verifier.issuer = ['x'];
 
 export {
+  bindings,
   caller,
   claim,
   claims,
@@ -174,11 +202,15 @@ export {
   openssl,
   pem,
   perIssuer,
+  proof,
   refusedBy,
+  remembered,
   roles,
   same,
   session,
   stats,
   text,
+  thumbprint,
+  typed,
   wrong,
 };

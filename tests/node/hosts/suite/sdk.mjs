@@ -35,6 +35,16 @@ function classes(load) {
       error: 'invalid_token',
       error_description: 'The access token is invalid or has expired.',
     });
+    const { verifier: shared } = jwtVerifier({ ...POLICY, dpop: {} });
+    assert.deepEqual(shared.dpop.required, false);
+    assert.throws(() => jwtVerifier({ ...POLICY, dpop: { required: true } }), {
+      code: 'ERR_CONFIGURATION',
+      message: /^dpop\.required would refuse every token here/u,
+    });
+    const bound = mint({ additionalClaims: { cnf: { jkt: 'A'.repeat(43) } } });
+    const unproved = await thrownBy(verifier.verifyAccessToken(bound));
+    assert.ok(unproved instanceof InvalidTokenError);
+    assert.deepEqual([unproved.errorCode, unproved.reason], ['invalid_token', 'proof_missing']);
     const lacking = await thrownBy(verifier.verifyAccessToken(mint({ scopes: [] })));
     assert.ok(lacking instanceof InsufficientScopeError);
     assert.deepEqual(lacking.missing, ['a', 'b']);
