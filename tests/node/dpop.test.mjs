@@ -150,19 +150,24 @@ test('what the verifier says of itself holds no secret', () => {
   assert.equal(new Verifier(POLICY).dpop, undefined);
 });
 
+const ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 ES256K EdDSA Ed25519 Ed448'.split(' ');
+
 test('the algorithms that are advertised are those that the core accepts', async () => {
   const verifier = new Verifier({ ...POLICY, dpop: {} });
   assert.deepEqual(verifier.dpop.algorithms, [...table.DPOP_ALGORITHMS]);
   const accepted = [];
-  for (const algorithm of [...table.DPOP_ALGORITHMS, 'ES256K']) {
+  for (const algorithm of ALGORITHMS) {
     const client = KeyPair.generateSync(algorithm);
     const token = good({ additionalClaims: { cnf: { jkt: client.thumbprint() } } });
     const headers = { authorization: `DPoP ${token}`, dpop: client.dpopProof('GET', HERE, { accessToken: token }) };
     const outcome = await verifier.verifyRequest({ method: 'GET', url: HERE, headers }).catch(({ code }) => code);
-    accepted.push([algorithm, outcome.token === token ? 'accepted' : outcome]);
+    if (outcome.token === token) {
+      accepted.push(algorithm);
+    } else {
+      assert.equal(outcome, 'proof_invalid', algorithm);
+    }
   }
-  const wanted = table.DPOP_ALGORITHMS.map((algorithm) => [algorithm, 'accepted']);
-  assert.deepEqual(accepted, [...wanted, ['ES256K', 'proof_invalid']]);
+  assert.deepEqual(accepted, verifier.dpop.algorithms);
 });
 
 // ---- the memory of proofs

@@ -64,10 +64,11 @@ test('a request in every form that there is', async () => {
 test('two credentials are seen, however they are hidden', async () => {
   const verifier = new Verifier({ ...POLICY, dpop: {} });
   const one = `Bearer ${good()}`;
-  const joined = new Headers([
-    ['authorization', 'Basic YTpi'],
-    ['authorization', one],
-  ]);
+  const after = (second) =>
+    new Headers([
+      ['authorization', 'Basic YTpi'],
+      ['authorization', second],
+    ]);
   for (const [code, request] of [
     ['token_missing', { headers: {} }],
     ['token_missing', { headers: { authorization: 'Basic YTpi' } }],
@@ -81,7 +82,8 @@ test('two credentials are seen, however they are hidden', async () => {
         ],
       },
     ],
-    ['request_malformed', new Request(HERE, { headers: joined })],
+    ['request_malformed', new Request(HERE, { headers: after(one) })],
+    ['request_malformed', new Request(HERE, { headers: after(`dPoP ${good()}`) })],
     ['request_malformed', parts(good(), { url: `${HERE}?access_token=x` })],
     ['request_malformed', parts(good(), { url: '/mcp?a=1&access_token=x' })],
     ['request_malformed', { headers: { authorization: 'DPoP a b' } }],

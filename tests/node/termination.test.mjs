@@ -25,6 +25,11 @@ const WORKER = `
   const implying = new Verifier({ ...options, scopeHierarchy: { a: ['b'] } });
   const ofTenants = many(40).map((issuer) => pair.createToken({ issuer: 'é' + issuer }));
   const tenants = new Verifier({ resolveIssuer: (issuer) => (issuer.endsWith('9') ? undefined : { issuer, secret: workerData.secret }), maxIssuers: 7 });
+  const client = KeyPair.generateSync('ES256');
+  const bound = pair.createToken({ additionalClaims: { cnf: { jkt: client.thumbprint() } } });
+  const remembering = new Verifier({ ...options, dpop: { replayStore: { add: () => true } } });
+  const prove = () => client.dpopProof('GET', 'https://x/', { accessToken: bound });
+  const ask = (dpop) => void remembering.verifyRequest({ method: 'GET', url: 'https://x/', headers: { authorization: 'DPoP ' + bound, dpop } }).catch(() => {});
   let at = 0;
   const held = [];
   const quietly = (work) => { try { work(); } catch {} };
@@ -37,6 +42,7 @@ const WORKER = `
     hoard: () => held.push(verifier.verifySync(round[at++ % 300])),
     turn: () => verifier.verifySync(round[at++ % 300]),
     implied: () => { const access = implying.verifySync(round[at++ % 300]); access.hasScope('b'); held[at % 500] = access; },
+    prove: () => ask(prove()), garbage: () => ask('x.y.z'), thumbprint: () => client.thumbprint(),
     tenants: () => { quietly(() => tenants.verifySync(ofTenants[at++ % 40])); if (at % 50 === 0) tenants.stats(); },
   };
   const work = kinds[workerData.kind] ?? (() => verifier.verifySync(token));
@@ -72,6 +78,9 @@ const KINDS = [
   'turn',
   'implied',
   'tenants',
+  'prove',
+  'garbage',
+  'thumbprint',
   'generate',
   'fetch',
 ];
