@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what make dist needs of Debian besides a Python; with "test", what make dist-test needs too: deps.sh [test]
+# Installs what make dist needs of Debian besides a Python; with "check" or "test", what make dist-check or make dist-test
+# needs too: deps.sh [check|test]
 set -eu
 packages=
 need() { # need PACKAGE COMMAND
@@ -14,11 +15,12 @@ need lld-19 ld64.lld-19
 need gcc gcc
 [ -e /usr/include/stdlib.h ] || need libc6-dev /usr/include/stdlib.h
 need npm npm
-if [ "${1:-}" = test ]; then
+if [ -n "${1:-}" ]; then
     need qemu-user-static qemu-aarch64-static
     need debootstrap debootstrap
+fi
+if [ "${1:-}" = test ]; then
     need musl-tools musl-gcc
-
     [ -x /usr/lib/wine/wine64 ] || need wine64 wine64
 fi
 if [ -n "$packages" ]; then
