@@ -22,10 +22,10 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# What a library is called there, its licence, and how its version stands in an object that holds it.
+# What a library is called there, its licence, and how its version stands in an object that holds it, if it always does.
 LIBRARIES = {
     "libcrypto": ("openssl", "Apache-2.0", rb"OpenSSL (\d+\.\d+\.\d+[a-z]?) +\d+ [A-Z][a-z]{2} \d{4}"),
-    "libcurl": ("curl", "curl", rb"libcurl/(\d+\.\d+\.\d+)"),
+    "libcurl": ("curl", "curl", None),
     "libjansson": ("jansson", "MIT", None),
 }
 
