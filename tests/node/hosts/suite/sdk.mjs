@@ -42,7 +42,7 @@ function classes(load) {
       message: /^dpop\.required would refuse every token here/u,
     });
     const bound = mint({ additionalClaims: { cnf: { jkt: 'A'.repeat(43) } } });
-    const unproved = await thrownBy(verifier.verifyAccessToken(bound));
+    const unproved = await thrownBy(jwtVerifier(POLICY).verifyAccessToken(bound));
     assert.ok(unproved instanceof InvalidTokenError);
     assert.deepEqual([unproved.errorCode, unproved.reason], ['invalid_token', 'proof_missing']);
     const lacking = await thrownBy(verifier.verifyAccessToken(mint({ scopes: [] })));
