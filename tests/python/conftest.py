@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -57,4 +58,5 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> str:
     subprocess.run(
         [compiler, "-shared", "-fPIC", "-O1", "-o", library, Path(__file__).parent / "shifted_clock.c"], check=True
     )
-    return str(library)
+    # A sanitizer's runtime, where there is one, must come first.
+    return " ".join(filter(None, (os.environ.get("LD_PRELOAD"), str(library))))

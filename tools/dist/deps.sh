@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what make dist needs of Debian besides a Python; with "check" or "test", what make dist-check or make dist-test
-# needs too: deps.sh [check|test]
+# Installs what make dist needs of Debian besides a Python; with "check" or "test", what make dist-check or make
+# dist-test needs too: deps.sh [check|test]
 set -eu
 packages=
 need() { # need PACKAGE COMMAND
