@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ..compiler import environment, tools
@@ -124,7 +125,7 @@ def by_cmake(target: Target, package: Path, place: Path, timed: Timed, not_run: 
         more = {"WINEPREFIX": str(WORK / "wine"), "WINEDEBUG": "-all"} if target.system == "win32" else {}
         timed(
             f"C, {target.name}: the program with fastbearer::fastbearer{'_static' if kind == 'static' else ''}",
-            lambda command=command, more=more: problem(command, more),
+            partial(problem, command, more),
         )
 
 

@@ -144,10 +144,10 @@ def own_pythons() -> Iterator[tuple[str, str]]:
         asked = subprocess.run([path, "-c", question], capture_output=True, text=True) if os.path.exists(path) else None
         if asked is None or asked.returncode != 0:
             continue
-        _, minor, free = map(int, asked.stdout.split())
-        if minor >= 10 and (minor, free) not in seen:
-            seen.add((minor, free))
-            yield path, f"cp3{minor}-cp3{minor}t" if free else "cp310-abi3"
+        _, minor, threaded = map(int, asked.stdout.split())
+        if minor >= 10 and (minor, threaded) not in seen:
+            seen.add((minor, threaded))
+            yield path, f"cp3{minor}-cp3{minor}t" if threaded else "cp310-abi3"
 
 
 def own(dist: Path, path: str, tag: str) -> Place:
