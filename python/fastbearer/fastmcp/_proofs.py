@@ -49,6 +49,8 @@ class Exchange:
         values = [value for name, value in fields if name.lower() == b"authorization"]
         scheme, _, token = values[0].partition(b" ") if values else (b"", b"", b"")
         self._is_dpop = scheme.lower() == b"dpop"
+        #: Whether there is anything to be wrong with: some FastMCP versions say invalid_token where there is no token.
+        self.has_credential = bool(values)
         self._token = token.decode("latin-1")
         self._verified: AccessToken | None = None
         #: Why the token was refused.
@@ -144,6 +146,7 @@ class ProofMiddleware:
         said = dict(_PARAMETER.findall(bearer.decode("latin-1")))
         proof = exchange.error if isinstance(exchange.error, InvalidProofError) else None
         error = said.get("error") if proof is None else proof.oauth_error
+        error = error if exchange.has_credential else None
         challenger = Challenger(None, said.get("scope", "").split(), said.get("resource_metadata"), self._dpop)
         dpop = challenger.dpop_challenge(error).encode()
         return dpop if self._dpop.required else bearer + b", " + dpop

@@ -93,7 +93,6 @@ def test_a_bound_token_is_no_bearer_token(keys, mint, bound):
         assert ask(origin, mint())[0] == 401
         status, headers, _ = post(origin, [])
         assert status == 401 and "error" not in headers["www-authenticate"].partition("DPoP ")[2]
-        assert "invalid" not in str(headers)
 
 
 @needs_hook
