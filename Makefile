@@ -8,6 +8,9 @@ CLANG ?= clang
 SKIPPED := tools/check/skipped.sh
 export PYTHON
 
+comma := ,
+space := $() $()
+
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile)
 
@@ -164,10 +167,12 @@ sanitize: deps-clang ## The C tests, then the Python tests, under AddressSanitiz
 	@$(SKIPPED) ctest --test-dir build-asan --output-on-failure -j $(JOBS)
 	@tools/check/sanitized_python.sh
 
+THREADED := threads cache key_source signature http_curl outage selection background resolving issuers replay request \
+	proof_keys
+
 tsan: deps-clang ## Threads, cache and key sets under ThreadSanitizer
 	$(call sanitized,build-tsan,gcc,thread)
-	@$(SKIPPED) ctest --test-dir build-tsan --output-on-failure \
-		-R 'threads|cache|key_source|signature|http_curl|outage|selection|background|resolving|issuers|replay|request|proof_keys'
+	@$(SKIPPED) ctest --test-dir build-tsan --output-on-failure -R '$(subst $(space),|,$(THREADED))'
 
 valgrind: configure ## The C unit tests under memcheck
 	@tools/setup/deps.sh valgrind
@@ -217,9 +222,6 @@ dist-test: $(VENV)/trial ## Install and run what make dist made on every system 
 	@tools/dist/trial/systems.sh
 	@build-dist-venv/bin/pip install --quiet --force-reinstall --no-index --find-links dist fastbearer
 	@build-dist-venv/bin/python -m tools.dist.trial dist
-
-comma := ,
-space := $() $()
 
 clean: ## Remove everything that was built or installed here
 	rm -rf build build-* dist $(VENV) .cache *.egg-info python/*.egg-info

@@ -185,6 +185,7 @@ def test_interrupt_while_waiting(jwks_server: JWKSServer) -> None:
     code = """
 import signal, sys, threading, os
 from fastbearer import Verifier
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 try:
     Verifier(jwks_uri=sys.argv[1], fetch_timeout=600).verify(sys.argv[2])
