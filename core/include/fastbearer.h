@@ -1203,7 +1203,8 @@ FB_API bool fb_result_is_cached(const fb_result *result);
  * /.well-known/openid-configuration between host and path (RFC 8414 sections 3.1 and 5); one that answers with 404, or
  * with another status of 400 to 499 but 429, is passed over for the next. Its member issuer must be the identifier,
  * byte for byte, and jwks_uri keeps to the rules of fb_issuer.jwks_uri, and is https when the identifier is. It is read
- * again when a fetch of the keys has failed, and after a day.
+ * again when a fetch of the keys has failed, and after a day; when it answers with 429 or 5xx then, the keys are fetched
+ * from where it last said.
  *
  * @par Failures
  * A fetch is retried after 1 s, then 2, 4, ... 60 s. When one has failed since a set came, the set stays in use for

@@ -601,6 +601,36 @@ TEST(held_keys_survive_a_document_that_goes_bad)
     fb__key_source_release(source);
 }
 
+/* A server that cannot give the document now has not withdrawn it. */
+TEST(keys_are_fetched_where_they_were_when_the_document_cannot_be_had)
+{
+    static const int not_now[] = {429, 500, 503, 599}, withdrawn[] = {302, 204, 600};
+    fb__key_source *source = discovering(ISSUER);
+    uint64_t request;
+    discover(source, 0.0, KEYS, "a");
+    double now = 86401.0;
+    for (size_t i = 0; i < sizeof(not_now) / sizeof(not_now[0]); i++) {
+        const char *kid = i % 2 == 0 ? "b" : "a";
+        fb_fetch fetch = begin_now(source, now);
+        CHECK(asks_for(&fetch, ISSUER "/.well-known/openid-configuration"));
+        CHECK(step(source, fetch.ticket, now, not_now[i], fb_text("")) == FB_OK && asks_for(&next, KEYS));
+        CHECK(step(source, fetch.ticket, now, 200, document(kid)) == FB_OK && next.decision == FB_FETCH_DONE);
+        CHECK(look(source, now, kid, &request) == FB_OK);
+        now += 500.0; /* the document is still due */
+    }
+    for (size_t i = 0; i < sizeof(withdrawn) / sizeof(withdrawn[0]); i++) {
+        fb_fetch fetch = begin_now(source, now);
+        CHECK(step(source, fetch.ticket, now, withdrawn[i], fb_text("")) == FB_KEYS_UNAVAILABLE);
+        CHECK(next.decision == FB_FETCH_DONE);
+        now += 100.0;
+    }
+    /* With the last of its time gone there is no second step. */
+    fb_fetch fetch = begin_now(source, now);
+    CHECK(step(source, fetch.ticket, now + 10.0, 503, fb_text("")) == FB_KEYS_UNAVAILABLE);
+    CHECK(says(error.text, "discovery left no time"));
+    fb__key_source_release(source);
+}
+
 TEST(a_provider_whose_urls_never_stay)
 {
     fb__key_source *source = discovering(ISSUER);
@@ -717,6 +747,7 @@ int main(void)
     RUN(a_known_jwks_uri_is_one_step_for_a_day);
     RUN(a_jwks_uri_that_changes_is_followed);
     RUN(held_keys_survive_a_document_that_goes_bad);
+    RUN(keys_are_fetched_where_they_were_when_the_document_cannot_be_had);
     RUN(a_provider_whose_urls_never_stay);
     RUN(a_clock_that_is_another);
     RUN(headers_go_to_the_host_of_the_identifier);

@@ -198,6 +198,9 @@ void fb__discovery_evaluate(fb__response *response, const fb__request_context *c
         response->verdict = FB__PASSED_OVER;
     } else if (status >= 300 && status < 400) {
         fb__response_refuse(response, "answered with status %d; redirects are not followed", status);
+    } else if (status == 429 || (status >= 500 && status < 600)) {
+        fb__response_refuse(response, "answered with status %d", status);
+        response->verdict = FB__NOT_NOW;
     } else if (fb__response_check_body(response, context, fetched)) {
         read_document(response, context, fetched->body);
     }

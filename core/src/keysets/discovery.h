@@ -24,7 +24,8 @@ fb_status fb__discovery_check(const fb_issuer *issuer, fb_error *error);
 size_t fb__discovery_room(const fb_issuer *issuer);
 void fb__discovery_init(fb__discovery *out, const fb_issuer *issuer, char **at);
 
-/* FB__REFUSED; FB__PASSED_OVER: the document is not here; FB__FOUND: response->jwks_uri is the caller's. */
+/* FB__REFUSED; FB__PASSED_OVER: the document is not here; FB__NOT_NOW: refused, but the server may give it later;
+ * FB__FOUND: response->jwks_uri is the caller's. */
 void fb__discovery_evaluate(fb__response *response, const fb__request_context *context, const fb_fetched *fetched);
 
 #endif

@@ -212,6 +212,17 @@ static void pass_over(fb__key_source *source, double now, fb_fetch *next)
     fail(source, now, discovery->identifier, FB_KEYS_UNAVAILABLE, problem);
 }
 
+/* Under the lock. A server that cannot give the document now has not withdrawn it: keys are still where it said. */
+static void do_without(fb__key_source *source, const fb__response *response, double now, fb_fetch *next)
+{
+    if (source->jwks_uri.data == NULL) {
+        fail(source, now, fb__key_source_url(source), response->status, response->problem);
+        return;
+    }
+    source->step = FB__STEP_KEYS;
+    go_on(source, now, next);
+}
+
 /* Under the lock. */
 static void apply(fb__key_source *source, fb__response *response, double now, const fb_fetched *fetched, fb_fetch *next)
 {
@@ -221,6 +232,9 @@ static void apply(fb__key_source *source, fb__response *response, double now, co
         break;
     case FB__PASSED_OVER:
         pass_over(source, now, next);
+        break;
+    case FB__NOT_NOW:
+        do_without(source, response, now, next);
         break;
     case FB__FOUND:
         follow(source, response, now);

@@ -8,7 +8,7 @@ typedef struct fb__discovery fb__discovery;
 
 /* Everything that is worked out of a response before the key source is locked again. */
 typedef struct fb__response {
-    enum { FB__REFUSED, FB__UNCHANGED, FB__REPLACED, FB__PASSED_OVER, FB__FOUND } verdict;
+    enum { FB__REFUSED, FB__UNCHANGED, FB__REPLACED, FB__PASSED_OVER, FB__FOUND, FB__NOT_NOW } verdict;
     fb_status status; /* of a refused one: FB_KEYS_UNAVAILABLE or FB_OUT_OF_MEMORY */
     char problem[160];
     fb__keyset *keys; /* of a new set: a reference */
