@@ -93,8 +93,8 @@ def by_maven(source: Source, folder: Path) -> None:
     )
 
 
-def by_apt(source: Source, folder: Path) -> None:
-    """With the servers that this machine's apt already uses, but lists of its own."""
+def apt_sources(folder: Path) -> dict[str, str]:
+    """What an apt of the source packages needs in its environment: the servers of this machine's, lists of its own."""
     sites = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(SUITE) $(ORIGIN)", "Created-By: Packages"],
         capture_output=True,
@@ -103,7 +103,7 @@ def by_apt(source: Source, folder: Path) -> None:
     debian = sorted({line.split()[0] for line in sites if line.split()[2:] == ["Debian"] and "security" not in line})
     if not debian:
         raise Unavailable("apt-get: this machine's package sources are not Debian's")
-    lists, key = CACHE / "apt", "/usr/share/keyrings/debian-archive-keyring.gpg"
+    lists, key = folder / "apt", "/usr/share/keyrings/debian-archive-keyring.gpg"
     (lists / "state/lists/partial").mkdir(parents=True, exist_ok=True)
     (lists / "cache/archives/partial").mkdir(parents=True, exist_ok=True)
     (lists / "sources.list").write_text(
@@ -114,16 +114,17 @@ def by_apt(source: Source, folder: Path) -> None:
         f'Dir::State::Lists "{lists}/state/lists";\n'
         f'Dir::Cache "{lists}/cache"; APT::Sandbox::User "root";\n'
     )
-    configuration = str(lists / "apt.conf")
+    return {"APT_CONFIG": str(lists / "apt.conf")}
+
+
+def by_apt(source: Source, folder: Path) -> None:
+    environment = apt_sources(CACHE)
+    command = ("apt-get", "source", "--download-only", "--quiet", source.package)
     try:
-        client(
-            "apt-get", "source", "--download-only", "--quiet", source.package, folder=folder, APT_CONFIG=configuration
-        )
+        client(*command, folder=folder, **environment)
     except Unavailable:  # lists that are missing or old
-        client("apt-get", "update", "--quiet", folder=folder, APT_CONFIG=configuration)
-        client(
-            "apt-get", "source", "--download-only", "--quiet", source.package, folder=folder, APT_CONFIG=configuration
-        )
+        client("apt-get", "update", "--quiet", folder=folder, **environment)
+        client(*command, folder=folder, **environment)
 
 
 PROVIDERS: dict[str, Callable[[Source, Path], None]] = {

@@ -7,10 +7,14 @@ nothing.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import subprocess
 import sys
+from functools import cache
 
+from .fetch import Unavailable, apt_sources, client
 from .lock import CACHE, Source, read
 
 Version = tuple[int, ...]
@@ -23,16 +27,28 @@ def number(text: str) -> Version:
 def offered(source: Source) -> list[str]:
     if source.provider == "apt":
         name = source.package.partition("=")[0]
-        command = ["env", f"APT_CONFIG={CACHE / 'apt/apt.conf'}", "apt-cache", "showsrc", "--only-source", name]
-        return re.findall(r"^Version: (?:\d+:)?([\d.]+)", _said(command), re.MULTILINE)
+        said = _said("apt-cache", "showsrc", "--only-source", name, **_fresh_lists())
+        return re.findall(r"^Version: (?:\d+:)?([\d.]+)", said, re.MULTILINE)
     if source.provider == "cargo":
         name = source.package.partition("=")[0]
-        return re.findall(r"^version: \S*?\+curl-([\d.]+)", _said(["cargo", "info", name]), re.MULTILINE)
+        return re.findall(r"^version: \S*?\+curl-([\d.]+)", _said("cargo", "info", name), re.MULTILINE)
     return []
 
 
-def _said(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True).stdout
+@cache
+def _fresh_lists() -> dict[str, str]:
+    with contextlib.suppress(Unavailable, FileNotFoundError):
+        environment = apt_sources(CACHE)
+        client("apt-get", "update", "--quiet", folder=CACHE, **environment)
+        return environment
+    return {}
+
+
+def _said(*command: str, **environment: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}).stdout
+    except FileNotFoundError:
+        return ""
 
 
 def main() -> int:
