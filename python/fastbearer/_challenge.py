@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,12 @@ from .errors import ConfigurationError
 
 if TYPE_CHECKING:
     from .dpop import DPoP
+
+#: What clients ask for in place of the scopes that tokens carry: all of it, or by scope.
+ChallengeScopes = Sequence[str] | Mapping[str, str]
+
+#: Asks for a refresh token, which is no business of a resource server (MCP: SHOULD NOT be in a challenge).
+_NEVER_NAMED = "offline_access"
 
 _DESCRIPTIONS = {
     "invalid_request": "Send exactly one bearer token, in one Authorization header.",
@@ -45,16 +51,49 @@ def quoted(value: str, option: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+class ScopesToAskFor:
+    """The scope parameter of one resource's challenges: everything that is required, under the names that clients use.
+
+    required are scopes as tokens carry them. names, a sequence, stands in place of all of them; a mapping from one to
+    its name translates, also scopes that only a single refusal is about. What has no other name keeps its own.
+    """
+
+    def __init__(self, required: Iterable[str], names: ChallengeScopes | None = None) -> None:
+        if isinstance(names, (str, bytes)) or not isinstance(names, (Sequence, Mapping, type(None))):
+            raise ConfigurationError("challenge_scopes must be a list of scopes, or a mapping from scopes to names")
+        self._required = frozenset(required := list(required))
+        self._names = names if isinstance(names, Mapping) else {}
+        self._always = self._named(required if names is None or names is self._names else list(names))
+        for scope in required:
+            quoted(scope, "required_scopes")
+        for name in (*self._always, *self._names.values()):
+            if not isinstance(name, str) or not name or " " in name:
+                raise ConfigurationError("challenge_scopes must be scopes: text without spaces")
+            quoted(name, "challenge_scopes")
+
+    def names(self, more: Iterable[str] = ()) -> list[str]:
+        """What a client must ask for; more are scopes that this very request lacks."""
+        others = self._named(scope for scope in more if scope not in self._required)
+        return list(dict.fromkeys((*self._always, *others)))
+
+    def _named(self, scopes: Iterable[str]) -> list[str]:
+        named = (self._names.get(scope, scope) for scope in scopes)
+        return [name for name in named if name != _NEVER_NAMED]
+
+
 class Challenger:
     """Builds refusals for one protected resource."""
 
     def __init__(
-        self, realm: str | None, scopes: Iterable[str], resource_metadata_url: str | None, dpop: DPoP | None
+        self,
+        realm: str | None,
+        scopes: Iterable[str],
+        resource_metadata_url: str | None,
+        dpop: DPoP | None,
+        challenge_scopes: ChallengeScopes | None = None,
     ) -> None:
         self._before = f"realm={quoted(realm, 'realm')}" if realm is not None else ""
-        self._scopes = list(scopes)
-        for scope in self._scopes:
-            quoted(scope, "required_scopes")
+        self.scopes: ScopesToAskFor = ScopesToAskFor(scopes, challenge_scopes)
         self._after = ""
         if resource_metadata_url is not None:
             self._after = f"resource_metadata={quoted(resource_metadata_url, 'resource_metadata_url')}"
@@ -66,7 +105,11 @@ class Challenger:
     def refuse(
         self, status: int, error: str | None = None, scopes: Iterable[str] = (), retry_after: float = 0.0
     ) -> Refusal:
-        """The response with an OAuth error code, or to a request without credentials: without one (section 3.1)."""
+        """The response with an OAuth error code, or to a request without credentials: without one (section 3.1).
+
+        scopes are named beside those of the resource: a client that asked for what it lacks alone would come back
+        with a token that lacks the others.
+        """
         if self._algorithms is None:
             error = _for_bearer(error)
         headers = [(b"cache-control", b"no-store")]
@@ -84,13 +127,15 @@ class Challenger:
 
     def dpop_challenge(self, error: str | None) -> str:
         """The one of the scheme DPoP, which is taken; error may be of another author."""
-        return self._challenge("DPoP", self._algorithms or "", error if error in _DESCRIPTIONS else None, self._scopes)
+        return self._challenge(
+            "DPoP", self._algorithms or "", error if error in _DESCRIPTIONS else None, self.scopes.names()
+        )
 
     def challenges(self, error: str | None, scopes: Iterable[str] = ()) -> str:
         """One for each scheme that is taken, in one field: some clients see but one. Bearer is first: some read no
         further.
         """
-        named = list(scopes) or self._scopes
+        named = self.scopes.names(scopes)
         found = [self._challenge("Bearer", "", _for_bearer(error), named)] if self._takes_bearer else []
         if self._algorithms is not None:
             found.append(self._challenge("DPoP", self._algorithms, error, named))

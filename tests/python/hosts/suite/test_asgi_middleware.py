@@ -120,7 +120,7 @@ def test_all_missing_scopes_in_one_challenge(keys, mint):
         answer = send(f"{origin}/who", mint())
     assert answer.status == 403
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
-    assert 'scope="read write"' in answer.headers["www-authenticate"]
+    assert 'scope="tools:call read write"' in answer.headers["www-authenticate"]
 
 
 def test_a_refusal_for_a_scope_of_the_route_is_counted_and_reported(keys, mint):
