@@ -11,7 +11,11 @@ export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/guard.cjs
 declare global {
   namespace Express {
     interface Request {
-      /** The verified token; undefined on excluded paths. If the MCP SDK declares it too, the SDK's type applies. */
+      /**
+       * The verified token; undefined on excluded paths. Where requireBearerAuth of an MCP SDK is imported too, the
+       * SDK's AuthInfo is the type of this property, and the compiler needs its option skipLibCheck, which `tsc --init`
+       * sets: take the token from `requireAccessToken()` then.
+       */
       auth?: AccessToken;
     }
   }

@@ -7,6 +7,13 @@ export type { AccessToken } from './index.cjs';
 export { getAccessToken, requireAccessToken } from './index.cjs';
 export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/guard.cjs';
 
+declare module 'hono' {
+  interface ContextVariableMap {
+    /** The verified token; undefined on excluded paths. */
+    auth: AccessToken;
+  }
+}
+
 export interface BearerAuth extends MiddlewareHandler<{ Variables: { auth: AccessToken } }> {
   /** The verifier that checks the tokens. */
   readonly verifier: Verifier;

@@ -3,7 +3,7 @@ import { createMcpExpressApp, requireBearerAuth as requireExpressV2 } from '@mod
 import { requireBearerAuth as requireV1 } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
 import { createMcpHandler, McpServer, requireBearerAuth as requireV2 } from '@modelcontextprotocol/server';
 import express from 'express';
-import { type AccessToken, Verifier } from 'fastbearer';
+import { type AccessToken, requireAccessToken, Verifier } from 'fastbearer';
 import { bearerAuth as expressAuth } from 'fastbearer/express';
 import fastifyAuth, { bearerAuth as namedFastifyAuth } from 'fastbearer/fastify';
 import { authenticate } from 'fastbearer/fastmcp';
@@ -58,11 +58,23 @@ export const vercel = withMcpAuth(
 
 const web = new Hono().use(honoAuth(guard)).get('/', (context) => context.text(context.get('auth').clientId));
 export default web;
+/* Handlers that are not chained to the middleware, a Hono's own variables beside it. */
+const routes = new Hono<{ Variables: { tenant: string } }>();
+routes.use(honoAuth(guard));
+routes.get('/', (context) => context.text(context.get('auth').clientId + context.var.auth.scopes + context.var.tenant));
+// @ts-expect-error a token has no such member
+routes.get('/', (context) => context.text(context.get('auth').hasScopes('a')));
 
+interface MyClaims {
+  email: string;
+}
 const server = fastify();
 await server.register(fastifyAuth, guard);
 await server.register(namedFastifyAuth, { publicKey: 'pem', issuer: 'me' });
 server.get('/', async (request) => request.auth.scopes);
+server.get('/email', async () => requireAccessToken<MyClaims>().claims.email.length);
+// @ts-expect-error what nobody has said of the claims is unknown
+server.get('/unknown', async (request) => request.auth.claims['email'].length);
 
 const tools = new FastMCP<AccessToken>({
   name: 'tools',
