@@ -54,7 +54,10 @@ type ClaimValue = string | number | boolean;
 
 /** What a verifier says of all tokens. What one of its `issuers` says itself replaces that; an empty list is none. */
 export interface ClaimOptions {
-  /** Accepted audiences. Without it a token that was issued for another service is accepted here (RFC 8725 3.9). */
+  /**
+   * Accepted audiences. Without it a token that was issued for another service is accepted here (RFC 8725 3.9).
+   * "resource" is the `resource` of the `resourceMetadata` of the adapter that is given this option.
+   */
   audience?: string | readonly string[] | null;
   /** "at+jwt" accepts RFC 9068 tokens only, "any" does not look at `typ`. Not given: none, JWT, at+jwt. */
   tokenType?: 'at+jwt' | 'any' | null;

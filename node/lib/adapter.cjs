@@ -7,7 +7,8 @@
 const { assertKnownKeys, optional, scopes } = require('./checks.cjs');
 const { ConfigurationError } = require('./errors.cjs');
 const { GUARD_OPTION_NAMES, Guard, REFUSE } = require('./guard.cjs');
-const { OPTION_NAMES } = require('./options.cjs');
+const { OPTION_NAMES, RESOURCE } = require('./options.cjs');
+const { audiencesOf } = require('./resource-metadata.cjs');
 const { Verifier } = require('./verifier.cjs');
 
 /* { verifier, requiredScopes } */
@@ -31,13 +32,23 @@ function withoutNull(given) {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined));
 }
 
+/* What is to be for this very server is bound to the URL that the server gives as its own. */
+function boundTo(metadata, options) {
+  const bind = (one) => (one?.audience === RESOURCE ? { ...one, audience: audiencesOf(metadata) } : one);
+  if (metadata === undefined) {
+    return options; // and if audience is 'resource' the verifier says what is missing
+  }
+  return Array.isArray(options.issuers) ? bind({ ...options, issuers: options.issuers.map(bind) }) : bind(options);
+}
+
 function guardOf(given = {}) {
   assertKnownKeys('options', given, ['verifier', ...GUARD_OPTION_NAMES, ...OPTION_NAMES]);
   const entries = Object.entries(withoutNull(given));
   const split = (isOfGuard) =>
     Object.fromEntries(entries.filter(([name]) => GUARD_OPTION_NAMES.includes(name) === isOfGuard));
-  const { verifier, requiredScopes } = verifierOf(split(false));
-  return new Guard(verifier, requiredScopes, split(true));
+  const ofGuard = split(true);
+  const { verifier, requiredScopes } = verifierOf(boundTo(ofGuard.resourceMetadata, split(false)));
+  return new Guard(verifier, requiredScopes, ofGuard);
 }
 
 module.exports = { guardOf, verifierOf };

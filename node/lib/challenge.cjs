@@ -5,6 +5,7 @@
  */
 'use strict';
 
+const { OF_CLIENTS } = require('./checks.cjs');
 const { ConfigurationError, DESCRIPTIONS, PROOF_ERRORS } = require('./errors.cjs');
 
 /* value as a quoted-string; option names it in the error when it cannot be one. */
@@ -38,11 +39,15 @@ class Challenger {
   #metadata;
   #schemes;
 
-  /* dpop: { required, algorithms } where its scheme is accepted. */
-  constructor({ realm, scopes = [], resourceMetadataUrl, dpop }) {
+  /*
+   * scopes: what everything here needs; challengeScopes: what clients must ask for instead, where the issuer has other
+   * names for them. dpop: { required, algorithms } where its scheme is accepted.
+   */
+  constructor({ realm, scopes = [], challengeScopes, resourceMetadataUrl, dpop }) {
     this.#realm = realm === undefined ? '' : `realm=${quoted(realm, 'realm')}`;
     scopes.forEach((scope) => quoted(scope, 'requiredScopes'));
-    this.#scopes = scopes;
+    challengeScopes?.forEach((scope) => quoted(scope, 'challengeScopes'));
+    this.#scopes = challengeScopes ?? scopes;
     const url = resourceMetadataUrl;
     this.#metadata = url === undefined ? '' : `resource_metadata=${quoted(url, 'resourceMetadataUrl')}`;
     this.#schemes = schemesOf(dpop);
@@ -55,7 +60,9 @@ class Challenger {
 
   /*
    * The response for an OAuth error, or for a request without credentials, which gets no error code (section 3.1).
-   * nonce: for the client's next proof. There is one header field for all challenges: some clients see but one.
+   * All scopes that the request needs stand in one challenge, `scopes` after those that everything needs, whatever of
+   * them was found missing: a client may ask for exactly these. nonce: for the client's next proof. There is one header
+   * field for all challenges: some clients see but one.
    */
   refuse(status, error, { scopes = [], retryAfter = 0, nonce } = {}) {
     const headers = { 'cache-control': 'no-store' };
@@ -66,7 +73,7 @@ class Challenger {
       headers['content-type'] = 'application/json';
     }
     if (status === 400 || status === 401 || status === 403) {
-      const named = scopes.length > 0 ? scopes : this.#scopes;
+      const named = [...new Set([...this.#scopes, ...scopes])].filter((scope) => scope !== OF_CLIENTS);
       const challenges = this.#schemes.map(([name, own, errorOf]) => this.#challenge(name, own, errorOf(error), named));
       headers['www-authenticate'] = challenges.join(', ');
     }

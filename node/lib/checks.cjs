@@ -48,6 +48,9 @@ function texts(name, value) {
   return [...items];
 }
 
+/* Is never advertised: it is for a client to want a refresh token, and nothing here that a token grants. */
+const OF_CLIENTS = 'offline_access';
+
 /* A string is split at spaces, as a scope claim is (RFC 6749 section 3.3). */
 function scopes(name, value) {
   const items = texts(name, typeof value === 'string' ? value.split(' ').filter((scope) => scope !== '') : value);
@@ -217,4 +220,4 @@ function assertKnownKeys(what, given, names) {
   }
 }
 
-module.exports = { CHECKS, assertKnownKeys, data, json, optional, scopes, text, texts, typeError };
+module.exports = { CHECKS, OF_CLIENTS, assertKnownKeys, data, json, optional, scopes, text, texts, typeError };

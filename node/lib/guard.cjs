@@ -8,7 +8,7 @@
 const { debuglog } = require('node:util');
 
 const { Challenger } = require('./challenge.cjs');
-const { optional, texts } = require('./checks.cjs');
+const { optional, scopes, texts } = require('./checks.cjs');
 const { CertificateHeader } = require('./client-certificate.cjs');
 const { BearerError, ConfigurationError } = require('./errors.cjs');
 const { certificateOfSocket, requestInfo } = require('./request-info.cjs');
@@ -21,6 +21,7 @@ const GUARD_OPTION_NAMES = Object.freeze([
   'resourceMetadata',
   'resourceMetadataUrl',
   'exclude',
+  'challengeScopes',
   'baseUrl',
   'clientCertificateHeader',
 ]);
@@ -49,6 +50,7 @@ class Guard {
   /* requiredScopes: in addition to the verifier's own; the rest is GUARD_OPTION_NAMES. */
   constructor(verifier, requiredScopes, options) {
     const { realm, resourceMetadata, resourceMetadataUrl, exclude, baseUrl, clientCertificateHeader } = options;
+    const challengeScopes = optional(scopes, 'challengeScopes', options.challengeScopes);
     if (typeof exclude === 'string') {
       throw new ConfigurationError('exclude must be an array of paths, not one string');
     }
@@ -62,7 +64,8 @@ class Guard {
     }
     this.#challenger = new Challenger({
       realm,
-      scopes: [...new Set([...verifier.requiredScopes, ...requiredScopes])],
+      scopes: [...verifier.requiredScopes, ...requiredScopes],
+      challengeScopes,
       resourceMetadataUrl: resourceMetadataUrl ?? this.#metadata?.url,
       dpop,
     });
@@ -78,9 +81,10 @@ class Guard {
 
   /*
    * Resolves to { response } for a request that ends here, else to { token, nonce }: the token is undefined on excluded
-   * paths, the nonce is for the header DPoP-Nonce of the response. socket: the connection of a request of fetch's.
+   * paths, the nonce is for the header DPoP-Nonce of the response. socket: the connection of a request of fetch's;
+   * scopes: what its route requires.
    */
-  async decide(request, socket) {
+  async decide(request, { socket, scopes: ofRoute = [] } = {}) {
     const info = this.#infoOf(request, socket);
     if (info.path === this.#metadata?.path) {
       return { response: this.#metadata.responseTo(info.method) };
@@ -89,9 +93,9 @@ class Guard {
       return { token: undefined };
     }
     try {
-      return { token: await this.#verify(info), nonce: this.#verifier.dpopNonce() };
+      return { token: await this.#verify(info, ofRoute), nonce: this.#verifier.dpopNonce() };
     } catch (error) {
-      return { response: this.#responseFor(error) };
+      return { response: this.#responseFor(error, ofRoute) };
     }
   }
 
@@ -103,9 +107,9 @@ class Guard {
     return info;
   }
 
-  async #verify(info) {
+  async #verify(info, ofRoute) {
     const token = await this.#verifier.verifyRequest(info);
-    const missing = this.#requiredScopes.filter((scope) => !token.hasScope(scope));
+    const missing = [...new Set([...this.#requiredScopes, ...ofRoute])].filter((scope) => !token.hasScope(scope));
     if (missing.length > 0) {
       throw this.#verifier[REFUSE](token, missing);
     }
@@ -113,15 +117,15 @@ class Guard {
   }
 
   /* An error that is not a refusal, a closed verifier for example, is left to the application's error handling. */
-  #responseFor(error) {
+  #responseFor(error, ofRoute) {
     if (!(error instanceof BearerError)) {
       throw error;
     }
-    const { code, message, status, oauthError, missing, retryAfter, expected, actual } = error;
+    const { code, message, status, oauthError, retryAfter, expected, actual } = error;
     const values = expected === undefined ? '' : ` (expected ${expected}; actual ${actual})`;
     debug('request refused: %s: %s%s', code, message, values);
     const nonce = this.#verifier.dpopNonce();
-    return this.#challenger.refuse(status, oauthError || undefined, { scopes: missing, retryAfter, nonce });
+    return this.#challenger.refuse(status, oauthError || undefined, { scopes: ofRoute, retryAfter, nonce });
   }
 }
 

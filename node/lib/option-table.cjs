@@ -41,7 +41,8 @@ const CLAIM_OPTIONS = Object.freeze([
     'audience',
     'audience',
     'texts',
-    'Accepted audiences. Without it a token that was issued for another service is accepted here (RFC 8725 3.9).',
+    'Accepted audiences. Without it a token that was issued for another service is accepted here (RFC 8725 3.9). ' +
+      '"resource" is the `resource` of the `resourceMetadata` of the adapter that is given this option.',
   ),
   option(
     'tokenType',

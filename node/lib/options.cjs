@@ -25,8 +25,17 @@ const SOLE_ISSUER_OPTIONS = Object.freeze([...KEY_OPTIONS, ...FETCH_OPTIONS]);
 
 const isGiven = (value) => value !== undefined && value !== null;
 
+/* Adapters put the URL of their resource in its place (adapter.cjs). */
+const RESOURCE = 'resource';
+
 /* A copy of what is given, with defaults for what is not. */
 function read(table, prefix, given) {
+  if (given.audience === RESOURCE) {
+    throw new ConfigurationError(
+      `${prefix}audience '${RESOURCE}' stands for the resource of an adapter's resourceMetadata, and there is none here; ` +
+        `an audience of that name is ['${RESOURCE}']`,
+    );
+  }
   const options = {};
   for (const { name, kind, default: fallback } of table) {
     options[name] = optional(CHECKS[kind], `${prefix}${name}`, given[name]) ?? fallback;
@@ -100,6 +109,7 @@ function acceptsAnyAudience(policy, issuer) {
 
 module.exports = {
   OPTION_NAMES,
+  RESOURCE,
   acceptsAnyAudience,
   readIssuer,
   readOptions,

@@ -4,6 +4,7 @@
  */
 'use strict';
 
+const { OF_CLIENTS, optional, texts } = require('./checks.cjs');
 const { ConfigurationError } = require('./errors.cjs');
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource';
@@ -21,10 +22,19 @@ function parseResource(resource) {
   return url;
 }
 
+/*
+ * What a token's audience can be that is for this resource. Without a path "https://host" and "https://host/" are the
+ * same URL (RFC 3986 section 6.2.3), and clients ask for either.
+ */
+function audiencesOf({ resource }) {
+  const { origin, href } = parseResource(resource);
+  return href === `${origin}/` ? [...new Set([resource, origin, href])] : [resource];
+}
+
 class ResourceMetadata {
   /*
    * resource is the URL that clients use for what is protected; authorizationServers are the issuers that it trusts;
-   * scopesSupported is optional. Other members go into the document under their own names. dpop: { required,
+   * scopesSupported is optional, and does not hold what no server needs. Other members go into the document under their own names. dpop: { required,
    * algorithms } where its scheme is accepted; hasCertificates: a proxy hands over those of clients.
    */
   constructor({ resource, authorizationServers, scopesSupported, ...more }, { dpop, hasCertificates }) {
@@ -32,12 +42,13 @@ class ResourceMetadata {
     if (!Array.isArray(authorizationServers) || authorizationServers.length === 0) {
       throw new ConfigurationError('resourceMetadata.authorizationServers must be a list of at least one issuer URL');
     }
-    const scopes = scopesSupported?.length > 0 ? { scopes_supported: scopesSupported } : {};
+    const supported = optional(texts, 'resourceMetadata.scopesSupported', scopesSupported) ?? [];
+    const scopes = supported.filter((scope) => scope !== OF_CLIENTS);
     this.document = {
       resource,
       authorization_servers: authorizationServers,
       bearer_methods_supported: ['header'],
-      ...scopes,
+      ...(scopes.length > 0 && { scopes_supported: scopes }),
       ...(dpop && {
         dpop_signing_alg_values_supported: dpop.algorithms,
         dpop_bound_access_tokens_required: dpop.required,
@@ -68,4 +79,4 @@ class ResourceMetadata {
   }
 }
 
-module.exports = { ResourceMetadata };
+module.exports = { ResourceMetadata, audiencesOf };

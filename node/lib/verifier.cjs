@@ -129,7 +129,8 @@ class Verifier {
     this.#hasWarnedOfAudience = true;
     const whose = isConfigured && issuer.issuer !== undefined ? ` of ${issuer.issuer[0]}` : '';
     process.emitWarning(
-      `tokens${whose} that were issued for other services are accepted: give audience, or requiredClaims with values`,
+      `tokens${whose} that were issued for other services are accepted: give audience (in an adapter with ` +
+        "resourceMetadata 'resource' binds it to this server), or requiredClaims with values",
       { type: 'FastBearerWarning', code: 'FASTBEARER_AUDIENCE' },
     );
   }

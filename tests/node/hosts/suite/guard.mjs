@@ -49,6 +49,11 @@ describe('options', () => {
     [{ resourceMetadataUrl: 'https://x/\n' }, /^resourceMetadataUrl must be printable ASCII/u],
     [{ requiredScopes: ['a\nb'] }, /requiredScopes/u],
     [{ exclude: '/health' }, /^exclude must be an array of paths/u],
+    [{ challengeScopes: ['a\nb'] }, /^challengeScopes must be printable ASCII/u],
+    [{ challengeScopes: 7 }, /^challengeScopes must be a string or an array/u],
+    [{ audience: 'resource' }, /^audience 'resource' stands for the resource of an adapter's resourceMetadata/u],
+    [{ audience: 'resource', resourceMetadata: { ...METADATA, resource: 7 } }, /^resourceMetadata\.resource/u],
+    [{ resourceMetadata: { ...METADATA, scopesSupported: [7] } }, /^resourceMetadata\.scopesSupported must be/u],
     [{ exclude: [7] }, /^exclude must be/u],
     [{ exlude: ['/health'] }, /did you mean 'exclude'/u],
     [{ resourceMetadata: { ...METADATA, resource: 'api' } }, /^resourceMetadata\.resource/u],
@@ -85,8 +90,89 @@ describe('options', () => {
   });
 });
 
+/* Who is meant, with no audience written down: who the server says that it is. */
+describe("audience: 'resource'", () => {
+  const bound = { ...POLICY, audience: 'resource' };
+  const statusOf = async (handler, audience, more) => (await asked(handler, mint({ audience, ...more }))).status;
+
+  it('is the URL of the resource', async () => {
+    const handler = guardFetch({ ...bound, resourceMetadata: METADATA }, () => new Response());
+    assert.equal(await statusOf(handler, AUDIENCE), 200);
+    for (const audience of ['resource', `${AUDIENCE}/`, 'https://mcp.example.com', null]) {
+      assert.equal(await statusOf(handler, audience), 401, audience);
+    }
+    assert.deepEqual(handler.verifier.audience, [AUDIENCE]);
+  });
+
+  it('is the same with and without the slash where there is no path', async () => {
+    for (const resource of ['https://mcp.example.com', 'https://mcp.example.com/']) {
+      const handler = guardFetch({ ...bound, resourceMetadata: { ...METADATA, resource } }, () => new Response());
+      assert.equal(await statusOf(handler, 'https://mcp.example.com'), 200);
+      assert.equal(await statusOf(handler, 'https://mcp.example.com/'), 200);
+      assert.equal(await statusOf(handler, 'https://mcp.example.com/x'), 401);
+    }
+  });
+
+  it('is that of one of several issuers', async () => {
+    const { audience, ...one } = bound;
+    const issuers = [
+      { ...one, audience },
+      { ...one, issuer: 'https://b.example', audience: 'b' },
+    ];
+    const handler = guardFetch({ issuers, resourceMetadata: METADATA }, () => new Response());
+    assert.equal(await statusOf(handler, AUDIENCE), 200);
+    assert.equal(await statusOf(handler, 'b'), 401);
+    assert.equal(await statusOf(handler, 'b', { issuer: 'https://b.example' }), 200);
+    assert.equal(await statusOf(handler, AUDIENCE, { issuer: 'https://b.example' }), 401);
+  });
+
+  it('is an error of configuration where no resource is known', () => {
+    const message = /^audience 'resource' stands for the resource of an adapter's resourceMetadata/u;
+    const code = 'ERR_CONFIGURATION';
+    for (const make of [jwtVerifier, authenticate, (options) => new Verifier(options)]) {
+      assert.throws(() => make(bound), { code, message });
+    }
+    const issuers = [{ issuer: ISSUER, publicKey: KEYS.publicKey, audience: 'resource' }];
+    assert.throws(() => new Verifier({ issuers }), { code, message: /^issuers\[0\]: audience 'resource'/u });
+    assert.deepEqual(new Verifier({ ...POLICY, audience: ['resource'] }).audience, ['resource']);
+    assert.deepEqual(authenticate({ ...bound, resourceMetadata: METADATA }).verifier.audience, [AUDIENCE]);
+  });
+});
+
 describe('scopes', () => {
-  it("asks for the verifier's and its own, and names all that are missing", async () => {
+  it('stand in one challenge, all that are needed, also when the verifier refuses first', async () => {
+    const verifier = new Verifier({ ...POLICY, requiredScopes: ['read', 'list'] });
+    const handler = guardFetch({ verifier, requiredScopes: 'write read' }, () => new Response('in'));
+    for (const scopes of [[], ['list'], ['read', 'list'], ['write']]) {
+      const answer = await asked(handler, mint({ scopes }));
+      assert.equal(answer.status, 403);
+      assert.match(answer.headers.get('www-authenticate'), /scope="read list write"/u);
+    }
+  });
+
+  it('have other names where clients must ask for those', async () => {
+    const options = { ...POLICY, requiredScopes: ['read'], challengeScopes: ['api://x/read', 'openid'] };
+    const handler = guardFetch(options, () => new Response('in'));
+    assert.equal((await asked(handler)).headers.get('www-authenticate'), 'Bearer scope="api://x/read openid"');
+    const lacking = await asked(handler, mint({ scopes: [] }));
+    assert.match(lacking.headers.get('www-authenticate'), /scope="api:\/\/x\/read openid"/u);
+    assert.equal((await asked(handler, mint({ scopes: ['read'] }))).status, 200);
+  });
+
+  it('never say offline_access', async () => {
+    const scopesSupported = ['read', 'offline_access'];
+    for (const scopes of [{ requiredScopes: scopesSupported }, { challengeScopes: scopesSupported }]) {
+      const handler = guardFetch(
+        { ...POLICY, ...scopes, resourceMetadata: { ...METADATA, scopesSupported } },
+        () => new Response('in'),
+      );
+      assert.match((await asked(handler)).headers.get('www-authenticate'), /^Bearer scope="read", resource_metadata/u);
+      const document = await (await asked(handler, undefined, new URL(METADATA_URL).pathname)).json();
+      assert.deepEqual(document.scopes_supported, ['read']);
+    }
+  });
+
+  it("asks for the verifier's and its own, and reports those that are missing", async () => {
     const rejections = [];
     const onReject = (rejection) => rejections.push(rejection);
     const verifier = new Verifier({ ...POLICY, requiredScopes: ['read'], onReject });
@@ -94,9 +180,8 @@ describe('scopes', () => {
     assert.equal((await asked(handler)).headers.get('www-authenticate'), 'Bearer scope="read write admin"');
     const lacking = await asked(handler, mint({ scopes: ['read', 'admin'] }));
     assert.equal(lacking.status, 403);
-    assert.match(lacking.headers.get('www-authenticate'), /scope="write"/u);
     const both = await asked(handler, mint({ scopes: ['read'] }));
-    assert.match(both.headers.get('www-authenticate'), /scope="write admin"/u);
+    assert.match(both.headers.get('www-authenticate'), /scope="read write admin"/u);
     assert.equal((await asked(handler, mint({ scopes: ['admin', 'write', 'read'] }))).status, 200);
     assert.deepEqual(
       rejections.map(({ code }) => code),
