@@ -5,7 +5,7 @@
  */
 'use strict';
 
-const { OF_CLIENTS } = require('./checks.cjs');
+const { optional, scopeNames } = require('./checks.cjs');
 const { ConfigurationError, DESCRIPTIONS, PROOF_ERRORS } = require('./errors.cjs');
 
 /* value as a quoted-string; option names it in the error when it cannot be one. */
@@ -32,6 +32,42 @@ function schemesOf(dpop) {
   return dpop.required ? [proofs] : [bearer, proofs];
 }
 
+/* Is never asked for: whether a client wants a refresh token is its own affair, and no token grants anything by it. */
+const NEVER_NAMED = 'offline_access';
+
+/* One of challengeScopes. */
+function assertOneScope(name) {
+  quoted(name, 'challengeScopes');
+  if (name === '' || name.includes(' ')) {
+    throw new ConfigurationError('challengeScopes must be scopes, without spaces');
+  }
+}
+
+/*
+ * What clients are told to ask for: everything that is required, under the names that they must use. required: scopes
+ * as tokens carry them; names: a list in place of all of them, or a map from scopes to names.
+ */
+class ScopesToAskFor {
+  #required;
+  #nameOf;
+  #always;
+
+  constructor(required, names = new Map()) {
+    required.forEach((scope) => quoted(scope, 'requiredScopes'));
+    [...names.values()].forEach(assertOneScope);
+    const isList = Array.isArray(names);
+    this.#required = new Set(required);
+    this.#nameOf = (scope) => (isList ? scope : (names.get(scope) ?? scope));
+    this.#always = isList ? names : required.map(this.#nameOf);
+  }
+
+  /* more: what this very request needs in addition. */
+  names(more) {
+    const others = more.filter((scope) => !this.#required.has(scope)).map(this.#nameOf);
+    return [...new Set([...this.#always, ...others])].filter((name) => name !== NEVER_NAMED);
+  }
+}
+
 /* Builds the responses for one protected resource. */
 class Challenger {
   #realm;
@@ -39,15 +75,10 @@ class Challenger {
   #metadata;
   #schemes;
 
-  /*
-   * scopes: what everything here needs; challengeScopes: what clients must ask for instead, where the issuer has other
-   * names for them. dpop: { required, algorithms } where its scheme is accepted.
-   */
+  /* scopes, challengeScopes: see ScopesToAskFor. dpop: { required, algorithms } where its scheme is accepted. */
   constructor({ realm, scopes = [], challengeScopes, resourceMetadataUrl, dpop }) {
     this.#realm = realm === undefined ? '' : `realm=${quoted(realm, 'realm')}`;
-    scopes.forEach((scope) => quoted(scope, 'requiredScopes'));
-    challengeScopes?.forEach((scope) => quoted(scope, 'challengeScopes'));
-    this.#scopes = challengeScopes ?? scopes;
+    this.#scopes = new ScopesToAskFor(scopes, optional(scopeNames, 'challengeScopes', challengeScopes));
     const url = resourceMetadataUrl;
     this.#metadata = url === undefined ? '' : `resource_metadata=${quoted(url, 'resourceMetadataUrl')}`;
     this.#schemes = schemesOf(dpop);
@@ -60,9 +91,9 @@ class Challenger {
 
   /*
    * The response for an OAuth error, or for a request without credentials, which gets no error code (section 3.1).
-   * All scopes that the request needs stand in one challenge, `scopes` after those that everything needs, whatever of
-   * them was found missing: a client may ask for exactly these. nonce: for the client's next proof. There is one header
-   * field for all challenges: some clients see but one.
+   * scopes: what this request needs beside what all need. They stand in one challenge, granted or not: a client that
+   * asked for what it lacks alone would come back with a token that lacks the others. nonce: for the client's next
+   * proof. There is one header field for all challenges: some clients see but one.
    */
   refuse(status, error, { scopes = [], retryAfter = 0, nonce } = {}) {
     const headers = { 'cache-control': 'no-store' };
@@ -73,7 +104,7 @@ class Challenger {
       headers['content-type'] = 'application/json';
     }
     if (status === 400 || status === 401 || status === 403) {
-      const named = [...new Set([...this.#scopes, ...scopes])].filter((scope) => scope !== OF_CLIENTS);
+      const named = this.#scopes.names(scopes);
       const challenges = this.#schemes.map(([name, own, errorOf]) => this.#challenge(name, own, errorOf(error), named));
       headers['www-authenticate'] = challenges.join(', ');
     }
@@ -99,4 +130,4 @@ class Challenger {
   }
 }
 
-module.exports = { Challenger };
+module.exports = { Challenger, NEVER_NAMED };

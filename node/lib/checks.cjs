@@ -48,9 +48,6 @@ function texts(name, value) {
   return [...items];
 }
 
-/* Is never advertised: it is for a client to want a refresh token, and nothing here that a token grants. */
-const OF_CLIENTS = 'offline_access';
-
 /* A string is split at spaces, as a scope claim is (RFC 6749 section 3.3). */
 function scopes(name, value) {
   const items = texts(name, typeof value === 'string' ? value.split(' ').filter((scope) => scope !== '') : value);
@@ -91,6 +88,15 @@ function hierarchy(name, value) {
     }
     return [scope, texts(`${name}[${JSON.stringify(scope)}]`, implied)];
   });
+}
+
+/* A list of scopes, or a map from scopes to their other names. */
+function scopeNames(name, value) {
+  if (typeof value === 'string' || Array.isArray(value)) {
+    return scopes(name, value) ?? [];
+  }
+  const pairs = mapping(name, 'a string, an array of strings or an object of scopes and their names', value);
+  return new Map(pairs.map(([scope, other]) => [scope, text(`${name}[${JSON.stringify(scope)}]`, other)]));
 }
 
 function headers(name, value) {
@@ -220,4 +226,4 @@ function assertKnownKeys(what, given, names) {
   }
 }
 
-module.exports = { CHECKS, OF_CLIENTS, assertKnownKeys, data, json, optional, scopes, text, texts, typeError };
+module.exports = { CHECKS, assertKnownKeys, data, json, optional, scopeNames, scopes, text, texts, typeError };

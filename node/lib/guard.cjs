@@ -8,7 +8,7 @@
 const { debuglog } = require('node:util');
 
 const { Challenger } = require('./challenge.cjs');
-const { optional, scopes, texts } = require('./checks.cjs');
+const { optional, texts } = require('./checks.cjs');
 const { CertificateHeader } = require('./client-certificate.cjs');
 const { BearerError, ConfigurationError } = require('./errors.cjs');
 const { certificateOfSocket, requestInfo } = require('./request-info.cjs');
@@ -50,7 +50,6 @@ class Guard {
   /* requiredScopes: in addition to the verifier's own; the rest is GUARD_OPTION_NAMES. */
   constructor(verifier, requiredScopes, options) {
     const { realm, resourceMetadata, resourceMetadataUrl, exclude, baseUrl, clientCertificateHeader } = options;
-    const challengeScopes = optional(scopes, 'challengeScopes', options.challengeScopes);
     if (typeof exclude === 'string') {
       throw new ConfigurationError('exclude must be an array of paths, not one string');
     }
@@ -65,7 +64,7 @@ class Guard {
     this.#challenger = new Challenger({
       realm,
       scopes: [...verifier.requiredScopes, ...requiredScopes],
-      challengeScopes,
+      challengeScopes: options.challengeScopes,
       resourceMetadataUrl: resourceMetadataUrl ?? this.#metadata?.url,
       dpop,
     });

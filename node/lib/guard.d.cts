@@ -21,11 +21,11 @@ export interface GuardOptions {
   /** Whole paths that need no token, such as "/health", spelled as in the request. */
   exclude?: readonly string[] | null;
   /**
-   * Named in challenges in place of the verifier's and the adapter's `requiredScopes`, where clients must ask the issuer
-   * for other names than tokens carry: Entra ID's "api://ID/read" for the scope "read". Default: all scopes that the
-   * request needs, in one challenge. Never named is `offline_access`, which is an affair of clients.
+   * What challenges name where clients must ask the issuer for other names than tokens carry, such as "api://ID/read" for
+   * the scope "read": an object of scopes and their names, or a list in place of the verifier's and the adapter's
+   * `requiredScopes`. Default: all scopes that the request needs, in one challenge. `offline_access` is never named.
    */
-  challengeScopes?: string | readonly string[] | null;
+  challengeScopes?: string | readonly string[] | Readonly<Record<string, string>> | null;
   /**
    * Scheme and host that clients use, "https://api.example.com", with the path prefix that a proxy strips, if one does;
    * what DPoP proofs are compared with. Default: those of `resourceMetadata.resource`, else what this server sees: then

@@ -4,7 +4,8 @@
  */
 'use strict';
 
-const { OF_CLIENTS, optional, texts } = require('./checks.cjs');
+const { NEVER_NAMED } = require('./challenge.cjs');
+const { optional, texts } = require('./checks.cjs');
 const { ConfigurationError } = require('./errors.cjs');
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource';
@@ -43,7 +44,7 @@ class ResourceMetadata {
       throw new ConfigurationError('resourceMetadata.authorizationServers must be a list of at least one issuer URL');
     }
     const supported = optional(texts, 'resourceMetadata.scopesSupported', scopesSupported) ?? [];
-    const scopes = supported.filter((scope) => scope !== OF_CLIENTS);
+    const scopes = supported.filter((scope) => scope !== NEVER_NAMED);
     this.document = {
       resource,
       authorization_servers: authorizationServers,

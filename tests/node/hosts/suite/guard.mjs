@@ -50,7 +50,12 @@ describe('options', () => {
     [{ requiredScopes: ['a\nb'] }, /requiredScopes/u],
     [{ exclude: '/health' }, /^exclude must be an array of paths/u],
     [{ challengeScopes: ['a\nb'] }, /^challengeScopes must be printable ASCII/u],
-    [{ challengeScopes: 7 }, /^challengeScopes must be a string or an array/u],
+    [{ challengeScopes: 7 }, /^challengeScopes must be a string, an array of strings or an object/u],
+    [{ challengeScopes: [7] }, /^challengeScopes must be .*item 0 is number/u],
+    [{ challengeScopes: ['a b'] }, /^challengeScopes must be scopes, without spaces/u],
+    [{ challengeScopes: { read: 7 } }, /^challengeScopes\["read"\] must be a string/u],
+    [{ challengeScopes: { read: 'a b' } }, /^challengeScopes must be scopes, without spaces/u],
+    [{ challengeScopes: { read: 'é' } }, /^challengeScopes must be printable ASCII/u],
     [{ audience: 'resource' }, /^audience 'resource' stands for the resource of an adapter's resourceMetadata/u],
     [{ audience: 'resource', resourceMetadata: { ...METADATA, resource: 7 } }, /^resourceMetadata\.resource/u],
     [{ resourceMetadata: { ...METADATA, scopesSupported: [7] } }, /^resourceMetadata\.scopesSupported must be/u],
@@ -151,12 +156,21 @@ describe('scopes', () => {
   });
 
   it('have other names where clients must ask for those', async () => {
-    const options = { ...POLICY, requiredScopes: ['read'], challengeScopes: ['api://x/read', 'openid'] };
-    const handler = guardFetch(options, () => new Response('in'));
-    assert.equal((await asked(handler)).headers.get('www-authenticate'), 'Bearer scope="api://x/read openid"');
-    const lacking = await asked(handler, mint({ scopes: [] }));
-    assert.match(lacking.headers.get('www-authenticate'), /scope="api:\/\/x\/read openid"/u);
-    assert.equal((await asked(handler, mint({ scopes: ['read'] }))).status, 200);
+    const names = [
+      ['api://x/read openid', ['api://x/read', 'openid']],
+      ['api://x/read openid', 'api://x/read openid'],
+      ['api://x/read write', { read: 'api://x/read', other: 'x' }],
+    ];
+    const nothing = guardFetch({ ...POLICY, requiredScopes: 'read', challengeScopes: [] }, () => new Response('in'));
+    assert.equal((await asked(nothing)).headers.get('www-authenticate'), 'Bearer');
+    for (const [named, challengeScopes] of names) {
+      const options = { ...POLICY, requiredScopes: ['read', 'write'], challengeScopes };
+      const handler = guardFetch(options, () => new Response('in'));
+      assert.equal((await asked(handler)).headers.get('www-authenticate'), `Bearer scope="${named}"`);
+      const lacking = await asked(handler, mint({ scopes: ['read'] }));
+      assert.ok(lacking.headers.get('www-authenticate').endsWith(`, scope="${named}"`));
+      assert.equal((await asked(handler, mint({ scopes: ['read', 'write'] }))).status, 200);
+    }
   });
 
   it('never say offline_access', async () => {
