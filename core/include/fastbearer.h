@@ -226,7 +226,10 @@ typedef struct fb_mem {
  *
  *     size, form of the three segments, header (JSON; crit; b64, zip, enc, cty; typ; alg; kid), choice of key,
  *     signature, payload (JSON), exp, nbf, iat, iss, aud, sub, client id, what token_type "at+jwt" demands beside
- *     these, required claims, type of the scope claims, required scopes, cnf and the proof of possession.
+ *     these, required claims, type of the scope claims, required scopes, cnf, revocation and the proof of possession.
+ *
+ * Of a token that is introspected the response is checked instead: form of the token, form of the response, active, and
+ * then the claims in this order.
  *
  * With one issuer nothing in the payload is read before the signature has been verified. With several the issuer, which
  * says what typ, alg and keys may be, is chosen by iss after cty: payload (JSON) and iss come then, and iss is checked
@@ -255,12 +258,13 @@ typedef enum fb_status {
     FB_TOKEN_TYPE_NOT_ALLOWED = 204,      /**< typ is not one that token_type accepts */
 
     /* Key: RFC 7517. */
-    FB_KEY_NOT_FOUND = 301,    /**< no key has this kid, or there is no kid and no key fits */
-    FB_KEY_AMBIGUOUS = 302,    /**< more than one key fits */
-    FB_KEY_UNSUITABLE = 303,   /**< the key with this kid may not be used with this alg */
-    FB_KEYS_UNAVAILABLE = 304, /**< the key set cannot be had now; fb_error.retry_after says when to try again */
-    FB_KEYS_NEEDED = 305,      /**< not a verdict: fetch the key set, then ask fb_verify_after_fetch */
-    FB_ISSUER_NEEDED = 306,    /**< not a verdict: ask the host's resolver, see @ref resolving, then verify again */
+    FB_KEY_NOT_FOUND = 301,        /**< no key has this kid, or there is no kid and no key fits */
+    FB_KEY_AMBIGUOUS = 302,        /**< more than one key fits */
+    FB_KEY_UNSUITABLE = 303,       /**< the key with this kid may not be used with this alg */
+    FB_KEYS_UNAVAILABLE = 304,     /**< the key set cannot be had now; fb_error.retry_after says when to try again */
+    FB_KEYS_NEEDED = 305,          /**< not a verdict: fetch the key set, then ask fb_verify_after_fetch */
+    FB_ISSUER_NEEDED = 306,        /**< not a verdict: ask the host's resolver, see @ref resolving, then verify again */
+    FB_INTROSPECTION_NEEDED = 307, /**< not a verdict: ask the issuer about this token, see @ref introspection */
 
     FB_SIGNATURE_INVALID = 401, /**< not made with the key over these very bytes */
 
@@ -301,6 +305,12 @@ typedef enum fb_status {
     FB_PROOF_REPLAYED = 856,       /**< this very proof has been accepted before */
     FB_PROOF_NONCE_REQUIRED = 857, /**< all is good but the nonce: answer with a new one, see fb_verifier_nonce */
 
+    /* Status: what only the issuer or the operator knows now, see @ref introspection and @ref revocations. */
+    FB_TOKEN_INACTIVE = 871,     /**< the introspection response does not say that the token is active */
+    FB_TOKEN_REVOKED = 872,      /**< it has been revoked; fb_error.claim says by what: jti or sub */
+    FB_STATUS_UNAVAILABLE = 873, /**< nobody can say now whether the token is good: a store or the introspection
+                                    endpoint of the issuer fails */
+
     /* Usage. */
     FB_CONFIGURATION_INVALID = 901, /**< an option or argument is wrong; fb_error.text names it */
 
@@ -316,7 +326,8 @@ FB_API const char *fb_status_name(fb_status status);
 FB_API const char *fb_status_text(fb_status status);
 
 /** What to answer over HTTP: 200 for FB_OK, 400 for a malformed request, 401 for a token or proof, 403 for insufficient
- * scope, 503 when keys are not available, 500 for a wrong configuration and for the library's own trouble. */
+ * scope, 503 when keys or a token's status are not available, 500 for a wrong configuration and for the library's own
+ * trouble. */
 FB_API int fb_status_http(fb_status status);
 
 /** The OAuth error code (RFC 6750 section 3.1): "invalid_token" for 401, "insufficient_scope" for 403,
@@ -418,6 +429,9 @@ FB_API fb_clock fb_clock_now(void);
 
 /** Verifies tokens against keys and a policy. Made by fb_verifier_new. */
 typedef struct fb_verifier fb_verifier;
+
+/** A set of revoked tokens, see @ref revocations. */
+typedef struct fb_revocations fb_revocations;
 
 /**
  * What one claim must be.
@@ -573,6 +587,13 @@ typedef struct fb_issuer {
     bool trust_env;
 
     /** @} */
+
+    /**
+     * Which of its tokens are introspected (RFC 7662), see @ref introspection: "opaque": those that are no JWTs, while
+     * its keys verify the others. "all": every one, so it has no key source; algorithms and what is said of fetching is
+     * not looked at. A text that is neither is a configuration error. Not given: none.
+     */
+    fb_slice introspection;
 } fb_issuer;
 
 #ifdef __cplusplus
@@ -625,7 +646,8 @@ typedef struct fb_dpop {
     size_t replay_capacity;
 
     /** The host remembers proofs, in a store that a fleet shares: the library does not, and fb_proof says what is to be
-     * remembered. Default false. */
+     * remembered. A host whose store fails cannot know whether a proof is new, and refuses the request with
+     * FB_STATUS_UNAVAILABLE. Default false. */
     bool replay_by_host;
 } fb_dpop;
 
@@ -785,6 +807,10 @@ typedef struct fb_options {
 
     /** Handed to both. */
     void *signature_context;
+
+    /** What has been revoked: every token is looked up in it, cached or not, see @ref revocations. The verifier keeps
+     * it alive; any number of verifiers may share it, and it changes while they use it. NULL: nothing. */
+    fb_revocations *revocations;
 } fb_options;
 
 #ifdef __cplusplus
@@ -849,8 +875,9 @@ FB_API void fb_verifier_free(fb_verifier *verifier);
  * @param error     may be NULL
  * @return FB_OK, or the first rule that the token fails. FB_KEYS_NEEDED (key sets that are fetched): no verdict is
  *         possible without a fetch, and one is allowed or under way. Fetch the keys of error.issuer, or wait for
- * whoever does (error.wait seconds at most), then ask fb_verify_after_fetch. FB_ISSUER_NEEDED (resolves_issuers): see
- *         @ref resolving. FB_OUT_OF_MEMORY, FB_INTERNAL_ERROR.
+ *         whoever does (error.wait seconds at most), then ask fb_verify_after_fetch. FB_ISSUER_NEEDED
+ *         (resolves_issuers): see @ref resolving. FB_INTROSPECTION_NEEDED (fb_issuer.introspection): ask error.issuer
+ *         about the token, then fb_verify_introspected. FB_OUT_OF_MEMORY, FB_INTERNAL_ERROR.
  */
 FB_API FB_MUST_CHECK fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock,
                                          fb_result **out, fb_error *error);
@@ -1029,6 +1056,241 @@ FB_API bool fb_verifier_nonce(const fb_verifier *verifier, double unix_seconds, 
 /** @} */
 
 /**
+ * @defgroup introspection Tokens that their issuer is asked about
+ *
+ * A token that is no JWT says nothing, and of some JWTs only their issuer can say whether they are good. RFC 7662 lets
+ * a server ask: the host sends the token to the issuer's introspection endpoint, and the library holds the response
+ * against the same policy as the claims of a JWT. With fb_issuer.introspection such a token gets
+ * FB_INTROSPECTION_NEEDED from fb_verify and fb_verify_request:
+ *
+ *     fb_status status = fb_verify(verifier, token, size, now, &result, &error);
+ *     if (status == FB_INTROSPECTION_NEEDED) {
+ *         fb_introspection introspection = FB_INTROSPECTION_INIT;
+ *         // POST token to the endpoint of error.issuer: RFC 7662 section 2.1; an answer that is not 200 is
+ *         // FB_STATUS_UNAVAILABLE, for the host to say
+ *         introspection.response = body;
+ *         introspection.reuse_for = 60.0;
+ *         status = fb_verify_introspected(verifier, error.issuer, token, size, now, &introspection, &result, &error);
+ *     }
+ *
+ * @par Which tokens
+ * A JWT is what fb_token_is_jwt says is one. Any other token of the form of RFC 6750 (token68) is introspected by the
+ * first issuer of the options with introspection; where there are several, the host may ask one after the other until
+ * one says that the token is active. A JWT is introspected when its iss chooses an issuer with introspection "all", or
+ * when that is the verifier's only issuer; its size, form and header are checked before.
+ *
+ * @par What is checked
+ * The response is one strict JSON object of at most 65536 bytes, or FB_STATUS_UNAVAILABLE. Its member active must be
+ * true, or FB_TOKEN_INACTIVE. Then exp, nbf, iat, iss, aud, sub, client id, token_type "at+jwt" (but typ, which such a
+ * token does not have), required claims, scopes and cnf are checked as those of a JWT, with the same reasons. There is
+ * one difference: iss may be absent (RFC 7662 section 2.2), since it is known who was asked; fb_result_issuer is the
+ * issuer's identifier then, when it has one exact identifier. Many providers leave out exp or aud: require_exp and the
+ * issuer's audiences say what becomes of that.
+ *
+ * @par Again
+ * A token that was accepted may be put into the verifier's cache for reuse_for seconds, as long as it does not expire
+ * before: fb_verify then answers for an equal token without asking anybody. A revocation takes effect at once for
+ * cached tokens, too.
+ * @{
+ */
+
+/**
+ * Whether this has the form of a JWT: three segments, separated by dots, of which the first is base64url of what begins
+ * as a JSON object. The rest may be wrong. Thread-safe; does not allocate.
+ */
+FB_API bool fb_token_is_jwt(const char *token, size_t size);
+
+/** What an issuer has answered about a token. Start from FB_INTROSPECTION_INIT. Nothing need outlive the call. */
+typedef struct fb_introspection {
+    size_t size; /**< sizeof(fb_introspection), set by FB_INTROSPECTION_INIT */
+
+    /** The body of the response, which came with 200 from the endpoint of the issuer, over TLS. */
+    fb_slice response;
+
+    /** For how many seconds at most fb_verify may accept the token without asking again; 0 .. 86400. Default 0: not at
+     * all. */
+    double reuse_for;
+} fb_introspection;
+
+#ifdef __cplusplus
+static inline fb_introspection fb_introspection_init(void)
+{
+    fb_introspection introspection = fb_introspection();
+    introspection.size = sizeof(fb_introspection);
+    return introspection;
+}
+#define FB_INTROSPECTION_INIT fb_introspection_init()
+#else
+/** What an fb_introspection starts from. */
+#define FB_INTROSPECTION_INIT {.size = sizeof(fb_introspection)}
+#endif
+
+/**
+ * fb_verify for a token that its issuer was asked about. Thread-safe; does no I/O.
+ *
+ * @param verifier       as for fb_verify
+ * @param issuer         who was asked: the number of an issuer with introspection
+ * @param token          as for fb_verify; of the form of token68 (RFC 9110 section 11.2)
+ * @param size           of token
+ * @param clock          as for fb_verify
+ * @param introspection  starts from FB_INTROSPECTION_INIT
+ * @param out            as for fb_verify; the payload is the response
+ * @param error          may be NULL
+ * @return FB_OK, or the first rule that is broken: FB_TOKEN_TOO_LARGE, FB_TOKEN_MALFORMED, FB_STATUS_UNAVAILABLE,
+ *         FB_TOKEN_INACTIVE, what fb_verify says of claims, FB_PROOF_MISSING (the token is bound to a key),
+ *         FB_TOKEN_REVOKED. FB_CONFIGURATION_INVALID: there is no such issuer (any more), it is not one with
+ *         introspection, introspection has no size, reuse_for is out of range, or clock is not finite.
+ *         FB_OUT_OF_MEMORY.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verify_introspected(const fb_verifier *verifier, uint64_t issuer, const char *token,
+                                                      size_t size, fb_clock clock,
+                                                      const fb_introspection *introspection, fb_result **out,
+                                                      fb_error *error);
+
+/** fb_verify_request for a request whose token an issuer was asked about: as fb_verify_introspected is to fb_verify,
+ * with the proof of possession that the response demands. fb_request_token says which token to ask about. */
+FB_API FB_MUST_CHECK fb_status fb_verify_request_introspected(const fb_verifier *verifier, uint64_t issuer,
+                                                              const fb_request *request, fb_clock clock,
+                                                              const fb_introspection *introspection, fb_result **out,
+                                                              fb_proof *proof, fb_error *error);
+
+/** @} */
+
+/**
+ * @defgroup revocations Tokens that have been revoked
+ *
+ * A signed token is good until it expires, unless somebody has said otherwise. Who that is, an operator, a log-out, a
+ * message of the provider, is the host's business; this set is what every token is looked up in, in well under a
+ * microsecond. With fb_options.revocations the verifier does it by itself: after all other checks of the token, before
+ * the proof of possession, for tokens from the cache and introspected ones, too.
+ *
+ * @par Names
+ * A token is named by its iss and its jti; tokens of a subject by iss and sub. iss is that of the verified token, byte
+ * for byte, and absent for a token without one. A token whose jti is absent or no string cannot be revoked by jti, only
+ * by its subject. A token without iat counts as issued before any revocation of its subject.
+ *
+ * @par Bounds
+ * The set holds at most max_entries, in about 80 bytes each, allocated when they are needed; what names are is not
+ * held, but a keyed hash of 128 bits. An entry is held until its time, which should be that at which the last token
+ * that it is about has expired, leeway included. Nothing is ever forgotten before: what the set cannot hold, for want
+ * of room or of memory, its caller is told, and must not take for revoked.
+ *
+ * @par Filling
+ * A host that follows a list of revocations that a fleet shares begins with the whole list, at its start and whenever
+ * it may have missed something:
+ *
+ *     fb_revocations_refill_begin(set);
+ *     // fb_revocations_add for each of the list, and for what is revoked meanwhile, on any thread
+ *     fb_revocations_refill_end(set); // what was not added again since begin is dropped
+ *
+ * All the while what was held before is still revoked.
+ * @{
+ */
+
+/**
+ * Makes an empty set.
+ *
+ * @param out          the set, freed by the caller with fb_revocations_free; NULL on failure
+ * @param max_entries  1 .. 16777216
+ * @param mem          NULL: malloc and free. Copied
+ * @param error        may be NULL
+ * @return FB_OK, FB_CONFIGURATION_INVALID, FB_OUT_OF_MEMORY, FB_INTERNAL_ERROR (no random numbers or no locks)
+ */
+FB_API FB_MUST_CHECK fb_status fb_revocations_new(fb_revocations **out, size_t max_entries, const fb_mem *mem,
+                                                  fb_error *error);
+
+/** Gives the caller's set back; it lives until the last verifier that was made with it is freed. NULL is fine. */
+FB_API void fb_revocations_free(fb_revocations *set);
+
+/**
+ * Revokes one token. Adding it again makes it last as long as the longer of both times. Thread-safe.
+ *
+ * @param set           which one
+ * @param issuer        iss of the token; absent for a token without one
+ * @param jti           jti of the token, unescaped; not absent
+ * @param until         Unix seconds: how long it is to be held; INFINITY: for ever. A time that has passed adds nothing
+ * @param unix_seconds  now; finite. What has run out by then makes room
+ * @param error         may be NULL
+ * @return FB_OK. FB_STATUS_UNAVAILABLE: the set is full, and the token is not revoked. FB_OUT_OF_MEMORY: the same for
+ *         want of memory. FB_CONFIGURATION_INVALID: jti is absent, or a time is no number.
+ */
+FB_API FB_MUST_CHECK fb_status fb_revocations_add(fb_revocations *set, fb_slice issuer, fb_slice jti, double until,
+                                                  double unix_seconds, fb_error *error);
+
+/**
+ * Revokes all tokens of a subject that were issued at or before a time: iat <= before, or no iat at all. Adding it
+ * again keeps the later of both times each. Thread-safe.
+ *
+ * @param set           which one
+ * @param issuer        as for fb_revocations_add
+ * @param subject       sub of the tokens, unescaped; not absent
+ * @param before        Unix seconds, finite; the time of the revocation, usually
+ * @param until         as for fb_revocations_add
+ * @param unix_seconds  as for fb_revocations_add
+ * @param error         may be NULL
+ * @return as fb_revocations_add
+ */
+FB_API FB_MUST_CHECK fb_status fb_revocations_add_subject(fb_revocations *set, fb_slice issuer, fb_slice subject,
+                                                          double before, double until, double unix_seconds,
+                                                          fb_error *error);
+
+/**
+ * Whether a verified token has been revoked. A verifier with fb_options.revocations has asked already. Thread-safe;
+ * does not block but for other threads that change the set.
+ *
+ * @param set           which one
+ * @param result        of the token
+ * @param unix_seconds  now
+ * @param error         may be NULL
+ * @return FB_OK: it is not. FB_TOKEN_REVOKED: it is, and error.claim says by what: jti or sub. FB_STATUS_UNAVAILABLE:
+ * this process is the child of a fork() that came while another thread was changing the set, which has to be filled
+ * anew (fb_revocations_clear or fb_revocations_refill_end). FB_OUT_OF_MEMORY: jti or sub is long and written with
+ * escapes. FB_CONFIGURATION_INVALID: unix_seconds is not finite.
+ */
+FB_API FB_MUST_CHECK fb_status fb_revocations_check(fb_revocations *set, const fb_result *result, double unix_seconds,
+                                                    fb_error *error);
+
+/** Begins to fill the set anew. What is added from now on stays at fb_revocations_refill_end, and has the times that it
+ * is added with. Beginning again begins from the start. Thread-safe. */
+FB_API void fb_revocations_refill_begin(fb_revocations *set);
+
+/** Drops what has not been added since the last fb_revocations_refill_begin. Without one it does nothing. A host that
+ * could not read its list to the end does not call this, and begins again later. Thread-safe. */
+FB_API void fb_revocations_refill_end(fb_revocations *set);
+
+/** Empties the set: nothing is revoked any more. Thread-safe. */
+FB_API void fb_revocations_clear(fb_revocations *set);
+
+/** What a set holds. Start from FB_REVOCATIONS_INFO_INIT; members beyond size are not written. */
+typedef struct fb_revocations_info {
+    size_t size;       /**< sizeof(fb_revocations_info), set by FB_REVOCATIONS_INFO_INIT */
+    uint64_t tokens;   /**< entries of fb_revocations_add, those included that have run out and were not dropped yet */
+    uint64_t subjects; /**< the same of fb_revocations_add_subject */
+    uint64_t max_entries; /**< how many it may hold */
+    uint64_t bytes;       /**< what they occupy */
+    uint64_t refused;     /**< how many could not be held, for want of room or memory */
+    uint64_t hits;        /**< tokens that were found to be revoked */
+} fb_revocations_info;
+
+#ifdef __cplusplus
+static inline fb_revocations_info fb_revocations_info_init(void)
+{
+    fb_revocations_info info = fb_revocations_info();
+    info.size = sizeof(fb_revocations_info);
+    return info;
+}
+#define FB_REVOCATIONS_INFO_INIT fb_revocations_info_init()
+#else
+/** What an fb_revocations_info starts from. */
+#define FB_REVOCATIONS_INFO_INIT {.size = sizeof(fb_revocations_info)}
+#endif
+
+/** Fills out. False: it has no size. Thread-safe. */
+FB_API FB_MUST_CHECK bool fb_revocations_describe(fb_revocations *set, fb_revocations_info *out);
+
+/** @} */
+
+/**
  * @defgroup results What a verified token says
  *
  * All text is UTF-8, unescaped, and belongs to the result.
@@ -1203,8 +1465,8 @@ FB_API bool fb_result_is_cached(const fb_result *result);
  * /.well-known/openid-configuration between host and path (RFC 8414 sections 3.1 and 5); one that answers with 404, or
  * with another status of 400 to 499 but 429, is passed over for the next. Its member issuer must be the identifier,
  * byte for byte, and jwks_uri keeps to the rules of fb_issuer.jwks_uri, and is https when the identifier is. It is read
- * again when a fetch of the keys has failed, and after a day; when it answers with 429 or 5xx then, the keys are fetched
- * from where it last said.
+ * again when a fetch of the keys has failed, and after a day; when it answers with 429 or 5xx then, the keys are
+ * fetched from where it last said.
  *
  * @par Failures
  * A fetch is retried after 1 s, then 2, 4, ... 60 s. When one has failed since a set came, the set stays in use for
@@ -1217,6 +1479,9 @@ FB_API bool fb_result_is_cached(const fb_result *result);
  * interval up. FB_KEY_NOT_FOUND is said only by a set that was fetched for the token, or within the interval; otherwise
  * the token is refused with FB_KEYS_UNAVAILABLE, since it may be good. While usable keys are held, tokens wait for a
  * fetch until 2 s after it began, and those that come later not at all.
+ *
+ * @par Between runs
+ * A set may be stored and handed to another verifier, see @ref storing.
  *
  * @par Replacement
  * A new set replaces the old one whole: tokens of a withdrawn key are refused from then on, cached results included. A
@@ -1440,6 +1705,128 @@ FB_API const char *fb_ca_bundle(void);
 /** @} */
 
 /**
+ * @defgroup storing Key sets kept between runs
+ *
+ * A server that starts while its provider is down has no keys, and the workers of a fleet fetch the same set over and
+ * over. So a host may keep what was fetched, in a file or in a store that a fleet shares, and give it to another
+ * verifier of the same source:
+ *
+ *     // after a fetch: fb_verifier_refresh_complete returned FB_OK, or a wait for a fetch is over
+ *     if (fb_verifier_keys_version(verifier, issuer) != stored_version) {
+ *         fb_key_export *held = NULL;
+ *         if (fb_verifier_export_keys(verifier, issuer, fb_clock_now(), &held, &error) == FB_OK) {
+ *             const fb_stored_keys *keys = fb_key_export_keys(held); // store all its members
+ *             ...
+ *             fb_key_export_free(held);
+ *         }
+ *     }
+ *
+ *     // at the start, and before a fetch of one's own
+ *     status = fb_verifier_import_keys(verifier, issuer, fb_clock_now(), &keys, &error);
+ *
+ * @par What a stored set is worth
+ * It is evaluated as if it had just been fetched: its size, its form, its keys. It has the freshness that was left when
+ * it was stored, less the time since: never more than 3600 s after it was fetched, whatever is written there. Fresh, it
+ * serves at once. Past that it serves as any held set does: for stale_if_error, and only when a fetch has failed.
+ * A set that is older than that, that was fetched more than 30 s in the future by this host's clock, or that comes from
+ * another source, is refused. A set that is not newer than the one that is held changes nothing.
+ *
+ * @par What it is not
+ * An import is no fetch. It ends no wait and no back-off, and a key id that is still unknown may be fetched for as
+ * before. Discovery begins with the metadata document as ever; where that cannot be had now, keys are fetched from
+ * where the stored set came from.
+ *
+ * Whoever can write to the store can give this server keys that it will trust: it must be as safe as its configuration.
+ * @{
+ */
+
+/** A key set as it is stored. Start from FB_STORED_KEYS_INIT. With fb_verifier_import_keys all is the caller's, and
+ * need not outlive the call. */
+typedef struct fb_stored_keys {
+    size_t size; /**< sizeof(fb_stored_keys), set by FB_STORED_KEYS_INIT */
+
+    /** What it was fetched from: 43 characters of base64url, a hash of jwks_uri or, with discovery, of the identifier;
+     * fb_issuer_info.source of the issuers that it fits. Good as a file name or a part of a key; no URL can be read out
+     * of it. */
+    fb_slice source;
+
+    /** The JWK set, to the byte as it came. */
+    fb_slice document;
+
+    /** Its ETag, for the next fetch; absent: none. */
+    fb_slice etag;
+
+    /** With discovery: the jwks_uri that the metadata document named; otherwise absent. */
+    fb_slice jwks_uri;
+
+    /** When it was fetched, or last confirmed by a fetch. Unix seconds. */
+    double fetched_at;
+
+    /** Until when it is fresh. Unix seconds. */
+    double fresh_until;
+} fb_stored_keys;
+
+#ifdef __cplusplus
+static inline fb_stored_keys fb_stored_keys_init(void)
+{
+    fb_stored_keys keys = fb_stored_keys();
+    keys.size = sizeof(fb_stored_keys);
+    return keys;
+}
+#define FB_STORED_KEYS_INIT fb_stored_keys_init()
+#else
+/** What an fb_stored_keys starts from. */
+#define FB_STORED_KEYS_INIT {.size = sizeof(fb_stored_keys)}
+#endif
+
+/** A key set that is to be stored. Made by fb_verifier_export_keys. */
+typedef struct fb_key_export fb_key_export;
+
+/**
+ * How often a fetch has brought or confirmed the keys of this issuer: when it has grown, there is something new to
+ * store. Imports are not counted. 0: never, or there is no such issuer, or its keys are not fetched. Thread-safe;
+ * cheap.
+ */
+FB_API uint64_t fb_verifier_keys_version(const fb_verifier *verifier, uint64_t issuer);
+
+/**
+ * The key set that an issuer holds now, however old.
+ *
+ * @param verifier  any thread's
+ * @param issuer    the number of one of its issuers
+ * @param clock     now
+ * @param out       the set, freed by the caller with fb_key_export_free; NULL on failure
+ * @param error     may be NULL
+ * @return FB_OK. FB_KEYS_UNAVAILABLE: none is held. FB_CONFIGURATION_INVALID: there is no such issuer (any more), its
+ *         keys are not fetched, or clock is not finite. FB_OUT_OF_MEMORY.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verifier_export_keys(const fb_verifier *verifier, uint64_t issuer, fb_clock clock,
+                                                       fb_key_export **out, fb_error *error);
+
+/** What is to be stored. Belongs to held. */
+FB_API const fb_stored_keys *fb_key_export_keys(const fb_key_export *held);
+
+/** NULL is fine. */
+FB_API void fb_key_export_free(fb_key_export *held);
+
+/**
+ * Hands a key set that was stored before to a verifier. Thread-safe; does not block.
+ *
+ * @param verifier  as for fb_verifier_export_keys
+ * @param issuer    as for fb_verifier_export_keys
+ * @param clock     now; its monotonic_seconds of the clock that the verifier's fetches have
+ * @param stored    starts from FB_STORED_KEYS_INIT; not trusted
+ * @param error     may be NULL
+ * @return FB_OK: the verifier holds these keys, or newer ones. FB_KEYS_UNAVAILABLE: they cannot be used, and nothing
+ * has changed; error.text says why. FB_CONFIGURATION_INVALID: as for fb_verifier_export_keys, or stored has no size.
+ *         FB_OUT_OF_MEMORY.
+ */
+FB_API FB_MUST_CHECK fb_status fb_verifier_import_keys(const fb_verifier *verifier, uint64_t issuer, fb_clock clock,
+                                                       const fb_stored_keys *stored, fb_error *error);
+
+/** @} */
+
+/**
  * @defgroup resolving Issuers that come and go
  *
  * With fb_options.resolves_issuers a token of an unknown issuer gets FB_ISSUER_NEEDED, and the host asks its resolver:
@@ -1599,6 +1986,24 @@ FB_API const fb_key_info *fb_keys_at(const fb_keys *keys, size_t index);
 /** NULL is fine. */
 FB_API void fb_keys_free(fb_keys *keys);
 
+/** How often something was refused for one reason. */
+typedef struct fb_reason_count {
+    fb_status status; /**< the reason */
+    uint64_t count;   /**< how often */
+} fb_reason_count;
+
+/**
+ * Whether tokens can be verified, for a readiness probe. An issuer with fresh or static keys, or one that is
+ * introspected altogether, is ready. It is degraded when its keys are past their freshness: in use because fetching
+ * fails (stale_if_error), or waiting for the next token to fetch them anew. It is not ready when no keys are held that
+ * could be used, whether nothing has been fetched yet or fetching has failed for too long.
+ */
+typedef enum fb_health {
+    FB_READY = 0,    /**< all is well */
+    FB_DEGRADED = 1, /**< tokens are verified, but something is wrong; of a verifier: some issuer is not ready */
+    FB_NOT_READY = 2 /**< no token can be verified; of a verifier: no issuer is ready or degraded */
+} fb_health;
+
 /**
  * One issuer: what it is, and the state of its key set. All text belongs to the fb_issuers; absent or empty where there
  * is none. The library allocates these, a caller never does: a newer library may add members at the end.
@@ -1619,6 +2024,18 @@ typedef struct fb_issuer_info {
     double retry_after;      /**< as in fb_stats */
     double unknown_kid_retry_after; /**< as in fb_stats */
     fb_slice last_error;            /**< why the last fetch failed; empty when it succeeded */
+    fb_slice source;                /**< as in fb_stored_keys; absent when its keys are not fetched */
+    fb_slice introspection;         /**< fb_issuer.introspection; absent: none */
+    const fb_reason_count *reasons; /**< what rejected is made of: those that occurred, by status */
+    size_t reason_count;            /**< how many of them there are */
+    double fetch_seconds; /**< how long all fetches together have taken that are over and were not abandoned */
+    uint64_t imports;     /**< key sets that came from a store */
+    double key_age;       /**< seconds since the keys were fetched or confirmed; 0 for static keys, infinite when
+                               none are held */
+    double fresh_for;     /**< seconds that they are still fresh, negative when they are not; infinite for
+                               static keys, -infinite when none are held */
+    fb_health health;     /**< whether its tokens can be verified now */
+    fb_slice problem;     /**< why health is not FB_READY, a sentence; empty when it is */
 } fb_issuer_info;
 
 /** A list of issuers. Made by fb_verifier_issuers. */
@@ -1637,6 +2054,13 @@ FB_API size_t fb_issuers_count(const fb_issuers *issuers);
 
 /** One of them, from 0; NULL after the last. Belongs to issuers. */
 FB_API const fb_issuer_info *fb_issuers_at(const fb_issuers *issuers, size_t index);
+
+/** The health of the verifier as a whole, by that of its issuers: FB_READY when all are, or there are none;
+ * FB_NOT_READY when all of them are not ready. */
+FB_API fb_health fb_issuers_health(const fb_issuers *issuers);
+
+/** "ready", "degraded", "not_ready"; "not_ready" for a number that is none. Constant text. */
+FB_API const char *fb_health_name(fb_health health);
 
 /** NULL is fine. */
 FB_API void fb_issuers_free(fb_issuers *issuers);
@@ -1684,6 +2108,11 @@ typedef struct fb_stats {
     uint64_t proof_keys;       /**< client keys that are held parsed now */
 
     uint64_t unknown_issuers; /**< identifiers that are remembered as unknown */
+
+    double fetch_seconds;    /**< as in fb_issuer_info, of all issuers that there are now */
+    uint64_t imports;        /**< the same */
+    double key_age;          /**< of the issuer whose keys are the oldest; 0 when no keys are fetched */
+    uint64_t introspections; /**< responses that were evaluated (fb_verify_introspected) */
 } fb_stats;
 
 #ifdef __cplusplus
