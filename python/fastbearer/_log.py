@@ -21,25 +21,40 @@ LOGGER = logging.getLogger("fastbearer")
 _QUIET_SECONDS = 10.0
 
 
-class RejectionLog:
-    """Writes rejections to a logger: the first of each code at once, then one line every ten seconds."""
+class RateLimit:
+    """Admits the first event of each kind at once, then one every ten seconds. There must be few kinds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.RLock()
-        self._codes: dict[str, tuple[float, int]] = {}
+        self._kinds: dict[object, tuple[float, int]] = {}
+
+    def admit(self, kind: object) -> int | None:
+        """How many of this kind were not admitted since the last one that was; None: this one is not either."""
+        now = self._clock()
+        with self._lock:
+            until, suppressed = self._kinds.get(kind, (0.0, 0))
+            if now < until:
+                self._kinds[kind] = (until, suppressed + 1)
+                return None
+            self._kinds[kind] = (now + _QUIET_SECONDS, 0)
+        return suppressed
+
+
+class RejectionLog:
+    """Writes rejections to a logger: the first of each code at once, then one line every ten seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = RateLimit(clock)
+        self._lock = threading.RLock()
         self._warned: set[str] = set()
 
     def rejected(self, logger: logging.Logger, error: Exception) -> None:
         """Logs or counts one rejected token. error is what Verifier raised."""
         code = error.code if isinstance(error, FastBearerError) else "internal_error"
-        now = self._clock()
-        with self._lock:
-            until, suppressed = self._codes.get(code, (0.0, 0))
-            if now < until:
-                self._codes[code] = (until, suppressed + 1)
-                return
-            self._codes[code] = (now + _QUIET_SECONDS, 0)
+        suppressed = self._limit.admit(code)
+        if suppressed is None:
+            return
         parts = [f"bearer token rejected: {code}: {_loggable(error)}"]
         issuer = error.issuer if isinstance(error, FastBearerError) else None
         if issuer is not None:
