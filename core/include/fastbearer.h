@@ -243,7 +243,12 @@ typedef enum fb_status {
 
     /* Request: RFC 6750 sections 2 and 3.1, RFC 9449 section 7.1. From fb_verify_request only. */
     FB_TOKEN_MISSING = 11,     /**< there is no credential that this server takes */
-    FB_REQUEST_MALFORMED = 12, /**< two credentials, a token in the query, or a header that is not scheme and token */
+    FB_REQUEST_MALFORMED = 12, /**< two credentials, a token in the query, or a header that is not scheme and token; of
+                                    fb_rpc_check: a body that others may read differently */
+
+    /* From fb_rpc_check and fb_rpc_check_headers only. */
+    FB_REQUEST_TOO_LARGE = 13,   /**< the body is larger than fb_rpc_options.max_body_bytes */
+    FB_REQUEST_UNSUPPORTED = 14, /**< the body is compressed, or of another character encoding than UTF-8 */
 
     /* Form: RFC 7515 section 7.1, RFC 8259. */
     FB_TOKEN_TOO_LARGE = 101, /**< more than max_token_bytes */
@@ -325,13 +330,13 @@ FB_API const char *fb_status_name(fb_status status);
 /** A sentence for people, without a word from the token. Constant text. */
 FB_API const char *fb_status_text(fb_status status);
 
-/** What to answer over HTTP: 200 for FB_OK, 400 for a malformed request, 401 for a token or proof, 403 for insufficient
- * scope, 503 when keys or a token's status are not available, 500 for a wrong configuration and for the library's own
- * trouble. */
+/** What to answer over HTTP: 200 for FB_OK, 400 for a malformed request (413 for a large body, 415 for an encoded one),
+ * 401 for a token or proof, 403 for insufficient scope, 503 when keys or a token's status are not available, 500 for a
+ * wrong configuration and for the library's own trouble. */
 FB_API int fb_status_http(fb_status status);
 
 /** The OAuth error code (RFC 6750 section 3.1): "invalid_token" for 401, "insufficient_scope" for 403,
- * "temporarily_unavailable" for 503, "server_error" for 500, "invalid_request" for 400; "" for FB_OK and
+ * "temporarily_unavailable" for 503, "server_error" for 500, "invalid_request" for 400, 413 and 415; "" for FB_OK and
  * FB_TOKEN_MISSING. For a proof "use_dpop_nonce" or "invalid_dpop_proof" (RFC 9449 section 7.1); in a challenge of the
  * scheme Bearer that is "invalid_token" instead. Constant text. */
 FB_API const char *fb_status_oauth(fb_status status);
@@ -1287,6 +1292,176 @@ static inline fb_revocations_info fb_revocations_info_init(void)
 
 /** Fills out. False: it has no size. Thread-safe. */
 FB_API FB_MUST_CHECK bool fb_revocations_describe(fb_revocations *set, fb_revocations_info *out);
+
+/** @} */
+
+/**
+ * @defgroup rpc JSON-RPC over HTTP
+ *
+ * What the body of a request to an MCP server asks for, so that a middleware can let some methods through without a
+ * token, and demand scopes for single tools, resources and prompts, before the application has seen the request. A
+ * fb_rpc_policy says which. It is no part of a verifier, and it reads bodies, not tokens:
+ *
+ *  1. Only POST is looked at. Every other request needs a token, and no more than that.
+ *  2. A credential that is there is verified (fb_verify_request), whatever the body asks for. A bad one is refused.
+ *  3. fb_rpc_check_headers, then the body, of which no more than fb_rpc_policy_max_body_bytes is read, then
+ *     fb_rpc_check.
+ *  4. Without a credential: answer.anonymous, or the request is refused with FB_TOKEN_MISSING. With one: the token must
+ *     have been granted all of answer.scopes (fb_result_has_scope), or it is refused with FB_INSUFFICIENT_SCOPE.
+ *  5. The application gets the body as it came.
+ *
+ * @par Messages
+ * A body is one message or an array of them, a batch: that needs the scopes of all of its messages, and is anonymous
+ * when every one is. A message is a JSON object whose member method is the name of a method; names are equal byte for
+ * byte, after unescaping. Responses, and what else has no such member, need a token and no scopes.
+ *
+ * @par Names
+ * tool_scopes are compared with params.name of tools/call, prompt_scopes with params.name of prompts/get,
+ * resource_scopes with params.uri of resources/read, resources/subscribe and resources/unsubscribe. completion/complete
+ * needs what the prompt or the resource of its params.ref needs. A pattern is a name in which each "*" stands for any
+ * text, an empty one too, "/" included; there is no escape. A name that several patterns match needs the scopes of all
+ * of them; one that no pattern matches needs none. A request whose name is absent, no text, or longer than 8192 bytes
+ * needs the scopes of all patterns of its kind.
+ *
+ * @par Resources
+ * Applications look resources up by the URI as a URL library has rewritten it. So the patterns of resources compare
+ * without regard to case (ASCII), a query and a fragment are looked at both with and without, and a URI that is not in
+ * normal form needs the scopes of all of resource_scopes: one with dot segments, white space, a backslash, characters
+ * beyond ASCII, an escape of a letter, a digit or one of "-._~" or with lower-case digits, user information, a port
+ * that could be left out, or an IP address as host. A pattern that breaks one of these rules is refused, since it might
+ * never match.
+ *
+ * @par What is no JSON
+ * A body that no parser of JSON takes (an empty one, text that is none) is the application's to refuse: it needs a
+ * token, and no scopes. A body that the strict reader does not take while another parser might is
+ * FB_REQUEST_MALFORMED, since the application could read another name in it: two members of one object with one name,
+ * NaN, lone surrogates, NUL (escaped or not), a byte-order mark, text that is not UTF-8, comments, trailing commas,
+ * data after the message, numbers of more than 256 bytes or beyond a double, more than 128 levels. The same holds for a
+ * message, its params or its ref that has a member "__proto__", or one that is method, params, name, uri, ref or type
+ * but for the case of its letters: there are parsers for which that is the same.
+ * @{
+ */
+
+/** What names that match a pattern need. */
+typedef struct fb_rpc_rule {
+    fb_slice pattern; /**< UTF-8, 1 .. 256 bytes */
+    fb_list scopes;   /**< at least one, in the form of RFC 6749 section 3.3 */
+} fb_rpc_rule;
+
+/** Which methods need no token, and which names need which scopes. Start from FB_RPC_OPTIONS_INIT. All text is copied.
+ */
+typedef struct fb_rpc_options {
+    size_t size; /**< sizeof(fb_rpc_options), set by FB_RPC_OPTIONS_INIT */
+
+    /** Where the policy gets its memory. Copied. NULL: malloc and free. */
+    const fb_mem *mem;
+
+    /** Methods that need no token, such as "tools/list"; whole names of 1 .. 256 bytes, at most 256. "initialize" brings
+     * "notifications/initialized" with it, which is the second half of it. What rules demand scopes for needs a token
+     * even so. Default: none. */
+    fb_list anonymous;
+
+    const fb_rpc_rule *tool_scopes; /**< what tools need; tool_scope_count rules. Default: nothing */
+    size_t tool_scope_count;        /**< how many there are; at most 1024 */
+
+    const fb_rpc_rule *resource_scopes; /**< what resources need; resource_scope_count rules. Default: nothing */
+    size_t resource_scope_count;        /**< how many there are; at most 1024 */
+
+    const fb_rpc_rule *prompt_scopes; /**< what prompts need; prompt_scope_count rules. Default: nothing */
+    size_t prompt_scope_count;        /**< how many there are; at most 1024 */
+
+    /** Larger bodies are refused. 1 .. 1 GiB. Default 4 MiB. */
+    size_t max_body_bytes;
+} fb_rpc_options;
+
+#ifdef __cplusplus
+static inline fb_rpc_options fb_rpc_options_init(void)
+{
+    fb_rpc_options options = fb_rpc_options();
+    options.size = sizeof(fb_rpc_options);
+    options.max_body_bytes = (size_t)4 << 20;
+    return options;
+}
+#define FB_RPC_OPTIONS_INIT fb_rpc_options_init()
+#else
+/** What an fb_rpc_options starts from. */
+#define FB_RPC_OPTIONS_INIT {.size = sizeof(fb_rpc_options), .max_body_bytes = (size_t)4 << 20}
+#endif
+
+/** The options, checked and copied. It never changes: any thread may use it. */
+typedef struct fb_rpc_policy fb_rpc_policy;
+
+/**
+ * Makes a policy.
+ *
+ * @param out      the policy, freed by the caller with fb_rpc_policy_free; NULL on failure
+ * @param options  started from FB_RPC_OPTIONS_INIT
+ * @param error    may be NULL
+ * @return FB_OK. FB_CONFIGURATION_INVALID: error.text names the option and what is wrong; more than 64 different scopes
+ *         are too many. FB_OUT_OF_MEMORY
+ */
+FB_API FB_MUST_CHECK fb_status fb_rpc_policy_new(fb_rpc_policy **out, const fb_rpc_options *options, fb_error *error);
+
+/** Frees a policy. No other thread may be using it. NULL is fine. */
+FB_API void fb_rpc_policy_free(fb_rpc_policy *policy);
+
+/** All scopes of the rules, each once: those of tools in the order of their rules, then of resources, then of prompts.
+ * At most 64. items is not NULL. */
+FB_API fb_list fb_rpc_policy_scopes(const fb_rpc_policy *policy);
+
+/** Whether any method needs no token: without that there is nothing to read for a request that has no credential. */
+FB_API bool fb_rpc_policy_has_anonymous(const fb_rpc_policy *policy);
+
+/** fb_rpc_options.max_body_bytes. */
+FB_API size_t fb_rpc_policy_max_body_bytes(const fb_rpc_policy *policy);
+
+/** What a body asks for. Start from FB_RPC_ANSWER_INIT. */
+typedef struct fb_rpc_answer {
+    size_t size;     /**< sizeof(fb_rpc_answer), set by FB_RPC_ANSWER_INIT */
+    bool anonymous;  /**< no token is needed */
+    uint64_t scopes; /**< bit i is set when fb_rpc_policy_scopes(policy).items[i] must have been granted */
+} fb_rpc_answer;
+
+#ifdef __cplusplus
+static inline fb_rpc_answer fb_rpc_answer_init(void)
+{
+    fb_rpc_answer answer = fb_rpc_answer();
+    answer.size = sizeof(fb_rpc_answer);
+    return answer;
+}
+#define FB_RPC_ANSWER_INIT fb_rpc_answer_init()
+#else
+/** What an fb_rpc_answer starts from. */
+#define FB_RPC_ANSWER_INIT {.size = sizeof(fb_rpc_answer)}
+#endif
+
+/**
+ * Whether a body of these headers can be read here: Content-Encoding is absent or identity, and no charset of
+ * Content-Type is another than UTF-8, since the application might decode what was not looked at. A Content-Length of
+ * more than max_body_bytes is refused before anything is read. Thread-safe.
+ *
+ * @param policy        says how large a body may be
+ * @param headers       header_count fields; hostile
+ * @param header_count  how many there are
+ * @param error         may be NULL
+ * @return FB_OK, FB_REQUEST_UNSUPPORTED, FB_REQUEST_TOO_LARGE. FB_CONFIGURATION_INVALID: headers is NULL
+ */
+FB_API FB_MUST_CHECK fb_status fb_rpc_check_headers(const fb_rpc_policy *policy, const fb_header *headers,
+                                                    size_t header_count, fb_error *error);
+
+/**
+ * What a body asks for. Time and memory are linear in size. Thread-safe.
+ *
+ * @param policy  any thread's
+ * @param body    hostile: size bytes, any bytes. NULL with size 0
+ * @param size    of body, all of it
+ * @param out     starts from FB_RPC_ANSWER_INIT; unless FB_OK, nothing is anonymous and all scopes are needed
+ * @param error   may be NULL
+ * @return FB_OK, FB_REQUEST_MALFORMED, FB_REQUEST_TOO_LARGE, FB_OUT_OF_MEMORY. FB_CONFIGURATION_INVALID: out has no
+ *         size
+ */
+FB_API FB_MUST_CHECK fb_status fb_rpc_check(const fb_rpc_policy *policy, const char *body, size_t size,
+                                            fb_rpc_answer *out, fb_error *error);
 
 /** @} */
 

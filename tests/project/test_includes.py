@@ -11,9 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "core/src"
 
-#: From the ground; mint stands on signature, and nothing stands on it.
+#: From the ground; mint stands on signature, rpc on encoding, and nothing stands on them.
 FLOORS = ("base", "encoding", "keys", "arithmetic", "signature", "keysets", "verify", "proof")
-BELOW = {floor: FLOORS[:number] for number, floor in enumerate(FLOORS)} | {"mint": FLOORS[:5]}
+BELOW = {floor: FLOORS[:number] for number, floor in enumerate(FLOORS)} | {"mint": FLOORS[:5], "rpc": FLOORS[:2]}
 
 #: System headers that are one file's business.
 ONLY_IN = {"curl/": {"keysets/http_curl.c"}}

@@ -28,7 +28,8 @@ size_t fb__base64url_encode(const void *data, size_t size, char *out);
 enum {
     FB__JSON_STRICT = 0,
     FB__JSON_LENIENT =
-        1 /* NaN, Infinity, -Infinity, NUL escapes, any number and duplicate names, for minting test tokens */
+        1, /* NaN, Infinity, -Infinity, NUL escapes, any number and duplicate names, for minting test tokens */
+    FB__JSON_ARRAY = 2 /* an array in place of the object is taken, too */
 };
 
 typedef enum fb__json_status {
@@ -42,8 +43,8 @@ typedef enum fb__json_status {
 size_t fb__json_bound(const char *text, size_t size);
 
 /*
- * Reads one JSON object that fills text whole, into at most capacity nodes. Iterative; depth <= max_depth (the object
- * itself is depth 1). mem serves the duplicate check of large objects only.
+ * Reads one JSON object (or array, by flags) that fills text whole, into at most capacity nodes. Iterative; depth <=
+ * max_depth (the object itself is depth 1). mem serves the duplicate check of large objects only.
  */
 fb__json_status fb__json_scan(const char *text, size_t size, unsigned flags, size_t max_depth, const fb_mem *mem,
                               fb_node *nodes, size_t capacity, size_t *count);

@@ -8,7 +8,7 @@
 
 typedef struct fb__scanner {
     const char *text, *at, *end;
-    bool lenient;
+    bool lenient, takes_array;
     size_t max_depth;
     const fb_mem *mem;
     fb_node *nodes;

@@ -1,6 +1,6 @@
 /*
- * The strict reader (RFC 8259): one object, one iterative pass, into a flat tape of nodes. Given hostile bytes. It
- * never recurses. FB__JSON_LENIENT is for text that this process wrote itself.
+ * The strict reader (RFC 8259): one object or array, one iterative pass, into a flat tape of nodes. Given hostile
+ * bytes. It never recurses. FB__JSON_LENIENT is for text that this process wrote itself.
  */
 #include "encoding/json.h"
 
@@ -136,7 +136,7 @@ static fb__json_status read_value(fb__scanner *s, uint32_t *parent, size_t *dept
         }
         return after_value(s, parent, depth);
     }
-    if (c == '[' && *parent == NONE) {
+    if (c == '[' && *parent == NONE && !s->takes_array) {
         return FB__JSON_INVALID;
     }
     fb__json_status status = open_container(s, parent, depth);
@@ -153,7 +153,15 @@ static fb__json_status read_value(fb__scanner *s, uint32_t *parent, size_t *dept
 fb__json_status fb__json_scan(const char *text, size_t size, unsigned flags, size_t max_depth, const fb_mem *mem,
                               fb_node *nodes, size_t capacity, size_t *count)
 {
-    fb__scanner s = {text, text, text + size, (flags & FB__JSON_LENIENT) != 0, max_depth, mem, nodes, 0, capacity};
+    fb__scanner s = {.text = text,
+                     .at = text,
+                     .end = text + size,
+                     .lenient = (flags & FB__JSON_LENIENT) != 0,
+                     .takes_array = (flags & FB__JSON_ARRAY) != 0,
+                     .max_depth = max_depth,
+                     .mem = mem,
+                     .nodes = nodes,
+                     .capacity = capacity};
     uint32_t parent = NONE;
     size_t depth = 0;
     *count = 0;
