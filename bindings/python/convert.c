@@ -123,6 +123,43 @@ bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep)
     return true;
 }
 
+bool fbpy_headers_read(fbpy_headers *out, PyObject *headers)
+{
+    if (!PyTuple_Check(headers)) {
+        PyErr_SetString(PyExc_TypeError, "headers must be a tuple of pairs");
+        return false;
+    }
+    Py_ssize_t count = PyTuple_Size(headers);
+    fb_header *items = out->few;
+    if (count > FBPY_FEW_HEADERS) {
+        items = out->many = PyMem_Calloc((size_t)count, sizeof(*items));
+    }
+    if (items == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *pair = PyTuple_GetItem(headers, i);
+        if (!PyTuple_Check(pair) || PyTuple_Size(pair) != 2) {
+            PyErr_SetString(PyExc_TypeError, "headers must be a tuple of pairs");
+            return false;
+        }
+        if (!fbpy_untrusted(PyTuple_GetItem(pair, 0), "the name of a header", &items[i].name, &out->keep) ||
+            !fbpy_untrusted(PyTuple_GetItem(pair, 1), "the value of a header", &items[i].value, &out->keep)) {
+            return false;
+        }
+    }
+    out->items = items;
+    out->count = (size_t)count;
+    return true;
+}
+
+void fbpy_headers_release(fbpy_headers *headers)
+{
+    PyMem_Free(headers->many);
+    Py_XDECREF(headers->keep);
+}
+
 /* ---- claims ------------------------------------------------------------------------------------------------------ */
 
 struct source {

@@ -44,6 +44,7 @@ typedef struct fbpy_state {
     PyTypeObject *verifier_type;
     PyTypeObject *keypair_type;
     PyTypeObject *access_token_type;
+    PyTypeObject *rpc_policy_type;
     PyObject *classes[FBPY_CLASSES];
     PyObject *names[FBPY_NAMES];
     atomic_bool warned; /* that arithmetic is not used; once is enough */
@@ -77,6 +78,20 @@ PyObject *fbpy_claim(fbpy_state *state, const fb_result *result, const char *nam
 /* The slice of a token argument: str, bytes, bytearray or memoryview. *keep is NULL or what the slice points into, to
  * be released after use. False: an exception is set. */
 bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep);
+
+/* A tuple of pairs as header fields. Start from zeros; to be released in any case. */
+enum { FBPY_FEW_HEADERS = 32 };
+typedef struct fbpy_headers {
+    const fb_header *items;
+    size_t count;
+    fb_header few[FBPY_FEW_HEADERS];
+    fb_header *many; /* NULL when few have room for all */
+    PyObject *keep;  /* NULL, or what they point into beside the tuple */
+} fbpy_headers;
+
+/* False: an exception is set. */
+bool fbpy_headers_read(fbpy_headers *out, PyObject *headers);
+void fbpy_headers_release(fbpy_headers *headers);
 
 /* ---- options.c: the keyword arguments of a verifier -------------------------------------------------------------- */
 
@@ -115,6 +130,7 @@ PyObject *fbpy_outcomes(fbpy_state *state);
 extern PyType_Spec fbpy_verifier_spec;
 extern PyType_Spec fbpy_keypair_spec;
 extern PyType_Spec fbpy_access_token_spec;
+extern PyType_Spec fbpy_rpc_policy_spec;
 
 /* Takes over result and a reference of token (exact str). */
 PyObject *fbpy_access_token_new(fbpy_state *state, fb_result *result, PyObject *token);

@@ -36,6 +36,8 @@ static const struct {
 } outcomes[] = {
     {FB_TOKEN_MISSING, FBPY_INVALID_TOKEN},
     {FB_REQUEST_MALFORMED, FBPY_MALFORMED_REQUEST},
+    {FB_REQUEST_TOO_LARGE, FBPY_MALFORMED_REQUEST},
+    {FB_REQUEST_UNSUPPORTED, FBPY_MALFORMED_REQUEST},
     {FB_TOKEN_TOO_LARGE, FBPY_DECODE},
     {FB_TOKEN_MALFORMED, FBPY_DECODE},
     {FB_HEADER_INVALID, FBPY_DECODE},
@@ -166,6 +168,9 @@ static bool describe(PyObject *exception, const fb_error *error, PyObject *scope
     switch (error->status) {
     case FB_INSUFFICIENT_SCOPE:
         return done && set(exception, "missing", missing(error, scopes));
+    case FB_REQUEST_TOO_LARGE:
+    case FB_REQUEST_UNSUPPORTED:
+        return done && set(exception, "http_status", PyLong_FromLong(fb_status_http(error->status)));
     case FB_KEYS_UNAVAILABLE:
     case FB_KEY_NOT_FOUND:
         return done && set(exception, "retry_after", PyFloat_FromDouble(error->retry_after));

@@ -81,7 +81,8 @@ static int execute(PyObject *module)
     state->verifier_type = add_type(module, &fbpy_verifier_spec);
     state->keypair_type = state->verifier_type == NULL ? NULL : add_type(module, &fbpy_keypair_spec);
     state->access_token_type = state->keypair_type == NULL ? NULL : add_type(module, &fbpy_access_token_spec);
-    if (state->access_token_type == NULL || fbpy_load_classes(state) < 0) {
+    state->rpc_policy_type = state->access_token_type == NULL ? NULL : add_type(module, &fbpy_rpc_policy_spec);
+    if (state->rpc_policy_type == NULL || fbpy_load_classes(state) < 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "version", fb_version()) < 0 ||
@@ -103,6 +104,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->verifier_type);
     Py_VISIT(state->keypair_type);
     Py_VISIT(state->access_token_type);
+    Py_VISIT(state->rpc_policy_type);
     for (int i = 0; i < FBPY_CLASSES; i++) {
         Py_VISIT(state->classes[i]);
     }
@@ -115,6 +117,7 @@ static int clear(PyObject *module)
     Py_CLEAR(state->verifier_type);
     Py_CLEAR(state->keypair_type);
     Py_CLEAR(state->access_token_type);
+    Py_CLEAR(state->rpc_policy_type);
     for (int i = 0; i < FBPY_CLASSES; i++) {
         Py_CLEAR(state->classes[i]);
     }

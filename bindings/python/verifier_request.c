@@ -5,67 +5,41 @@
  */
 #include "verifier.h"
 
-enum { FEW_HEADERS = 32, PARTS = 4 };
+enum { PARTS = 4 };
 
 struct request {
     fb_request request;
-    fb_header few[FEW_HEADERS];
-    fb_header *many; /* NULL when few have room for all */
-    PyObject *keep;  /* NULL, or what else it points into */
+    fbpy_headers headers;
+    PyObject *keep; /* NULL, or what else it points into */
 };
 
 static void release(struct request *request)
 {
-    PyMem_Free(request->many);
+    fbpy_headers_release(&request->headers);
     Py_XDECREF(request->keep);
-}
-
-static bool read_headers(struct request *out, PyObject *headers)
-{
-    if (!PyTuple_Check(headers)) {
-        PyErr_SetString(PyExc_TypeError, "headers must be a tuple of pairs");
-        return false;
-    }
-    Py_ssize_t count = PyTuple_Size(headers);
-    fb_header *items = out->few;
-    if (count > FEW_HEADERS) {
-        items = out->many = PyMem_Calloc((size_t)count, sizeof(*items));
-    }
-    if (items == NULL) {
-        PyErr_NoMemory();
-        return false;
-    }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *pair = PyTuple_GetItem(headers, i);
-        if (!PyTuple_Check(pair) || PyTuple_Size(pair) != 2) {
-            PyErr_SetString(PyExc_TypeError, "headers must be a tuple of pairs");
-            return false;
-        }
-        if (!fbpy_untrusted(PyTuple_GetItem(pair, 0), "the name of a header", &items[i].name, &out->keep) ||
-            !fbpy_untrusted(PyTuple_GetItem(pair, 1), "the value of a header", &items[i].value, &out->keep)) {
-            return false;
-        }
-    }
-    out->request.headers = items;
-    out->request.header_count = (size_t)count;
-    return true;
 }
 
 /* out points into given, and is to be released in any case. */
 static bool read_request(struct request *out, PyObject *given)
 {
     out->request = (fb_request)FB_REQUEST_INIT;
-    out->many = NULL;
+    out->headers.many = NULL;
+    out->headers.keep = NULL;
     out->keep = NULL;
     if (!PyTuple_Check(given) || PyTuple_Size(given) != PARTS) {
         PyErr_SetString(PyExc_TypeError, "a request must be a tuple of method, url, headers and certificate");
         return false;
     }
     PyObject *certificate = PyTuple_GetItem(given, 3);
-    return fbpy_untrusted(PyTuple_GetItem(given, 0), "method", &out->request.method, &out->keep) &&
-           fbpy_untrusted(PyTuple_GetItem(given, 1), "url", &out->request.url, &out->keep) &&
-           fbpy_untrusted(certificate, "client_certificate", &out->request.client_certificate, &out->keep) &&
-           read_headers(out, PyTuple_GetItem(given, 2));
+    if (!fbpy_untrusted(PyTuple_GetItem(given, 0), "method", &out->request.method, &out->keep) ||
+        !fbpy_untrusted(PyTuple_GetItem(given, 1), "url", &out->request.url, &out->keep) ||
+        !fbpy_untrusted(certificate, "client_certificate", &out->request.client_certificate, &out->keep) ||
+        !fbpy_headers_read(&out->headers, PyTuple_GetItem(given, 2))) {
+        return false;
+    }
+    out->request.headers = out->headers.items;
+    out->request.header_count = out->headers.count;
+    return true;
 }
 
 /* What the host is to remember, as (key, expires_at), or None. */

@@ -44,7 +44,7 @@ class FastBearerError(Exception):
 
     Attributes:
         code: the stable name of the reason, for logs, metrics and decisions.
-        http_status: what to answer over HTTP (400, 401, 403, 500 or 503).
+        http_status: what to answer over HTTP (400, 401, 403, 413, 415, 500 or 503).
         oauth_error: the error code of RFC 6750 section 3.1 or RFC 9449 section 7.1 for the challenge or the body; empty
             for a request without a token, which gets a challenge without an error.
         kid: the key id that the token's header asked for, made printable, or None. It comes from the network: fine for
@@ -103,7 +103,10 @@ class _IssuerNeeded(KeysUnavailableError):
 
 
 class MalformedRequestError(FastBearerError):
-    """The request carries its token in a way that RFC 6750 forbids: twice, in the query, or not as scheme and token."""
+    """The request carries its token in a way that RFC 6750 forbids: twice, in the query, or not as scheme and token. Of
+    a middleware that reads bodies also: JSON that others may read differently, a body that is too large
+    (``request_too_large``, 413), or one that is compressed or not UTF-8 (``request_unsupported``, 415).
+    """
 
     code: str = "request_malformed"
     http_status: int = 400

@@ -9,6 +9,8 @@ static const struct {
     {0, 200, "ok", ""},
     {11, 401, "token_missing", ""},
     {12, 400, "request_malformed", "invalid_request"},
+    {13, 413, "request_too_large", "invalid_request"},
+    {14, 415, "request_unsupported", "invalid_request"},
     {101, 401, "token_too_large", "invalid_token"},
     {102, 401, "token_malformed", "invalid_token"},
     {103, 401, "header_invalid", "invalid_token"},
