@@ -52,7 +52,8 @@ typedef struct fbnode_environment {
 typedef enum fbnode_kind {
     FBNODE_VERIFIER = 0x66625631,
     FBNODE_KEYPAIR = 0x66624b31,
-    FBNODE_RESULT = 0x66625231
+    FBNODE_RESULT = 0x66625231,
+    FBNODE_RPC_POLICY = 0x66625031
 } fbnode_kind;
 
 /* ---- values.c: a callback, its arguments, its result */
@@ -149,7 +150,10 @@ typedef struct fbnode_function {
 } fbnode_function;
 
 extern const fbnode_function fbnode_verifier_functions[], fbnode_verify_functions[], fbnode_request_functions[],
-    fbnode_issuers_functions[], fbnode_keypair_functions[]; /* up to a NULL name */
+    fbnode_issuers_functions[], fbnode_keypair_functions[], fbnode_rpc_functions[]; /* up to a NULL name */
+
+/* The names of the options of createRpcPolicy. */
+napi_value fbnode_rpc_option_names(napi_env env);
 
 /* { policy, issuer, dpop }: the names of the options that create takes; and what the core has where one is not given:
  * { name: value, ..., dpop: { name: value, ... } }. */

@@ -186,6 +186,7 @@ NAPI_MODULE_INIT()
     fbnode_set(&out, "constants", constants(env));
     fbnode_set(&out, "optionNames", fbnode_option_names(env));
     fbnode_set(&out, "optionDefaults", fbnode_option_defaults(env));
+    fbnode_set(&out, "rpcOptionNames", fbnode_rpc_option_names(env));
     fbnode_set(&out, "versions", versions(env));
     fbnode_set_text(&out, "opensslHeader", fb_text(FB_NODE_OPENSSL_HEADER));
     export_functions(&out, environment, MODULE_FUNCTIONS);
@@ -194,5 +195,6 @@ NAPI_MODULE_INIT()
     export_functions(&out, environment, fbnode_request_functions);
     export_functions(&out, environment, fbnode_issuers_functions);
     export_functions(&out, environment, fbnode_keypair_functions);
+    export_functions(&out, environment, fbnode_rpc_functions);
     return out.value;
 }
