@@ -971,13 +971,21 @@ typedef struct fb_request {
      */
     fb_slice url;
 
-    /** header_count fields; only Authorization and DPoP are looked at. */
+    /** header_count fields; only Authorization and DPoP, or token_header, are looked at. */
     const fb_header *headers;
     size_t header_count; /**< how many there are */
 
     /** The certificate that the client has shown in the TLS handshake, as DER or as one PEM block; absent: none. From a
      * header only if a proxy sets it and removes what clients send. */
     fb_slice client_certificate;
+
+    /**
+     * The name of another field that holds the token, and nothing else: where a proxy puts the token that it has
+     * verified or made ("Cf-Access-Jwt-Assertion"). Exactly one such field is a credential then, Authorization is not
+     * looked at, and there is no DPoP. Only where the proxy removes that field from what clients send is such a token
+     * the proxy's; it is verified in any case. Not "Authorization" or "DPoP". Absent: Authorization.
+     */
+    fb_slice token_header;
 } fb_request;
 
 #ifdef __cplusplus
@@ -1023,7 +1031,8 @@ static inline fb_proof fb_proof_init(void)
  * @param request   starts from FB_REQUEST_INIT
  * @param out       the token; belongs to request
  * @param error     may be NULL
- * @return FB_OK, FB_TOKEN_MISSING, FB_REQUEST_MALFORMED. FB_CONFIGURATION_INVALID: request has no size.
+ * @return FB_OK, FB_TOKEN_MISSING, FB_REQUEST_MALFORMED. FB_CONFIGURATION_INVALID: request has no size, or its
+ *         token_header is no name of a header.
  */
 FB_API FB_MUST_CHECK fb_status fb_request_token(const fb_verifier *verifier, const fb_request *request, fb_slice *out,
                                                 fb_error *error);

@@ -142,6 +142,39 @@ TEST(no_token_in_the_query)
     }
 }
 
+static fb_status find_elsewhere(const char *token_header, const fb_header *headers, size_t count, fb_slice *out)
+{
+    fb_request request = FB_REQUEST_INIT;
+    request.headers = headers;
+    request.header_count = count;
+    request.token_header = fb_text(token_header);
+    return fb_request_token(dpop, &request, out, &error);
+}
+
+TEST(a_token_in_another_header)
+{
+    const fb_header headers[] = {{fb_text("Authorization"), fb_text("Bearer other")},
+                                 {fb_text("x-token"), fb_text("a.b.c")},
+                                 {fb_text("Authorization"), fb_text("twice")},
+                                 {fb_text("X-TOKEN"), fb_text("d.e.f")}};
+    static const char *const bad[] = {"", "Bearer a.b.c", " a.b.c", "a.b.c ", "a.b.c,d.e.f", "a.b.c, d.e.f", "="};
+    fb_slice found;
+    CHECK(find_elsewhere("X-Token", headers, 3, &found) == FB_OK && fb__slice_equal(found, fb_text("a.b.c")));
+    CHECK(find_elsewhere("X-Token", headers, 1, &found) == FB_TOKEN_MISSING && found.data == NULL);
+    CHECK(find_elsewhere("X-Token", headers, 4, &found) == FB_REQUEST_MALFORMED && found.data == NULL);
+    CHECK(find_elsewhere("X-Toke", headers, 4, &found) == FB_TOKEN_MISSING);
+    CHECK(find_elsewhere(NULL, headers, 2, &found) == FB_OK && fb__slice_equal(found, fb_text("other")));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        const fb_header one = {fb_text("X-Token"), fb_text(bad[i])};
+        CHECK(find_elsewhere("X-Token", &one, 1, &found) == FB_REQUEST_MALFORMED);
+    }
+    static const char *const no_names[] = {"", "X Token", "X-Token:", "authorization", "DPoP", "X-T\xc3\xb6ken"};
+    for (size_t i = 0; i < sizeof(no_names) / sizeof(no_names[0]); i++) {
+        CHECK(find_elsewhere(no_names[i], headers, 2, &found) == FB_CONFIGURATION_INVALID);
+        CHECK(strstr(error.text, "token_header") != NULL);
+    }
+}
+
 TEST(mistakes_of_the_host)
 {
     fb_request request = FB_REQUEST_INIT;
@@ -168,6 +201,7 @@ int main(void)
     RUN(no_credential_that_is_taken_here);
     RUN(malformed);
     RUN(no_token_in_the_query);
+    RUN(a_token_in_another_header);
     RUN(mistakes_of_the_host);
     fb_verifier_free(plain);
     fb_verifier_free(dpop);
