@@ -78,6 +78,12 @@ class Guard {
     return this.#verifier;
   }
 
+  /* The response to a request for the metadata document; undefined for any other. */
+  documentFor(request) {
+    const { path, method } = requestInfo(request);
+    return path === this.#metadata?.path ? this.#metadata.responseTo(method) : undefined;
+  }
+
   /*
    * Resolves to { response } for a request that ends here, else to { token, nonce }: the token is undefined on excluded
    * paths, the nonce is for the header DPoP-Nonce of the response. socket: the connection of a request of fetch's;

@@ -7,6 +7,8 @@ import * as fastifyApps from './apps/fastify.mjs';
 import * as fastmcp from './apps/fastmcp.mjs';
 import * as fetchApps from './apps/fetch.mjs';
 import { hono } from './apps/hono.mjs';
+import * as koa from './apps/koa.mjs';
+import * as nest from './apps/nest.mjs';
 import * as sdk from './apps/sdk.mjs';
 
 const REFUSED = {
@@ -45,6 +47,10 @@ export const HOSTS = {
   'fastify 4': { start: fastifyApps.fastify4, answers: OURS, client: 1, own: true, entered: true },
   'fastify 5': { start: fastifyApps.fastify5, answers: OURS, client: 1, own: true, entered: true },
   hono: { start: hono, answers: OURS, client: 2, own: true, entered: true },
+  'koa 2': { start: koa.koa2, answers: OURS, client: 1, own: true, entered: true },
+  'koa 3': { start: koa.koa3, answers: OURS, client: 1, own: true, entered: true },
+  'nest, express': { start: nest.express, answers: OURS, client: 1, entered: true },
+  'nest, fastify': { start: nest.fastify, answers: OURS, client: 1, entered: true },
   fetch: { start: fetchApps.fetch, answers: OURS, client: 2, own: true, entered: true },
 };
 

@@ -14,6 +14,7 @@ for (const name of [
   'providers',
   'sdk',
   'fastmcp',
+  'nest',
   'twin',
   'types',
   'examples',

@@ -16,10 +16,13 @@ import { bearerAuth as guardFastify } from 'fastbearer/fastify';
 import { authenticate } from 'fastbearer/fastmcp';
 import { bearerAuth as guardFetch } from 'fastbearer/fetch';
 import { bearerAuth as guardHono } from 'fastbearer/hono';
+import { bearerAuth as guardKoa } from 'fastbearer/koa';
 import { jwtVerifier } from 'fastbearer/mcp';
 import fastify from 'fastify';
 import fastify4 from 'fastify4';
 import { Hono } from 'hono';
+import Koa from 'koa';
+import Koa2 from 'koa2';
 
 import { AUDIENCE, bearer, ISSUER, KEYS, METADATA_URL, mint, request } from '../support.mjs';
 
@@ -72,7 +75,7 @@ describe('options', () => {
   for (const [options, message] of wrong) {
     it(`${Object.keys(options)}: ${message.source}`, () => {
       const given = options.verifier === undefined ? { ...POLICY, ...options } : options;
-      for (const make of [guardExpress, guardHono, (all) => guardFetch(all, () => new Response())]) {
+      for (const make of [guardExpress, guardHono, guardKoa, (all) => guardFetch(all, () => new Response())]) {
         assert.throws(() => make(given), { code: 'ERR_CONFIGURATION', message });
       }
     });
@@ -291,6 +294,26 @@ describe('places', () => {
     });
   });
 
+  it('guards a part of Koa that is mounted, at the paths that clients use', async () => {
+    for (const app of [new Koa(), new Koa2()]) {
+      const guard = guardKoa({ ...POLICY, resourceMetadata: METADATA, exclude: ['/api/health'] });
+      app.use((context, next) => {
+        context.path = context.path.replace('/api', ''); // as koa-mount does
+        return guard(context, next);
+      });
+      app.use((context) => {
+        context.body = getAccessToken()?.clientId ?? 'nobody';
+      });
+      await serving(app.callback(), async (origin) => {
+        assert.equal((await request(`${origin}/api/x`)).status, 401);
+        assert.equal((await request(`${origin}/health`)).status, 401);
+        assert.equal((await request(`${origin}/api/health`)).body, 'nobody');
+        assert.equal((await request(`${origin}/api/x`, bearer(mint()))).body, 'alice');
+        assert.equal(JSON.parse((await request(origin + new URL(METADATA_URL).pathname)).body).resource, AUDIENCE);
+      });
+    }
+  });
+
   it('guards one scope of Fastify, or all routes and what is not found', async () => {
     const app = fastify();
     app.get('/open', async () => ({ client: getAccessToken()?.clientId ?? null }));
@@ -389,6 +412,8 @@ describe('trouble of the server', () => {
         answering(new Hono().use(guardHono({ verifier })).onError((_, context) => context.text('', 500)).fetch),
         ask,
       ),
+    'koa 3': (verifier, ask) => serving(silent(new Koa()).use(guardKoa({ verifier })).callback(), ask),
+    'koa 2': (verifier, ask) => serving(silent(new Koa2()).use(guardKoa({ verifier })).callback(), ask),
     fetch: (verifier, ask) => serving(answering(guardFetch({ verifier }, () => new Response())), ask),
     fastmcp: (verifier, ask) => serving(answering(asFastmcp(authenticate({ verifier }))), ask),
     'sdk v1': (verifier, ask) => serving(express().use(gateV1({ verifier: jwtVerifier({ verifier }) })), ask),
@@ -401,6 +426,8 @@ describe('trouble of the server', () => {
     return (incoming) =>
       check(incoming).catch((thrown) => (thrown instanceof Response ? thrown : new Response(null, { status: 401 })));
   }
+
+  const silent = (app) => Object.assign(app, { silent: true });
 
   async function listening(app, ask) {
     app.get('/', async () => 'in');
@@ -465,6 +492,8 @@ describe('a response that was begun already', () => {
           .use(guardExpress(options)),
         work,
       ),
+    'koa 3': (options, before, work) => koa(new Koa(), options, before, work),
+    'koa 2': (options, before, work) => koa(new Koa2(), options, before, work),
     'node:http': (options, before, work) => {
       const guard = guardExpress(options);
       return serving((incoming, response) => {
@@ -475,6 +504,14 @@ describe('a response that was begun already', () => {
     'fastify 5': (options, before, work) => guarded(fastify(), options, before, work),
     'fastify 4': (options, before, work) => guarded(fastify4(), options, before, work),
   };
+
+  function koa(app, options, before, work) {
+    app.use((context, next) => {
+      before(context.res);
+      return next();
+    });
+    return serving(app.use(guardKoa(options)).callback(), work);
+  }
 
   async function guarded(app, options, before, work) {
     app.addHook('onRequest', async (_, reply) => void before(reply.raw));

@@ -7,8 +7,11 @@ import fastifyAuth = require('fastbearer/fastify');
 import fastmcpAuth = require('fastbearer/fastmcp');
 import fetchAuth = require('fastbearer/fetch');
 import honoAuth = require('fastbearer/hono');
+import koaAuth = require('fastbearer/koa');
 import mcpAuth = require('fastbearer/mcp');
+import nestAuth = require('fastbearer/nest');
 import hono = require('hono');
+import Koa = require('koa');
 import sdk = require('@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js');
 
 const verifier = new fastbearer.Verifier({ secret: 'x'.repeat(32), audience: 'me' });
@@ -16,6 +19,8 @@ const verifier = new fastbearer.Verifier({ secret: 'x'.repeat(32), audience: 'me
 express().use(expressAuth.bearerAuth({ verifier }));
 express().use(sdk.requireBearerAuth({ verifier: mcpAuth.jwtVerifier({ verifier }) }));
 new hono.Hono().use(honoAuth.bearerAuth({ verifier }));
+new Koa().use(koaAuth.bearerAuth({ verifier }));
+export const nestGuard = new nestAuth.BearerAuthGuard({ verifier });
 void fastify.fastify().register(fastifyAuth, { verifier }).register(fastifyAuth.bearerAuth, { verifier });
 
 export const handler = fetchAuth.bearerAuth({ verifier }, () => new Response(fetchAuth.getAccessToken()?.clientId));

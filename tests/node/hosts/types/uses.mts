@@ -2,6 +2,8 @@
 import { createMcpExpressApp, requireBearerAuth as requireExpressV2 } from '@modelcontextprotocol/express';
 import { requireBearerAuth as requireV1 } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
 import { createMcpHandler, McpServer, requireBearerAuth as requireV2 } from '@modelcontextprotocol/server';
+import { type CanActivate, Controller, type ExecutionContext, Get, Injectable, UseGuards } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
 import express from 'express';
 import { type AccessToken, requireAccessToken, Verifier } from 'fastbearer';
 import { bearerAuth as expressAuth } from 'fastbearer/express';
@@ -9,10 +11,13 @@ import fastifyAuth, { bearerAuth as namedFastifyAuth } from 'fastbearer/fastify'
 import { authenticate } from 'fastbearer/fastmcp';
 import { bearerAuth as fetchAuth, getAccessToken } from 'fastbearer/fetch';
 import { bearerAuth as honoAuth } from 'fastbearer/hono';
+import { bearerAuth as koaAuth } from 'fastbearer/koa';
 import { jwtVerifier } from 'fastbearer/mcp';
+import { Auth, BearerAuthGuard, Public, RequireScopes } from 'fastbearer/nest';
 import fastify from 'fastify';
 import { FastMCP, requireScopes } from 'fastmcp';
 import { Hono } from 'hono';
+import Koa from 'koa';
 import { createMcpHandler as createHandler, withMcpAuth } from 'mcp-handler';
 
 const verifier = new Verifier({ jwksUri: 'https://issuer.example.com/jwks', audience: 'https://mcp.example.com/mcp' });
@@ -75,6 +80,37 @@ server.get('/', async (request) => request.auth.scopes);
 server.get('/email', async () => requireAccessToken<MyClaims>().claims.email.length);
 // @ts-expect-error what nobody has said of the claims is unknown
 server.get('/unknown', async (request) => request.auth.claims['email'].length);
+
+const koa = new Koa();
+koa.use(koaAuth(guard));
+koa.use((context) => {
+  context.body = context.state.auth.scopes;
+});
+
+const one: CanActivate = new BearerAuthGuard(guard);
+export const parameter: ParameterDecorator = Auth();
+export const provider = { provide: APP_GUARD, useValue: one };
+@Injectable()
+class InnerGuard extends BearerAuthGuard {
+  protected override getRequest(context: ExecutionContext): unknown {
+    return context.getArgByIndex(2);
+  }
+}
+@Controller()
+@RequireScopes('tools:call')
+@UseGuards(new InnerGuard({ verifier }))
+export class Site {
+  @Get()
+  @RequireScopes('admin', 'tools:list')
+  who(token: AccessToken): string {
+    return token.clientId;
+  }
+  @Get('health')
+  @Public()
+  health(): string {
+    return 'ok';
+  }
+}
 
 const tools = new FastMCP<AccessToken>({
   name: 'tools',
