@@ -4,13 +4,28 @@
  */
 'use strict';
 
+const diagnostics = require('node:diagnostics_channel');
+
 const { Challenger } = require('./challenge.cjs');
 const { enterRequest } = require('./context.cjs');
 const { textOf } = require('./errors.cjs');
-const { toFetchResponse } = require('./send.cjs');
+const { setNonce, toFetchResponse } = require('./send.cjs');
+
+/* fastmcp hands over no response for the header DPoP-Nonce; Node's server tells which one belongs to a request. */
+const responses = new WeakMap();
+let isFollowing = false;
+function followResponses() {
+  if (!isFollowing) {
+    isFollowing = true;
+    diagnostics.subscribe('http.server.request.start', ({ request, response }) => responses.set(request, response));
+  }
+}
 
 function authenticatorOf(guard) {
   let hasWarned = false;
+  if (guard.verifier.dpopNonce() !== undefined) {
+    followResponses();
+  }
 
   /* A closed verifier, for example, is the server's fault and not the client's. */
   function serverError(error) {
@@ -27,11 +42,14 @@ function authenticatorOf(guard) {
       return undefined;
     }
     const store = enterRequest();
-    const { response, token } = await guard.decide(request).catch(serverError);
+    const { response, token, nonce } = await guard.decide(request).catch(serverError);
     if (response !== undefined) {
       throw toFetchResponse(response, request.method);
     }
     store.token = token;
+    if (responses.has(request)) {
+      setNonce(responses.get(request), nonce);
+    }
     return token;
   };
 }

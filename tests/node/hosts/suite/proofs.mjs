@@ -84,7 +84,7 @@ function checksOfProofs(origin) {
   });
 }
 
-function checksOfNonces(origin, sendsNonces) {
+function checksOfNonces(origin) {
   it('asks for a nonce, compares the URL with that of the proxy', async () => {
     const token = boundToken();
     const url = `${PUBLIC}/mcp`;
@@ -96,7 +96,7 @@ function checksOfNonces(origin, sendsNonces) {
     const nonce = first.headers['dpop-nonce'];
     const second = await ask(origin(), token, { url, more: { nonce } });
     assert.equal(second.status, 200);
-    assert.equal(second.headers['dpop-nonce'] !== undefined, sendsNonces);
+    assert.notEqual(second.headers['dpop-nonce'], undefined);
     assert.equal((await ask(origin(), token, { more: { nonce } })).status, 401); // the server's own URL
     assert.notEqual((await knock(origin(), bearer(mint()))).headers['dpop-nonce'], undefined);
   });
@@ -121,14 +121,14 @@ describe('proofs', { concurrency: 4 }, () => {
       before(async () => {
         const dpop = { algorithms: 'ES256', required: true, nonceSecret: NONCE_SECRET };
         // npm fastmcp's adapter gets the options alone.
-        const behindProxy = host.own ? undefined : { baseUrl: PUBLIC };
+        const behindProxy = name.startsWith('fastmcp') ? { baseUrl: PUBLIC } : undefined;
         servers = await Promise.all([
           serve(name, 'import', { ...OPTIONS, dpop: {} }, {}),
           serve(name, 'import', { ...OPTIONS, ...behindProxy, dpop }),
         ]);
       });
       checksOfProofs(() => servers[0].origin);
-      checksOfNonces(() => servers[1].origin, host.own === true);
+      checksOfNonces(() => servers[1].origin);
       if (host.own) {
         it('says so in its metadata', async () => {
           const { pathname } = new URL(METADATA_URL);
