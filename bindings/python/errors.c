@@ -12,6 +12,8 @@ static const char *const class_names[FBPY_CLASSES] = {
     [FBPY_KEYS_UNAVAILABLE] = "KeysUnavailableError",
     [FBPY_KEYS_NEEDED] = "_KeysNeeded",
     [FBPY_ISSUER_NEEDED] = "_IssuerNeeded",
+    [FBPY_STATUS_UNAVAILABLE] = "StatusUnavailableError",
+    [FBPY_INTROSPECTION_NEEDED] = "_IntrospectionNeeded",
     [FBPY_INVALID_TOKEN] = "InvalidTokenError",
     [FBPY_DECODE] = "DecodeError",
     [FBPY_INVALID_SIGNATURE] = "InvalidSignatureError",
@@ -26,6 +28,7 @@ static const char *const class_names[FBPY_CLASSES] = {
     [FBPY_INVALID_CLAIM] = "InvalidClaimError",
     [FBPY_INSUFFICIENT_SCOPE] = "InsufficientScopeError",
     [FBPY_INVALID_PROOF] = "InvalidProofError",
+    [FBPY_REVOKED] = "RevokedTokenError",
     [FBPY_MALFORMED_REQUEST] = "MalformedRequestError",
 };
 
@@ -52,6 +55,7 @@ static const struct {
     {FB_KEYS_UNAVAILABLE, FBPY_KEYS_UNAVAILABLE},
     {FB_KEYS_NEEDED, FBPY_KEYS_NEEDED},
     {FB_ISSUER_NEEDED, FBPY_ISSUER_NEEDED},
+    {FB_INTROSPECTION_NEEDED, FBPY_INTROSPECTION_NEEDED},
     {FB_SIGNATURE_INVALID, FBPY_INVALID_SIGNATURE},
     {FB_EXP_MISSING, FBPY_MISSING_CLAIM},
     {FB_EXP_INVALID, FBPY_DECODE},
@@ -80,6 +84,9 @@ static const struct {
     {FB_PROOF_MISMATCH, FBPY_INVALID_PROOF},
     {FB_PROOF_REPLAYED, FBPY_INVALID_PROOF},
     {FB_PROOF_NONCE_REQUIRED, FBPY_INVALID_PROOF},
+    {FB_TOKEN_INACTIVE, FBPY_REVOKED},
+    {FB_TOKEN_REVOKED, FBPY_REVOKED},
+    {FB_STATUS_UNAVAILABLE, FBPY_STATUS_UNAVAILABLE},
     {FB_CONFIGURATION_INVALID, FBPY_CONFIGURATION},
     {FB_INTERNAL_ERROR, FBPY_FASTBEARER},
 };

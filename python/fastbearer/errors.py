@@ -3,13 +3,14 @@
     FastBearerError
       ConfigurationError (also a ValueError)
       KeysUnavailableError
+      StatusUnavailableError
       MalformedRequestError
       InvalidTokenError
         DecodeError
           InvalidSignatureError
         InvalidAlgorithmError, InvalidKeyError, ExpiredSignatureError, ImmatureSignatureError, InvalidIssuedAtError,
         InvalidIssuerError, InvalidAudienceError, MissingClaimError, InvalidClaimError, InsufficientScopeError,
-        InvalidProofError
+        InvalidProofError, RevokedTokenError
 
 The names are those that PyJWT uses. Every error has a stable ``code`` ("token_expired"), an ``http_status`` and an
 ``oauth_error`` (RFC 6750 section 3.1). No message holds the token, key material or a claim of an unverified token.
@@ -36,6 +37,8 @@ __all__ = [
     "KeysUnavailableError",
     "MalformedRequestError",
     "MissingClaimError",
+    "RevokedTokenError",
+    "StatusUnavailableError",
 ]
 
 
@@ -100,6 +103,26 @@ class _IssuerNeeded(KeysUnavailableError):
     code: str = "issuer_needed"
     key_request: int = 0
     wait: float = 0.0
+
+
+class StatusUnavailableError(FastBearerError):
+    """It cannot be found out now whether the token is good, since what knows it does not answer: a store that several
+    servers share, or the introspection endpoint. Answer 503, not 401.
+
+    Attributes:
+        retry_after: seconds; what a Retry-After header should say.
+    """
+
+    code: str = "status_unavailable"
+    http_status: int = 503
+    oauth_error: str = "temporarily_unavailable"
+    retry_after: float = 0.0
+
+
+class _IntrospectionNeeded(StatusUnavailableError):
+    """Internal: the issuer ``issuer_number`` must be asked about the token before the core can decide."""
+
+    code: str = "introspection_needed"
 
 
 class MalformedRequestError(FastBearerError):
@@ -207,6 +230,14 @@ class InvalidProofError(InvalidTokenError):
 
     code: str = "proof_invalid"
     oauth_error: str = "invalid_dpop_proof"
+
+
+class RevokedTokenError(InvalidTokenError):
+    """The token was good and is no more: it has been revoked (``token_revoked``; ``claim`` says whether by its ``jti``
+    or by its ``sub``), or its issuer does not say that it is active (``token_inactive``).
+    """
+
+    code: str = "token_revoked"
 
 
 class InsufficientScopeError(InvalidTokenError):

@@ -59,7 +59,7 @@ void fb__set_actual_list(fb_error *error, const fb_list *values, const char *sep
 void fb__printable(char *out, size_t room, fb_slice text);
 
 /* Dense index of a status, 0 .. FB__STATUS_COUNT - 1, for counters; and back. */
-enum { FB__STATUS_COUNT = 50 };
+enum { FB__STATUS_COUNT = 54 };
 size_t fb__status_index(fb_status status);
 fb_status fb__status_at(size_t index);
 
