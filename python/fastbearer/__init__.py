@@ -32,6 +32,8 @@ from .errors import (
     KeysUnavailableError,
     MalformedRequestError,
     MissingClaimError,
+    RevokedTokenError,
+    StatusUnavailableError,
 )
 from .issuer import Issuer
 from .keys import KeyPair, RSAKeyPair
@@ -74,6 +76,8 @@ __all__ = [
     "RSAKeyPair",
     "Rejection",
     "Request",
+    "RevokedTokenError",
+    "StatusUnavailableError",
     "Unverified",
     "Verifier",
     "__version__",

@@ -16,6 +16,7 @@ from .errors import (
     InvalidTokenError,
     KeysUnavailableError,
     MalformedRequestError,
+    StatusUnavailableError,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Guard:
         self._log.rejected(LOGGER, error)
         if isinstance(error, InsufficientScopeError):
             return self.challenger.refuse(403, "insufficient_scope", scopes=error.missing)
-        if isinstance(error, KeysUnavailableError):
+        if isinstance(error, (KeysUnavailableError, StatusUnavailableError)):
             return self.challenger.refuse(503, "temporarily_unavailable", retry_after=error.retry_after)
         if isinstance(error, InvalidTokenError):
             return self.challenger.refuse(401, error.oauth_error)

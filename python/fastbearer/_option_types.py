@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ._fetch_function import Fetch
     from ._option_kinds import ClaimValue
     from ._records import Rejection
+    from ._revocation import IsRevoked
     from .dpop import DPoP
     from .issuer import Issuer, ResolveIssuer
 
@@ -41,6 +42,7 @@ class VerifierOptions(TypedDict, total=False):
     client_id_claims: str | Sequence[str]
     sender_constrained: str
     dpop: DPoP | None
+    is_revoked: IsRevoked | None
     max_token_bytes: int
     cache_size: int
     cache_bytes: int
@@ -78,6 +80,7 @@ class FastMCPOptions(TypedDict, total=False):
     client_id_claims: str | Sequence[str]
     sender_constrained: str
     dpop: DPoP | None
+    is_revoked: IsRevoked | None
     max_token_bytes: int
     cache_size: int
     cache_bytes: int
@@ -112,6 +115,7 @@ class FastMCPAttributes:
     client_id_claims: str | Sequence[str]
     sender_constrained: str
     dpop: DPoP | None
+    is_revoked: IsRevoked | None
     max_token_bytes: int
     cache_size: int
     cache_bytes: int

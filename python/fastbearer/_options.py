@@ -22,6 +22,7 @@ from ._option_kinds import (
     HOOK,
     ISSUERS,
     RESOLVE,
+    REVOKED,
     RULES,
     SCOPES,
     SECONDS,
@@ -146,6 +147,10 @@ OPTIONS = (
     Option(POLICY, VERIFIER, "dpop", "dpop", DPOP, None,
            "How DPoP proofs (RFC 9449) are checked. None: no proof is, and tokens that are bound to a DPoP key are "
            "refused."),
+    Option(POLICY, VERIFIER, "is_revoked", None, REVOKED, None,
+           "``(AccessToken) -> bool``, sync or async: whether a token that is good otherwise has been revoked; asked "
+           "on every request, cached token or not. While it fails requests are refused with 503. A sync one is called "
+           "on the event loop and must not block."),
     Option(POLICY, VERIFIER, "max_token_bytes", "max_token_bytes", SIZE, 16384,
            "Longer tokens are refused unread; 1 to 65536."),
     Option(POLICY, VERIFIER, "cache_size", "cache_size", SIZE, 1024,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from . import _native
 from ._fetch_function import is_async, limited
 from ._flight import running_loop
-from .errors import ConfigurationError, KeysUnavailableError
+from .errors import ConfigurationError, StatusUnavailableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Memory:
             raise ConfigurationError("dpop.replay_store is async: use verify_request_async")
 
     def is_new(self, key: str, expires_at: float) -> bool:
-        """Remembers a proof; KeysUnavailableError when the store fails."""
+        """Remembers a proof; StatusUnavailableError when the store fails."""
         try:
             found = self._add(key, expires_at)
             if hasattr(found, "__await__"):
@@ -61,7 +61,7 @@ class Memory:
             raise self._failed(error) from None
         return bool(found)
 
-    def _failed(self, error: Exception) -> KeysUnavailableError:
+    def _failed(self, error: Exception) -> StatusUnavailableError:
         text = f"{type(error).__name__}: {error}"[:200]
         if text not in self._logged and len(self._logged) < _LOGGED:
             self._logged.add(text)
@@ -71,7 +71,7 @@ class Memory:
                 "replay_store failed, requests with a DPoP proof get 503: %s",
                 text if text.isprintable() else type(error).__name__,
             )
-        failed = KeysUnavailableError("the store that remembers DPoP proofs failed")
+        failed = StatusUnavailableError("the store that remembers DPoP proofs failed")
         failed.retry_after = 1.0
         return failed
 

@@ -14,6 +14,7 @@ from ._questions import RequestQuestion, TokenQuestion, settle, settle_async
 from ._records import KeyInfo, Rejection, Unverified
 from ._replay import Evictions, Memory
 from ._resolver import Resolver
+from ._revocation import Revocation
 from .errors import (
     ConfigurationError,
     FastBearerError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ._fetch_function import Fetch
     from ._key_source import KeySource
     from ._option_kinds import ClaimValue
+    from ._revocation import IsRevoked
     from .dpop import DPoP
     from .issuer import ResolveIssuer
     from .request import Request
@@ -51,7 +53,7 @@ class Verifier:
 
     __slots__ = (
         "__weakref__", "_check", "_evictions", "_fetches", "_hook_failed", "_implied", "_issuers", "_native",
-        "_on_reject", "_options", "_replays", "_resolver",
+        "_on_reject", "_options", "_replays", "_resolver", "_revocation",
     )  # fmt: skip
     _issuers: Issuers
     _native: _native.Verifier
@@ -82,6 +84,7 @@ class Verifier:
         client_id_claims: str | Sequence[str] = ("client_id", "azp", "sub"),
         sender_constrained: str = "verify",
         dpop: DPoP | None = None,
+        is_revoked: IsRevoked | None = None,
         max_token_bytes: int = 16384,
         cache_size: int = 1024,
         cache_bytes: int = 16777216,
@@ -142,6 +145,9 @@ class Verifier:
                 it.
             dpop: How DPoP proofs (RFC 9449) are checked. None: no proof is, and tokens that are bound to a DPoP key are
                 refused.
+            is_revoked: ``(AccessToken) -> bool``, sync or async: whether a token that is good otherwise has been
+                revoked; asked on every request, cached token or not. While it fails requests are refused with 503. A
+                sync one is called on the event loop and must not block.
             max_token_bytes: Longer tokens are refused unread; 1 to 65536.
             cache_size: How many verified tokens are remembered; 0 for none.
             cache_bytes: What they may occupy together.
@@ -176,8 +182,8 @@ class Verifier:
                 "require_exp": require_exp, "required_claims": required_claims, "token_type": token_type,
                 "scope_claims": scope_claims, "merge_scope_claims": merge_scope_claims,
                 "client_id_claims": client_id_claims, "sender_constrained": sender_constrained, "dpop": dpop,
-                "max_token_bytes": max_token_bytes, "cache_size": cache_size, "cache_bytes": cache_bytes,
-                "arithmetic": arithmetic, "fetch": fetch, "fetch_timeout": fetch_timeout,
+                "is_revoked": is_revoked, "max_token_bytes": max_token_bytes, "cache_size": cache_size,
+                "cache_bytes": cache_bytes, "arithmetic": arithmetic, "fetch": fetch, "fetch_timeout": fetch_timeout,
                 "refresh_interval": refresh_interval, "stale_if_error": stale_if_error,
                 "max_jwks_bytes": max_jwks_bytes, "ca_file": ca_file, "allow_http": allow_http, "ssrf_safe": ssrf_safe,
                 "headers": headers, "trust_env": trust_env, "on_reject": on_reject,
@@ -222,6 +228,7 @@ class Verifier:
         self._resolver = None if resolve is None else Resolver(self._native, resolve, self._issuers)
         # Whether there is, or may come, an issuer whose keys are fetched.
         self._fetches = resolve is not None or bool(self._issuers.shareable())
+        self._revocation = None if options["is_revoked"] is None else Revocation(options["is_revoked"])
         if warn:
             self._issuers.warn(issuers)
 
@@ -276,6 +283,8 @@ class Verifier:
             token: the compact serialisation, as it stands after "Bearer ".
             now: seconds since the epoch in place of the clock, for tests and replays; concerns the claims only.
         """
+        if self._revocation is not None:
+            self._revocation.check_sync()
         try:
             access = self._check(token, now)
         except (_KeysNeeded, _IssuerNeeded) as error:
@@ -286,8 +295,12 @@ class Verifier:
         else:
             if self._fetches and (number := self._native.refresh_due(access)):
                 self._refresh_ahead(number)
+            if self._revocation is not None:
+                self._check_status(access)
             return access
-        return self._settle(TokenQuestion(self._native, token, now), needed)
+        access = self._settle(TokenQuestion(self._native, token, now), needed)
+        self._check_status(access)
+        return access
 
     async def verify_async(
         self, token: str | bytes | bytearray | memoryview, *, now: float | None = None
@@ -303,8 +316,13 @@ class Verifier:
         else:
             if self._fetches and (number := self._native.refresh_due(access)):
                 self._refresh_ahead(number, on_loop=True)
+            if self._revocation is not None:
+                await self._check_status_async(access)
             return access
-        return await self._settle_async(TokenQuestion(self._native, token, now), needed)
+        access = await self._settle_async(TokenQuestion(self._native, token, now), needed)
+        if self._revocation is not None:
+            await self._check_status_async(access)
+        return access
 
     def verify_request(self, request: Request, *, now: float | None = None) -> AccessToken:
         """Verifies the token of a request, and the proof of possession that the token demands.
@@ -319,9 +337,12 @@ class Verifier:
         """
         if self._replays is not None:
             self._replays.check_sync()
+        if self._revocation is not None:
+            self._revocation.check_sync()
         question = RequestQuestion(self._native, request, now)
         answer = self._ask(question)
         access = answer if isinstance(answer, AccessToken) else self._settle(question, answer)
+        self._check_status(access)
         if self._evictions is not None:
             self._evictions.accepted()
         if self._replays is not None and question.proof is not None:
@@ -337,6 +358,8 @@ class Verifier:
         question = RequestQuestion(self._native, request, now)
         answer = self._ask(question, on_loop=True)
         access = answer if isinstance(answer, AccessToken) else await self._settle_async(question, answer)
+        if self._revocation is not None:
+            await self._check_status_async(access)
         if self._evictions is not None:
             self._evictions.accepted()
         if self._replays is not None and question.proof is not None:
@@ -346,6 +369,17 @@ class Verifier:
                 raise self._refuse(access, error) from None
             self._check_new(access, is_new)
         return access
+
+    def _check_status(self, access: AccessToken) -> None:
+        """Whether a token that the core has accepted is still good."""
+        problem = None if self._revocation is None else self._revocation.problem(access)
+        if problem is not None:
+            raise self._refuse(access, problem)
+
+    async def _check_status_async(self, access: AccessToken) -> None:
+        problem = None if self._revocation is None else await self._revocation.problem_async(access)
+        if problem is not None:
+            raise self._refuse(access, problem)
 
     def _check_new(self, access: AccessToken, is_new: bool) -> None:
         if not is_new:

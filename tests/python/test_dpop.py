@@ -21,9 +21,9 @@ from fastbearer import (
     FastBearerError,
     InvalidProofError,
     KeyPair,
-    KeysUnavailableError,
     Rejection,
     Request,
+    StatusUnavailableError,
     Verifier,
     decode_unverified,
 )
@@ -334,10 +334,10 @@ def test_a_store_that_fails_accepts_nothing(pair: KeyPair, caplog: pytest.LogCap
     token = bound(pair, pair)
     for is_async in (False, True, False):
         request = asked(token, pair.dpop_proof("POST", URL, token))
-        with pytest.raises(KeysUnavailableError, match="the store that remembers DPoP proofs failed") as caught:
+        with pytest.raises(StatusUnavailableError, match="the store that remembers DPoP proofs failed") as caught:
             asyncio.run(verifier.verify_request_async(request)) if is_async else verifier.verify_request(request)
         assert caught.value.http_status == 503 and caught.value.retry_after == 1.0
-    assert [rejection.code for rejection in seen] == ["keys_unavailable"] * 3
+    assert [rejection.code for rejection in seen] == ["status_unavailable"] * 3
     assert verifier.stats()["rejected"] == 3
     lines = [
         r.getMessage() for r in caplog.records if r.levelno == logging.WARNING and "replay_store" in r.getMessage()
@@ -347,7 +347,7 @@ def test_a_store_that_fails_accepts_nothing(pair: KeyPair, caplog: pytest.LogCap
 
 def test_a_store_that_is_async_after_all(pair: KeyPair) -> None:
     verifier, token = make(pair, DPoP(replay_store=Late())), bound(pair, pair)
-    with pytest.raises(KeysUnavailableError):
+    with pytest.raises(StatusUnavailableError):
         verifier.verify_request(asked(token, pair.dpop_proof("POST", URL, token)))
     request = asked(token, pair.dpop_proof("POST", URL, token))
     assert asyncio.run(verifier.verify_request_async(request)).token == token
@@ -356,7 +356,7 @@ def test_a_store_that_is_async_after_all(pair: KeyPair) -> None:
 def test_a_store_that_takes_too_long(pair: KeyPair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastbearer._replay.TIMEOUT", 0.05)
     verifier, token = make(pair, DPoP(replay_store=Slow())), bound(pair, pair)
-    with pytest.raises(KeysUnavailableError):
+    with pytest.raises(StatusUnavailableError):
         asyncio.run(verifier.verify_request_async(asked(token, pair.dpop_proof("POST", URL, token))))
 
 

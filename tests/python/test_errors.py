@@ -30,7 +30,9 @@ CLASSES = {
     "request_unsupported": "MalformedRequestError", "confirmation_invalid": "InvalidTokenError",
     "proof_missing": "InvalidProofError", "proof_invalid": "InvalidProofError", "proof_expired": "InvalidProofError",
     "proof_mismatch": "InvalidProofError", "proof_replayed": "InvalidProofError",
-    "proof_nonce_required": "InvalidProofError",
+    "proof_nonce_required": "InvalidProofError", "token_inactive": "RevokedTokenError",
+    "token_revoked": "RevokedTokenError", "status_unavailable": "StatusUnavailableError",
+    "introspection_needed": "_IntrospectionNeeded",
     "configuration_invalid": "ConfigurationError", "internal_error": "FastBearerError",
 }  # fmt: skip
 
@@ -66,7 +68,7 @@ def test_hierarchy() -> None:
         assert issubclass(kind, errors.FastBearerError)
         assert getattr(fastbearer, name) is kind
         assert kind.__doc__
-        assert kind.code not in ("keys_needed", "issuer_needed")
+        assert kind.code not in ("keys_needed", "issuer_needed", "introspection_needed")
 
 
 @pytest.mark.parametrize("now", [float("nan"), float("inf"), -float("inf")])

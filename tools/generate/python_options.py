@@ -150,6 +150,7 @@ if TYPE_CHECKING:
     from ._fetch_function import Fetch
     from ._option_kinds import ClaimValue
     from ._records import Rejection
+    from ._revocation import IsRevoked
     from .dpop import DPoP
     from .issuer import Issuer, ResolveIssuer
 
