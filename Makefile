@@ -127,6 +127,20 @@ test-matrix: deps-python deps-node ## The host tests under every FastMCP, SDK an
 test-pythons: deps-python ## Build and test with every CPython on PATH and in pyenv, or those of PYTHONS=
 	@$(PYTHON) tests/python/pythons.py $(PYTHONS)
 
+$(VENV)/docs: $(VENV)/built tools/setup/docs.txt
+	@echo "installing what builds the site"
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement tools/setup/docs.txt
+	@touch $@
+
+tools/docs/node_modules/.package-lock.json: tools/docs/package-lock.json
+	@npm ci --prefix tools/docs --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+
+SITE := $(VENV)/docs tools/docs/node_modules/.package-lock.json build-node/fastbearer.node
+
+docs: deps-python deps-node ## The site, to build-docs/html; offline once its tools are installed
+	@$(MAKE) --no-print-directory $(SITE)
+	@$(BIN)/python tools/docs/build.py
+
 .PHONY: generate
 generate: deps-python ## Write what follows from python/fastbearer/_options.py into the sources that hold it
 	@$(MAKE) --no-print-directory $(VENV)/built

@@ -1,0 +1,78 @@
+"""The reference of the command line and its manual page, from the parser of fastbearer.cli."""
+
+from __future__ import annotations
+
+import argparse
+
+from fastbearer import __version__, cli
+
+EXIT_CODES = (
+    (cli.OK, "The token is good, or the command did its work."),
+    (cli.REFUSED, "The token is refused; standard error says the reason."),
+    (cli.USAGE, "An argument or option is wrong, or a file cannot be read."),
+    (cli.UNAVAILABLE, "Keys could not be fetched."),
+)
+
+
+def commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of the commands, by name."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    raise AssertionError("the parser has no commands")
+
+
+def options(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
+    """Each argument as it is written, and its text."""
+    found = []
+    for action in parser._actions:
+        if isinstance(action, (argparse._HelpAction, argparse._SubParsersAction)):
+            continue
+        value = action.metavar or (action.dest.upper() if action.nargs != 0 else "")
+        if isinstance(value, tuple):
+            value = " ".join(value)
+        if action.choices:
+            value = "|".join(map(str, action.choices))
+        name = ", ".join(action.option_strings) or action.dest.upper()
+        found.append((f"{name} {value}".strip() if action.option_strings else name, action.help or ""))
+    return found
+
+
+def page() -> str:
+    """The page of the site."""
+    parser = cli._parser()
+    parts = [
+        "# Command line", "",
+        "`fastbearer`, or `python -m fastbearer`. It comes with the Python package.", "",
+        "| Exit code | |", "|---|---|", *(f"| {code} | {text} |" for code, text in EXIT_CODES), "",
+    ]  # fmt: skip
+    for name, command in commands(parser).items():
+        parts += [f"## {name}", "", command.description or "", "", "| | |", "|---|---|"]
+        parts += [f"| `{written.replace('|', chr(92) + '|')}` | {text} |" for written, text in options(command)]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def roff(text: str) -> str:
+    return text.replace("\\", "\\e").replace("-", "\\-").replace("\n.", "\n\\&.")
+
+
+def manual() -> str:
+    """fastbearer(1)."""
+    parser = cli._parser()
+    lines = [
+        f'.TH FASTBEARER 1 "" "fastbearer {__version__}" "User Commands"',
+        ".SH NAME", "fastbearer \\- make, inspect and verify bearer tokens",
+        ".SH SYNOPSIS", ".B fastbearer", ".I COMMAND", "[options]",
+        ".SH DESCRIPTION", roff((parser.description or "").strip().replace("\n\n", "\n.PP\n")),
+        ".SH COMMANDS",
+    ]  # fmt: skip
+    for name, command in commands(parser).items():
+        lines += [f".SS {name}", roff(command.description or "")]
+        for written, text in options(command):
+            lines += [".TP", f".B {roff(written)}", roff(text) or "\\&"]
+    lines.append(".SH EXIT STATUS")
+    for code, text in EXIT_CODES:
+        lines += [".TP", f".B {code}", roff(text)]
+    lines += [".SH SEE ALSO", "help(fastbearer) in Python; docs/reasons.md of the repository for every reason."]
+    return "\n".join(lines) + "\n"
