@@ -59,6 +59,12 @@ get_access_token: Any = _find("fastmcp.server.dependencies:get_access_token") or
 ssrf_safe_fetch: Any = _find("fastmcp.server.auth.ssrf:ssrf_safe_fetch")
 ssrf_safe_fetch_response: Any = _find("fastmcp.server.auth.ssrf:ssrf_safe_fetch_response")
 
+#: What FastMCP (2.11 and later) takes as auth=, and the proxy whose own tokens are HS256 JWTs (2.13 and later).
+AUTH_PROVIDER: Any = _find("fastmcp.server.auth.auth:AuthProvider")
+OAUTH_PROXY: Any = _find("fastmcp.server.auth.oauth_proxy:OAuthProxy")
+JWT_ISSUER: Any = _find("fastmcp.server.auth.jwt_issuer:JWTIssuer")
+JOSE_ERROR: Any = _find("fastmcp.server.auth.jwt_issuer:JoseError")
+
 EnvSettings: Any = _find("fastmcp.server.auth.providers.bearer_env:EnvBearerAuthProviderSettings")
 
 

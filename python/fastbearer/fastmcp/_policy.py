@@ -192,21 +192,22 @@ def fetch_options(provider: Any) -> dict[str, Any]:
     return options
 
 
-def check_options(provider: Any) -> None:
+def check_options(provider: Any, warn: bool = True) -> None:
     """Fails for an option that is wrong, all but public_key: FastMCP looks at that with the first token."""
     policy = policy_options(provider)
+    keys: dict[str, Any]
     if is_plural(provider):
-        verifier = Verifier(**policy)
+        keys = {}
     elif provider.jwks is not None:
-        verifier = Verifier(jwks=provider.jwks, **policy)
+        keys = {"jwks": provider.jwks}
     elif provider.secret is not None:
-        verifier = Verifier._make(secret=provider.secret, allow_short_secret=True, **policy)
+        keys = {"secret": provider.secret, "allow_short_secret": True}
     elif any(name in _HMAC_BYTES for name in policy["algorithms"]):
-        verifier = Verifier(secret=bytes(max(_HMAC_BYTES.values())), **policy)
+        keys = {"secret": bytes(max(_HMAC_BYTES.values()))}
     else:
         uri = None if provider.discover else provider.jwks_uri or "https://localhost/"
-        verifier = Verifier(jwks_uri=uri, fetch=provider._fetch_function(), **fetch_options(provider), **policy)
-    verifier.close()
+        keys = {"jwks_uri": uri, "fetch": provider._fetch_function(), **fetch_options(provider)}
+    Verifier._make(warn=warn, **keys, **policy).close()
 
 
 def _checked(value: Any) -> list[str] | str | None:

@@ -5,7 +5,14 @@ from typing import Any
 from fastmcp import FastMCP
 
 from fastbearer import DPoP, Issuer
-from fastbearer.fastmcp import AccessToken, BearerAuthProvider, JWTVerifier, RSAKeyPair, get_access_token
+from fastbearer.fastmcp import (
+    AccessToken,
+    BearerAuthProvider,
+    JWTVerifier,
+    RSAKeyPair,
+    accelerate,
+    get_access_token,
+)
 
 keys = RSAKeyPair.generate()
 token: str = keys.create_token(
@@ -30,6 +37,8 @@ JWTVerifier(issuers=[Issuer("https://a.example"), Issuer("https://b.example")], 
 JWTVerifier(jwks_uri="https://issuer.example/jwks", dpop=DPoP(required=True), sender_constrained="verify")
 server: FastMCP[Any] = FastMCP("server", auth=one)
 FastMCP("server", auth=two)
+report = accelerate(two)
+places: list[str] = [f"{part.path} {part.type} {part.reason}" for part in (*report.replaced, *report.left)]
 
 
 class Permissions(JWTVerifier):
