@@ -1,11 +1,11 @@
 /*
- * Verifier, what concerns whole requests. A request is a tuple (method, url, headers, client certificate) of what
- * fastbearer.Request holds: text, bytes or None, and for headers a tuple of pairs. What is in it is hostile; which
- * header matters, and how it must look, is the core's.
+ * Verifier, what concerns whole requests. A request is a tuple (method, url, headers, client certificate, token header)
+ * of what fastbearer.Request holds: text, bytes or None, and for headers a tuple of pairs. What is in it is hostile, but
+ * for the name of the token header; which header matters, and how it must look, is the core's.
  */
 #include "verifier.h"
 
-enum { PARTS = 4 };
+enum { PARTS = 5 };
 
 struct request {
     fb_request request;
@@ -27,13 +27,14 @@ static bool read_request(struct request *out, PyObject *given)
     out->headers.keep = NULL;
     out->keep = NULL;
     if (!PyTuple_Check(given) || PyTuple_Size(given) != PARTS) {
-        PyErr_SetString(PyExc_TypeError, "a request must be a tuple of method, url, headers and certificate");
+        PyErr_SetString(PyExc_TypeError, "a request must be a tuple of method, url, headers, certificate and token header");
         return false;
     }
     PyObject *certificate = PyTuple_GetItem(given, 3);
     if (!fbpy_untrusted(PyTuple_GetItem(given, 0), "method", &out->request.method, &out->keep) ||
         !fbpy_untrusted(PyTuple_GetItem(given, 1), "url", &out->request.url, &out->keep) ||
         !fbpy_untrusted(certificate, "client_certificate", &out->request.client_certificate, &out->keep) ||
+        !fbpy_slice(PyTuple_GetItem(given, 4), "token_header", &out->request.token_header) ||
         !fbpy_headers_read(&out->headers, PyTuple_GetItem(given, 2))) {
         return false;
     }

@@ -1,6 +1,7 @@
-"""From an ASGI scope to a Request: the URL that the client has used, and the certificate that it has shown.
+"""From an ASGI scope to a Request: the URL that the client has used, and the certificate that it has shown. And the
+body, read before the application reads it.
 
-Nobody but the configuration knows the first behind a proxy, and nobody but the proxy the second.
+Nobody but the configuration knows the URL behind a proxy, and nobody but the proxy the certificate.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
@@ -24,11 +25,49 @@ _XFCC_PAIR = re.compile(rb'([A-Za-z]+)=("(?:[^"\\]|\\.)*"|[^",;]*)(;|$)')
 _SCHEMES = {"ws": "http", "wss": "https"}  # a websocket begins as an HTTP request
 
 
+class ClientGone(Exception):
+    """The connection was closed before the whole body had come."""
+
+
+class RequestBody:
+    """The body of a request, which may be read before the application receives it."""
+
+    def __init__(self, receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:
+        self._receive = receive
+        self._body: bytes | None = None
+        self._given = False
+
+    async def read(self, limit: int) -> bytes:
+        """All of it; when that is more than limit, more than limit."""
+        if self._body is None:
+            body, more = bytearray(), True
+            while more and len(body) <= limit:
+                message = await self._receive()
+                if message["type"] != "http.request":
+                    raise ClientGone
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+            self._body = bytes(body)
+        return self._body
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """What the application receives: the body, if it was read, then what comes after it."""
+        if self._body is None or self._given:
+            return await self._receive()
+        self._given = True
+        return {"type": "http.request", "body": self._body, "more_body": False}
+
+
 class RequestReader:
     """Reads scopes, for one place behind one configuration of proxies."""
 
     def __init__(
-        self, base_url: str | None, client_certificate_header: str | None, *, prefix_may_be_there: bool = False
+        self,
+        base_url: str | None,
+        client_certificate_header: str | None,
+        token_header: str | None = None,
+        *,
+        prefix_may_be_there: bool = False,
     ) -> None:
         self._base: bytes | None = None
         self._held_prefix = b""  # what is left out of a path before base is put in front of it
@@ -37,15 +76,18 @@ class RequestReader:
             self._held_prefix = urlsplit(self._base).path + b"/" if prefix_may_be_there else b""
         self._certificate_header: bytes | None = None
         if client_certificate_header is not None:
-            if not _HEADER_NAME.fullmatch(client_certificate_header):
-                raise ConfigurationError("client_certificate_header must be the name of one header")
-            self._certificate_header = client_certificate_header.lower().encode()
+            self._certificate_header = header_name("client_certificate_header", client_certificate_header).encode()
+        self._token_header = checked_token_header(token_header)
 
     def read(self, scope: Mapping[str, Any]) -> Request:
         """The request that a scope describes. Of a websocket: its handshake."""
         headers = tuple((name, value) for name, value in scope["headers"])
         return Request(
-            scope.get("method", "GET"), self._url(scope, headers), headers, self._certificate(scope, headers)
+            scope.get("method", "GET"),
+            self._url(scope, headers),
+            headers,
+            self._certificate(scope, headers),
+            self._token_header,
         )
 
     def _url(self, scope: Mapping[str, Any], headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -70,6 +112,23 @@ class RequestReader:
         if tls.get("client_cert_error"):
             return None
         return next(iter(tls.get("client_cert_chain") or ()), None)
+
+
+def header_name(option: str, given: object) -> str:
+    """In lower case."""
+    if not isinstance(given, str) or not _HEADER_NAME.fullmatch(given):
+        raise ConfigurationError(f"{option} must be the name of one header")
+    return given.lower()
+
+
+def checked_token_header(given: str | None) -> str | None:
+    """In lower case."""
+    if given is None:
+        return None
+    name = header_name("token_header", given)
+    if name in ("authorization", "dpop"):
+        raise ConfigurationError("token_header must be another header than Authorization and DPoP")
+    return name
 
 
 def _checked_base(base_url: str) -> str:

@@ -34,6 +34,12 @@ _DESCRIPTIONS = {
 }
 
 
+_BODIES = {
+    413: "The body of the request is too large.",
+    415: "The body of the request must be UTF-8, and not compressed.",
+}
+
+
 @dataclass(frozen=True)
 class Refusal:
     """The response to a request that is not admitted: status, headers and body, ready to be sent."""
@@ -150,6 +156,14 @@ class Challenger:
             parts.append(f"scope={quoted(' '.join(scopes), 'required_scopes')}")
         parts.append(self._after)
         return (f"{scheme} " + ", ".join(part for part in parts if part)).rstrip()
+
+
+def refuse_body(status: int) -> Refusal:
+    """The response to a request whose body cannot be looked at. Its credential may be good: there is no challenge."""
+    description = _BODIES.get(status, "The body of the request is JSON that can be read in more than one way.")
+    body = json.dumps({"error": "invalid_request", "error_description": description}).encode()
+    headers = [(b"cache-control", b"no-store"), (b"content-type", b"application/json")]
+    return Refusal(status, [*headers, (b"content-length", str(len(body)).encode())], body, description)
 
 
 def _for_bearer(error: str | None) -> str | None:

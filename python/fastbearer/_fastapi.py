@@ -9,6 +9,7 @@ from fastapi.openapi.models import HTTPBase, HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
+from ._asgi_request import RequestReader
 from ._challenge import Refusal
 from ._guard import Guard, current_token
 from .verifier import AccessToken
@@ -17,16 +18,18 @@ from .verifier import AccessToken
 class BearerDependency(SecurityBase):
     """Callable for Depends(...): the verified token of the request, or the refusal as an exception."""
 
-    def __init__(self, guard: Guard) -> None:
-        dpop = guard.verifier.dpop
+    def __init__(self, guard: Guard, reader: RequestReader) -> None:
+        dpop = guard.dpop
         required = dpop is not None and dpop.required
         self.model = HTTPBase(scheme="dpop") if required else HTTPBearer(bearerFormat="JWT")
         self.scheme_name = "dpop" if required else "bearer"
         self._guard = guard
+        self._reader = reader
 
     async def __call__(self, connection: HTTPConnection, response: Response) -> AccessToken:
         """Verifies; FastAPI passes the request or the websocket."""
-        outcome = await self._guard.admit(connection.scope)
+        outcome = await self._guard.admit(self._reader.read(connection.scope))
+        assert outcome is not None, "only bodies say that no token is needed, and none is read here"
         if not isinstance(outcome, Refusal):
             response.raw_headers.extend(self._guard.nonce_headers())
             current_token.set(outcome)

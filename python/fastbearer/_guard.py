@@ -1,25 +1,25 @@
-"""Admits a request or refuses it: what the ASGI middleware and the FastAPI dependency have in common."""
+"""Admits a request or refuses it: what the middlewares and the FastAPI dependency have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ._asgi_request import RequestReader
-from ._challenge import Challenger, Refusal
+from ._challenge import Challenger, ChallengeScopes, Refusal, refuse_body
 from ._log import LOGGER, RejectionLog
+from ._rpc import BodyRefused, ReadBody, RpcRules
 from .errors import (
     ConfigurationError,
     FastBearerError,
     InsufficientScopeError,
     InvalidTokenError,
-    KeysUnavailableError,
     MalformedRequestError,
-    StatusUnavailableError,
 )
 
 if TYPE_CHECKING:
+    from .request import Request
     from .verifier import AccessToken, Verifier
 
 #: The token of the request that is being served.
@@ -27,12 +27,12 @@ current_token: ContextVar[AccessToken | None] = ContextVar("fastbearer_access_to
 
 
 def get_access_token() -> AccessToken | None:
-    """The token of the request that is being served, or None outside of one."""
+    """The token of the request that is being served; None outside of one, and for a request that needed no token."""
     return current_token.get()
 
 
 class Guard:
-    """One verifier, one reading of requests, one challenge, one log."""
+    """One verifier, one challenge, one log, and what is asked of requests."""
 
     def __init__(
         self,
@@ -40,46 +40,106 @@ class Guard:
         required_scopes: Iterable[str],
         resource_metadata_url: str | None,
         realm: str | None,
-        reader: RequestReader,
+        challenge_scopes: ChallengeScopes | None = None,
+        rules: RpcRules | None = None,
+        token_header: str | None = None,
     ) -> None:
         if isinstance(required_scopes, str):
             raise ConfigurationError("required_scopes must be a sequence of strings, not one string")
+        if token_header is not None and verifier.dpop is not None and verifier.dpop.required:
+            raise ConfigurationError("token_header cannot go with a DPoP that is required: there is no proof beside it")
         self.verifier = verifier
         self.required_scopes: tuple[str, ...] = tuple(required_scopes)
+        #: What clients can prove possession with here.
+        self.dpop = verifier.dpop if token_header is None else None
         advertised = dict.fromkeys((*verifier.required_scopes, *self.required_scopes))
-        self.challenger: Challenger = Challenger(realm, advertised, resource_metadata_url, verifier.dpop)
-        self._reader = reader
+        self.challenger: Challenger = Challenger(realm, advertised, resource_metadata_url, self.dpop, challenge_scopes)
+        self._rules = rules
         self._log = RejectionLog()
 
-    async def admit(self, scope: Mapping[str, Any]) -> AccessToken | Refusal:
-        """The token of a request that is admitted, or the response to one that is not."""
+    async def admit(
+        self,
+        request: Request,
+        read_body: ReadBody | None = None,
+        verify: Callable[[Request], Awaitable[AccessToken]] | None = None,
+    ) -> AccessToken | Refusal | None:
+        """The token of a request that is admitted, None for one that needs no token, or the response to one that is not
+        admitted. verify is the verifier's own by default.
+        """
+        needed: list[str] = []
+        rules = self._rules if read_body is not None and request.method == "POST" else None
+        verify = verify or self.verifier.verify_request_async
         try:
-            access = await self.verifier.verify_request_async(self._reader.read(scope))
-            missing = [scope for scope in self.required_scopes if not access.has_scope(scope)]
-            if missing:
-                raise self.verifier._refuse(access, InsufficientScopeError(missing=missing))
-            return access
-        except FastBearerError as refused:
-            refusal = self._refuse(refused)
+            if rules is not None and rules.has_anonymous and not self._has_credential(request):
+                assert read_body is not None
+                is_anonymous, needed = await rules.ask(request, read_body)
+                if is_anonymous:
+                    return None
+                rules = None
+            try:
+                access = await verify(request)
+            except InsufficientScopeError:
+                if rules is not None and read_body is not None:
+                    with suppress(BodyRefused):
+                        _, needed = await rules.ask(request, read_body)
+                raise
+            if rules is not None and read_body is not None:
+                _, needed = await rules.ask(request, read_body)
+            return self._granted(access, needed)
+        except BodyRefused as refused:
+            return self._refuse_body(refused.reason)
+        except FastBearerError as error:
+            refusal = self._refuse(error, needed)
             refusal.headers.extend(self.nonce_headers())
             return refusal
 
+    def check_scopes(self, access: AccessToken, scopes: Iterable[str]) -> Refusal | None:
+        """What is answered where a token that was admitted lacks one of these, which one place demands."""
+        try:
+            self._granted(access, scopes := list(scopes))
+        except InsufficientScopeError as error:
+            return self._refuse(error, scopes)
+        return None
+
     def nonce_headers(self) -> list[tuple[bytes, bytes]]:
         """What goes with every answer where proofs must carry a nonce."""
-        nonce = self.verifier.dpop_nonce()
+        nonce = None if self.dpop is None else self.verifier.dpop_nonce()
         return [] if nonce is None else [(b"dpop-nonce", nonce.encode())]
 
-    def _refuse(self, error: FastBearerError) -> Refusal:
+    def _has_credential(self, request: Request) -> bool:
+        """Whether there is one to verify; a malformed one is the verifier's to refuse."""
+        try:
+            self.verifier._native.request_token(request._parts())
+        except InvalidTokenError:
+            return False
+        except MalformedRequestError:
+            return True
+        return True
+
+    def _granted(self, access: AccessToken, needed: Iterable[str]) -> AccessToken:
+        missing = [scope for scope in (*self.required_scopes, *needed) if not access.has_scope(scope)]
+        if missing:
+            raise self.verifier._refuse(access, InsufficientScopeError(missing=missing))
+        return access
+
+    def _refuse_body(self, reason: MalformedRequestError) -> Refusal:
+        self.verifier._native.count_refusal(reason.code)
+        self.verifier._report(reason)
+        LOGGER.debug("request refused: %s", reason)
+        return refuse_body(reason.http_status)
+
+    def _refuse(self, error: FastBearerError, needed: Iterable[str]) -> Refusal:
         if error.code == "token_missing":
-            return self.challenger.refuse(401)
+            return self.challenger.refuse(401, scopes=needed)
         if isinstance(error, MalformedRequestError):
             LOGGER.debug("bearer token request refused: %s", error)
             return self.challenger.refuse(400, "invalid_request")
         self._log.rejected(LOGGER, error)
         if isinstance(error, InsufficientScopeError):
-            return self.challenger.refuse(403, "insufficient_scope", scopes=error.missing)
-        if isinstance(error, (KeysUnavailableError, StatusUnavailableError)):
-            return self.challenger.refuse(503, "temporarily_unavailable", retry_after=error.retry_after)
+            return self.challenger.refuse(403, "insufficient_scope", scopes=(*needed, *error.missing))
+        if error.http_status == 503:
+            retry_after = getattr(error, "retry_after", 0.0)
+            return self.challenger.refuse(503, "temporarily_unavailable", retry_after=retry_after)
         if isinstance(error, InvalidTokenError):
-            return self.challenger.refuse(401, error.oauth_error)
+            return self.challenger.refuse(401, error.oauth_error, scopes=needed)
         return self.challenger.refuse(500, "server_error")

@@ -19,9 +19,9 @@ RESOLVE_FAILED: int
 #: Decision, ticket, URL, ETag, header lines, seconds.
 _Fetch: TypeAlias = tuple[int, int, str | None, str | None, list[str], float]
 
-#: Method, URL, headers, client certificate.
+#: Method, URL, headers, client certificate, token header.
 _Request: TypeAlias = tuple[
-    str | bytes, str | bytes | None, tuple[tuple[str | bytes, str | bytes], ...], str | bytes | None
+    str | bytes, str | bytes | None, tuple[tuple[str | bytes, str | bytes], ...], str | bytes | None, str | bytes | None
 ]
 
 #: What the host is to remember of the proof, and until when; None: nothing.

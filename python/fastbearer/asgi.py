@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ._asgi_request import RequestReader, origin_of
-from ._challenge import Refusal
+from ._asgi_request import ClientGone, RequestBody, RequestReader, origin_of
+from ._challenge import ChallengeScopes, Refusal
 from ._guard import Guard, current_token, get_access_token
+from ._rpc import ScopesByName, rules_of
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -149,6 +150,17 @@ class BearerAuthMiddleware:
     resource_metadata_url   only named in the challenges, when somebody else serves it
     exclude             whole paths that need no token, such as "/health"
     realm               the realm of the challenge
+    challenge_scopes    what clients must ask for where tokens carry other names: a list in place of all required
+                        scopes, or a mapping from scopes to names (Entra: {"access": "api://app-id/access"})
+    anonymous           JSON-RPC methods that need no token: ("initialize", "tools/list"). A bad token is refused all
+                        the same
+    tool_scopes         what a tools/call needs beside required_scopes, by patterns of the tool's name: {"delete_*":
+                        ["admin"]}; "*" is any text, and all patterns that match count
+    resource_scopes     the same by the uri of resources/read, subscribe and unsubscribe
+    prompt_scopes       the same by the name of prompts/get
+    max_body_bytes      how large a body may be, where one of these four is given; 4 MiB by default
+    token_header        another header than Authorization that holds the token alone, where a proxy puts it:
+                        "Cf-Access-Jwt-Assertion". Authorization is not read then, and there is no DPoP
     base_url            scheme and host that clients use, "https://api.example", with the path prefix that a proxy
                         strips, if one does; what DPoP proofs are compared with. By default those of
                         resource_metadata, else what the server sees
@@ -167,7 +179,15 @@ class BearerAuthMiddleware:
     middleware must expose it.
 
     Websockets are guarded like requests (denial response where the server has that extension); lifespan events pass;
-    bodies and streams are not touched. A CORS middleware belongs outside this one: preflight requests carry no token.
+    bodies and streams are not touched, unless JSON-RPC is to be looked at. A CORS middleware belongs outside this one:
+    preflight requests carry no token.
+
+    With anonymous, tool_scopes, resource_scopes or prompt_scopes the body of every POST is read before the application
+    runs, and handed on as it came: put the middleware around the MCP server, not around uploads. A batch needs what all
+    of its messages need. A larger body is 413, a compressed one or one that is not UTF-8 is 415, and JSON that could be
+    read in more than one way (two members of one name, for example) is 400; a body that is no JSON at all is the
+    application's to refuse. "initialize" brings "notifications/initialized" with it. Who needs no token is served with
+    get_access_token() None. The rules in full are those of fb_rpc_check in fastbearer.h.
     """
 
     def __init__(
@@ -182,21 +202,32 @@ class BearerAuthMiddleware:
         realm: str | None = None,
         base_url: str | None = None,
         client_certificate_header: str | None = None,
+        challenge_scopes: ChallengeScopes | None = None,
+        anonymous: Collection[str] = (),
+        tool_scopes: ScopesByName | None = None,
+        resource_scopes: ScopesByName | None = None,
+        prompt_scopes: ScopesByName | None = None,
+        max_body_bytes: int | None = None,
+        token_header: str | None = None,
     ) -> None:
         if isinstance(exclude, str):
             raise ConfigurationError("exclude must be a collection of paths, not one string")
         if isinstance(resource_metadata, Mapping):
             resource_metadata = ResourceMetadata(**resource_metadata)
         if resource_metadata is not None:
-            resource_metadata = resource_metadata._with_proofs(verifier.dpop, client_certificate_header is not None)
+            dpop = verifier.dpop if token_header is None else None
+            resource_metadata = resource_metadata._with_proofs(dpop, client_certificate_header is not None)
             resource_metadata_url = resource_metadata_url or resource_metadata.url
             base_url = base_url or origin_of(resource_metadata.url)
         self.app = app
         self._metadata = resource_metadata
         self._exclude = frozenset(exclude)
-        reader = RequestReader(base_url, client_certificate_header)
-        self._guard = Guard(verifier, required_scopes, resource_metadata_url, realm, reader)
-        self._sends_nonces = verifier.dpop_nonce() is not None
+        self._reader = RequestReader(base_url, client_certificate_header, token_header)
+        rules = rules_of(anonymous, tool_scopes, resource_scopes, prompt_scopes, max_body_bytes)
+        self._guard = Guard(
+            verifier, required_scopes, resource_metadata_url, realm, challenge_scopes, rules, token_header
+        )
+        self._sends_nonces = bool(self._guard.nonce_headers())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -212,15 +243,21 @@ class BearerAuthMiddleware:
         if path in self._exclude:
             await self.app(scope, receive, send)
             return
-        outcome = await self._guard.admit(scope)
+        body = RequestBody(receive)
+        try:
+            outcome = await self._guard.admit(self._reader.read(scope), body.read)
+        except ClientGone:
+            return
         if isinstance(outcome, Refusal):
             await _send_refusal(outcome, scope, receive, send)
             return
-        # scope["auth"].scopes and scope["user"] are what Starlette's @requires and request.user read.
-        guarded = {**scope, "user": BearerUser(outcome), "auth": Credentials.of(outcome, self._guard.verifier)}
+        guarded = scope
+        if outcome is not None:
+            # scope["auth"].scopes and scope["user"] are what Starlette's @requires and request.user read.
+            guarded = {**scope, "user": BearerUser(outcome), "auth": Credentials.of(outcome, self._guard.verifier)}
         reset = current_token.set(outcome)
         try:
-            await self.app(guarded, receive, self._with_nonces(send) if self._sends_nonces else send)
+            await self.app(guarded, body.receive, self._with_nonces(send) if self._sends_nonces else send)
         finally:
             current_token.reset(reset)
 
@@ -252,6 +289,8 @@ def bearer(
     realm: str | None = None,
     base_url: str | None = None,
     client_certificate_header: str | None = None,
+    challenge_scopes: ChallengeScopes | None = None,
+    token_header: str | None = None,
 ) -> Callable[..., Awaitable[AccessToken]]:
     """A FastAPI dependency that demands a bearer token with these scopes.
 
@@ -265,5 +304,6 @@ def bearer(
         from ._fastapi import BearerDependency
     except ImportError as error:
         raise ImportError("fastbearer.asgi.bearer needs FastAPI: pip install fastapi") from error
-    reader = RequestReader(base_url, client_certificate_header)
-    return BearerDependency(Guard(verifier, scopes, resource_metadata_url, realm, reader))
+    reader = RequestReader(base_url, client_certificate_header, token_header)
+    guard = Guard(verifier, scopes, resource_metadata_url, realm, challenge_scopes, token_header=token_header)
+    return BearerDependency(guard, reader)

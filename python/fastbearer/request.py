@@ -35,15 +35,18 @@ class Request(_Record):
         headers: a mapping, or pairs of name and value, as they came: a header that occurs twice is two pairs.
         client_certificate: what the client has shown in the TLS handshake, as DER or as one PEM block; None: nothing.
             From a header only when a proxy sets it and removes what clients send.
+        token_header: the name of another header than Authorization that holds the token and nothing else, where a proxy
+            puts it ("Cf-Access-Jwt-Assertion"). Authorization is not read then, and there is no DPoP.
 
     All text may be str or bytes.
     """
 
-    __slots__ = ("method", "url", "headers", "client_certificate")
+    __slots__ = ("method", "url", "headers", "client_certificate", "token_header")
     method: Text
     url: Text | None
     headers: tuple[tuple[Text, Text], ...]
     client_certificate: Text | None
+    token_header: Text | None
 
     def __init__(
         self,
@@ -51,19 +54,21 @@ class Request(_Record):
         url: Text | None,
         headers: HeaderItems | Iterable[tuple[Text, Text]],
         client_certificate: Text | bytearray | memoryview | None = None,
+        token_header: Text | None = None,
     ) -> None:
         if isinstance(client_certificate, (bytearray, memoryview)):
             client_certificate = bytes(client_certificate)
         if not isinstance(method, (str, bytes)):
             raise TypeError(f"method must be str or bytes, not {type(method).__name__}")
-        for name, value in (("url", url), ("client_certificate", client_certificate)):
+        others = (("url", url), ("client_certificate", client_certificate), ("token_header", token_header))
+        for name, value in others:
             if not (value is None or isinstance(value, (str, bytes))):
                 raise TypeError(f"{name} must be str, bytes or None, not {type(value).__name__}")
-        self._fill(method, url, _pairs(headers), client_certificate)
+        self._fill(method, url, _pairs(headers), client_certificate, token_header)
 
     def _parts(self) -> tuple[Any, ...]:
         """As the core takes it."""
-        return self.method, self.url, self.headers, self.client_certificate
+        return self.method, self.url, self.headers, self.client_certificate, self.token_header
 
     def __repr__(self) -> str:
         certificate = "" if self.client_certificate is None else ", with a client certificate"
