@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -26,8 +27,21 @@ if TYPE_CHECKING:
 current_token: ContextVar[AccessToken | None] = ContextVar("fastbearer_access_token", default=None)
 
 
+#: Where a scope or environment that was guarded says which token it was admitted with; None: with none.
+ADMITTED = "fastbearer.access_token"
+
+
 def get_access_token() -> AccessToken | None:
     """The token of the request that is being served; None outside of one, and for a request that needed no token."""
+    server = sys.modules.get("mcp.server.lowlevel.server")
+    context = getattr(server, "request_ctx", None)
+    if context is not None:
+        # MCP SDK 1.x runs the tools of a session in the context of its first request, whose token may be another's.
+        request = getattr(context.get(None), "request", None)
+        scope = getattr(request, "scope", None) or {}
+        if ADMITTED in scope:
+            token: AccessToken | None = scope[ADMITTED]
+            return token
     return current_token.get()
 
 

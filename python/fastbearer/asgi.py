@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from ._asgi_request import ClientGone, RequestBody, RequestReader, origin_of
 from ._challenge import ChallengeScopes, Refusal
-from ._guard import Guard, current_token, get_access_token
+from ._guard import ADMITTED, Guard, current_token, get_access_token
 from ._rpc import ScopesByName, rules_of
 from .errors import ConfigurationError
 
@@ -251,10 +251,10 @@ class BearerAuthMiddleware:
         if isinstance(outcome, Refusal):
             await _send_refusal(outcome, scope, receive, send)
             return
-        guarded = scope
+        guarded = {**scope, ADMITTED: outcome}
         if outcome is not None:
             # scope["auth"].scopes and scope["user"] are what Starlette's @requires and request.user read.
-            guarded = {**scope, "user": BearerUser(outcome), "auth": Credentials.of(outcome, self._guard.verifier)}
+            guarded |= {"user": BearerUser(outcome), "auth": Credentials.of(outcome, self._guard.verifier)}
         reset = current_token.set(outcome)
         try:
             await self.app(guarded, body.receive, self._with_nonces(send) if self._sends_nonces else send)

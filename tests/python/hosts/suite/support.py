@@ -133,9 +133,10 @@ INITIALIZE = {
 
 
 def request(
-    url: str, token: str | None = None, method: str = "GET", headers: list[tuple[str, str]] = [], data: bytes = b""
+    url: str, token: str | None = None, method: str = "GET", headers: list[tuple[str, str]] = [], data: bytes = b"",
+    waits: bool = False,
 ) -> Answer:  # fmt: skip
-    """One plain HTTP request. The body of an event stream is not waited for."""
+    """One plain HTTP request. The body of an event stream is waited for only when it is said that it ends."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
     try:
@@ -147,7 +148,7 @@ def request(
         connection.putheader("Content-Length", str(len(data)))
         connection.endheaders(data)
         response = connection.getresponse()
-        stream = response.getheader("content-type", "").startswith("text/event-stream")
+        stream = not waits and response.getheader("content-type", "").startswith("text/event-stream")
         return Answer(
             response.status, {k.lower(): v for k, v in response.getheaders()}, b"" if stream else response.read()
         )

@@ -1,13 +1,13 @@
 """An MCP server of the official SDK behind BearerAuthMiddleware: its clients list tools without a token, and call what
 their scopes allow."""
 
-import asyncio
 import contextlib
 import json
 import re
 
+import anyio
 import pytest
-from support import AUDIENCE, ISSUER, request, run, serving, text_of
+from support import AUDIENCE, INITIALIZE, ISSUER, request, run, serving, text_of
 
 import fastbearer
 from fastbearer.asgi import BearerAuthMiddleware, get_access_token
@@ -20,12 +20,13 @@ except ImportError:
 HEADERS = [("Accept", "application/json, text/event-stream"), ("Content-Type", "application/json")]
 
 
-def application(keys):
+def application(keys, anonymous=()):
     server = Server("guarded")
 
     @server.tool()
     def whoami() -> dict:
-        return {"client_id": get_access_token().client_id}
+        token = get_access_token()
+        return {"client_id": None if token is None else token.client_id}
 
     @server.tool()
     def delete_all() -> dict:
@@ -42,7 +43,7 @@ def application(keys):
     return BearerAuthMiddleware(
         server.streamable_http_app(),
         verifier=fastbearer.Verifier(public_key=keys.public_key, issuer=ISSUER, audience=AUDIENCE),
-        anonymous=("initialize", "tools/list"),
+        anonymous=("initialize", "tools/list", *anonymous),
         tool_scopes={"delete_*": ["admin", "tools:write"]},
         resource_scopes={"notes://secret/*": ["secrets"]},
         resource_metadata={"resource": AUDIENCE, "authorization_servers": [ISSUER]},
@@ -82,13 +83,14 @@ def refused(origin, token, tool):
     """Whether a client's call ends in an error, of whatever kind this version makes of it."""
 
     async def attempt():
-        async with connected(origin, token) as client, asyncio.timeout(10):
-            result = await client.call_tool(tool, {})
-            assert not (getattr(result, "isError", False) or getattr(result, "is_error", False))
+        with anyio.fail_after(10):
+            async with connected(origin, token) as client:
+                result = await client.call_tool(tool, {})
+                assert not (getattr(result, "isError", False) or getattr(result, "is_error", False))
 
     try:
         run(attempt())
-    except (Exception, BaseExceptionGroup):
+    except Exception:
         return True
     return False
 
@@ -154,3 +156,28 @@ def test_what_is_no_json_is_the_server_s_to_refuse(origin, mint):
 def test_a_bad_token_lists_nothing(origin, mint):
     answer = post(origin, mint(expires_in_seconds=-10), "tools/list", {})
     assert answer.status == 401 and 'error="invalid_token"' in answer.headers["www-authenticate"]
+
+
+def in_session(origin, token, message, session=None):
+    headers = [*HEADERS, *([] if session is None else [("Mcp-Session-Id", session)])]
+    return request(f"{origin}/mcp", token, "POST", headers, json.dumps({"jsonrpc": "2.0", **message}).encode(), True)
+
+
+def whoami(origin, token, session):
+    message = {"id": 2, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}}
+    answer = in_session(origin, token, message, session)
+    assert answer.status == 200
+    data = next(line for line in answer.body.decode().splitlines() if line.startswith("data: {"))
+    return json.loads(json.loads(data[6:])["result"]["content"][0]["text"])["client_id"]
+
+
+@pytest.mark.parametrize("first", [None, "carol"])
+def test_each_request_of_a_session_has_its_own_token(keys, mint, first):
+    """SDK 1.x serves all requests of a session in the context of the first."""
+    with serving(application(keys, anonymous=["tools/call"])) as origin:
+        token = None if first is None else mint(subject=first)
+        session = in_session(origin, token, INITIALIZE).headers["mcp-session-id"]
+        in_session(origin, token, {"method": "notifications/initialized"}, session)
+        assert whoami(origin, mint(subject="bob"), session) == "bob"
+        assert whoami(origin, None, session) is None
+        assert whoami(origin, mint(subject="carol"), session) == "carol"
