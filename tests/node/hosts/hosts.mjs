@@ -9,6 +9,7 @@ import * as fetchApps from './apps/fetch.mjs';
 import { hono } from './apps/hono.mjs';
 import * as koa from './apps/koa.mjs';
 import * as nest from './apps/nest.mjs';
+import * as runtimes from './apps/runtimes.mjs';
 import * as sdk from './apps/sdk.mjs';
 
 const REFUSED = {
@@ -52,6 +53,34 @@ export const HOSTS = {
   'nest, express': { start: nest.express, answers: OURS, client: 1, entered: true },
   'nest, fastify': { start: nest.fastify, answers: OURS, client: 1, entered: true },
   fetch: { start: fetchApps.fetch, answers: OURS, client: 2, own: true, entered: true },
+};
+
+/* The servers that Bun and Deno have themselves. */
+export const RUNTIME_HOSTS = {
+  'Bun.serve': { start: runtimes.bun, answers: OURS, client: 2, entered: true },
+  'Deno.serve': { start: runtimes.deno, answers: OURS, client: 2, entered: true },
+};
+
+const EVERYWHERE = ['express 5', 'fastify 5', 'hono', 'koa 3', 'fastmcp', 'nest, express', 'sdk v1', 'sdk v2 fetch'];
+
+/*
+ * Which of the hosts are tested under another runtime, and what it needs to run them. follows: whether its node:http
+ * tells of requests that begin, which getAccessToken() needs behind a guard that a framework calls without the request.
+ */
+export const RUNTIMES = {
+  Bun: {
+    program: ['@oven/bun-linux-x64/bin/bun'],
+    hosts: ['Bun.serve', ...EVERYWHERE],
+    follows: false,
+  },
+  // --allow-sys: Fastify's log has the name of the machine in it.
+  Deno: {
+    program: ['@deno/linux-x64-glibc/deno', 'run', '--no-prompt'].concat(
+      ['ffi', 'read', 'env', 'net', 'sys'].map((what) => `--allow-${what}`),
+    ),
+    hosts: ['Deno.serve', ...EVERYWHERE],
+    follows: true,
+  },
 };
 
 export const FORMATS = ['import', 'require'];

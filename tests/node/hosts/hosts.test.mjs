@@ -4,8 +4,9 @@ import { after } from 'node:test';
 import { prepare } from './setup.mjs';
 
 prepare();
-const { seen } = await import('./suite/answers.mjs');
+const { seen } = await import('./suite/checks.mjs');
 for (const name of [
+  'answers',
   'adapters',
   'guard',
   'proofs',
@@ -16,6 +17,7 @@ for (const name of [
   'fastmcp',
   'nest',
   'twin',
+  'runtimes',
   'types',
   'examples',
 ]) {

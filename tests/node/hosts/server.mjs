@@ -5,7 +5,7 @@
  */
 import { createRequire } from 'node:module';
 
-import { HOSTS } from './hosts.mjs';
+import { HOSTS, RUNTIME_HOSTS } from './hosts.mjs';
 
 const [name, format, json] = process.argv.slice(2);
 const { options, guard } = JSON.parse(json);
@@ -13,7 +13,7 @@ const require = createRequire(import.meta.url);
 const load = format === 'require' ? async (specifier) => require(specifier) : (specifier) => import(specifier);
 
 const { publicKey, ...others } = options;
-const { start } = HOSTS[name];
+const { start } = HOSTS[name] ?? RUNTIME_HOSTS[name];
 const origin = await start(load, options, guard);
 const keyless =
   publicKey === undefined ? undefined : await start(load, { jwksUri: 'http://127.0.0.1:1/jwks', ...others }, guard);

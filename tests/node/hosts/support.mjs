@@ -134,10 +134,11 @@ export async function callWhoami(sdk, origin, token, { calls = 1 } = {}) {
   }
 }
 
-/* Starts server.mjs; NODE_DEBUG makes it say all that it would ever log. */
-export async function serve(host, format, options = OPTIONS, guard = GUARD) {
+/* Starts server.mjs, by Node unless told otherwise; NODE_DEBUG makes it say all that it would ever log. */
+export async function serve(host, format, options = OPTIONS, guard = GUARD, runtime = [process.execPath]) {
   const place = path.join(path.dirname(fileURLToPath(import.meta.url)), 'server.mjs');
-  const child = spawn(process.execPath, [place, host, format, JSON.stringify({ options, guard })], {
+  const [command, ...parameters] = [...runtime, place, host, format, JSON.stringify({ options, guard })];
+  const child = spawn(command, parameters, {
     env: { ...process.env, NODE_DEBUG: 'fastbearer', NODE_OPTIONS: '' },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

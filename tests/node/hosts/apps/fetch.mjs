@@ -1,7 +1,7 @@
 /* Plain functions (Request) => Response guarded by fastbearer/fetch; the MCP server is of SDK v2, or mcp-handler's. */
 import { listenFetch, mcpV2, toolsV2, whoami } from './common.mjs';
 
-function site(getAccessToken, mcp) {
+function siteOf(getAccessToken, mcp) {
   return async (request) => {
     const { pathname } = new URL(request.url);
     if (pathname === '/mcp') {
@@ -15,17 +15,20 @@ function site(getAccessToken, mcp) {
   };
 }
 
+export async function site(load, getAccessToken) {
+  const mcp = await mcpV2(load, getAccessToken);
+  return siteOf(getAccessToken, (request) => mcp.fetch(request, { authInfo: request.auth }));
+}
+
 export async function fetch(load, options, guard) {
   const { bearerAuth, getAccessToken } = await load('fastbearer/fetch');
-  const mcp = await mcpV2(load, getAccessToken);
-  const handler = site(getAccessToken, (request) => mcp.fetch(request, { authInfo: request.auth }));
-  return listenFetch(load, bearerAuth({ ...options, ...guard }, handler));
+  return listenFetch(load, bearerAuth({ ...options, ...guard }, await site(load, getAccessToken)));
 }
 
 export async function mcpHandlerGuarded(load, options, guard) {
   const { bearerAuth, getAccessToken } = await load('fastbearer/fetch');
   const { createMcpHandler } = await load('mcp-handler');
-  const handler = site(
+  const handler = siteOf(
     getAccessToken,
     createMcpHandler((server) => toolsV2(server, getAccessToken)),
   );
