@@ -182,7 +182,7 @@ sanitize: deps-clang ## The C tests, then the Python tests, under AddressSanitiz
 	@tools/check/sanitized_python.sh
 
 THREADED := threads cache key_source signature http_curl outage selection background resolving issuers replay request \
-	proof_keys
+	proof_keys revocations stored_keys
 
 tsan: deps-clang ## Threads, cache and key sets under ThreadSanitizer
 	$(call sanitized,build-tsan,gcc,thread)

@@ -1197,7 +1197,7 @@ FB_API FB_MUST_CHECK fb_status fb_verify_request_introspected(const fb_verifier 
  *     // fb_revocations_add for each of the list, and for what is revoked meanwhile, on any thread
  *     fb_revocations_refill_end(set); // what was not added again since begin is dropped
  *
- * All the while what was held before is still revoked.
+ * All the while what was held before is still revoked, so max_entries must have room for both.
  * @{
  */
 

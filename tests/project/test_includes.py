@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "core/src"
 
 #: From the ground; mint stands on signature, rpc on encoding, and nothing stands on them.
-FLOORS = ("base", "encoding", "keys", "arithmetic", "signature", "keysets", "verify", "proof")
+FLOORS = ("base", "encoding", "keys", "arithmetic", "signature", "keysets", "verify", "status", "proof")
 BELOW = {floor: FLOORS[:number] for number, floor in enumerate(FLOORS)} | {"mint": FLOORS[:5], "rpc": FLOORS[:2]}
 
 #: System headers that are one file's business.

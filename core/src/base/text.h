@@ -59,6 +59,20 @@ static inline bool fb__is_word(fb_slice text, const char *word)
     return text.size == strlen(word) && fb__starts_with(text, word);
 }
 
+/* RFC 9110 section 11.2. A comma, a second token or white space does not match. */
+static inline bool fb__is_token68(fb_slice text)
+{
+    size_t size = text.size, at = 0;
+    while (size > 0 && text.data[size - 1] == '=') {
+        size--;
+    }
+    while (at < size && (fb__is_letter(text.data[at]) || fb__is_digit(text.data[at]) ||
+                         (text.data[at] != '\0' && strchr("-._~+/", text.data[at]) != NULL))) {
+        at++;
+    }
+    return size > 0 && at == size;
+}
+
 /* The size of the scheme of a URL, which is followed by "://" and something (RFC 3986 section 3); 0: it is none. */
 static inline size_t fb__url_scheme(fb_slice text)
 {

@@ -5,7 +5,7 @@
  */
 #include "cache_control.h"
 
-static const double shortest = 60.0, longest = 3600.0, usual = 600.0;
+static const double shortest = 60.0, longest = FB__LONGEST_FRESHNESS, usual = 600.0;
 
 /* RFC 9111 section 1.2.2: a number that is too large counts as the largest; false when it is no number at all. */
 static bool read_seconds(fb_slice text, double *out)

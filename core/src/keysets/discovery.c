@@ -108,18 +108,25 @@ static void refuse_issuer(fb__response *response, const struct document *documen
                         issuer->length > MAX_SHOWN ? " and more" : "");
 }
 
+fb_status fb__discovery_check_url(const fb__discovery *discovery, fb_slice url, fb_error *error)
+{
+    const fb_status status = fb__url_check(url, "jwks_uri", discovery->allow_http, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    return !discovery->allow_http && fb__starts_with(discovery->identifier, "https:") && !fb__starts_with(url, "https:")
+               ? fb__fail(error, FB_CONFIGURATION_INVALID, "jwks_uri must begin with https://, as the identifier")
+               : FB_OK;
+}
+
 static bool allowed(fb__response *response, const fb__discovery *discovery, fb_slice url)
 {
     fb_error why = FB_ERROR_INIT;
-    if (fb__url_check(url, "jwks_uri", discovery->allow_http, &why) != FB_OK) {
+    const bool good = fb__discovery_check_url(discovery, url, &why) == FB_OK;
+    if (!good) {
         fb__response_refuse(response, "in the metadata document %s", why.text);
-        return false;
     }
-    if (!discovery->allow_http && fb__starts_with(discovery->identifier, "https:") && !fb__starts_with(url, "https:")) {
-        fb__response_refuse(response, "in the metadata document jwks_uri must begin with https://, as the identifier");
-        return false;
-    }
-    return true;
+    return good;
 }
 
 static void take_jwks_uri(fb__response *response, const fb__request_context *context, const struct document *document,

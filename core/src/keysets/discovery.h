@@ -24,6 +24,10 @@ fb_status fb__discovery_check(const fb_issuer *issuer, fb_error *error);
 size_t fb__discovery_room(const fb_issuer *issuer);
 void fb__discovery_init(fb__discovery *out, const fb_issuer *issuer, char **at);
 
+/* Whether keys may be fetched from what a document names as jwks_uri: FB_OK, or FB_CONFIGURATION_INVALID with a text.
+ */
+fb_status fb__discovery_check_url(const fb__discovery *discovery, fb_slice url, fb_error *error);
+
 /* FB__REFUSED; FB__PASSED_OVER: the document is not here; FB__NOT_NOW: refused, but the server may give it later;
  * FB__FOUND: response->jwks_uri is the caller's. */
 void fb__discovery_evaluate(fb__response *response, const fb__request_context *context, const fb_fetched *fetched);

@@ -176,6 +176,11 @@ fb_status fb__key_source_new(fb__key_source **out, const fb_mem *mem, const fb_i
         fb__free(mem, source);
         return fb__out_of_memory(error);
     }
+    if (!fb__key_source_write_name(source->jwks_uri, source->discovery.identifier, source->name)) {
+        fb__request_headers_free(source->http.headers, mem);
+        fb__free(mem, source);
+        return fb__out_of_memory(error);
+    }
     uint64_t seed;
     if (!fb__random(source->unknown_kids.seed, sizeof(source->unknown_kids.seed)) || !fb__random(&seed, sizeof(seed)) ||
         !init_lock(source)) {
@@ -377,6 +382,8 @@ void fb__key_source_describe(fb__key_source *source, fb__key_source_info *out)
     const fb_slice url = source->jwks_uri;
     out->fetched_at = source->schedule.fetched_at;
     out->fresh_until = source->schedule.fresh_until;
+    out->failing = source->schedule.failures > 0;
+    memcpy(out->name, source->name, sizeof(out->name));
     out->jwks_uri_size = url.data == NULL ? 0 : fb__url_loggable_size(url);
     if (out->jwks_uri_size > 0) {
         memcpy(out->jwks_uri, url.data, out->jwks_uri_size);
@@ -395,6 +402,9 @@ void fb__key_source_stats(fb__key_source *source, double now, fb_stats *out)
     out->keys_fresh = out->keys_held && fb__schedule_fresh(schedule, now);
     out->retry_after = fb__schedule_retry_after(schedule, now);
     out->unknown_kid_retry_after = fmax(out->retry_after, fb__schedule_unknown_kid_retry_after(schedule, now));
+    out->fetch_seconds = schedule->seconds;
+    out->imports = schedule->imports;
+    out->key_age = source->keys == NULL ? (double)INFINITY : fmax(now - schedule->fetched_at, 0.0);
     memcpy(out->last_error, source->last_error, sizeof(out->last_error));
     fb__key_source_unlock(source);
 }

@@ -22,7 +22,8 @@ struct fb__background; /* a thread of ours and its fetch */
 struct fb__key_source {
     atomic_size_t references;
     fb_mem mem;
-    fb__http_options http; /* without url; its text is in text */
+    char name[FB__SOURCE_NAME]; /* in a store */
+    fb__http_options http;      /* without url; its text is in text */
     fb__discovery discovery;
     fb__process process;
     fb__table_budget *budget; /* a reference; NULL: none */
@@ -35,7 +36,7 @@ struct fb__key_source {
     fb__keyset *keys;                            /* the set that was fetched last, however old; NULL: none */
     uint64_t generations;                        /* sets so far */
     char etag[sizeof(((fb_fetch *)NULL)->etag)]; /* of the response that keys came from; empty: none */
-    bool etag_sent;                              /* with the fetch in flight */
+    uint64_t etag_sent_for;                      /* the generation whose etag the fetch in flight has; 0: none */
     fb__unknown_kids unknown_kids;               /* that the fetch in flight is made for */
     fb_slice jwks_uri;                           /* NUL-terminated; absent: not known yet */
     char *found[FB__FORMER_URIS];                /* by discovery, the latest first; see refresh.c */
@@ -58,6 +59,14 @@ void fb__key_source_advertise(fb__key_source *source);
 fb_slice fb__key_source_url(const fb__key_source *source);
 /* Under the lock: whether keys are held that may be used now. */
 bool fb__key_source_usable(const fb__key_source *source, double now);
+
+/* refresh.c. Under the lock, with the keys that it came with in place. */
+void fb__key_source_keep_etag(fb__key_source *source, fb_slice etag, bool not_modified);
+/* Under the lock: where the keys are, with discovery. Takes over url, NUL-terminated, and returns what is to be freed.
+ */
+char *fb__key_source_move(fb__key_source *source, char *url);
+/* Under the lock: puts keys in the place of those that are held, which it returns. */
+fb__keyset *fb__key_source_swap_in(fb__key_source *source, fb__keyset *keys);
 
 /* background.c. Before there is a fetch: one that begins when the process ends is not let in. */
 void fb__background_watch_exit(void);

@@ -34,12 +34,29 @@ void fb__keyset_release(fb__keyset *set)
         fb__verification_key_clear(&set->keys[i], &mem);
     }
     fb__table_budget_release(set->tables.budget);
+    fb__free(&mem, set->document);
     fb__free(&mem, set);
+}
+
+bool fb__keyset_keep_document(fb__keyset *set, fb_slice document)
+{
+    set->document = fb__alloc(&set->mem, document.size);
+    if (set->document == NULL) {
+        return false;
+    }
+    memcpy(set->document, document.data, document.size);
+    set->document_size = document.size;
+    return true;
 }
 
 void fb__keyset_share_budget(fb__keyset *set, fb__table_budget *budget)
 {
     set->tables.budget = budget == NULL ? NULL : fb__table_budget_retain(budget);
+}
+
+fb__keyset *fb__keyset_empty(const fb_mem *mem)
+{
+    return keyset_new(mem, 0);
 }
 
 /* One key that serves whatever kid a token has. */

@@ -17,6 +17,8 @@ typedef struct fb__keyset {
     uint64_t generation; /* set by the key source that swaps it in; 0 for static keys */
     bool ignore_kid;     /* one static key: PEM or secret */
     bool undecided;      /* of a key: the document is worth reading again */
+    char *document;      /* of a set that was fetched: what it was read from; NULL: not kept */
+    size_t document_size;
     fb__tables tables;
     uint8_t first[FB__MAX_KEYS]; /* of each key, where the set lists it first: a key listed twice is one key */
     size_t count;
@@ -26,8 +28,12 @@ typedef struct fb__keyset {
 fb_status fb__keyset_from_pem(fb__keyset **out, const fb_mem *mem, fb_slice pem, fb_error *error);
 fb_status fb__keyset_from_secret(fb__keyset **out, const fb_mem *mem, fb_slice secret, uint32_t algs, bool allow_short,
                                  fb_error *error);
+/* Of an issuer without keys. NULL: out of memory. */
+fb__keyset *fb__keyset_empty(const fb_mem *mem);
 /* FB_CONFIGURATION_INVALID with a text when the document is not a key set with at least one usable key. */
 fb_status fb__keyset_from_jwks(fb__keyset **out, const fb_mem *mem, fb_slice document, fb_error *error);
+/* Before it is shared: a copy of its document, for fb__key_source_export. False: out of memory. */
+bool fb__keyset_keep_document(fb__keyset *set, fb_slice document);
 fb__keyset *fb__keyset_retain(fb__keyset *set);
 void fb__keyset_release(fb__keyset *set); /* NULL is fine */
 
@@ -70,9 +76,11 @@ fb__keyset *fb__key_source_keys(fb__key_source *source);                /* a ref
 void fb__key_source_stats(fb__key_source *source, double now, fb_stats *out);
 
 /* Where the set is fetched, and when the one that is held came. */
-enum { FB__MAX_URL = 2048 };
+enum { FB__MAX_URL = 2048, FB__SOURCE_NAME = 44 };
 typedef struct fb__key_source_info {
     double fetched_at, fresh_until; /* monotonic; -INFINITY: no set is held */
+    bool failing;                   /* the last fetch failed */
+    char name[FB__SOURCE_NAME];     /* in a store */
     size_t jwks_uri_size;           /* 0: not known yet */
     char jwks_uri[FB__MAX_URL];     /* as much of it as may be logged */
 } fb__key_source_info;
@@ -87,6 +95,16 @@ bool fb__key_source_wait(fb__key_source *source, uint64_t ticket, double timeout
 /* next may be NULL when the issuer has a jwks_uri. */
 fb_status fb__key_source_complete(fb__key_source *source, uint64_t ticket, double now, const fb_fetched *fetched,
                                   fb_fetch *next, fb_error *error);
+
+/* ---- stored.c: key sets kept between runs, as the functions of the same names in fastbearer.h */
+
+/* How a source is named in a store, NUL-terminated. False: out of memory. */
+bool fb__key_source_write_name(fb_slice jwks_uri, fb_slice identifier, char out[FB__SOURCE_NAME]);
+
+uint64_t fb__key_source_version(fb__key_source *source);
+fb_status fb__key_source_export(fb__key_source *source, fb_clock clock, fb_key_export **out, fb_error *error);
+/* stored is complete. */
+fb_status fb__key_source_import(fb__key_source *source, fb_clock clock, const fb_stored_keys *stored, fb_error *error);
 
 /* ---- background.c: the fetch with libcurl, on a thread of its own */
 

@@ -65,8 +65,9 @@ static void offer(fb__key_source *source, fb_fetch *out)
     if (discovery->count == 0 || fb__url_same_origin(discovery->identifier, out->url)) {
         out->headers = source->http.headers;
     }
-    source->etag_sent = source->step == FB__STEP_KEYS && source->etag[0] != '\0';
-    if (source->etag_sent) {
+    const bool sent = source->step == FB__STEP_KEYS && source->etag[0] != '\0';
+    source->etag_sent_for = sent ? source->keys->generation : 0;
+    if (sent) {
         memcpy(out->etag, source->etag, sizeof(out->etag));
     }
 }
@@ -121,7 +122,7 @@ bool fb__key_source_wait(fb__key_source *source, uint64_t ticket, double timeout
 
 /* It goes into a request header: only what RFC 9110 section 8.8.3 lets an ASCII etag hold. Others are not kept. A 304
  * need not repeat the etag (section 15.4.5 says it must; some do not). */
-static void keep_etag(fb__key_source *source, fb_slice etag, bool not_modified)
+void fb__key_source_keep_etag(fb__key_source *source, fb_slice etag, bool not_modified)
 {
     /* A set with a key that OpenSSL alone refused is worth reading again, so it must come again. */
     bool good = etag.data != NULL && etag.size > 0 && etag.size <= 256 && !source->keys->undecided;
@@ -144,17 +145,22 @@ static void fail(fb__key_source *source, double now, fb_slice url, fb_status sta
     end_flight(source);
 }
 
+fb__keyset *fb__key_source_swap_in(fb__key_source *source, fb__keyset *keys)
+{
+    fb__keyset *withdrawn = source->keys;
+    source->keys = keys;
+    fb__keyset_share_budget(keys, source->budget);
+    keys->generation = ++source->generations;
+    return withdrawn;
+}
+
 /* Under the lock. Leaves in response->keys what the new set replaces, to be released outside of it. */
 static void apply_keys(fb__key_source *source, fb__response *response, double now, const fb_fetched *fetched)
 {
     if (response->verdict == FB__REPLACED) {
-        fb__keyset *withdrawn = source->keys;
-        source->keys = response->keys;
-        fb__keyset_share_budget(source->keys, source->budget);
-        source->keys->generation = ++source->generations;
-        response->keys = withdrawn;
+        response->keys = fb__key_source_swap_in(source, response->keys);
     }
-    keep_etag(source, fetched->etag, fetched->http_status == 304);
+    fb__key_source_keep_etag(source, fetched->etag, fetched->http_status == 304);
     source->last_status = FB_OK;
     source->last_error[0] = '\0';
     fb__schedule_succeed(&source->schedule, now, response->lifetime,
@@ -162,24 +168,27 @@ static void apply_keys(fb__key_source *source, fb__response *response, double no
     end_flight(source);
 }
 
-/*
- * Under the lock. Leaves in response->jwks_uri what is to be freed. URLs that were in use before are kept a while: a
- * host that lost its flight to another may still be reading one.
- */
-static void follow(fb__key_source *source, fb__response *response, double now)
+/* URLs that were in use before are kept a while: a host that lost its flight to another may still be reading one. */
+char *fb__key_source_move(fb__key_source *source, char *url)
 {
-    const fb_slice found = fb_text(response->jwks_uri);
-    source->document_read_at = now;
-    source->step = FB__STEP_KEYS;
+    const fb_slice found = fb_text(url);
     if (source->jwks_uri.data != NULL && fb__slice_equal(source->jwks_uri, found)) {
-        return;
+        return url;
     }
     char *oldest = source->found[FB__FORMER_URIS - 1];
     memmove(source->found + 1, source->found, (FB__FORMER_URIS - 1) * sizeof(source->found[0]));
-    source->found[0] = response->jwks_uri;
+    source->found[0] = url;
     source->jwks_uri = found;
     source->etag[0] = '\0';
-    response->jwks_uri = oldest;
+    return oldest;
+}
+
+/* Under the lock. Leaves in response->jwks_uri what is to be freed. */
+static void follow(fb__key_source *source, fb__response *response, double now)
+{
+    source->document_read_at = now;
+    source->step = FB__STEP_KEYS;
+    response->jwks_uri = fb__key_source_move(source, response->jwks_uri);
 }
 
 /* Under the lock: gives out the step that the flight is in now, if there is time for it. */
@@ -224,6 +233,22 @@ static void do_without(fb__key_source *source, const fb__response *response, dou
 }
 
 /* Under the lock. */
+static void abandon(fb__key_source *source)
+{
+    fb__schedule_abandon(&source->schedule);
+    end_flight(source);
+}
+
+/* Under the lock. A set may have been imported since the response was compared with what was held: what confirms the
+ * set before that one says nothing of it. */
+static void reconsider(const fb__key_source *source, const fb__request_context *context, fb__response *response)
+{
+    if (response->verdict == FB__UNCHANGED && source->keys != context->keys) {
+        response->verdict = response->keys == NULL ? FB__OVERTAKEN : FB__REPLACED;
+    }
+}
+
+/* Under the lock. */
 static void apply(fb__key_source *source, fb__response *response, double now, const fb_fetched *fetched, fb_fetch *next)
 {
     switch (response->verdict) {
@@ -239,6 +264,9 @@ static void apply(fb__key_source *source, fb__response *response, double now, co
     case FB__FOUND:
         follow(source, response, now);
         go_on(source, now, next);
+        break;
+    case FB__OVERTAKEN:
+        abandon(source);
         break;
     default:
         apply_keys(source, response, now, fetched);
@@ -256,18 +284,15 @@ static bool lock_flight(fb__key_source *source, uint64_t ticket)
     return false;
 }
 
+static fb_status given_up(fb_error *error)
+{
+    return fb__fail(error, FB_KEYS_UNAVAILABLE, "the fetch was given up");
+}
+
 static fb_status no_such_ticket(fb_error *error)
 {
     return fb__fail(error, FB_CONFIGURATION_INVALID,
                     "there is no such fetch: it was completed, or has timed out and was taken over");
-}
-
-/* Under the lock. */
-static fb_status abandon(fb__key_source *source, fb_error *error)
-{
-    fb__schedule_abandon(&source->schedule);
-    end_flight(source);
-    return fb__fail(error, FB_KEYS_UNAVAILABLE, "the fetch was given up");
 }
 
 /* Under the lock. */
@@ -320,25 +345,30 @@ fb_status fb__key_source_complete(fb__key_source *source, uint64_t ticket, doubl
         return no_such_ticket(error);
     }
     if (fetched->abandoned) {
-        fb_status status = abandon(source, error);
+        abandon(source);
         fb__key_source_unlock(source);
-        return status;
+        return given_up(error);
     }
     const size_t step = source->step;
     fb__keyset *keys = source->keys == NULL ? NULL : fb__keyset_retain(source->keys);
+    const uint64_t sent_for = source->etag_sent_for, held = keys == NULL ? 0 : keys->generation;
     const fb__request_context context = {.mem = &source->mem,
                                          .url = fb__key_source_url(source),
                                          .max_bytes = source->http.max_bytes,
                                          .keys = keys,
-                                         .etag_sent = source->etag_sent,
+                                         .etag_sent = sent_for != 0 && sent_for == held,
+                                         .overtaken = sent_for != 0 && sent_for != held,
                                          .discovery = &source->discovery};
     fb__key_source_unlock(source);
 
     evaluate(&response, &context, step, fetched);
     fb_status status;
     if (lock_step(source, ticket, step)) {
+        reconsider(source, &context, &response);
         apply(source, &response, now, fetched, following);
-        status = following->decision == FB_FETCH_NOW ? fb__succeed(error) : report(source, now, error);
+        status = following->decision == FB_FETCH_NOW ? fb__succeed(error)
+                 : response.verdict == FB__OVERTAKEN ? given_up(error)
+                                                     : report(source, now, error);
         fb__key_source_unlock(source);
     } else {
         status = no_such_ticket(error);

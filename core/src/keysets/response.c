@@ -111,6 +111,9 @@ static void read_keys(fb__response *response, const fb__request_context *context
     FB__INSIDE_GATE;
     fb_error error = FB_ERROR_INIT;
     fb_status status = fb__keyset_from_jwks(&response->keys, context->mem, body, &error);
+    if (status == FB_OK && !fb__keyset_keep_document(response->keys, body)) {
+        status = fb__out_of_memory(&error);
+    }
     if (status != FB_OK) {
         fb__response_refuse(response, "%.150s", error.text);
         response->status = status == FB_OUT_OF_MEMORY ? status : FB_KEYS_UNAVAILABLE;
@@ -127,7 +130,9 @@ void fb__response_evaluate(fb__response *response, const fb__request_context *co
     if (!fb__response_begin(response, context, fetched)) {
         return;
     }
-    if (fetched->http_status == 304 && context->etag_sent && context->keys != NULL) {
+    if (fetched->http_status == 304 && context->overtaken) {
+        response->verdict = FB__OVERTAKEN;
+    } else if (fetched->http_status == 304 && context->etag_sent && context->keys != NULL) {
         response->verdict = FB__UNCHANGED;
     } else if (fb__response_check_body(response, context, fetched)) {
         read_keys(response, context, fetched->body);

@@ -8,10 +8,10 @@ typedef struct fb__discovery fb__discovery;
 
 /* Everything that is worked out of a response before the key source is locked again. */
 typedef struct fb__response {
-    enum { FB__REFUSED, FB__UNCHANGED, FB__REPLACED, FB__PASSED_OVER, FB__FOUND, FB__NOT_NOW } verdict;
+    enum { FB__REFUSED, FB__UNCHANGED, FB__REPLACED, FB__PASSED_OVER, FB__FOUND, FB__NOT_NOW, FB__OVERTAKEN } verdict;
     fb_status status; /* of a refused one: FB_KEYS_UNAVAILABLE or FB_OUT_OF_MEMORY */
     char problem[160];
-    fb__keyset *keys; /* of a new set: a reference */
+    fb__keyset *keys; /* of a document: a reference, and unless it is refused it has its document */
     double lifetime;
     char *jwks_uri; /* of a metadata document: NUL-terminated, from the context's mem */
 } fb__response;
@@ -22,7 +22,8 @@ typedef struct fb__request_context {
     fb_slice url;
     size_t max_bytes;
     const fb__keyset *keys; /* that are held; NULL: none */
-    bool etag_sent;
+    bool etag_sent;         /* that of keys */
+    bool overtaken;         /* that of keys which are not held any more */
     const fb__discovery *discovery;
 } fb__request_context;
 

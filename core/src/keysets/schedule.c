@@ -141,6 +141,12 @@ static fb_refresh_decision decide(const fb__schedule *schedule, double now, fb_r
     return fb__schedule_retry_after(schedule, now) > 0.0 ? FB_FETCH_LATER : FB_FETCH_NOW;
 }
 
+/* Of the fetch in flight, which is over. */
+static void count_seconds(fb__schedule *schedule, double now)
+{
+    schedule->seconds += fmax(now - schedule->started_at, 0.0);
+}
+
 fb_refresh_decision fb__schedule_begin(fb__schedule *schedule, double now, fb_refresh_reason reason, bool answered)
 {
     bool token = reason == FB_REFRESH_TOKEN;
@@ -155,6 +161,7 @@ fb_refresh_decision fb__schedule_begin(fb__schedule *schedule, double now, fb_re
     if (decision == FB_FETCH_NOW) {
         bool usable = fb__schedule_usable(schedule, now);
         if (schedule->ticket != 0) { /* its host never said how it ended */
+            count_seconds(schedule, now);
             schedule->failed++;
             schedule->failures++;
         }
@@ -176,12 +183,18 @@ static double margin(fb__schedule *schedule, double lifetime)
     return fmax(tenth, earliest) + tenth * next_random(schedule);
 }
 
+static void hold(fb__schedule *schedule, double fetched_at, double fresh_until)
+{
+    schedule->fetched_at = fetched_at;
+    schedule->fresh_until = fresh_until;
+    schedule->refresh_at = fresh_until - margin(schedule, fresh_until - fetched_at);
+}
+
 void fb__schedule_succeed(fb__schedule *schedule, double now, double lifetime, bool answered)
 {
+    count_seconds(schedule, now);
     schedule->succeeded++;
-    schedule->fetched_at = now;
-    schedule->fresh_until = now + lifetime;
-    schedule->refresh_at = schedule->fresh_until - margin(schedule, lifetime);
+    hold(schedule, now, now + lifetime);
     schedule->failures = 0;
     schedule->retry_at = -(double)INFINITY;
     /* One that was made, or waited for, on behalf of a key id that it did not bring was that key id's fetch. */
@@ -194,10 +207,24 @@ void fb__schedule_succeed(fb__schedule *schedule, double now, double lifetime, b
 void fb__schedule_fail(fb__schedule *schedule, double now)
 {
     double delay = schedule->failures < 6 ? ldexp(first_delay, (int)schedule->failures) : longest_delay;
+    count_seconds(schedule, now);
     schedule->failed++;
     schedule->failures++;
     schedule->retry_at = now + delay;
     schedule->ticket = 0;
+}
+
+/*
+ * Of what is decided for fetches only one thing changes: where failures were counted, somebody has reached the provider
+ * since, so another one has to fail before a fresh set may be used beyond its time.
+ */
+void fb__schedule_import(fb__schedule *schedule, double now, double fetched_at, double fresh_until)
+{
+    schedule->imports++;
+    hold(schedule, fetched_at, fresh_until);
+    if (now < fresh_until) {
+        schedule->failures = 0;
+    }
 }
 
 void fb__schedule_abandon(fb__schedule *schedule)

@@ -12,6 +12,8 @@ typedef struct fb__schedule {
 
     /* Fetches so far; those that are in none of the other two were given up, or are in flight. */
     uint64_t begun, succeeded, failed;
+    double seconds;   /* that those took together which succeeded or failed */
+    uint64_t imports; /* sets that were not fetched here */
 
     /* Of the set that was fetched last; -INFINITY: none was. */
     double fetched_at, fresh_until, refresh_at;
@@ -53,6 +55,8 @@ fb_refresh_decision fb__schedule_begin(fb__schedule *schedule, double now, fb_re
 /* How the fetch in flight ended. answered: the set has every key id that was asked for meanwhile. */
 void fb__schedule_succeed(fb__schedule *schedule, double now, double lifetime, bool answered);
 void fb__schedule_fail(fb__schedule *schedule, double now);
+/* A set that was fetched at fetched_at, by somebody else, is held from now on. */
+void fb__schedule_import(fb__schedule *schedule, double now, double fetched_at, double fresh_until);
 /* It has no outcome: its host gave it up, or it is another process's. */
 void fb__schedule_abandon(fb__schedule *schedule);
 /* The held set is lost. */

@@ -1,6 +1,6 @@
 /*
- * Verifiers as a whole: what verify/ makes of the options, and what this floor adds, which lives and is counted with
- * it.
+ * Verifiers as a whole: what verify/ makes of the options, and what the floors above it add, which lives and is counted
+ * with it.
  */
 #include "proof/proof.h"
 
@@ -25,6 +25,8 @@ fb_status fb_verifier_new(fb_verifier **out, const fb_options *given, fb_error *
         fb_verifier_free(verifier);
         return status;
     }
+    verifier->revocations = fb__revocations_retain(options.revocations);
+    verifier->check_revoked = fb_revocations_check;
     verifier->requires_dpop = verifier->dpop != NULL && verifier->dpop->required;
     *out = verifier;
     return fb__succeed(error);
@@ -35,6 +37,7 @@ void fb_verifier_free(fb_verifier *verifier)
     FB__INSIDE_GATE;
     if (verifier != NULL) {
         fb__dpop_free(verifier->dpop);
+        fb_revocations_free(verifier->revocations);
         fb__verifier_free(verifier);
     }
 }

@@ -13,24 +13,6 @@ static fb_status malformed(fb_error *error, const char *text)
     return fb__fail(error, FB_REQUEST_MALFORMED, "%s", text);
 }
 
-static bool is_token_character(char c)
-{
-    return fb__is_letter(c) || fb__is_digit(c) || (c != '\0' && strchr("-._~+/", c) != NULL);
-}
-
-/* RFC 9110 section 11.2. A comma, a second token or white space does not match. */
-static bool is_token68(fb_slice text)
-{
-    size_t size = text.size, at = 0;
-    while (size > 0 && text.data[size - 1] == '=') {
-        size--;
-    }
-    while (at < size && is_token_character(text.data[at])) {
-        at++;
-    }
-    return size > 0 && at == size;
-}
-
 /* ---- the query ------------------------------------------------------------------------------ */
 
 /* Whether the name of this parameter is access_token, however it is escaped. */
@@ -137,7 +119,7 @@ static fb_status check_host(const fb_request *request, fb_error *error)
 static fb_status take_whole(const fb_slice *value, fb__credential *out, fb_error *error)
 {
     out->token = *value;
-    return is_token68(out->token) ? FB_OK : malformed(error, "the header of the token holds more than one token");
+    return fb__is_token68(out->token) ? FB_OK : malformed(error, "the header of the token holds more than one token");
 }
 
 static fb_status take_after_scheme(fb_slice authorization, bool takes_dpop, fb__credential *out, fb_error *error)
@@ -154,8 +136,9 @@ static fb_status take_after_scheme(fb_slice authorization, bool takes_dpop, fb__
     if (size < authorization.size) {
         out->token = (fb_slice){authorization.data + size + 1, authorization.size - size - 1};
     }
-    return is_token68(out->token) ? FB_OK
-                                  : malformed(error, "the Authorization header is not a scheme, a space and one token");
+    return fb__is_token68(out->token)
+               ? FB_OK
+               : malformed(error, "the Authorization header is not a scheme, a space and one token");
 }
 
 fb_status fb__credential_find(const fb_request *request, bool takes_dpop, fb__credential *out, fb_error *error)

@@ -5,7 +5,7 @@
 #ifndef FB_PROOF_H
 #define FB_PROOF_H
 
-#include "verify/verify.h"
+#include "status/status.h"
 
 /* ---- uri.c: URIs that compare as RFC 9449 section 4.3 wants it */
 

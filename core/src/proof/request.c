@@ -148,6 +148,18 @@ fb_status fb_verify_request_after_fetch(const fb_verifier *verifier, const fb_re
                   out, proof, error);
 }
 
+fb_status fb_verify_request_introspected(const fb_verifier *verifier, uint64_t issuer, const fb_request *request,
+                                         fb_clock clock, const fb_introspection *given, fb_result **out,
+                                         fb_proof *proof, fb_error *error)
+{
+    fb__introspected introspected;
+    *out = NULL;
+    const fb_status status = fb__introspected_complete(&introspected, issuer, given, error);
+    return status == FB_OK ? verify(verifier, request, (fb__question){.clock = clock, .introspected = &introspected},
+                                    out, proof, error)
+                           : status;
+}
+
 fb_status fb_request_token(const fb_verifier *verifier, const fb_request *given, fb_slice *out, fb_error *error)
 {
     fb_request request = FB_REQUEST_INIT;

@@ -1,51 +1,10 @@
 /*
- * What a verifier says of itself: its keys, its issuers and its counters. Nothing here takes part in a verification.
+ * What a verifier says of itself: its keys and its counters; of its issuers: issuer_info.c. Nothing here takes part in
+ * a verification.
  */
 #include "verify/verify.h"
 
 #include <math.h>
-
-/* Some issuers, each with a reference to it that is a user's. */
-struct issuer_list {
-    size_t count, room;
-    fb__issuer **items;
-};
-
-static void collect_issuer(void *context, fb__issuer *issuer)
-{
-    struct issuer_list *list = context;
-    if (list->count < list->room) {
-        list->items[list->count++] = fb__issuer_enter(issuer);
-    }
-}
-
-static void leave_issuers(const fb_verifier *verifier, struct issuer_list *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        fb__issuer_leave(list->items[i]);
-    }
-    fb__free(&verifier->mem, list->items);
-}
-
-/* Those of the options have the smallest numbers, in their order. */
-static int by_number(const void *one, const void *other)
-{
-    const uint64_t a = (*(fb__issuer *const *)one)->number, b = (*(fb__issuer *const *)other)->number;
-    return a < b ? -1 : a > b;
-}
-
-/* Those that there are now, in the order of their numbers. False: out of memory. */
-static bool collect_issuers(const fb_verifier *verifier, struct issuer_list *out)
-{
-    *out = (struct issuer_list){.room = fb__verifier_issuer_count(verifier)};
-    out->items = fb__alloc(&verifier->mem, fb__size_add(fb__size_multiply(out->room, sizeof(*out->items)), 1));
-    if (out->items == NULL) {
-        return false;
-    }
-    fb__verifier_each(verifier, collect_issuer, out);
-    qsort(out->items, out->count, sizeof(*out->items), by_number);
-    return true;
-}
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
@@ -105,7 +64,7 @@ static void free_lists(const fb_mem *mem, struct key_list *lists, size_t count)
     fb__free(mem, lists);
 }
 
-static fb_keys *keys_new(const fb_verifier *verifier, const struct issuer_list *issuers, fb_clock clock)
+static fb_keys *keys_new(const fb_verifier *verifier, const fb__issuer_list *issuers, fb_clock clock)
 {
     const fb_mem *mem = &verifier->mem;
     struct key_list *lists = fb__alloc(mem, fb__size_add(fb__size_multiply(issuers->count, sizeof(*lists)), 1));
@@ -135,16 +94,16 @@ static fb_keys *keys_new(const fb_verifier *verifier, const struct issuer_list *
 
 fb_status fb_verifier_keys(const fb_verifier *verifier, fb_clock clock, fb_keys **out, fb_error *error)
 {
-    struct issuer_list issuers;
+    fb__issuer_list issuers;
     *out = NULL;
     if (!isfinite(clock.unix_seconds) || !isfinite(clock.monotonic_seconds)) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "clock must be finite numbers of seconds");
     }
-    if (!collect_issuers(verifier, &issuers)) {
+    if (!fb__verifier_collect(verifier, &issuers)) {
         return fb__out_of_memory(error);
     }
     *out = keys_new(verifier, &issuers, clock);
-    leave_issuers(verifier, &issuers);
+    fb__verifier_leave(verifier, &issuers);
     return *out == NULL ? fb__out_of_memory(error) : fb__succeed(error);
 }
 
@@ -167,125 +126,14 @@ void fb_keys_free(fb_keys *keys)
     }
 }
 
-/* ---- issuers --------------------------------------------------------------------------------- */
-
-struct fb_issuers {
-    fb_mem mem;
-    size_t count;
-    struct {
-        fb_issuer_info info;
-        fb__issuer *issuer; /* a reference: the identifier is its */
-        char *text;         /* jwks_uri, then last_error */
-    } items[];
-};
-
-static void describe_counters(fb_issuer_info *info, const fb_verifier *verifier, const fb__issuer *issuer)
-{
-    info->number = issuer->number;
-    info->identifier = fb__issuer_identifier(issuer);
-    info->fetched = issuer->key_source != NULL;
-    info->added = fb__verifier_added(verifier, issuer);
-    info->verified = atomic_load_explicit(&issuer->verified, memory_order_relaxed);
-    info->rejected = atomic_load_explicit(&issuer->rejected, memory_order_relaxed);
-    info->keys_held = info->keys_fresh = true;
-}
-
-/* False: out of memory. */
-static bool describe_fetching(fb_issuer_info *info, char **text, const fb__issuer *issuer, double now)
-{
-    fb__key_source_info source;
-    fb_stats stats = FB_STATS_INIT;
-    fb__key_source_describe(issuer->key_source, &source);
-    fb__key_source_stats(issuer->key_source, now, &stats);
-    const size_t error_size = strlen(stats.last_error);
-    *text = fb__alloc(&issuer->mem, source.jwks_uri_size + error_size + 1);
-    if (*text == NULL) {
-        return false;
-    }
-    memcpy(*text, source.jwks_uri, source.jwks_uri_size);
-    memcpy(*text + source.jwks_uri_size, stats.last_error, error_size);
-    if (source.jwks_uri_size > 0) {
-        info->jwks_uri = (fb_slice){*text, source.jwks_uri_size};
-    }
-    info->last_error = (fb_slice){*text + source.jwks_uri_size, error_size};
-    info->fetches = stats.fetches;
-    info->fetch_failures = stats.fetch_failures;
-    info->generation = stats.generation;
-    info->keys_held = stats.keys_held;
-    info->keys_fresh = stats.keys_fresh;
-    info->retry_after = stats.retry_after;
-    info->unknown_kid_retry_after = stats.unknown_kid_retry_after;
-    return true;
-}
-
-static fb_issuers *issuers_new(const fb_verifier *verifier, const struct issuer_list *list, double now)
-{
-    const fb_mem *mem = &verifier->mem;
-    fb_issuers *out;
-    out = fb__zalloc(mem, fb__size_add(sizeof(*out), fb__size_multiply(list->count, sizeof(out->items[0]))));
-    if (out == NULL) {
-        return NULL;
-    }
-    out->mem = *mem;
-    for (; out->count < list->count; out->count++) {
-        fb__issuer *issuer = list->items[out->count];
-        fb_issuer_info *info = &out->items[out->count].info;
-        describe_counters(info, verifier, issuer);
-        if (info->fetched && !describe_fetching(info, &out->items[out->count].text, issuer, now)) {
-            fb_issuers_free(out);
-            return NULL;
-        }
-        out->items[out->count].issuer = fb__issuer_retain(issuer);
-    }
-    return out;
-}
-
-fb_status fb_verifier_issuers(const fb_verifier *verifier, double monotonic_seconds, fb_issuers **out, fb_error *error)
-{
-    struct issuer_list list;
-    *out = NULL;
-    if (!isfinite(monotonic_seconds)) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "monotonic_seconds must be a finite number of seconds");
-    }
-    if (!collect_issuers(verifier, &list)) {
-        return fb__out_of_memory(error);
-    }
-    *out = issuers_new(verifier, &list, monotonic_seconds);
-    leave_issuers(verifier, &list);
-    return *out == NULL ? fb__out_of_memory(error) : fb__succeed(error);
-}
-
-size_t fb_issuers_count(const fb_issuers *issuers)
-{
-    return issuers->count;
-}
-
-const fb_issuer_info *fb_issuers_at(const fb_issuers *issuers, size_t index)
-{
-    return index < issuers->count ? &issuers->items[index].info : NULL;
-}
-
-void fb_issuers_free(fb_issuers *issuers)
-{
-    if (issuers == NULL) {
-        return;
-    }
-    const fb_mem mem = issuers->mem;
-    for (size_t i = 0; i < issuers->count; i++) {
-        fb__issuer_release(issuers->items[i].issuer);
-        fb__free(&mem, issuers->items[i].text);
-    }
-    fb__free(&mem, issuers);
-}
-
 /* ---- counters -------------------------------------------------------------------------------- */
 
 void fb__verifier_count(const fb_verifier *verifier, fb__issuer *issuer, fb_status status)
 {
     const size_t index = status == FB_OK ? 0 : fb__status_index(status);
     atomic_fetch_add_explicit(&((fb_verifier *)(uintptr_t)verifier)->outcomes[index], 1, memory_order_relaxed);
-    if (issuer != NULL && status != FB_KEYS_NEEDED) {
-        atomic_fetch_add_explicit(status == FB_OK ? &issuer->verified : &issuer->rejected, 1, memory_order_relaxed);
+    if (issuer != NULL) {
+        atomic_fetch_add_explicit(&issuer->outcomes[index], 1, memory_order_relaxed);
     }
 }
 
@@ -318,6 +166,9 @@ static void sum_issuer(void *context, fb__issuer *issuer)
     out->generation += one.generation;
     out->keys_held = out->keys_held && one.keys_held;
     out->keys_fresh = out->keys_fresh && one.keys_fresh;
+    out->fetch_seconds += one.fetch_seconds;
+    out->imports += one.imports;
+    out->key_age = fmax(out->key_age, one.key_age);
     out->retry_after = fmax(out->retry_after, one.retry_after);
     out->unknown_kid_retry_after = fmax(out->unknown_kid_retry_after, one.unknown_kid_retry_after);
     if (out->last_error[0] == '\0') {
@@ -331,8 +182,7 @@ static void sum_outcomes(const fb_verifier *verifier, fb_stats *out)
     for (size_t i = 1; i < FB__STATUS_COUNT; i++) {
         uint64_t count = atomic_load_explicit(&verifier->outcomes[i], memory_order_relaxed);
         fb_status status = fb__status_at(i);
-        /* "Fetch, then verify again" is not a verdict on a token. */
-        if (count == 0 || status == FB_KEYS_NEEDED || status == FB_ISSUER_NEEDED) {
+        if (count == 0 || !fb__is_verdict(status)) {
             continue;
         }
         out->rejected += count;
@@ -347,6 +197,7 @@ fb_status fb__verifier_stats(const fb_verifier *verifier, double monotonic_secon
         return fb__fail(error, FB_CONFIGURATION_INVALID, "monotonic_seconds must be a finite number of seconds");
     }
     out->keys_held = out->keys_fresh = true;
+    out->introspections = atomic_load_explicit(&verifier->introspections, memory_order_relaxed);
     sum_outcomes(verifier, out);
     if (verifier->cache != NULL) {
         fb__cache_stats(verifier->cache, out);

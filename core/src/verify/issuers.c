@@ -41,9 +41,41 @@ static fb_status check_sources(const fb_issuer *given, fb_error *error)
                                    "only one of public_key, jwks, jwks_uri and secret may be given");
 }
 
+static fb_status read_introspection(fb__issuer *issuer, const fb_issuer *given, fb_error *error)
+{
+    const fb_slice text = given->introspection;
+    if (text.data == NULL) {
+        return FB_OK;
+    }
+    if (fb__slice_equal(text, fb_text("opaque"))) {
+        issuer->introspection = FB__INTROSPECTS_OPAQUE;
+        return FB_OK;
+    }
+    if (!fb__slice_equal(text, fb_text("all"))) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "introspection must be \"opaque\" or \"all\"");
+    }
+    issuer->introspection = FB__INTROSPECTS_ALL;
+    return given->public_key.data == NULL && given->jwks.data == NULL && given->jwks_uri.data == NULL &&
+                   given->secret.data == NULL
+               ? FB_OK
+               : fb__fail(error, FB_CONFIGURATION_INVALID,
+                          "introspection \"all\" goes without public_key, jwks, jwks_uri and secret: no key verifies "
+                          "its tokens");
+}
+
+fb_slice fb__issuer_introspection(const fb__issuer *issuer)
+{
+    static const char *const texts[] = {NULL, "opaque", "all"};
+    return fb_text(texts[issuer->introspection]);
+}
+
 static fb_status load_keys(fb__issuer *issuer, const fb_issuer *given, fb_error *error)
 {
     const fb_mem *mem = &issuer->mem;
+    if (issuer->introspection == FB__INTROSPECTS_ALL) {
+        issuer->static_keys = fb__keyset_empty(mem);
+        return issuer->static_keys == NULL ? fb__out_of_memory(error) : FB_OK;
+    }
     if (given->jwks.data != NULL) {
         return fb__keyset_from_jwks(&issuer->static_keys, mem, given->jwks, error);
     }
@@ -66,9 +98,10 @@ static fb_status check_keys_fit(const fb__issuer *issuer, fb_error *error)
             return FB_OK;
         }
     }
-    return keys == NULL ? FB_OK
-                        : fb__fail(error, FB_CONFIGURATION_INVALID,
-                                   "algorithms: none of them can be verified with the key that was given");
+    return keys == NULL || issuer->introspection == FB__INTROSPECTS_ALL
+               ? FB_OK
+               : fb__fail(error, FB_CONFIGURATION_INVALID,
+                          "algorithms: none of them can be verified with the key that was given");
 }
 
 /* Where it fails, fb__issuer_leave frees what there is by then. */
@@ -76,6 +109,10 @@ static fb_status build(fb__issuer *issuer, fb__policy_base *base, const fb_issue
                        fb_error *error)
 {
     fb_status status = fb__policy_new(&issuer->policy, &issuer->mem, base, given, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = read_introspection(issuer, given, error);
     if (status != FB_OK) {
         return status;
     }

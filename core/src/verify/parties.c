@@ -65,10 +65,23 @@ static fb_status check_key_issuer(const fb__claims *claims)
                : fb__claims_mismatch(claims, FB_ISSUER_MISMATCH, FB__ISS, &expected);
 }
 
+/* RFC 7662 section 2.2: an introspection response may leave iss out, since it is known who was asked. */
+static fb_status take_asked_issuer(const fb__claims *claims)
+{
+    const fb__policy *policy = claims->policy;
+    if (policy->identifier_count == 1 && !fb__identifier_is_template(&policy->identifiers[0])) {
+        claims->result->iss = policy->identifiers[0].text; /* lives as long as the issuer, which the result keeps */
+    }
+    return FB_OK;
+}
+
 fb_status fb__claims_check_issuer(fb__claims *claims)
 {
     const size_t index = claims->found[FB__ISS];
     const fb_slice name = fb__claim_name(FB__ISS);
+    if (index == 0 && claims->result->introspected && claims->policy->token_type != FB__TYPE_ACCESS_TOKEN) {
+        return take_asked_issuer(claims);
+    }
     if (index == 0 && is_required(claims, claims->policy->identifier_count)) {
         return fb__claims_missing(claims, FB_ISS_MISSING, name);
     }

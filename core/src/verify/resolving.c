@@ -175,6 +175,17 @@ bool fb__resolving_generation(fb__resolving *resolving, fb__issuer *issuer, doub
     return valid;
 }
 
+bool fb__resolving_lists(fb__resolving *resolving, fb__issuer *issuer)
+{
+    lock(resolving);
+    const bool listed = fb__added_holds(&resolving->added, issuer);
+    if (listed) {
+        fb__added_touch(&resolving->added, issuer);
+    }
+    unlock(resolving);
+    return listed;
+}
+
 /* ---- what is asked by number, and of all ----------------------------------------------------- */
 
 fb__issuer *fb__resolving_issuer(fb__resolving *resolving, uint64_t number)

@@ -38,6 +38,26 @@ static fb_result *allocate(const fb_mem *mem, size_t capacity, size_t size)
     return result;
 }
 
+fb_status fb__result_from_text(fb_result **out, const fb_mem *mem, fb_slice text)
+{
+    const size_t capacity = fb__json_bound(text.data, text.size);
+    fb_result *result = allocate(mem, capacity, text.size);
+    *out = NULL;
+    if (result == NULL) {
+        return FB_OUT_OF_MEMORY;
+    }
+    if (text.size > 0) {
+        memcpy((char *)(result->nodes + capacity), text.data, text.size);
+    }
+    const fb_status status = scan(result, capacity);
+    if (status != FB_OK) {
+        fb_result_free(result);
+        return status;
+    }
+    *out = result;
+    return FB_OK;
+}
+
 fb_status fb__result_new(fb_result **out, const fb_mem *mem, fb_slice segment)
 {
     *out = NULL;
@@ -47,26 +67,13 @@ fb_status fb__result_new(fb_result **out, const fb_mem *mem, fb_slice segment)
     if (text == NULL) {
         return FB_OUT_OF_MEMORY;
     }
-    fb_status status = FB_TOKEN_MALFORMED;
-    fb_result *result = NULL;
-    if (fb__base64url_decode(segment.data, segment.size, (unsigned char *)text)) {
-        size_t capacity = fb__json_bound(text, size);
-        result = allocate(mem, capacity, size);
-        status = FB_OUT_OF_MEMORY;
-        if (result != NULL) {
-            memcpy((char *)(result->nodes + capacity), text, size);
-            status = scan(result, capacity);
-        }
-    }
+    const fb_status status = fb__base64url_decode(segment.data, segment.size, (unsigned char *)text)
+                                 ? fb__result_from_text(out, mem, (fb_slice){text, size})
+                                 : FB_TOKEN_MALFORMED;
     if (text != stack) {
         fb__free(mem, text);
     }
-    if (status != FB_OK) {
-        fb_result_free(result);
-        return status;
-    }
-    *out = result;
-    return FB_OK;
+    return status;
 }
 
 fb_result *fb__result_retain(fb_result *result)

@@ -4,6 +4,20 @@
  */
 #include "verify/verify.h"
 
+bool fb_token_is_jwt(const char *token, size_t size)
+{
+    enum { ENOUGH = 4 };
+    unsigned char start[ENOUGH];
+    const char *end = token + size, *first = size == 0 ? NULL : memchr(token, '.', size);
+    const char *second = first == NULL ? NULL : memchr(first + 1, '.', (size_t)(end - first) - 1);
+    if (second == NULL || memchr(second + 1, '.', (size_t)(end - second) - 1) != NULL || first - token < ENOUGH) {
+        return false;
+    }
+    /* RFC 8259 section 2: white space may stand before the object. */
+    return fb__base64url_valid(token, ENOUGH) && fb__base64url_decode(token, ENOUGH, start) &&
+           memchr("{ \t\r\n", start[0], 5) != NULL;
+}
+
 fb_status fb__token_split(const char *text, size_t size, fb__token *out)
 {
     if (size == 0) {

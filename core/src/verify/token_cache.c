@@ -150,6 +150,20 @@ void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_
     }
 }
 
+void fb__cache_drop(fb__cache *cache, fb__cache_key key, const char *token, size_t size)
+{
+    if (!usable(cache)) {
+        return;
+    }
+    fb__shard *shard = shard_of(cache, key);
+    (void)pthread_mutex_lock(&shard->lock);
+    fb__entry *entry = fb__shard_find(shard, key, token, size);
+    if (entry != NULL) {
+        fb__shard_drop(shard, &cache->mem, entry);
+    }
+    (void)pthread_mutex_unlock(&shard->lock);
+}
+
 bool fb__cache_attach(fb__cache *cache, fb__cache_key key, const char *token, size_t size,
                       const fb_attachment *attachment)
 {

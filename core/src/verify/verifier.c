@@ -42,6 +42,10 @@ static fb_status build(fb_verifier *verifier, const fb_options *options, fb_erro
         return status;
     }
     verifier->max_token_bytes = options->max_token_bytes;
+    for (size_t i = 0; i < verifier->issuers.count && verifier->opaque == NULL; i++) {
+        fb__issuer *issuer = verifier->issuers.items[i];
+        verifier->opaque = issuer->introspection == FB__INTROSPECTS_NONE ? NULL : issuer;
+    }
     if (options->resolves_issuers) {
         status = fb__resolving_new(&verifier->resolving, &verifier->mem, options, error);
         if (status != FB_OK) {

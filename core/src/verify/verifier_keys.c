@@ -154,6 +154,64 @@ fb_status fb_verifier_refresh_start(const fb_verifier *verifier, uint64_t number
     return status;
 }
 
+/* ---- key sets kept between runs -------------------------------------------------------------- */
+
+uint64_t fb_verifier_keys_version(const fb_verifier *verifier, uint64_t number)
+{
+    fb__issuer *issuer = enter(verifier, number, NULL);
+    if (issuer == NULL) {
+        return 0;
+    }
+    const uint64_t version = fb__key_source_version(issuer->key_source);
+    fb__issuer_leave(issuer);
+    return version;
+}
+
+static fb_status check_clock(fb_clock clock, fb_error *error)
+{
+    return isfinite(clock.unix_seconds) && isfinite(clock.monotonic_seconds)
+               ? FB_OK
+               : fb__fail(error, FB_CONFIGURATION_INVALID, "clock must be finite numbers of seconds");
+}
+
+fb_status fb_verifier_export_keys(const fb_verifier *verifier, uint64_t number, fb_clock clock, fb_key_export **out,
+                                  fb_error *error)
+{
+    *out = NULL;
+    if (check_clock(clock, error) != FB_OK) {
+        return FB_CONFIGURATION_INVALID;
+    }
+    fb__issuer *issuer = enter(verifier, number, error);
+    if (issuer == NULL) {
+        return FB_CONFIGURATION_INVALID;
+    }
+    const fb_status status = fb__key_source_export(issuer->key_source, clock, out, error);
+    fb__issuer_leave(issuer);
+    return status;
+}
+
+fb_status fb_verifier_import_keys(const fb_verifier *verifier, uint64_t number, fb_clock clock,
+                                  const fb_stored_keys *given, fb_error *error)
+{
+    fb_stored_keys stored = FB_STORED_KEYS_INIT;
+    if (given->size == 0 || given->size > sizeof(stored)) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "stored must start from FB_STORED_KEYS_INIT");
+    }
+    if (check_clock(clock, error) != FB_OK) {
+        return FB_CONFIGURATION_INVALID;
+    }
+    fb__issuer *issuer = enter(verifier, number, error);
+    if (issuer == NULL) {
+        return FB_CONFIGURATION_INVALID;
+    }
+    memcpy(&stored, given, given->size);
+    const fb_status status = fb__key_source_import(issuer->key_source, clock, &stored, error);
+    fb__issuer_leave(issuer);
+    return status;
+}
+
+/* ---- the whole refresh ----------------------------------------------------------------------- */
+
 fb_status fb_verifier_refresh(const fb_verifier *verifier, uint64_t number, fb_refresh_reason reason,
                               uint64_t key_request, fb_error *error)
 {

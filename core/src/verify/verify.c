@@ -158,9 +158,20 @@ static fb_status read_header(struct work *work)
                            : fb__reject(work->error, status, nothing);
 }
 
+/* Only the issuer can say. */
+static fb_status leave_to_issuer(struct work *work, fb__issuer *issuer)
+{
+    work->issuer = issuer;
+    return fb__reject(work->error, FB_INTROSPECTION_NEEDED, nothing);
+}
+
 /* The steps for a token that is not in the cache. */
 static fb_status verify_steps(struct work *work)
 {
+    if (work->verifier->opaque != NULL && !fb_token_is_jwt(work->token.data, work->token.size)) {
+        return fb__is_token68(work->token) ? leave_to_issuer(work, work->verifier->opaque)
+                                           : fb__reject(work->error, FB_TOKEN_MALFORMED, nothing);
+    }
     fb_status status = read_header(work);
     if (status != FB_OK) {
         return status;
@@ -168,6 +179,9 @@ static fb_status verify_steps(struct work *work)
     status = choose_issuer(work);
     if (status != FB_OK) {
         return status;
+    }
+    if (work->issuer->introspection == FB__INTROSPECTS_ALL) {
+        return leave_to_issuer(work, work->issuer);
     }
     status = fb__header_check(&work->issuer->policy, &work->header, work->error);
     if (status != FB_OK) {
@@ -218,51 +232,12 @@ static fb_status check_call(const fb_verifier *verifier, size_t size, fb_clock c
     return check_size(verifier, size, error);
 }
 
-/* What a cached result is compared with. */
-struct validity {
-    const fb_verifier *verifier;
-    double now;
-    uint64_t epoch; /* results of another one count no more */
-};
-
-/* Results from before our arithmetic contradicted OpenSSL, or from while that was found out, are not used. */
-static uint64_t current_epoch(void)
-{
-    return fb__selection_epoch() << 48;
-}
-
-static bool is_valid(const void *context, const fb_result *result, uint64_t generation)
-{
-    const struct validity *validity = context;
-    fb__issuer *issuer = result->issuer;
-    uint64_t held;
-    const bool usable = fb__verifier_added(validity->verifier, issuer)
-                            ? fb__resolving_generation(validity->verifier->resolving, issuer, validity->now, &held)
-                            : fb__issuer_generation(issuer, validity->now, &held);
-    return usable && generation == (held ^ validity->epoch);
-}
-
-/* A result that the cache holds for this token, and whose times hold; NULL: all steps have to be gone through, which
- * say why in the words that an uncached token gets. */
-static fb_result *cached_result(struct work *work, fb__cache_key key, uint64_t epoch)
-{
-    const struct validity validity = {work->verifier, work->clock.monotonic_seconds, epoch};
-    const double now = work->clock.unix_seconds;
-    fb_result *result =
-        fb__cache_get(work->verifier->cache, key, work->token.data, work->token.size, now, is_valid, &validity);
-    if (result != NULL && fb__claims_check_time(&result->issuer->policy, result, now, NULL) != FB_OK) {
-        fb_result_free(result);
-        return NULL;
-    }
-    return result;
-}
-
 static fb_status verify_with_cache(struct work *work, fb_result **out)
 {
     const fb_verifier *verifier = work->verifier;
-    const uint64_t epoch = current_epoch();
+    const uint64_t epoch = fb__cached_epoch();
     const fb__cache_key key = fb__cache_key_of(verifier->cache, work->token.data, work->token.size);
-    *out = cached_result(work, key, epoch);
+    *out = fb__cached_find(verifier, key, work->token, work->clock);
     if (*out != NULL) {
         work->issuer = (*out)->issuer;
         return FB_OK;
@@ -272,13 +247,30 @@ static fb_status verify_with_cache(struct work *work, fb_result **out)
     if (status != FB_OK) {
         return status;
     }
-    const double dead_at = (*out)->has_exp ? (*out)->exp.value + work->issuer->policy.leeway : (double)INFINITY;
-    fb__cache_put(verifier->cache, key, work->token.data, work->token.size, generation ^ epoch, *out, dead_at,
-                  work->clock.unix_seconds);
+    fb__cached_store(verifier, key, work->token, work->clock, generation ^ epoch, *out, (double)INFINITY);
     return FB_OK;
 }
 
-static fb_status verify_token(struct work *work, fb_result **out)
+/* Its issuer has been asked: what that said stands in the place of a payload, and its word in that of a signature. */
+static fb_status verify_introspected(struct work *work, const fb__question *question, fb_result **out)
+{
+    const fb_verifier *verifier = work->verifier;
+    work->issuer = work->entered = fb__verifier_issuer(verifier, question->introspected->issuer);
+    const fb_status status = fb__introspected_verify(verifier, work->issuer, question, out, work->error);
+    if (verifier->cache == NULL) {
+        return status;
+    }
+    const double reuse_for = question->introspected->said.reuse_for;
+    const fb__cache_key key = fb__cache_key_of(verifier->cache, work->token.data, work->token.size);
+    if (status == FB_OK && reuse_for > 0.0) {
+        fb__cached_store(verifier, key, work->token, work->clock, 0, *out, work->clock.unix_seconds + reuse_for);
+    } else {
+        fb__cache_drop(verifier->cache, key, work->token.data, work->token.size); /* what was said before */
+    }
+    return status;
+}
+
+static fb_status verify_token(struct work *work, const fb__question *question, fb_result **out)
 {
     const fb_verifier *verifier = work->verifier;
     uint64_t generation;
@@ -286,13 +278,24 @@ static fb_status verify_token(struct work *work, fb_result **out)
     if (status != FB_OK) {
         return status;
     }
+    if (question->introspected != NULL) {
+        return verify_introspected(work, question, out);
+    }
     return verifier->cache == NULL ? verify_uncached(work, out, &generation) : verify_with_cache(work, out);
 }
 
-/* The token is good; whether it is in these hands is for whoever knows the sender to say. */
-static fb_status check_sender(const struct work *work, const fb__question *question, const fb_result *result)
+/* The token is good; whether it has been revoked is for whoever has been told to say, and whether it is in these hands
+ * for whoever knows the sender. */
+static fb_status check_use(const struct work *work, const fb__question *question, const fb_result *result)
 {
-    const fb_status status = question->check_sender(question->context, result, work->error);
+    const fb_verifier *verifier = work->verifier;
+    fb_status status = FB_OK;
+    if (verifier->revocations != NULL) {
+        status = verifier->check_revoked(verifier->revocations, result, work->clock.unix_seconds, work->error);
+    }
+    if (status == FB_OK) {
+        status = question->check_sender(question->context, result, work->error);
+    }
     if (status != FB_OK && FB__HAS(work->error, kid)) {
         memcpy(work->error->kid, result->kid, sizeof(result->kid));
     }
@@ -310,9 +313,9 @@ fb_status fb__verify(const fb_verifier *verifier, const fb__question *question, 
                         .key_request = question->key_request};
     fb_result *result = NULL;
     *out = NULL;
-    fb_status status = verify_token(&work, &result);
+    fb_status status = verify_token(&work, question, &result);
     if (status == FB_OK) {
-        status = check_sender(&work, question, result);
+        status = check_use(&work, question, result);
     }
     if (status == FB_OK) {
         (void)fb__succeed(error);
@@ -339,24 +342,25 @@ static fb_status refuse_bound(void *context, const fb_result *result, fb_error *
                                                           : FB_OK;
 }
 
+fb_status fb__verify_bearer(const fb_verifier *verifier, fb__question question, fb_result **out, fb_error *error)
+{
+    question.check_sender = refuse_bound;
+    question.context = (void *)(uintptr_t)verifier;
+    return fb__verify(verifier, &question, out, error);
+}
+
 fb_status fb_verify(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock, fb_result **out,
                     fb_error *error)
 {
-    const fb__question question = {
-        .token = {token, size}, .clock = clock, .check_sender = refuse_bound, .context = (void *)(uintptr_t)verifier};
-    return fb__verify(verifier, &question, out, error);
+    return fb__verify_bearer(verifier, (fb__question){.token = {token, size}, .clock = clock}, out, error);
 }
 
 fb_status fb_verify_after_fetch(const fb_verifier *verifier, const char *token, size_t size, fb_clock clock,
                                 uint64_t key_request, fb_result **out, fb_error *error)
 {
-    const fb__question question = {.token = {token, size},
-                                   .clock = clock,
-                                   .after_fetch = true,
-                                   .key_request = key_request,
-                                   .check_sender = refuse_bound,
-                                   .context = (void *)(uintptr_t)verifier};
-    return fb__verify(verifier, &question, out, error);
+    const fb__question question = {
+        .token = {token, size}, .clock = clock, .after_fetch = true, .key_request = key_request};
+    return fb__verify_bearer(verifier, question, out, error);
 }
 
 fb_status fb__verify_read_iss(const fb_verifier *verifier, fb_slice token, fb_result **out, fb_error *error)
@@ -377,18 +381,4 @@ fb_status fb__verify_read_iss(const fb_verifier *verifier, fb_slice token, fb_re
     }
     *out = work.result;
     return FB_OK;
-}
-
-bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t size, const fb_attachment *given)
-{
-    fb_attachment attachment = FB_ATTACHMENT_INIT;
-    if (verifier->cache == NULL || given->size == 0 || given->size > sizeof(attachment)) {
-        return false;
-    }
-    memcpy(&attachment, given, given->size);
-    if (attachment.data == NULL || attachment.release == NULL) {
-        return false;
-    }
-    const fb__cache_key key = fb__cache_key_of(verifier->cache, token, size);
-    return fb__cache_attach(verifier->cache, key, token, size, &attachment);
 }

@@ -194,10 +194,14 @@ enum { FB__FEW_SCOPES = 8 };
 
 typedef struct fb__issuer fb__issuer;
 
+/* Which tokens of an issuer are introspected. */
+typedef enum fb__introspection { FB__INTROSPECTS_NONE, FB__INTROSPECTS_OPAQUE, FB__INTROSPECTS_ALL } fb__introspection;
+
 struct fb_result {
     atomic_size_t references;
     fb_mem mem;
     fb__issuer *issuer; /* a reference, from when its claims are checked; NULL before */
+    bool introspected;  /* the payload is what the issuer said when it was asked */
     size_t bytes;       /* all memory of this result */
     fb_slice payload;
     fb_node *nodes;
@@ -221,6 +225,8 @@ struct fb_result {
 
 /* Decodes and scans the payload segment of a token. Nothing in it is to be trusted before its signature is verified. */
 fb_status fb__result_new(fb_result **out, const fb_mem *mem, fb_slice payload_segment);
+/* The same for a text that is no token's. */
+fb_status fb__result_from_text(fb_result **out, const fb_mem *mem, fb_slice text);
 fb_result *fb__result_retain(fb_result *result);
 /* The value of a string node: a slice of the payload, or, escaped, unescaped into the result. False: out of memory, or
  * more escaped text than a result keeps. */
@@ -262,10 +268,22 @@ fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token,
  */
 void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
                    fb_result *result, double dead_at, double now);
+void fb__cache_drop(fb__cache *cache, fb__cache_key key, const char *token, size_t size);
 /* False, and attachment is the caller's: the token is not held, has one, or there is no room. */
 bool fb__cache_attach(fb__cache *cache, fb__cache_key key, const char *token, size_t size,
                       const fb_attachment *attachment);
 void fb__cache_stats(fb__cache *cache, fb_stats *out);
+
+/* ---- cached.c: the cache of a verifier */
+
+/* A result that is held for this token, and whose times hold; NULL: all steps have to be gone through, which say why in
+ * the words that an uncached token gets. */
+fb_result *fb__cached_find(const fb_verifier *verifier, fb__cache_key key, fb_slice token, fb_clock clock);
+/* Of the moment before a verification: goes into the generation that its result is held with. */
+uint64_t fb__cached_epoch(void);
+/* good_until: Unix seconds, INFINITY: for as long as the token. */
+void fb__cached_store(const fb_verifier *verifier, fb__cache_key key, fb_slice token, fb_clock clock,
+                      uint64_t generation, fb_result *result, double good_until);
 
 /* ---- issuers.c: who issues the tokens of a verifier */
 
@@ -273,11 +291,12 @@ struct fb__issuer {
     /* Everybody who needs the policy has a reference, results too. Those who need the keys are users: the verifier as
      * long as the issuer is one of its, and who works with it now. All users have one reference together. */
     atomic_size_t references, users;
-    atomic_uint_least64_t verified, rejected;
+    atomic_uint_least64_t outcomes[FB__STATUS_COUNT]; /* of its tokens, at the verifier that it is of */
     fb_mem mem;
     uint64_t number;
     fb__policy policy;
-    fb__keyset *static_keys; /* exactly one of the two */
+    fb__introspection introspection;
+    fb__keyset *static_keys; /* exactly one of the two; an empty set when all of its tokens are introspected */
     fb__key_source *key_source;
     struct { /* of added_issuers.c */
         uint64_t hash[2];
@@ -303,6 +322,8 @@ fb__keyset *fb__issuer_keyset(const fb__issuer *issuer);
 bool fb__issuer_generation(const fb__issuer *issuer, double now, uint64_t *out);
 /* Its first identifier, absent when it has none. */
 fb_slice fb__issuer_identifier(const fb__issuer *issuer);
+/* As in fb_issuer.introspection; constant text, or absent. */
+fb_slice fb__issuer_introspection(const fb__issuer *issuer);
 
 /* Copies a caller's fb_issuer of this size over the defaults. */
 fb_status fb__issuer_complete(fb_issuer *out, const fb_issuer *given, size_t size, fb_error *error);
@@ -341,6 +362,7 @@ fb_status fb__resolving_select(fb__resolving *resolving, const uint64_t hash[2],
                                fb__issuer **out);
 /* For an issuer that was added: whether it is one of the verifier's still, and as fb__issuer_generation. */
 bool fb__resolving_generation(fb__resolving *resolving, fb__issuer *issuer, double now, uint64_t *out);
+bool fb__resolving_lists(fb__resolving *resolving, fb__issuer *issuer);
 /* The issuer with this number, for a new user; NULL. It may be gone already, if a host fetches for it. */
 fb__issuer *fb__resolving_issuer(fb__resolving *resolving, uint64_t number);
 /* A host has begun or completed a fetch for this issuer. */
@@ -367,22 +389,37 @@ bool fb__resolving_wait(fb__resolving *resolving, uint64_t ticket, double timeou
 /* What is asked after a token has been accepted, before that is counted: whether this sender may use it. */
 typedef fb_status fb__sender_check(void *context, const fb_result *result, fb_error *error);
 
+/* What an issuer has said of a token: fb_introspection, complete. */
+typedef struct fb__introspected {
+    uint64_t issuer; /* its number */
+    fb_introspection said;
+} fb__introspected;
+
 /* A token, and who asks. after_fetch: as fb_verify_after_fetch. */
 typedef struct fb__question {
     fb_slice token;
     fb_clock clock;
     bool after_fetch;
     uint64_t key_request;
+    const fb__introspected *introspected; /* NULL: keys verify the token */
     fb__sender_check *check_sender;
     void *context;
 } fb__question;
 
 fb_status fb__verify(const fb_verifier *verifier, const fb__question *question, fb_result **out, fb_error *error);
+/* fb_verify and its like without a request: whoever sends it. */
+fb_status fb__verify_bearer(const fb_verifier *verifier, fb__question question, fb_result **out, fb_error *error);
+/* introspected.c: what is asked besides the claims. On success *out is the caller's. */
+fb_status fb__introspected_verify(const fb_verifier *verifier, fb__issuer *issuer, const fb__question *question,
+                                  fb_result **out, fb_error *error);
+/* Copies a caller's fb_introspection over the defaults. */
+fb_status fb__introspected_complete(fb__introspected *out, uint64_t issuer, const fb_introspection *given,
+                                    fb_error *error);
 /* As fb__signature_verify, between the callbacks of the options. */
 fb_status fb__verify_signature(const fb_verifier *verifier, fb__verification_key *key, const fb__alg *alg,
                                fb_slice signing_input, fb_slice signature, bool with_tables);
 
-/* ---- verifier.c, verifier_keys.c, inspect.c: the verifier */
+/* ---- verifier.c, verifier_keys.c, inspect.c, issuer_info.c: the verifier */
 
 struct fb_verifier {
     fb_mem mem;
@@ -392,13 +429,16 @@ struct fb_verifier {
     fb__issuers issuers;
     fb__resolving *resolving;                 /* NULL: no others are added */
     fb__issuer *sole;                         /* whose all tokens are; NULL: their iss says whose they are */
+    fb__issuer *opaque;                       /* who is asked about what is no JWT; NULL: nobody */
     fb__cache *cache;                         /* NULL: switched off */
     void *(*before_signature)(void *context); /* both or none */
     void (*after_signature)(void *context, void *before);
     void *signature_context;
-    bool requires_dpop;    /* no token is accepted without a proof */
-    struct fb__dpop *dpop; /* the floor's above; NULL: DPoP is not used */
-    atomic_uint_least64_t outcomes[FB__STATUS_COUNT];
+    bool requires_dpop;          /* no token is accepted without a proof */
+    struct fb__dpop *dpop;       /* the floor's above; NULL: DPoP is not used */
+    fb_revocations *revocations; /* the same; NULL: nothing is revoked */
+    fb_status (*check_revoked)(fb_revocations *revocations, const fb_result *result, double now, fb_error *error);
+    atomic_uint_least64_t outcomes[FB__STATUS_COUNT], introspections;
 };
 
 /* verify.c: whose a token says that it is: out->iss is set. The other steps of a verification up to there, as well. */
@@ -409,6 +449,11 @@ fb_status fb__verifier_new(fb_verifier **out, const fb_options *options, fb_erro
 void fb__verifier_free(fb_verifier *verifier);
 fb_status fb__verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out, fb_error *error);
 
+/* "Fetch, or ask, then verify again" is no verdict on a token. */
+static inline bool fb__is_verdict(fb_status status)
+{
+    return status != FB_KEYS_NEEDED && status != FB_ISSUER_NEEDED && status != FB_INTROSPECTION_NEEDED;
+}
 /* Counts the outcome of a verification; issuer may be NULL. */
 void fb__verifier_count(const fb_verifier *verifier, fb__issuer *issuer, fb_status status);
 /* Whether an issuer of its is none of the options'. */
@@ -422,5 +467,14 @@ fb__issuer *fb__verifier_issuer(const fb_verifier *verifier, uint64_t number);
 void fb__verifier_each(const fb_verifier *verifier, void (*visit)(void *context, fb__issuer *issuer), void *context);
 /* How many there are now. */
 size_t fb__verifier_issuer_count(const fb_verifier *verifier);
+
+/* Those that there are now, in the order of their numbers. */
+typedef struct fb__issuer_list {
+    size_t count, room;
+    fb__issuer **items; /* each a user's */
+} fb__issuer_list;
+/* False: out of memory. */
+bool fb__verifier_collect(const fb_verifier *verifier, fb__issuer_list *out);
+void fb__verifier_leave(const fb_verifier *verifier, fb__issuer_list *list);
 
 #endif
