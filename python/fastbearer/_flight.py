@@ -12,6 +12,7 @@ holds a lock, and no thread waits for a flight that it must finish itself.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import time
@@ -31,6 +32,46 @@ if TYPE_CHECKING:
 GRACE = 1.0
 #: Seconds after which a waiting thread looks whether the loop that has the flight has been closed.
 _LOOP_CHECK = 0.25
+#: Seconds that the end of the interpreter waits for threads that are just starting.
+_START_PATIENCE = 3.0
+
+
+class _StartingThreads:
+    """Threads that have been started and have not run yet. Before CPython 3.14 one that first runs when the interpreter
+    has been freed crashes, so the end waits for them and lets none start."""
+
+    def __init__(self) -> None:
+        self._threads: set[threading.Thread] = set()
+        self._closed = False
+        atexit.register(self._close)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._threads.clear)
+
+    def start(self, thread: threading.Thread) -> bool:
+        """False when the interpreter is ending, or the process has too many threads."""
+        self._threads.add(thread)
+        try:
+            if not self._closed:
+                thread.start()
+                return True
+        except RuntimeError:
+            pass
+        self._threads.discard(thread)
+        return False
+
+    def runs(self, thread: threading.Thread | None) -> None:
+        """For a thread to call first."""
+        if thread is not None:
+            self._threads.discard(thread)
+
+    def _close(self) -> None:
+        self._closed = True
+        deadline = time.monotonic() + _START_PATIENCE
+        while self._threads and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
+_starting_threads = _StartingThreads()
 
 
 class Flight:
@@ -261,12 +302,15 @@ class Flights:
     def _start_thread(self, flight: Flight, job: Any) -> None:
         import threading  # here, since it takes longer to import than this package; who has threads has it already
 
-        flight.runner = threading.Thread(target=self._run, args=(flight, job), name="fastbearer-keys", daemon=True)
-        try:
-            flight.runner.start()
-        except RuntimeError:  # the process is ending, or has too many threads
+        thread = threading.Thread(target=self._run_on_thread, args=(flight, job), name="fastbearer-keys", daemon=True)
+        flight.runner = thread
+        if not _starting_threads.start(thread):
             self._run(flight, job)
         flight.starter = None
+
+    def _run_on_thread(self, flight: Flight, job: Any) -> None:
+        _starting_threads.runs(flight.runner)
+        self._run(flight, job)
 
     def _run(self, flight: Flight, job: Any) -> None:
         error: FastBearerError | None = KeysUnavailableError("the fetch was given up")

@@ -71,25 +71,58 @@ def test_exit_while_daemon_threads_work(first: str, work: str, rounds: int) -> N
     exits_cleanly(first, work, rounds)
 
 
-def test_exit_while_daemon_threads_wait_for_the_gil() -> None:
-    """Those that wait for it, for whatever work, have stopped before the interpreter is freed."""
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="threads that ask for the GIL stay where they are")
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc here")
+def test_daemon_threads_that_wait_for_the_gil_end_before_the_interpreter_is_freed() -> None:
+    """They came back from the library before the interpreter began to end, and look into it when it is freed."""
     code = """
-import sys, threading, time
+import ctypes, sys, threading, time
 from fastbearer import KeyPair
-sys.setswitchinterval(0.02)
+libc = ctypes.CDLL(None)
+libc.strdup.restype = ctypes.c_void_p
+count_threads = libc.strdup(b"ls /proc/$PPID/task | wc -l")
+assert libc.__cxa_atexit(libc.system, ctypes.c_void_p(count_threads), None) == 0  # exit() calls it
+sys.setswitchinterval(1)  # a thread that asks looks only then whether the interpreter is ending
 
-def loop(function):
+def loop():
     while True:
-        function()
+        KeyPair.generate("ES256")
 
-generate = lambda: KeyPair.generate("RS256")
-for function in (generate, generate, int, int, int):
-    threading.Thread(target=loop, args=(function,), daemon=True).start()
-time.sleep(0.3)
+for _ in range(3):
+    threading.Thread(target=loop, daemon=True).start()
+time.sleep(0.1)
+until = time.monotonic() + 0.5
+while time.monotonic() < until:  # with the GIL, which all of them ask for meanwhile
+    pass
 """
-    for _ in range(4):
-        done = run_python(code)
-        assert (done.returncode, done.stderr) == (0, "")
+    done = run_python(code)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "1", "")
+
+
+def test_exit_waits_for_a_thread_of_the_library_that_is_just_starting(jwks_server: JWKSServer) -> None:
+    """One that first runs when the interpreter has been freed would look into it."""
+    code = """
+import atexit, sys, threading, time
+late = []
+# Handlers run in reverse order, so this one is the last.
+atexit.register(lambda: print([thread.ident is not None for thread in late]))
+from fastbearer import Verifier
+
+class Late(threading.Thread):
+    def _bootstrap(self):
+        if self.name == "fastbearer-keys":
+            late.append(self)
+            time.sleep(0.5)
+        super()._bootstrap()
+
+threading.Thread = Late
+verifier = Verifier(jwks_uri=sys.argv[1], algorithms="ES256", required_claims={"sub": "fastmcp-user"})
+threading.Thread(target=verifier.refresh, daemon=True).start()
+while not late:
+    time.sleep(0.01)
+"""
+    done = run_python(code, jwks_server.jwks_uri)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[True]\n", "")
 
 
 @pytest.mark.parametrize("work", ["fetch", "fetch ahead"])
