@@ -119,7 +119,8 @@ class Issuers:
 
         logging.getLogger("fastbearer").warning(
             "neither audience nor a required claim with values is set: tokens%s that were issued for other services "
-            "are accepted here",
+            'are accepted here; set audience to the URL of this server, which is "resource" under FastMCP, the MCP SDK '
+            "and ASGI",
             of,
         )
 

@@ -55,6 +55,9 @@ get_access_token: Any = _find("fastmcp.server.dependencies:get_access_token") or
     "mcp.server.auth.middleware.auth_context:get_access_token"
 )
 
+#: The request that is being served, around its authentication too from 2.12 on.
+current_request: Any = _find("fastmcp.server.http:_current_http_request")
+
 # Where FastMCP (3.0 and later) can fetch from public addresses only.
 ssrf_safe_fetch: Any = _find("fastmcp.server.auth.ssrf:ssrf_safe_fetch")
 ssrf_safe_fetch_response: Any = _find("fastmcp.server.auth.ssrf:ssrf_safe_fetch_response")

@@ -17,6 +17,7 @@ from typing import Any
 from .. import _options
 from ..errors import ConfigurationError
 from ..verifier import Verifier
+from . import _resource
 from ._key_set import DEFAULT_MAX_AGE
 
 #: FastMCP's names for options of the verifier, or for what they are made of.
@@ -45,12 +46,16 @@ _SAME = tuple(
 _HMAC_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 _VERIFIERS_FOR_KEYS = 8
 
+#: In the place of a URL that is not known yet; no token is verified with it.
+_NOWHERE = ["https://unknown.invalid/"]
+
 
 class CompiledPolicy:
     """One state of a provider, ready to verify with."""
 
     __slots__ = (
         "_lists",
+        "_is_bound",
         "_max_age",
         "_options",
         "_verifiers",
@@ -62,6 +67,8 @@ class CompiledPolicy:
         "is_plain",
         "key_source",
         "keys_from_hook",
+        "resource",
+        "unbound",
         "validate_issuer",
         "verifier",
     )
@@ -80,6 +87,10 @@ class CompiledPolicy:
         ]
         has_max_age = provider._jwks_max_age != DEFAULT_MAX_AGE and provider._has_key_set
         self._max_age = provider._jwks_max_age if has_max_age else None
+        self._is_bound = _resource.is_meant(provider.audience)
+        self.resource = provider._resource() if self._is_bound else None
+        #: Why nothing can be verified yet, though the keys can be fetched.
+        self.unbound = _resource.unknown() if self._is_bound and self.resource is None else None
         self.key_source = (
             *(getattr(provider, name) for name in KEY_SOURCE), provider.discover and _checked(provider.issuer),
         )  # fmt: skip
@@ -90,7 +101,7 @@ class CompiledPolicy:
         self.error: ConfigurationError | None = None
         try:
             check_hooks(provider, self)
-            self._options = policy_options(provider, self.extract_scopes, self.validate_issuer)
+            self._options = policy_options(provider, self.extract_scopes, self.validate_issuer, self.resource)
             if not self.keys_from_hook or provider._has_key_set:
                 self.verifier = self._make_verifier(provider, before)
             self.expiry_grace = math.ceil(self._options["leeway"])
@@ -98,7 +109,11 @@ class CompiledPolicy:
             self.error = error if isinstance(error, ConfigurationError) else ConfigurationError(str(error))
 
     def is_outdated(self, provider: Any) -> bool:
-        """Whether a list of the provider was changed in place, or its own limit on the age of keys is over."""
+        """Whether a list of the provider was changed in place, another server is asking, or the provider's own limit on
+        the age of keys is over.
+        """
+        if self._is_bound and (self.unbound is not None or provider._resource() not in (None, self.resource)):
+            return True
         for live, copy in self._lists:
             if live != copy:
                 return True
@@ -149,8 +164,13 @@ class CompiledPolicy:
         return Verifier._make(warn=False, secret=key, allow_short_secret=True, **self._options)
 
 
-def policy_options(provider: Any, extract_scopes: bool = False, validate_issuer: bool = False) -> dict[str, Any]:
-    """What a token must be like, less what hooks have taken over."""
+def policy_options(
+    provider: Any, extract_scopes: bool = False, validate_issuer: bool = False, resource: list[str] | None = None
+) -> dict[str, Any]:
+    """What a token must be like, less what hooks have taken over; resource is the URL of the server."""
+    audience = _checked(provider.audience)
+    if _resource.is_meant(audience):
+        audience = _resource.bound(audience, resource or _NOWHERE)
     scopes = None if provider._defers_scopes or extract_scopes else provider.required_scopes
     only = {
         "algorithms": provider.algorithms or [provider.algorithm],
@@ -158,7 +178,7 @@ def policy_options(provider: Any, extract_scopes: bool = False, validate_issuer:
     }
     return {
         **({} if is_plural(provider) else only),
-        "audience": _checked(provider.audience),
+        "audience": audience,
         "required_scopes": list(scopes) if scopes else None,
         "scope_claims": () if extract_scopes else provider.scope_claims,
         **{name: getattr(provider, name) for name in _SAME},

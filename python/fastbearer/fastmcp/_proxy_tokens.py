@@ -84,11 +84,13 @@ _classes: dict[type, type] = {}
 def replace(proxy: Any) -> str | None:
     """Has this proxy verify its tokens with fastbearer; or says why that might change what it accepts."""
     kind = type(proxy)
-    if kind in _classes.values():
+    if kind in _classes.values() or isinstance(getattr(proxy, "_jwt_issuer", None), TokenIssuer):
         return "verifies with fastbearer already"
     problem = _unknown_fastmcp() or _overridden(kind, proxy)
     if problem is not None:
         return problem
+    if not hasattr(kind, "set_mcp_path"):  # before 2.14.2 a proxy has one issuer from the beginning
+        return _replace_issuer(proxy)
     if kind not in _classes:
         _classes[kind] = _class_for(kind)
     try:

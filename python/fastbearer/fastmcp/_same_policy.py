@@ -17,6 +17,7 @@ from .._options import ALGORITHMS
 from ..errors import ImmatureSignatureError
 from . import _installed as installed
 from ._policy import HOOKS, KEY_SOURCE, POLICY, CompiledPolicy, check_options
+from ._resource import RESOURCE
 from ._verifier import _MORE, BearerAuthProvider, JWTVerifier
 
 #: FastMCP's policy in our options, for what FastMCP has no option for.
@@ -223,6 +224,8 @@ def _meant_otherwise(verifier: Any) -> str | None:
         texts = value if isinstance(value, list) else [] if value is None else [value]
         if any(not isinstance(text, str) for text in texts) or (isinstance(value, list) and not value):
             return f"{name} is neither text nor a list of texts"
+        if name == "audience" and RESOURCE in texts:
+            return "audience is a word that has a meaning for fastbearer"
         if name == "issuer" and any("{" in text or "}" in text for text in texts):
             return "issuer has braces, which are a template for fastbearer"
     if getattr(verifier, "jwks_uri", None) is not None and not isinstance(verifier.jwks_uri, str):

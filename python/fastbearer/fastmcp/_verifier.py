@@ -34,6 +34,7 @@ from ._arguments import (
 )
 from ._key_set import KeySetMixin
 from ._policy import HOOKS, KEY_SOURCE, POLICY, CompiledPolicy, check_options, weakness_of_secret
+from ._resource import ResourceMixin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,12 +58,16 @@ _MORE = {name: _options.DEFAULTS[name] for name in FastMCPAttributes.__annotatio
 _MORE["trust_env"] = True
 
 
-class JWTVerifier(KeySetMixin, _proofs.ProofMixin, FastMCPAttributes, _Upstream):  # type: ignore[misc]
+_REFUSED = "every token is refused: configuration_invalid"
+
+
+class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, FastMCPAttributes, _Upstream):  # type: ignore[misc]
     """Verifies JWT access tokens; a drop-in for the JWTVerifier of FastMCP.
 
     FastMCP's parameters:
         public_key, jwks_uri    where the keys come from, exactly one; with an HS* algorithm public_key is the secret
-        issuer, audience        text or a list of texts; None is not checked
+        issuer, audience        text or a list of texts; None is not checked. audience="resource" is the URL of this
+                                server, made of base_url and the path, with or without a slash at its end
         algorithm               default RS256
         required_scopes         all of them, or the token is refused
         base_url, ssrf_safe, http_client, jwks_refresh_interval   as in FastMCP
@@ -142,6 +147,7 @@ class JWTVerifier(KeySetMixin, _proofs.ProofMixin, FastMCPAttributes, _Upstream)
         self.ssrf_safe, self._http_client, self._jwks_refresh_interval = ssrf_safe, http_client, jwks_refresh_interval
         self.logger = LOGGER
         self._ready = True
+        self._check_resource()
         check_options(self)
         if self.dpop is not None and not installed.HAS_MIDDLEWARE_HOOK:
             self._log.warn_once(self.logger, _proofs.NO_REQUESTS)
@@ -188,6 +194,9 @@ class JWTVerifier(KeySetMixin, _proofs.ProofMixin, FastMCPAttributes, _Upstream)
         compiled = self._compiled
         if compiled is None or compiled.is_outdated(self):
             compiled = await self._compile()
+            if compiled.unbound is not None:
+                self._log.warn_once(self.logger, f"{_REFUSED}: {compiled.unbound}")
+                raise compiled.unbound
         if compiled.error is not None:
             raise compiled.error.with_traceback(None)
         if not compiled.is_plain:
@@ -314,7 +323,7 @@ class JWTVerifier(KeySetMixin, _proofs.ProofMixin, FastMCPAttributes, _Upstream)
         if weakness is not None:
             self._log.warn_once(self.logger, weakness)
         if compiled.error is not None:
-            self._log.warn_once(self.logger, f"every token is refused: configuration_invalid: {compiled.error}")
+            self._log.warn_once(self.logger, f"{_REFUSED}: {compiled.error}")
 
     def _overrides(self, name: str) -> bool:
         return name in vars(self) or getattr(type(self), name) is not getattr(JWTVerifier, name)

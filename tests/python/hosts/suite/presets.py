@@ -56,7 +56,8 @@ def classes() -> dict[str, type]:
     return found
 
 
-CLASSES = classes() if host.AUTH_PROVIDER is not None else {}
+#: From 2.14.2 on, where FastMCP tells its auth objects their path.
+CLASSES = classes() if hasattr(host.AUTH_PROVIDER, "set_mcp_path") else {}
 
 
 def storage() -> dict[str, Any]:
