@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 current_token: ContextVar[AccessToken | None] = ContextVar("fastbearer_access_token", default=None)
 
 
+#: Who guards the request that is being served, where views ask for more scopes.
+current_guard: ContextVar[Guard | None] = ContextVar("fastbearer_guard", default=None)
+
 #: Where a scope or environment that was guarded says which token it was admitted with; None: with none.
 ADMITTED = "fastbearer.access_token"
 
@@ -84,7 +87,7 @@ class Guard:
         rules = self._rules if read_body is not None and request.method == "POST" else None
         verify = verify or self.verifier.verify_request_async
         try:
-            if rules is not None and rules.has_anonymous and not self._has_credential(request):
+            if rules is not None and rules.has_anonymous and not self.has_credential(request):
                 assert read_body is not None
                 is_anonymous, needed = await rules.ask(request, read_body)
                 if is_anonymous:
@@ -120,7 +123,7 @@ class Guard:
         nonce = None if self.dpop is None else self.verifier.dpop_nonce()
         return [] if nonce is None else [(b"dpop-nonce", nonce.encode())]
 
-    def _has_credential(self, request: Request) -> bool:
+    def has_credential(self, request: Request) -> bool:
         """Whether there is one to verify; a malformed one is the verifier's to refuse."""
         try:
             self.verifier._native.request_token(request._parts())

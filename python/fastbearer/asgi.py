@@ -9,19 +9,18 @@ logger "fastbearer" and to the verifier's on_reject; the client gets the OAuth e
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ._asgi_request import ClientGone, RequestBody, RequestReader, origin_of
 from ._challenge import ChallengeScopes, Refusal
 from ._guard import ADMITTED, Guard, current_token, get_access_token
+from ._resource_metadata import ResourceMetadata, as_metadata
 from ._rpc import ScopesByName, rules_of
+from ._user import BearerUser
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from .dpop import DPoP
     from .verifier import AccessToken, Verifier
 
 __all__ = ["BearerAuthMiddleware", "BearerUser", "ResourceMetadata", "bearer", "get_access_token"]
@@ -34,26 +33,6 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: The messages that bring the headers of a response.
 _RESPONSE_STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
-_WELL_KNOWN = "/.well-known/oauth-protected-resource"
-
-
-class BearerUser:
-    """What request.user is under the middleware; Starlette's interface of an authenticated user."""
-
-    is_authenticated = True
-
-    def __init__(self, access_token: AccessToken) -> None:
-        self.access_token = access_token
-
-    @property
-    def identity(self) -> str:
-        """Who the token speaks for: its subject, or the client itself."""
-        return self.access_token.subject or self.access_token.client_id
-
-    @property
-    def display_name(self) -> str:
-        """The identity, under the name that Starlette has for people."""
-        return self.identity
 
 
 class Credentials:
@@ -71,73 +50,6 @@ class Credentials:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._access_token, name)
-
-
-class ResourceMetadata:
-    """The protected resource metadata document of RFC 9728, and an ASGI application that serves it.
-
-    resource is the URL that clients use for what is protected; the document's own place follows from it (section 3).
-    """
-
-    def __init__(
-        self,
-        resource: str,
-        authorization_servers: Sequence[str],
-        *,
-        scopes_supported: Sequence[str] | None = None,
-        **more: Any,
-    ) -> None:
-        parts = urlsplit(resource)
-        if parts.scheme not in ("https", "http") or not parts.netloc or parts.fragment:
-            raise ConfigurationError("resource must be an absolute http(s) URL without a fragment")
-        if isinstance(authorization_servers, str) or not authorization_servers:
-            raise ConfigurationError("authorization_servers must be a list of at least one issuer URL")
-        self.document: dict[str, Any] = {
-            "resource": resource,
-            "authorization_servers": list(authorization_servers),
-            "bearer_methods_supported": ["header"],
-        }
-        if scopes_supported:
-            self.document["scopes_supported"] = list(scopes_supported)
-        self.document.update(more)
-        self.path: str = _WELL_KNOWN + parts.path.rstrip("/")
-        self.url: str = f"{parts.scheme}://{parts.netloc}{self.path}"
-        self._body = json.dumps(self.document).encode()
-
-    def _with_proofs(self, dpop: DPoP | None, certificates: bool) -> ResourceMetadata:
-        """The document that says too how senders prove that a token is theirs; what it says already stays."""
-        members: dict[str, Any] = {}
-        if dpop is not None:
-            members["dpop_signing_alg_values_supported"] = list(dpop._advertised_algorithms)
-            members["dpop_bound_access_tokens_required"] = dpop.required
-        if certificates:
-            members["tls_client_certificate_bound_access_tokens"] = True
-        if not members:
-            return self
-        document = {**members, **self.document}
-        return ResourceMetadata(document.pop("resource"), document.pop("authorization_servers"), **document)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves the document: public, cacheable, readable from any web page (MCP clients run in browsers too)."""
-        if scope["type"] != "http":
-            raise RuntimeError(f"ResourceMetadata serves http, not {scope['type']}")
-        method = scope["method"]
-        headers = [(b"access-control-allow-origin", b"*")]
-        status, body = 200, self._body
-        if method == "OPTIONS":
-            status, body = 204, b""
-            headers.append((b"access-control-allow-methods", b"GET, HEAD, OPTIONS"))
-            headers.append((b"access-control-allow-headers", b"*"))
-            headers.append((b"access-control-max-age", b"86400"))
-        elif method in ("GET", "HEAD"):
-            headers.append((b"content-type", b"application/json"))
-            headers.append((b"cache-control", b"public, max-age=3600"))
-            headers.append((b"content-length", str(len(body)).encode()))
-        else:
-            status, body = 405, b""
-            headers += [(b"allow", b"GET, HEAD, OPTIONS"), (b"content-length", b"0")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
 
 
 class BearerAuthMiddleware:
@@ -212,15 +124,14 @@ class BearerAuthMiddleware:
     ) -> None:
         if isinstance(exclude, str):
             raise ConfigurationError("exclude must be a collection of paths, not one string")
-        if isinstance(resource_metadata, Mapping):
-            resource_metadata = ResourceMetadata(**resource_metadata)
-        if resource_metadata is not None:
+        metadata = as_metadata(resource_metadata)
+        if metadata is not None:
             dpop = verifier.dpop if token_header is None else None
-            resource_metadata = resource_metadata._with_proofs(dpop, client_certificate_header is not None)
-            resource_metadata_url = resource_metadata_url or resource_metadata.url
-            base_url = base_url or origin_of(resource_metadata.url)
+            metadata = metadata._with_proofs(dpop, client_certificate_header is not None)
+            resource_metadata_url = resource_metadata_url or metadata.url
+            base_url = base_url or origin_of(metadata.url)
         self.app = app
-        self._metadata = resource_metadata
+        self._metadata = metadata
         self._exclude = frozenset(exclude)
         self._reader = RequestReader(base_url, client_certificate_header, token_header)
         rules = rules_of(anonymous, tool_scopes, resource_scopes, prompt_scopes, max_body_bytes)
