@@ -14,7 +14,7 @@ class Host:
     """One environment: what is installed in it, and which tests speak to it."""
 
     name: str
-    kind: str  # "fastmcp", "sdk", "asgi", "peers" or "types"
+    kind: str  # "fastmcp", "sdk", "asgi", "wsgi", "peers" or "types"
     requirements: tuple[str, ...]
     normal: bool = False
 
@@ -22,6 +22,8 @@ class Host:
 TOOLS = ("pytest==9.2.0",)
 
 ASGI = ("starlette==1.10.0", "fastapi==0.165.0", "uvicorn==0.54.0", "httpx==0.28.1", "websockets")
+
+WSGI = ("Flask==3.1.3", "Django==5.2.19", "djangorestframework==3.18.3", "gunicorn==27.0.1")
 
 # pyright, and the node that runs it, come as wheels.
 TYPES = ("fastmcp==4.2.3", "mcp==2.3.0", "fastapi==0.165.0", "mypy==2.4.1", "pyright[nodejs]==1.1.414")
@@ -45,6 +47,7 @@ HOSTS = (
     Host("mcp-2.0.1", "sdk", ("mcp==2.0.1",)),
     Host("mcp-2.3.0", "sdk", ("mcp==2.3.0",), normal=True),
     Host("asgi", "asgi", (*ASGI, "gunicorn==27.0.1", "uvicorn-worker==0.4.0"), normal=True),
+    Host("wsgi", "wsgi", WSGI, normal=True),
     Host("peers", "peers", ("PyJWT[crypto]==2.15.1", "joserfc==1.8.0"), normal=True),
     Host("types", "types", TYPES, normal=True),
 )

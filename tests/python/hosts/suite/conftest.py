@@ -14,7 +14,7 @@ _RESULTS: dict[str, str] = {}
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """test_<kind>_... belongs to one kind of host, other names to all."""
-    for kind in ("fastmcp", "sdk", "asgi", "peers", "types"):
+    for kind in ("fastmcp", "sdk", "asgi", "wsgi", "peers", "types"):
         if collection_path.name.startswith(f"test_{kind}_") and kind != KIND:
             return True
     return None
