@@ -245,6 +245,16 @@ static PyObject *has_scope(PyObject *self, PyObject *scope)
     return found < 0 ? NULL : PyBool_FromLong(found);
 }
 
+/* The claims, in the eyes of a type checker as what kind says. */
+static PyObject *claims_as(PyObject *self, PyObject *kind)
+{
+    if (!PyType_Check(kind)) {
+        PyErr_Format(PyExc_TypeError, "kind must be a class, not %R", (PyObject *)Py_TYPE(kind));
+        return NULL;
+    }
+    return get(self, CLAIMS);
+}
+
 /* As in fb_issuer_info.number, for the refusals of adapters; 0 for what a test has constructed. */
 static PyObject *issuer_number(PyObject *self, void *Py_UNUSED(closure))
 {
@@ -322,6 +332,10 @@ static PyMethodDef methods[] = {
     {"has_scope", has_scope, METH_O,
      "has_scope($self, scope, /)\n--\n\n"
      "Whether this scope was granted, or is included in one that was (scope_hierarchy of the verifier)."},
+    {"claims_as", claims_as, METH_O,
+     "claims_as($self, kind, /)\n--\n\n"
+     "The claims, typed as a TypedDict of yours. Nothing is checked or copied: what must be there is said by\n"
+     "required_claims of the verifier."},
     {"__reduce__", reduce, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL}};
 

@@ -1,7 +1,8 @@
 """The C core. Private to the package."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, TypeVar, final
 
 from .errors import FastBearerError
 
@@ -15,6 +16,9 @@ FETCH_WAIT: int
 RESOLVED: int
 NO_SUCH_ISSUER: int
 RESOLVE_FAILED: int
+
+#: A TypedDict, as a rule.
+_Claims = TypeVar("_Claims", bound=Mapping[str, Any])
 
 #: Decision, ticket, URL, ETag, header lines, seconds.
 _Fetch: TypeAlias = tuple[int, int, str | None, str | None, list[str], float]
@@ -74,6 +78,7 @@ class AccessToken:
     @property
     def _issuer_number(self) -> int: ...
     def has_scope(self, scope: str, /) -> bool: ...
+    def claims_as(self, kind: type[_Claims], /) -> _Claims: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, ClassVar
-
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._asgi_request import RequestReader
 from ._blocking import blocking, completed
@@ -16,6 +13,19 @@ from ._guard import Guard, current_guard, get_access_token
 from ._user import BearerUser
 from ._wsgi_request import scope_of
 from .verifier import AccessToken, Verifier
+
+if TYPE_CHECKING:
+    # The framework has no types.
+    class BaseAuthentication:
+        """What the framework asks of an authentication class."""
+
+    class APIException(Exception):
+        """What the framework answers with a status and a body."""
+
+        def __init__(self, detail: object) -> None: ...
+else:
+    from rest_framework.authentication import BaseAuthentication
+    from rest_framework.exceptions import APIException
 
 
 class Refused(APIException):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import pickle
 from collections.abc import Callable
+from typing import TypedDict
 
 import pytest
 
@@ -26,6 +27,17 @@ def test_results_are_independent(rsa_key_pair: RSAKeyPair, mint: Mint) -> None:
     assert second.scopes == ["a"] and second.claims["list"] == [1] and "more" not in second.claims
     third = verifier.verify(token)
     assert third == second != first
+
+
+def test_claims_as_a_type_of_the_user_s(verifier: Verifier, mint: Mint) -> None:
+    class Claims(TypedDict):
+        tenant: str
+
+    access = verifier.verify(mint(additional_claims={"tenant": "x"}))
+    assert access.claims_as(Claims)["tenant"] == "x"
+    assert access.claims_as(Claims) is access.claims
+    with pytest.raises(TypeError, match="kind must be a class"):
+        access.claims_as("Claims")  # type: ignore[arg-type]
 
 
 def test_access_tokens_do_not_change(verifier: Verifier, mint: Mint) -> None:

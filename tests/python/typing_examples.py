@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import fastbearer
 from fastbearer import AccessToken, DPoP, Issuer, KeyPair, Rejection, Request, RSAKeyPair, Verifier
@@ -85,6 +85,18 @@ async def use(token: str) -> AccessToken:
     moment: datetime | None = access.expires_at_datetime
     print(scopes, claims, expires, moment, [key.kid for key in verifier.keys()], verifier.stats()["verified"])
     return await verifier.verify_async(token)
+
+
+class Claims(TypedDict):
+    tenant: str
+    roles: list[str]
+
+
+def claims_of(access: AccessToken) -> tuple[str, str]:
+    claims = access.claims_as(Claims)
+    tenant: str = claims["tenant"]
+    anything: Any = access.claims_as(dict)["anything"]
+    return tenant, f"{claims['roles'][0].upper()} {anything}"
 
 
 class Store:

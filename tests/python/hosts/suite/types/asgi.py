@@ -21,6 +21,18 @@ proving = BearerAuthMiddleware(
     client_certificate_header="client-cert",
 )
 
+mcp = BearerAuthMiddleware(
+    Starlette(),
+    verifier=verifier,
+    anonymous=("initialize", "tools/list"),
+    tool_scopes={"delete_*": ["admin"], "*_all": "admin root"},
+    resource_scopes={"file:///secret/*": ("files",)},
+    prompt_scopes={},
+    max_body_bytes=1 << 20,
+    challenge_scopes=["api://app/all"],
+    token_header="cf-access-jwt-assertion",
+)
+
 app = FastAPI()
 app.mount(metadata.path, metadata)
 
