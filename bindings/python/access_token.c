@@ -35,10 +35,14 @@ PyObject *fbpy_access_token_new(fbpy_state *state, fb_result *result, PyObject *
     return (PyObject *)self;
 }
 
+const fb_result *fbpy_access_token_result(fbpy_state *state, PyObject *access)
+{
+    return Py_TYPE(access) == state->access_token_type ? ((const access_token *)access)->result : NULL;
+}
+
 uint64_t fbpy_access_token_issuer(fbpy_state *state, PyObject *access)
 {
-    const fb_result *result =
-        Py_TYPE(access) == state->access_token_type ? ((const access_token *)access)->result : NULL;
+    const fb_result *result = fbpy_access_token_result(state, access);
     return result == NULL ? 0 : fb_result_issuer_number(result);
 }
 

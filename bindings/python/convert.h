@@ -47,6 +47,7 @@ typedef struct fbpy_state {
     PyTypeObject *verifier_type;
     PyTypeObject *keypair_type;
     PyTypeObject *access_token_type;
+    PyTypeObject *revocations_type;
     PyTypeObject *rpc_policy_type;
     PyObject *classes[FBPY_CLASSES];
     PyObject *names[FBPY_NAMES];
@@ -101,9 +102,10 @@ void fbpy_headers_release(fbpy_headers *headers);
 struct fbpy_held;
 
 typedef struct fbpy_options {
-    fb_options options;                  /* points into the keyword arguments and into held */
-    struct fbpy_held *held;              /* what was allocated for that */
-    PyObject *keys_of, *required_scopes; /* borrowed from the keyword arguments; NULL: not given */
+    fb_options options;              /* points into the keyword arguments and into held */
+    struct fbpy_held *held;          /* what was allocated for that */
+    PyObject *keys_of, *revocations; /* borrowed from the keyword arguments; NULL: not given */
+    PyObject *required_scopes;       /* the same */
 } fbpy_options;
 
 /* False: an exception is set that names the option. options is to be released in both cases. */
@@ -133,6 +135,7 @@ PyObject *fbpy_outcomes(fbpy_state *state);
 extern PyType_Spec fbpy_verifier_spec;
 extern PyType_Spec fbpy_keypair_spec;
 extern PyType_Spec fbpy_access_token_spec;
+extern PyType_Spec fbpy_revocations_spec;
 extern PyType_Spec fbpy_rpc_policy_spec;
 
 /* Takes over result and a reference of token (exact str). */
@@ -140,6 +143,12 @@ PyObject *fbpy_access_token_new(fbpy_state *state, fb_result *result, PyObject *
 
 /* The number of the issuer whose key verified it; 0 for what a test has constructed, and for any other object. */
 uint64_t fbpy_access_token_issuer(fbpy_state *state, PyObject *access);
+
+/* What it was made of; NULL as above. Belongs to access. */
+const fb_result *fbpy_access_token_result(fbpy_state *state, PyObject *access);
+
+/* What a Revocations holds; NULL: an exception is set, it is none. */
+fb_revocations *fbpy_revocations_handle(fbpy_state *state, PyObject *object);
 
 /* State of the module that made type. */
 fbpy_state *fbpy_state_of(PyTypeObject *type);

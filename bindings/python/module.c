@@ -33,6 +33,18 @@ static PyObject *decode_unverified(PyObject *module, PyObject *token)
     return texts;
 }
 
+static PyObject *token_is_jwt(PyObject *Py_UNUSED(module), PyObject *token)
+{
+    fb_slice slice;
+    PyObject *keep = NULL;
+    if (!fbpy_token(token, &slice, &keep)) {
+        return NULL;
+    }
+    const bool is_jwt = fb_token_is_jwt(slice.data, slice.size);
+    Py_XDECREF(keep);
+    return PyBool_FromLong(is_jwt);
+}
+
 static PyObject *outcomes(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     return fbpy_outcomes(PyModule_GetState(module));
@@ -56,6 +68,7 @@ static PyObject *versions(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
 
 static PyMethodDef functions[] = {
     {"decode_unverified", decode_unverified, METH_O, "decode_unverified(token, /)\n--\n\n"},
+    {"token_is_jwt", token_is_jwt, METH_O, "token_is_jwt(token, /)\n--\n\n"},
     {"ca_bundle", ca_bundle, METH_NOARGS, "ca_bundle()\n--\n\n"},
     {"versions", versions, METH_NOARGS, "versions()\n--\n\n"},
     {"outcomes", outcomes, METH_NOARGS, "outcomes()\n--\n\n"},
@@ -82,7 +95,8 @@ static int execute(PyObject *module)
     state->keypair_type = state->verifier_type == NULL ? NULL : add_type(module, &fbpy_keypair_spec);
     state->access_token_type = state->keypair_type == NULL ? NULL : add_type(module, &fbpy_access_token_spec);
     state->rpc_policy_type = state->access_token_type == NULL ? NULL : add_type(module, &fbpy_rpc_policy_spec);
-    if (state->rpc_policy_type == NULL || fbpy_load_classes(state) < 0) {
+    state->revocations_type = state->rpc_policy_type == NULL ? NULL : add_type(module, &fbpy_revocations_spec);
+    if (state->revocations_type == NULL || fbpy_load_classes(state) < 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "version", fb_version()) < 0 ||
@@ -104,6 +118,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->verifier_type);
     Py_VISIT(state->keypair_type);
     Py_VISIT(state->access_token_type);
+    Py_VISIT(state->revocations_type);
     Py_VISIT(state->rpc_policy_type);
     for (int i = 0; i < FBPY_CLASSES; i++) {
         Py_VISIT(state->classes[i]);
@@ -117,6 +132,7 @@ static int clear(PyObject *module)
     Py_CLEAR(state->verifier_type);
     Py_CLEAR(state->keypair_type);
     Py_CLEAR(state->access_token_type);
+    Py_CLEAR(state->revocations_type);
     Py_CLEAR(state->rpc_policy_type);
     for (int i = 0; i < FBPY_CLASSES; i++) {
         Py_CLEAR(state->classes[i]);

@@ -31,6 +31,7 @@ static const struct option {
     size_t count_offset; /* of CLAIMS and RULES */
 } options_table[] = {
     VERIFIER(resolves_issuers, FLAG),
+    ISSUER(introspection, TEXT),
     ISSUER(ca_path, TEXT),
     ISSUER(allow_short_secret, FLAG),
     DPOP(max_age, REAL),
@@ -246,6 +247,10 @@ static bool read_option(struct target *target, PyObject *name, PyObject *value)
     }
     if (of_verifier && strcmp(text, "keys_of") == 0) {
         target->options->keys_of = value;
+        return true;
+    }
+    if (of_verifier && strcmp(text, "revocations") == 0) {
+        target->options->revocations = value == Py_None ? NULL : value;
         return true;
     }
     PyErr_Format(PyExc_TypeError, "no such option: %U", name);

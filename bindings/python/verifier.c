@@ -60,7 +60,16 @@ static bool acquire_keys_of(fbpy_state *state, fbpy_options *options)
 
 static bool set_up(fbpy_verifier *self, PyObject *keywords, fbpy_options *options)
 {
-    if (!fbpy_options_read(options, keywords) || !acquire_keys_of(self->state, options)) {
+    if (!fbpy_options_read(options, keywords)) {
+        return false;
+    }
+    if (options->revocations != NULL) {
+        options->options.revocations = fbpy_revocations_handle(self->state, options->revocations);
+        if (options->options.revocations == NULL) {
+            return false;
+        }
+    }
+    if (!acquire_keys_of(self->state, options)) {
         return false;
     }
     self->required_scopes = Py_XNewRef(options->required_scopes);
@@ -220,6 +229,34 @@ static PyObject *verify_after_fetch(PyObject *self, PyObject *arguments)
     return verify_token((fbpy_verifier *)self, token, now, &key_request);
 }
 
+/* A token that its issuer was asked about, with what that said, and for how long it counts. */
+static PyObject *verify_introspected(PyObject *object, PyObject *arguments)
+{
+    fbpy_verifier *self = (fbpy_verifier *)object;
+    unsigned long long issuer = 0;
+    PyObject *given = NULL, *now = NULL, *response = NULL, *keep = NULL, *access = NULL;
+    fb_introspection introspection = FB_INTROSPECTION_INIT;
+    fb_clock clock;
+    fb_slice token;
+    if (!PyArg_ParseTuple(arguments, "KOOOd:verify_introspected", &issuer, &given, &now, &response,
+                          &introspection.reuse_for) ||
+        !fbpy_slice(response, "response", &introspection.response) || !fbpy_read_clock(now, &clock) ||
+        !fbpy_token(given, &token, &keep)) {
+        return NULL;
+    }
+    if (fbpy_verifier_acquire(self)) {
+        fb_result *result = NULL;
+        fb_error error = FB_ERROR_INIT;
+        fb_status status = fb_verify_introspected(self->handle, issuer, token.data, token.size, clock, &introspection,
+                                                  &result, &error);
+        access = status == FB_OK ? wrap(self, result, keep == NULL ? given : keep, token)
+                                 : fbpy_raise(self->state, &error, self->required_scopes);
+        fbpy_verifier_release(self);
+    }
+    Py_XDECREF(keep);
+    return access;
+}
+
 /* A refusal that Python has decided, by its code. */
 static PyObject *count_refusal(PyObject *object, PyObject *code)
 {
@@ -241,6 +278,10 @@ static PyMethodDef methods[] = {
      "verify_request($self, request, now, /)\n--\n\n"},
     {"verify_request_after_fetch", fbpy_verify_request_after_fetch, METH_VARARGS,
      "verify_request_after_fetch($self, request, now, key_request, /)\n--\n\n"},
+    {"verify_introspected", verify_introspected, METH_VARARGS,
+     "verify_introspected($self, issuer, token, now, response, reuse_for, /)\n--\n\n"},
+    {"verify_request_introspected", fbpy_verify_request_introspected, METH_VARARGS,
+     "verify_request_introspected($self, issuer, request, now, response, reuse_for, /)\n--\n\n"},
     {"request_token", fbpy_request_token, METH_O, "request_token($self, request, /)\n--\n\n"},
     {"nonce", fbpy_nonce, METH_O, "nonce($self, now, /)\n--\n\n"},
     {"count_refusal", count_refusal, METH_O, "count_refusal($self, code, /)\n--\n\n"},
@@ -251,8 +292,12 @@ static PyMethodDef methods[] = {
      "refresh_complete($self, issuer, ticket, failure, status, body, headers, /)\n--\n\n"},
     {"refresh_abandon", fbpy_refresh_abandon, METH_VARARGS, "refresh_abandon($self, issuer, ticket, /)\n--\n\n"},
     {"refresh_wait", fbpy_refresh_wait, METH_VARARGS, "refresh_wait($self, issuer, ticket, timeout, /)\n--\n\n"},
+    {"keys_version", fbpy_keys_version, METH_O, "keys_version($self, issuer, /)\n--\n\n"},
+    {"export_keys", fbpy_export_keys, METH_O, "export_keys($self, issuer, /)\n--\n\n"},
+    {"import_keys", fbpy_import_keys, METH_VARARGS, "import_keys($self, issuer, stored, /)\n--\n\n"},
     {"keys", fbpy_held_keys, METH_NOARGS, "keys($self, /)\n--\n\n"},
     {"issuers", fbpy_issuers, METH_NOARGS, "issuers($self, /)\n--\n\n"},
+    {"health", fbpy_health, METH_NOARGS, "health($self, /)\n--\n\n"},
     {"issuer", fbpy_issuer, METH_O, "issuer($self, number, /)\n--\n\n"},
     {"resolve_begin", fbpy_resolve_begin, METH_O, "resolve_begin($self, token, /)\n--\n\n"},
     {"resolve_end", fbpy_resolve_end, METH_VARARGS, "resolve_end($self, ticket, outcome, issuer, /)\n--\n\n"},

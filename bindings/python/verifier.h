@@ -25,6 +25,7 @@ void fbpy_warn_of_arithmetic(fbpy_state *state);
 /* Methods in verifier_request.c. */
 PyObject *fbpy_verify_request(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *fbpy_verify_request_after_fetch(PyObject *self, PyObject *arguments);
+PyObject *fbpy_verify_request_introspected(PyObject *self, PyObject *arguments);
 PyObject *fbpy_request_token(PyObject *object, PyObject *given);
 PyObject *fbpy_nonce(PyObject *object, PyObject *now);
 
@@ -38,7 +39,13 @@ PyObject *fbpy_refresh_wait(PyObject *object, PyObject *arguments);
 PyObject *fbpy_held_keys(PyObject *object, PyObject *unused);
 PyObject *fbpy_stats(PyObject *object, PyObject *unused);
 
+/* Methods in verifier_stored.c. */
+PyObject *fbpy_keys_version(PyObject *object, PyObject *number);
+PyObject *fbpy_export_keys(PyObject *object, PyObject *number);
+PyObject *fbpy_import_keys(PyObject *object, PyObject *arguments);
+
 /* Methods in verifier_issuers.c. */
+PyObject *fbpy_health(PyObject *self, PyObject *unused);
 PyObject *fbpy_issuers(PyObject *self, PyObject *unused);
 PyObject *fbpy_issuer(PyObject *self, PyObject *number);
 

@@ -244,10 +244,13 @@ PyObject *fbpy_stats(PyObject *object, PyObject *Py_UNUSED(ignored))
         {"replay_entries", s.replay_entries},
         {"replay_evictions", s.replay_evictions},
         {"proof_keys", s.proof_keys},
+        {"imports", s.imports},
+        {"introspections", s.introspections},
     };
-    PyObject *dict = Py_BuildValue("{sNsNsNsdsdss}", "reasons", reasons(&s), "keys_held", PyBool_FromLong(s.keys_held),
-                                   "keys_fresh", PyBool_FromLong(s.keys_fresh), "retry_after", s.retry_after,
-                                   "unknown_kid_retry_after", s.unknown_kid_retry_after, "last_error", s.last_error);
+    PyObject *dict = Py_BuildValue("{sNsNsNsdsdsdsdss}", "reasons", reasons(&s), "keys_held",
+                                   PyBool_FromLong(s.keys_held), "keys_fresh", PyBool_FromLong(s.keys_fresh),
+                                   "retry_after", s.retry_after, "unknown_kid_retry_after", s.unknown_kid_retry_after,
+                                   "fetch_seconds", s.fetch_seconds, "key_age", s.key_age, "last_error", s.last_error);
     for (size_t i = 0; dict != NULL && i < sizeof(counters) / sizeof(counters[0]); i++) {
         PyObject *value = PyLong_FromUnsignedLongLong(counters[i].value);
         if (value == NULL || PyDict_SetItemString(dict, counters[i].name, value) < 0) {

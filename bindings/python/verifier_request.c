@@ -111,6 +111,33 @@ PyObject *fbpy_verify_request_after_fetch(PyObject *self, PyObject *arguments)
     return verify((fbpy_verifier *)self, request, now, &key_request);
 }
 
+PyObject *fbpy_verify_request_introspected(PyObject *object, PyObject *arguments)
+{
+    fbpy_verifier *self = (fbpy_verifier *)object;
+    unsigned long long issuer = 0;
+    PyObject *given = NULL, *now = NULL, *response = NULL, *answer = NULL;
+    fb_introspection introspection = FB_INTROSPECTION_INIT;
+    struct request request;
+    fb_clock clock;
+    if (!PyArg_ParseTuple(arguments, "KOOOd:verify_request_introspected", &issuer, &given, &now, &response,
+                          &introspection.reuse_for) ||
+        !fbpy_slice(response, "response", &introspection.response)) {
+        return NULL;
+    }
+    if (read_request(&request, given) && fbpy_read_clock(now, &clock) && fbpy_verifier_acquire(self)) {
+        fb_result *result = NULL;
+        fb_proof proof = FB_PROOF_INIT;
+        fb_error error = FB_ERROR_INIT;
+        fb_status status = fb_verify_request_introspected(self->handle, issuer, &request.request, clock, &introspection,
+                                                          &result, &proof, &error);
+        answer = status == FB_OK ? wrap(self, &request.request, result, &proof)
+                                 : fbpy_raise(self->state, &error, self->required_scopes);
+        fbpy_verifier_release(self);
+    }
+    release(&request);
+    return answer;
+}
+
 /* The token of a request that has one, as bytes. */
 PyObject *fbpy_request_token(PyObject *object, PyObject *given)
 {
