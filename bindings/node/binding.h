@@ -53,6 +53,7 @@ typedef enum fbnode_kind {
     FBNODE_VERIFIER = 0x66625631,
     FBNODE_KEYPAIR = 0x66624b31,
     FBNODE_RESULT = 0x66625231,
+    FBNODE_REVOCATIONS = 0x66625353,
     FBNODE_RPC_POLICY = 0x66625031
 } fbnode_kind;
 
@@ -149,8 +150,9 @@ typedef struct fbnode_function {
     napi_callback callback;
 } fbnode_function;
 
-extern const fbnode_function fbnode_verifier_functions[], fbnode_verify_functions[], fbnode_request_functions[],
-    fbnode_issuers_functions[], fbnode_keypair_functions[], fbnode_rpc_functions[]; /* up to a NULL name */
+extern const fbnode_function fbnode_status_functions[], fbnode_verifier_functions[], fbnode_verify_functions[],
+    fbnode_request_functions[], fbnode_issuers_functions[], fbnode_keypair_functions[],
+    fbnode_rpc_functions[]; /* up to a NULL name */
 
 /* The names of the options of createRpcPolicy. */
 napi_value fbnode_rpc_option_names(napi_env env);
@@ -188,6 +190,12 @@ const fb_verifier *fbnode_open_verifier(fbnode_call *call, napi_env env, napi_ca
 
 /* { name: value, ... } by the names of fbnode_option_names. */
 fb_issuer fbnode_read_issuer(fbnode_reader *reader, napi_value object);
+
+/* { issuer, response, reuseFor }: what the issuer with the number that is returned has said. */
+uint64_t fbnode_read_introspection(fbnode_reader *reader, napi_value object, fb_introspection *out);
+
+/* The set of revocations of argument index; NULL, with an exception pending, when it is none. */
+fb_revocations *fbnode_revocations(const fbnode_call *call, size_t index);
 
 /* The number of an issuer; 0 for what is none. */
 uint64_t fbnode_issuer_number(const fbnode_call *call, napi_value value);

@@ -171,7 +171,26 @@ static const fbnode_field ISSUER_FIELDS[] = {
     ISSUER_INFO("retryAfter", FBNODE_DOUBLE, retry_after),
     ISSUER_INFO("unknownKidRetryAfter", FBNODE_DOUBLE, unknown_kid_retry_after),
     ISSUER_INFO("lastError", FBNODE_SLICE, last_error),
+    ISSUER_INFO("source", FBNODE_SLICE, source),
+    ISSUER_INFO("introspection", FBNODE_SLICE, introspection),
+    ISSUER_INFO("fetchSeconds", FBNODE_DOUBLE, fetch_seconds),
+    ISSUER_INFO("imports", FBNODE_UINT64, imports),
+    ISSUER_INFO("keyAge", FBNODE_DOUBLE, key_age),
+    ISSUER_INFO("freshFor", FBNODE_DOUBLE, fresh_for),
+    ISSUER_INFO("problem", FBNODE_SLICE, problem),
 };
+
+static napi_value issuer_object(napi_env env, const fb_issuer_info *issuer)
+{
+    fbnode_object out = fbnode_object_new(env), reasons = fbnode_object_new(env);
+    for (size_t i = 0; i < issuer->reason_count; i++) {
+        fbnode_set_number(&reasons, fb_status_name(issuer->reasons[i].status), (double)issuer->reasons[i].count);
+    }
+    fbnode_fields_write(&out, ISSUER_FIELDS, FBNODE_COUNT_OF(ISSUER_FIELDS), issuer);
+    fbnode_set_text(&out, "health", fb_text(fb_health_name(issuer->health)));
+    fbnode_set(&out, "reasons", reasons.value);
+    return out.value;
+}
 
 static napi_value issuers_array(napi_env env, const fb_issuers *issuers)
 {
@@ -180,9 +199,8 @@ static napi_value issuers_array(napi_env env, const fb_issuers *issuers)
         return NULL;
     }
     for (size_t i = 0; i < fb_issuers_count(issuers); i++) {
-        fbnode_object one = fbnode_object_new(env);
-        fbnode_fields_write(&one, ISSUER_FIELDS, FBNODE_COUNT_OF(ISSUER_FIELDS), fb_issuers_at(issuers, i));
-        if (one.value == NULL || napi_set_element(env, array, (uint32_t)i, one.value) != napi_ok) {
+        napi_value one = issuer_object(env, fb_issuers_at(issuers, i));
+        if (one == NULL || napi_set_element(env, array, (uint32_t)i, one) != napi_ok) {
             return NULL;
         }
     }
@@ -209,11 +227,34 @@ static napi_value issuers(napi_env env, napi_callback_info info)
     return out;
 }
 
+/* (handle) -> { health, issuers } of one moment, or the details of a failure. */
+static napi_value health(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    const fb_verifier *verifier = fbnode_open_verifier(&call, env, info);
+    if (verifier == NULL) {
+        return NULL;
+    }
+    fb_issuers *held = NULL;
+    fb_error error = FB_ERROR_INIT;
+    fb_status status = fb_verifier_issuers(verifier, fb_clock_now().monotonic_seconds, &held, &error);
+    if (status != FB_OK) {
+        return fbnode_outcome(&call, status, &error);
+    }
+    fbnode_object out = fbnode_object_new(env);
+    fbnode_set_text(&out, "health", fb_text(fb_health_name(fb_issuers_health(held))));
+    fbnode_set(&out, "issuers", issuers_array(env, held));
+    fb_issuers_free(held);
+    (void)fbnode_outcome(&call, out.value == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
+    return out.value;
+}
+
 const fbnode_function fbnode_issuers_functions[] = {
     {"refreshBegin", refresh_begin},
     {"refreshComplete", refresh_complete},
     {"resolveBegin", resolve_begin},
     {"resolveEnd", resolve_end},
     {"issuers", issuers},
+    {"health", health},
     {NULL, NULL},
 };

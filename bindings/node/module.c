@@ -30,6 +30,9 @@ static const struct {
     {"ISSUER_NEEDED", FB_ISSUER_NEEDED},
     {"INSUFFICIENT_SCOPE", FB_INSUFFICIENT_SCOPE},
     {"PROOF_REPLAYED", FB_PROOF_REPLAYED},
+    {"INTROSPECTION_NEEDED", FB_INTROSPECTION_NEEDED},
+    {"TOKEN_REVOKED", FB_TOKEN_REVOKED},
+    {"STATUS_UNAVAILABLE", FB_STATUS_UNAVAILABLE},
     {"OUT_OF_MEMORY", FB_OUT_OF_MEMORY},
     {"REFRESH_TOKEN", FB_REFRESH_TOKEN},
     {"REFRESH_AHEAD", FB_REFRESH_AHEAD},
@@ -194,6 +197,7 @@ NAPI_MODULE_INIT()
     export_functions(&out, environment, fbnode_verify_functions);
     export_functions(&out, environment, fbnode_request_functions);
     export_functions(&out, environment, fbnode_issuers_functions);
+    export_functions(&out, environment, fbnode_status_functions);
     export_functions(&out, environment, fbnode_keypair_functions);
     export_functions(&out, environment, fbnode_rpc_functions);
     return out.value;

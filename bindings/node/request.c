@@ -46,7 +46,34 @@ static napi_value with_proof(napi_env env, napi_value presented, const fb_proof 
     return out;
 }
 
-static napi_value verify_with(napi_env env, napi_callback_info info, bool after_fetch)
+/* How a request is verified: at first, after a fetch, or after its token's issuer was asked. */
+enum manner { AT_FIRST, AFTER_FETCH, INTROSPECTED };
+
+static fb_status ask(fbnode_call *call, fbnode_reader *reader, enum manner manner, fbnode_verdict *verdict,
+                     fb_proof *remember, fb_error *error)
+{
+    const fb_verifier *verifier = verdict->handle->verifier;
+    const fb_request request = read_request(reader, call->arguments[1]);
+    const fb_clock clock = verdict->clock;
+    fb_introspection introspection = FB_INTROSPECTION_INIT;
+    uint64_t issuer = 0;
+    if (manner == INTROSPECTED) {
+        issuer = fbnode_read_introspection(reader, call->arguments[3], &introspection);
+    }
+    if (reader->failed) {
+        return FB_OUT_OF_MEMORY;
+    }
+    if (manner == INTROSPECTED) {
+        return fb_verify_request_introspected(verifier, issuer, &request, clock, &introspection, &verdict->result,
+                                              remember, error);
+    }
+    return manner == AFTER_FETCH
+               ? fb_verify_request_after_fetch(verifier, &request, clock, fbnode_bigint(call, call->arguments[3]),
+                                               &verdict->result, remember, error)
+               : fb_verify_request(verifier, &request, clock, &verdict->result, remember, error);
+}
+
+static napi_value verify_with(napi_env env, napi_callback_info info, enum manner manner)
 {
     fbnode_call call;
     fbnode_verifier *handle = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_VERIFIER) : NULL;
@@ -57,22 +84,14 @@ static napi_value verify_with(napi_env env, napi_callback_info info, bool after_
         return fbnode_closed(&call);
     }
     fbnode_reader reader = {.env = env};
-    fb_request request = read_request(&reader, call.arguments[1]);
-    fb_clock clock = fbnode_clock(&call, 2);
     fb_proof proof = FB_PROOF_INIT;
     fb_proof *remember = handle->has_replay_store ? &proof : NULL;
-    fb_result *result = NULL;
     fb_error error = FB_ERROR_INIT;
-    fb_status status = FB_OUT_OF_MEMORY;
-    if (!reader.failed && after_fetch) {
-        status = fb_verify_request_after_fetch(handle->verifier, &request, clock,
-                                               fbnode_bigint(&call, call.arguments[3]), &result, remember, &error);
-    } else if (!reader.failed) {
-        status = fb_verify_request(handle->verifier, &request, clock, &result, remember, &error);
-    }
+    fbnode_verdict verdict = {.handle = handle, .clock = fbnode_clock(&call, 2), .error = &error};
+    verdict.status = ask(&call, &reader, manner, &verdict, remember, &error);
     fbnode_reader_clear(&reader);
-    napi_value out = fbnode_present(&call, (fbnode_verdict){handle, clock, status, result, &error});
-    if (status == FB_OK && out != NULL && remember != NULL) {
+    napi_value out = fbnode_present(&call, verdict);
+    if (verdict.status == FB_OK && out != NULL && remember != NULL) {
         out = with_proof(env, out, &proof);
         call.environment->signals[FBNODE_STATUS] = (double)(out == NULL ? FB_OUT_OF_MEMORY : FB_OK);
     }
@@ -85,13 +104,19 @@ static napi_value verify_with(napi_env env, napi_callback_info info, bool after_
  */
 static napi_value verify(napi_env env, napi_callback_info info)
 {
-    return verify_with(env, info, false);
+    return verify_with(env, info, AT_FIRST);
 }
 
 /* The same with the key request of a failure before, whose fetch has ended or has been waited for long enough. */
 static napi_value verify_after_fetch(napi_env env, napi_callback_info info)
 {
-    return verify_with(env, info, true);
+    return verify_with(env, info, AFTER_FETCH);
+}
+
+/* The same with what the token's issuer has said, see fbnode_read_introspection. */
+static napi_value verify_introspected(napi_env env, napi_callback_info info)
+{
+    return verify_with(env, info, INTROSPECTED);
 }
 
 /* (handle) -> the nonce that clients are to use now; undefined without a secret to make it from. */
@@ -109,6 +134,7 @@ static napi_value nonce(napi_env env, napi_callback_info info)
 const fbnode_function fbnode_request_functions[] = {
     {"verifyRequest", verify},
     {"verifyRequestAfterFetch", verify_after_fetch},
+    {"verifyRequestIntrospected", verify_introspected},
     {"nonce", nonce},
     {NULL, NULL},
 };

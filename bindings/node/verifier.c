@@ -138,10 +138,14 @@ static napi_value make(fbnode_call *call, const fb_options *options, fb_status *
     return out;
 }
 
+/* Which no user gives by this name. */
+static const fbnode_field INTROSPECTION[] = {ISSUER("introspection", FBNODE_SLICE, introspection)};
+
 fb_issuer fbnode_read_issuer(fbnode_reader *reader, napi_value object)
 {
     fb_issuer issuer = FB_ISSUER_INIT;
     fbnode_fields_read(reader, object, ISSUER_OPTIONS, FBNODE_COUNT_OF(ISSUER_OPTIONS), &issuer);
+    fbnode_fields_read(reader, object, INTROSPECTION, FBNODE_COUNT_OF(INTROSPECTION), &issuer);
     return issuer;
 }
 
@@ -173,7 +177,19 @@ static void read_dpop(fbnode_reader *reader, napi_value object, fb_dpop *dpop, f
     }
 }
 
-/* ({ name: value, ... }, [issuer, ...], { name: value, ... } of DPoP or undefined) -> handle, or a failure. */
+/* False: there is something that is no set of revocations. */
+static bool read_revocations(const fbnode_call *call, napi_value value, fb_options *options)
+{
+    napi_valuetype type = napi_undefined;
+    if (napi_typeof(call->env, value, &type) != napi_ok) {
+        return false;
+    }
+    options->revocations = type == napi_undefined ? NULL : fbnode_revocations(call, 3);
+    return type == napi_undefined || options->revocations != NULL;
+}
+
+/* ({ name: value, ... }, [issuer, ...], { name: value, ... } of DPoP or undefined, set of revocations or undefined) ->
+ * handle, or a failure. */
 static napi_value create(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
@@ -189,6 +205,7 @@ static napi_value create(napi_env env, napi_callback_info info)
     fbnode_fields_read(&reader, call.arguments[0], POLICY_OPTIONS, FBNODE_COUNT_OF(POLICY_OPTIONS), &options);
     read_issuers(&reader, call.arguments[1], &options);
     read_dpop(&reader, call.arguments[2], &dpop, &options);
+    reader.failed |= !read_revocations(&call, call.arguments[3], &options);
     if (!reader.failed) {
         handle = make(&call, &options, &status, &error);
     }
@@ -296,6 +313,10 @@ static const fbnode_field STATS_FIELDS[] = {
     STAT("replayEntries", FBNODE_UINT64, replay_entries),
     STAT("replayEvictions", FBNODE_UINT64, replay_evictions),
     STAT("proofKeys", FBNODE_UINT64, proof_keys),
+    STAT("fetchSeconds", FBNODE_DOUBLE, fetch_seconds),
+    STAT("imports", FBNODE_UINT64, imports),
+    STAT("keyAge", FBNODE_DOUBLE, key_age),
+    STAT("introspections", FBNODE_UINT64, introspections),
 };
 
 /* (handle) -> counters by name, or the details of a failure. */

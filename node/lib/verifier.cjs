@@ -31,7 +31,7 @@ const { requestInfo } = require('./request-info.cjs');
 
 const { signals } = native;
 const { STATUS, DUE, WARNING, ISSUER, OK, CLOSED, ISSUER_NEEDED, KEYS_NEEDED } = native.constants;
-const { INSUFFICIENT_SCOPE, KEYS_UNAVAILABLE, PROOF_REPLAYED, REFRESH_AHEAD, REFRESH_TOKEN } = native.constants;
+const { INSUFFICIENT_SCOPE, PROOF_REPLAYED, REFRESH_AHEAD, REFRESH_TOKEN, STATUS_UNAVAILABLE } = native.constants;
 
 /* Seconds since the epoch; NaN: the system's clock. */
 function unixTimeOf(given) {
@@ -253,7 +253,7 @@ class Verifier {
     const isNew = await this.#replays.isNew(proof);
     if (isNew === undefined) {
       const message = 'the store that remembers DPoP proofs failed';
-      throw this.#refuse(access, KEYS_UNAVAILABLE, message, { retryAfter: 1 });
+      throw this.#refuse(access, STATUS_UNAVAILABLE, message, { retryAfter: 1 });
     }
     if (!isNew) {
       throw this.#refuse(access, PROOF_REPLAYED, 'the proof of possession has been used before');

@@ -253,7 +253,7 @@ for (const [what, add] of Object.entries(FAILING)) {
     });
     const warned = once(process, 'warning');
     const { code, status, oauthError, retryAfter } = await rejected(verifier.verifyRequest(asking()));
-    assert.deepEqual([code, status, oauthError, retryAfter], ['keys_unavailable', 503, 'temporarily_unavailable', 1]);
+    assert.deepEqual([code, status, oauthError, retryAfter], ['status_unavailable', 503, 'temporarily_unavailable', 1]);
     const [warning] = await warned;
     assert.equal(warning.code, 'FASTBEARER_REPLAY');
     assert.match(warning.message, /^replayStore failed, requests with a DPoP proof get 503/u);
@@ -268,8 +268,8 @@ for (const [what, add] of Object.entries(FAILING)) {
     assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '1']);
     await sleep(5);
     assert.equal(more, 0);
-    assert.deepEqual(rejections, Array(2).fill('keys_unavailable: the store that remembers DPoP proofs failed'));
-    assert.deepEqual(verifier.stats().reasons, { keys_unavailable: 2 });
+    assert.deepEqual(rejections, Array(2).fill('status_unavailable: the store that remembers DPoP proofs failed'));
+    assert.deepEqual(verifier.stats().reasons, { status_unavailable: 2 });
     // What needs no memory goes on.
     await verifier.verifyRequest({ headers: { authorization: `Bearer ${good()}` } });
   });
@@ -281,7 +281,7 @@ test('a store that never answers is not waited for', async (context) => {
   const refused = rejected(verifier.verifyRequest(asking()));
   await Promise.resolve();
   context.mock.timers.tick(5000);
-  assert.equal((await refused).code, 'keys_unavailable');
+  assert.equal((await refused).code, 'status_unavailable');
 });
 
 test('a memory that is too small is warned of, once', async () => {
