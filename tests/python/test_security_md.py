@@ -1,5 +1,5 @@
-"""SECURITY.md says of each promise which test holds it, and of each known mistake which case repeats it: both must
-exist."""
+"""SECURITY.md and docs/security say of each promise which test holds it, and of each known mistake which case repeats
+it: both must exist."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXT = (ROOT / "SECURITY.md").read_text()
+PAGES = [ROOT / "SECURITY.md", *sorted((ROOT / "docs/security").glob("*.md"))]
+TEXT = "\n".join(path.read_text() for path in PAGES)
 QUOTED = re.findall(r"`([^`\n]+)`", TEXT)
 
 

@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT / "tools/docs"), str(ROOT / "python")]
 
 import c_header  # noqa: E402
 import command_line  # noqa: E402
+import diagrams  # noqa: E402
 import links  # noqa: E402
 import numbers_page  # noqa: E402
 import options  # noqa: E402
@@ -64,6 +65,7 @@ def generated() -> dict[str, str]:
         "reference/c.rst": c_header.page(),
         "reference/command-line.md": command_line.page(),
         "design/numbers.md": numbers_page.page(),
+        **diagrams.drawings(),
         **providers.pages(),
         **typescript_pages(),
     }

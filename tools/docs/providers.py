@@ -44,9 +44,11 @@ def python_value(value: Any) -> str:
 
 
 def in_node(configuration: Row, indent: str = "") -> str:
-    """The configuration as an object in JavaScript."""
+    """The configuration as an object in JavaScript. Certificates to trust are Node's own affair."""
     lines = []
     for option, value in configuration.items():
+        if option == "ca_file":
+            continue
         text = json.dumps(value, ensure_ascii=False).replace('"', "'")
         lines.append(f"{indent}  {camel(option)}: {text},")
     return "\n".join(["{", *lines, indent + "}"])
@@ -154,6 +156,8 @@ def configuration(row: Row) -> list[str]:
     parts += [f"| {code(name)} | {escaped(cell(why))} |" for name, why in row["why"].items()]
     if "no_audience" in row:
         parts += ["", f"There is no `audience`: {escaped(row['no_audience'])}"]
+    if "ca_file" in row["configuration"]:
+        parts += ["", f"In Node start the process with `NODE_EXTRA_CA_CERTS={row['configuration']['ca_file']}`."]
     if "adapter" in row:
         named = ", ".join(f"`{name}={python_value(value)}`" for name, value in row["adapter"].items())
         parts += ["", f"The token comes in another header: {named} at the middleware."]

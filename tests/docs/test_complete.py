@@ -1,0 +1,283 @@
+"""Nothing is missing on the site: every reason, option, public name and provider. Its numbers are those measured."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import c_header
+import command_line
+import diagrams
+import options
+import providers
+import pytest
+from blocks import PAGES, ROOT
+
+from fastbearer import Verifier, _native
+
+DOCS = ROOT / "docs"
+MODULES = ROOT / "tests/node/hosts/node_modules"
+MODULE_NAMES = [
+    "fastbearer" if path.stem == "__init__" else f"fastbearer.{path.stem}"
+    for path in sorted((ROOT / "python/fastbearer").glob("*.py"))
+    if not path.stem.startswith("_") or path.stem == "__init__"
+] + [f"fastbearer.{path.parent.name}" for path in sorted((ROOT / "python/fastbearer").glob("*/__init__.py"))]
+#: Modules whose names are given again by others: their pages are there.
+ELSEWHERE = {"fastbearer.cli", "fastbearer.dpop", "fastbearer.issuer", "fastbearer.keys", "fastbearer.provider",
+             "fastbearer.request", "fastbearer.verifier"}  # fmt: skip
+
+
+# ---- reasons
+
+
+def reasons() -> dict[str, str]:
+    """The sections of the page, by code."""
+    text = (DOCS / "reasons.md").read_text()
+    return dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL))
+
+
+def enumeration() -> set[str]:
+    """Every status of the header but FB_OK, by its name."""
+    for group in c_header.groups(c_header.HEADER.read_text()):
+        for entry in group.entries:
+            if entry.name == "fb_status":
+                return {member.name.removeprefix("FB_").lower() for member in entry.members} - {"ok"}
+    raise AssertionError("the header has no fb_status")
+
+
+def test_every_reason_of_the_core_is_explained_and_no_other() -> None:
+    assert len(enumeration()) > 40
+    assert set(reasons()) == enumeration()
+
+
+def test_every_reason_says_what_causes_it_and_how_to_fix_it() -> None:
+    for code, text in reasons().items():
+        assert [part for part in ("* **Client saw:**", "* **Causes:**", "* **Fix:**") if part not in text] == [], code
+
+
+def test_what_the_client_saw_is_what_the_core_says() -> None:
+    outcomes = {name: (http, oauth) for _, name, _, http, oauth, _ in _native.outcomes()}
+    for code, text in reasons().items():
+        if code in outcomes and not code.endswith("_needed"):
+            http, oauth = outcomes[code]
+            shown = re.search(r"\*\*Client saw:\*\* (\d+)(?: `(\w+)`)?", text)
+            assert shown is not None and (int(shown[1]), shown[2] or "") == (http, oauth), code
+
+
+def test_the_diagram_has_every_reason() -> None:
+    drawn = {code for _, _, codes in diagrams.STEPS for code in codes.split()} | set(diagrams.ANYWHERE)
+    assert drawn == enumeration()
+
+
+# ---- options
+
+
+def test_every_option_is_on_the_page() -> None:
+    page = options.page()
+    for language, names in options.names().items():
+        assert [name for name in sorted(names) if f"`{name}`" not in page] == [], language
+
+
+def test_every_option_of_python_and_node_is_paired_with_the_core() -> None:
+    """An option that only one language has is on purpose, and listed here."""
+    rows = [row for rows in options.verifier_rows().values() for row in rows]
+    assert {row.name for row in rows if row.node is None} == {"ca_file", "trust_env"}
+    assert {row.name for row in rows if row.python is None} == set()
+    assert {row.name for row in rows if row.c is None} <= {"fetch", "on_reject"}
+
+
+# ---- public names
+
+
+def test_every_module_of_python_is_in_the_reference() -> None:
+    page = (DOCS / "reference/python.md").read_text()
+    assert [name for name in MODULE_NAMES if name not in ELSEWHERE and f"## {name}\n" not in page] == []
+
+
+@pytest.mark.parametrize("module", [name for name in MODULE_NAMES if name not in ELSEWHERE | {"fastbearer.__main__"}])
+def test_every_public_name_of_python_is_in_the_reference(module: str) -> None:
+    page = (DOCS / "reference/python.md").read_text()
+    whole = re.findall(rf"automodule:: {re.escape(module)}\n   :members:(.*)", page)
+    if whole and not whole[0].strip():
+        return
+    listed = {name.strip() for names in whole for name in names.split(",")}
+    errors = set(importlib.import_module("fastbearer.errors").__all__) if module == "fastbearer" else set()
+    named = listed | set(re.findall(rf"{re.escape(module)}\.(\w+)", page)) | errors
+    missing = set(importlib.import_module(module).__all__) - named
+    assert {name for name in missing if not name.startswith("Env")} == set()
+
+
+def test_every_name_of_the_header_is_in_the_reference() -> None:
+    page = c_header.page()
+    source = c_header.CPLUSPLUS.sub(lambda found: found[2] or "", c_header.HEADER.read_text())
+    names = set(re.findall(r"^FB_API [^;]*?\b(fb_\w+)\(", source, re.MULTILINE))
+    names |= set(re.findall(r"^typedef (?:struct|enum) (fb_\w+)", source, re.MULTILINE))
+    names |= set(re.findall(r"^#define (FB_[A-Z_]+)", source, re.MULTILINE)) - {"FB_API", "FB_MUST_CHECK"}
+    assert len(names) > 100
+    entry = re.compile(r"^ *\.\. c:\w+:: (.*)$", re.MULTILINE)
+    listed = " ".join(entry.findall(page))
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", listed)] == []
+
+
+def test_every_command_is_in_the_reference_and_the_manual() -> None:
+    page, manual = command_line.page(), command_line.manual()
+    for name in command_line.commands(command_line.cli._parser()):
+        assert f"## {name}" in page and f".SS {name}" in manual
+
+
+# ---- providers
+
+
+def filled(row: providers.Row, text: str) -> str:
+    """A program with the examples in the place of the placeholders, and certificates that this machine has."""
+    import certifi
+
+    from tests.vectors.generator import keys
+
+    if "ca_file" in row["configuration"]:
+        text = text.replace(row["configuration"]["ca_file"], certifi.where())
+
+    for name, about in row.get("placeholders", {}).items():
+        value = about["example"]
+        if not isinstance(value, str):
+            value = keys.SECRET64.hex() if "secret" in value else "KEY"
+        text = text.replace(name, value)
+    return text
+
+
+@pytest.mark.parametrize("name", providers.rows())
+def test_a_providers_configuration_is_accepted(name: str) -> None:
+    row = providers.rows()[name]
+    program = providers.programs(row).get("python")
+    if program is None or "KEY" in (text := filled(row, program)):
+        return  # of two others, or with a key that somebody else makes
+    namespace: dict[str, object] = {}
+    exec(text, namespace)
+    assert isinstance(namespace["verifier"], Verifier)
+
+
+@pytest.mark.skipif(not MODULES.is_dir(), reason="no Node hosts: node tests/node/hosts/setup.mjs")
+def test_the_providers_configurations_are_accepted_by_node(tmp_path: Path) -> None:
+    (tmp_path / "node_modules").symlink_to(MODULES)
+    count = 0
+    for name, row in providers.rows().items():
+        program = providers.programs(row).get("js")
+        if program is not None and "KEY" not in (text := filled(row, program)):
+            (tmp_path / f"{name}.mjs").write_text(text)
+            count += 1
+    assert count > 20
+    every = "".join(f"await import('./{path.name}');\n" for path in sorted(tmp_path.glob("*.mjs")))
+    (tmp_path / "all.mjs").write_text(every)
+    done = subprocess.run(["node", "all.mjs"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_provider_has_a_page() -> None:
+    assert set(providers.pages()) == {"providers/index.md"} | {
+        f"providers/{path.stem}.md" for path in (DOCS / "providers").glob("*.json")
+    }
+
+
+# ---- numbers
+
+RESULTS = json.loads((ROOT / "tests/bench/results/results.json").read_text())
+#: The rows of the table on the page, and what they are called in the results.
+ROWS = {
+    "OpenSSL's bare primitive": ("C", "OpenSSL primitive"),
+    "C": ("C", "fastbearer"),
+    "Python": ("Python", "fastbearer"),
+    "ryjwt (Rust, the fastest of the others)": ("Python", "ryjwt"),
+    "FastMCP with fastbearer": ("Python", "FastMCP, fastbearer"),
+    "FastMCP, its own verifier": ("Python", "FastMCP, its own"),
+    "Node": ("Node", "fastbearer"),
+    "fast-jwt, with its cache in the last column": ("Node", "fast-jwt"),
+    "jose": ("Node", "jose"),
+}
+
+
+def measured(language: str, name: str, algorithm: str, kind: str = "first") -> float:
+    row = next(row for row in RESULTS["rows"] if (row["language"], row["name"]) == (language, name))
+    return float(row["cells"][algorithm][kind]["median"])
+
+
+def rounded(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def test_the_table_of_speed_is_what_was_measured() -> None:
+    text = (DOCS / "design/speed.md").read_text()
+    rows = [
+        [cell.strip().strip("*") for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
+    shown = {row[0]: row[1:] for row in rows[2:]}
+    assert set(shown) == set(ROWS)
+    for label, (language, name) in ROWS.items():
+        wanted = [rounded(measured(language, name, algorithm)) for algorithm in ("RS256", "ES256", "EdDSA", "HS256")]
+        assert shown[label][:4] == wanted, label
+        if shown[label][4]:
+            cached = "fast-jwt, cache" if name == "fast-jwt" else name
+            assert shown[label][4] == rounded(measured(language, cached, "RS256", "repeat")), label
+
+
+def test_the_numbers_of_the_readme_are_what_was_measured() -> None:
+    text = (ROOT / "README.md").read_text()
+    python, node = (measured(language, "fastbearer", "RS256") for language in ("Python", "Node"))
+    assert f"{python:.1f} µs in Python and {node:.1f} µs in Node" in text
+    python, node = (measured(language, "fastbearer", "RS256", "repeat") for language in ("Python", "Node"))
+    assert f"a cached one {python:.1f} and {node:.1f};" in text
+    assert "AVX-512 IFMA" in text
+
+
+def test_the_sentences_about_speed_are_what_was_measured() -> None:
+    text = (DOCS / "design/speed.md").read_text()
+    above = {(row["host"], row["guard"]): row["above_us"]["median"] for row in RESULTS["end_to_end"]}
+    assert f"adds {above['FastMCP', 'host']:.0f} microseconds" in text
+    assert f"jose adds {above['MCP TypeScript SDK', 'host']:.0f}," in text
+    threads = [measured(language, "fastbearer", "RS256", "two threads") for language in ("C", "Node", "Python")]
+    assert [f"{value:.2f} times" for value in threads if f"{value:.2f} times" not in text] == []
+    for algorithm in ("ES256", "EdDSA"):
+        ratio = measured("C", "fastbearer, signature step", algorithm) / measured("C", "OpenSSL primitive", algorithm)
+        assert f"{ratio:.2f}" == "0.08"
+
+
+# ---- links in the repository
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "RELEASING.md"], ids=lambda page: page.stem)
+def test_links_lead_to_files(page: Path) -> None:
+    """Sphinx checks what is inside the site; here are the pages as the repository shows them."""
+    generated = {"options.md", "reference/c.rst", "reference/command-line.md", "design/numbers.md"}
+    made = re.compile(r"providers/[\w-]+\.md|reference/node/\w+\.md|design/\w+\.svg")
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        if "://" in target or not re.fullmatch(r"[\w./-]+", target):
+            continue
+        place = (page.parent / target).resolve()
+        inside = str(place.relative_to(ROOT)).removeprefix("docs/")
+        assert place.exists() or inside in generated or made.fullmatch(inside), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_is_quoted_exists(page: Path) -> None:
+    """Files of the repository and targets of make that a page names."""
+    quoted = re.findall(r"`([^`\n]+)`", page.read_text())
+    paths = [
+        name for part in quoted
+        for name in re.findall(r"^(?:core|bindings|python|node|examples|tests|tools)/[\w./-]+$", part)
+    ]  # fmt: skip
+    assert [name for name in paths if not (ROOT / name).exists()] == []
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert [part for part in quoted for name in re.findall(r"^make ([a-z-]+)", part) if name not in targets] == []
+
+
+def test_help_begins_with_what_matters() -> None:
+    text = subprocess.run(
+        [sys.executable, "-c", "import fastbearer; help(fastbearer)"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "Verifier(issuer=" in "\n".join(text.splitlines()[:12])
