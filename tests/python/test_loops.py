@@ -131,13 +131,14 @@ def test_a_loop_that_is_closed_without_cancelling_its_tasks(provider: Provider, 
 AHEAD = """
 import asyncio, ctypes, json, time
 from fastbearer import KeyPair, Verifier
-pair, calls = KeyPair.generate("ES256"), 0
+pair, begun, completed = KeyPair.generate("ES256"), 0, 0
 token = pair.create_token(kid="k", expires_in_seconds=9999)
 
 async def fetch(url, headers):
-    global calls
-    calls += 1
+    global begun, completed
+    begun += 1
     await asyncio.sleep(0.1)
+    completed += 1
     return 200, {"Cache-Control": "max-age=600"}, json.dumps(pair.jwks("k"))
 
 verifier = Verifier(jwks_uri="https://issuer.example/jwks", fetch=fetch, algorithms="ES256", cache_size=0)
@@ -152,14 +153,15 @@ for _ in range(5):
     asyncio.run(verifier.verify_async(token))
 ctypes.CDLL(None).shift_clock(30)  # beyond what the first fetch brought
 stats = verifier.stats()
-print(calls, stats["fetch_failures"], stats["keys_fresh"])
+# The one that its loop cut off has begun on some versions of asyncio, and on others has not.
+print(begun <= 3, completed, stats["fetch_failures"], stats["keys_fresh"])
 """
 
 
 def test_refreshing_ahead_moves_to_a_thread_when_loops_end(clock: str) -> None:
     """Each request would begin a fetch that the end of its loop cuts off."""
     done = run_python(AHEAD, LD_PRELOAD=clock)
-    assert done.stdout == "2 0 True\n", done.stdout + done.stderr
+    assert done.stdout == "True 2 0 True\n", done.stdout + done.stderr
 
 
 def test_a_fetch_function_that_cancels_itself_fails(verifier: Verifier, provider: Provider) -> None:

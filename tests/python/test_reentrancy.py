@@ -54,19 +54,20 @@ print(hits > 100, sum(type(o) is dict and o.get("mark") == "here" for o in gc.ge
 """
 
 VERIFY_AGAIN = """
-import faulthandler, gc, logging, signal, sys, time
+import faulthandler, gc, logging, signal, sys, threading, time
 from fastbearer import KeyPair, KeysUnavailableError, Verifier
 logging.disable(logging.CRITICAL)
 faulthandler.dump_traceback_later(40, exit=True)
 token = KeyPair.generate("ES256").create_token(kid="k")
-inside = False
+inside, main_thread = False, threading.get_ident()
 def fetch(url, headers):
     raise RuntimeError("down")
 verifier = Verifier(jwks_uri="https://issuer.example/keys", fetch=fetch, algorithms="ES256")
 
 def refresh(*_):
     global inside
-    if not inside:
+    # Another thread may be interrupted where threading holds the lock that a fetch's thread needs to start.
+    if not inside and threading.get_ident() == main_thread:
         inside = True
         try:
             verifier.refresh()
