@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigurationError
 
@@ -22,6 +23,8 @@ ChallengeScopes = Sequence[str] | Mapping[str, str]
 
 #: Asks for a refresh token, which is no business of a resource server (MCP: SHOULD NOT be in a challenge).
 _NEVER_NAMED = "offline_access"
+
+_SCOPE = re.compile(rb'\bscope="([^"]*)"')
 
 _DESCRIPTIONS = {
     "invalid_request": "Send exactly one bearer token, in one Authorization header.",
@@ -67,15 +70,17 @@ class ScopesToAskFor:
     def __init__(self, required: Iterable[str], names: ChallengeScopes | None = None) -> None:
         if isinstance(names, (str, bytes)) or not isinstance(names, (Sequence, Mapping, type(None))):
             raise ConfigurationError("challenge_scopes must be a list of scopes, or a mapping from scopes to names")
-        self._required = frozenset(required := list(required))
-        self._names = names if isinstance(names, Mapping) else {}
-        self._always = self._named(required if names is None or names is self._names else list(names))
+        required = list(required)
         for scope in required:
             quoted(scope, "required_scopes")
-        for name in (*self._always, *self._names.values()):
+        by_scope, instead = ({}, names) if isinstance(names, Sequence) else (names or {}, None)
+        for name in (*(instead or ()), *by_scope.values()):
             if not isinstance(name, str) or not name or " " in name:
                 raise ConfigurationError("challenge_scopes must be scopes: text without spaces")
             quoted(name, "challenge_scopes")
+        self._required = frozenset(required)
+        self._by_scope = by_scope
+        self._always = self._named(required if instead is None else instead)
 
     def names(self, more: Iterable[str] = ()) -> list[str]:
         """What a client must ask for; more are scopes that this very request lacks."""
@@ -83,7 +88,7 @@ class ScopesToAskFor:
         return list(dict.fromkeys((*self._always, *others)))
 
     def _named(self, scopes: Iterable[str]) -> list[str]:
-        named = (self._names.get(scope, scope) for scope in scopes)
+        named = (self._by_scope.get(scope, scope) for scope in scopes)
         return [name for name in named if name != _NEVER_NAMED]
 
 
@@ -169,3 +174,42 @@ def refuse_body(status: int) -> Refusal:
 def _for_bearer(error: str | None) -> str | None:
     """RFC 6750 section 3.1 knows nothing of proofs."""
     return "invalid_token" if error in ("invalid_dpop_proof", "use_dpop_nonce") else error
+
+
+class ScopeMiddleware:
+    """An ASGI middleware around a framework whose own Bearer challenges do not say which scopes to ask for."""
+
+    def __init__(self, app: Any, *, scopes: Callable[[], list[str]]) -> None:
+        self._app = app
+        self._scopes = scopes
+
+    async def __call__(self, scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
+        async def send_completed(message: Any) -> None:
+            if message["type"] == "http.response.start" and message["status"] in (401, 403):
+                names = self._scopes()
+                if names:
+                    message = {**message, "headers": _completed(message, names)}
+            await send(message)
+
+        await self._app(scope, receive, send_completed if scope["type"] == "http" else send)
+
+
+def _completed(message: Any, names: list[str]) -> list[tuple[bytes, bytes]]:
+    """The headers of a refusal; a 401 has to have a challenge (RFC 6750 section 3), and gets one."""
+    given = [(name, value, name.lower() == b"www-authenticate") for name, value in message.get("headers", ())]
+    headers = [(name, _with_scopes(value, names) if is_challenge else value) for name, value, is_challenge in given]
+    if message["status"] == 401 and not any(is_challenge for *_, is_challenge in given):
+        headers.append((b"www-authenticate", _with_scopes(b"Bearer", names)))
+    return headers
+
+
+def _with_scopes(challenge: bytes, names: list[str]) -> bytes:
+    if challenge[:6].lower() != b"bearer":
+        return challenge
+    said = _SCOPE.search(challenge)
+    if said is None:
+        separator = b", " if b"=" in challenge else b" "
+        return challenge + separator + f"scope={quoted(' '.join(names), 'required_scopes')}".encode()
+    together = dict.fromkeys([*said[1].decode("latin-1").split(), *names])
+    kept = " ".join(name for name in together if name != _NEVER_NAMED)
+    return challenge[: said.start(1)] + kept.encode("latin-1") + challenge[said.end(1) :]

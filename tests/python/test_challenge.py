@@ -1,11 +1,12 @@
 """What a refusal says to a client: which scopes to ask for, under which names, in one parameter."""
 
+import asyncio
 import re
 
 import pytest
 
 import fastbearer
-from fastbearer._challenge import Challenger
+from fastbearer._challenge import Challenger, ScopeMiddleware
 
 
 def scope_of(challenger, *refusal, **more):
@@ -62,3 +63,40 @@ def test_both_schemes_ask_for_the_same():
     assert re.findall(r'(\w+) [^,]*?(?:algs="[^"]*", )?scope="([^"]*)"', challenges) == [
         ("Bearer", "api://app/read"), ("DPoP", "api://app/read"),
     ]  # fmt: skip
+
+
+def completed(status, *challenges):
+    """What a client gets of a framework that answers with these, behind a ScopeMiddleware."""
+    sent = []
+
+    async def app(scope, receive, send):
+        headers = [(b"X-Other", b"1"), *((b"WWW-Authenticate", text.encode()) for text in challenges)]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def keep(message):
+        sent.append(message)
+
+    asyncio.run(ScopeMiddleware(app, scopes=lambda: ["read", "write"])({"type": "http"}, None, keep))
+    assert sent[0]["headers"][0] == (b"X-Other", b"1") and sent[1] == {"type": "http.response.body", "body": b""}
+    return [value.decode() for name, value in sent[0]["headers"] if name.lower() == b"www-authenticate"]
+
+
+@pytest.mark.parametrize(
+    "said, completed_to",
+    [
+        ("Bearer", 'Bearer scope="read write"'),
+        ('Bearer error="invalid_token"', 'Bearer error="invalid_token", scope="read write"'),
+        ('bearer scope="admin"', 'bearer scope="admin read write"'),
+        ('Bearer scope="write offline_access", realm="x"', 'Bearer scope="write read", realm="x"'),
+        ('Basic realm="x"', 'Basic realm="x"'),
+    ],
+)
+def test_a_framework_that_names_no_scopes(said, completed_to):
+    assert completed(401, said) == completed(403, said) == [completed_to]
+    assert completed(400, said) == completed(200, said) == [said]
+
+
+def test_a_framework_without_a_challenge():
+    assert completed(401) == ['Bearer scope="read write"']
+    assert completed(403) == []

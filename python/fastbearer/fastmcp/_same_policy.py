@@ -85,6 +85,22 @@ class LikeFastMCP:  # its __slots__ leave the layout of objects as it is, or the
 
     __slots__ = ()
 
+    def get_challenge_scopes(self, required_scopes: list[str] | None = None) -> list[str]:
+        """FastMCP's."""
+        names: list[str] = installed.UPSTREAM.get_challenge_scopes(self, required_scopes)
+        return names
+
+    @property
+    def scopes_supported(self) -> list[str]:
+        """FastMCP's."""
+        names: list[str] = installed.UPSTREAM.scopes_supported.fget(self)
+        return names
+
+    def get_middleware(self) -> list[Any]:
+        """FastMCP's."""
+        middleware: list[Any] = installed.UPSTREAM.get_middleware(self)
+        return middleware
+
     def _access_token(self, compiled: CompiledPolicy, access: Any, scopes: list[str]) -> Any:
         nbf = access.claims.get("nbf")
         if nbf is not None and nbf > time.time() + _NBF_SKEW:

@@ -35,6 +35,7 @@ from ._arguments import (
 from ._key_set import KeySetMixin
 from ._policy import HOOKS, KEY_SOURCE, POLICY, CompiledPolicy, check_options, weakness_of_secret
 from ._resource import ResourceMixin
+from ._scopes import ScopesMixin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from fastmcp.server.dependencies import get_access_token
     from typing_extensions import Unpack
 
+    from .._challenge import ChallengeScopes
     from .._option_types import FastMCPOptions
     from .._records import KeyInfo
 else:
@@ -61,7 +63,7 @@ _MORE["trust_env"] = True
 _REFUSED = "every token is refused: configuration_invalid"
 
 
-class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, FastMCPAttributes, _Upstream):  # type: ignore[misc]
+class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, ScopesMixin, FastMCPAttributes, _Upstream):  # type: ignore[misc]
     """Verifies JWT access tokens; a drop-in for the JWTVerifier of FastMCP.
 
     FastMCP's parameters:
@@ -73,6 +75,8 @@ class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, FastMCPAttribu
         base_url, ssrf_safe, http_client, jwks_refresh_interval   as in FastMCP
     Beside these, discover=True finds the keys by the metadata of the only issuer, in place of public_key and jwks_uri;
     and issuers=[fastbearer.Issuer(...), ...] takes several, each with its keys and whatever else is its own.
+    challenge_scopes are what clients ask for where that is called otherwise than what tokens carry: a list in place of
+    all required scopes, or a mapping such as {"read": "api://app/read"} (Entra).
     The others are those of fastbearer.Verifier. Of these only trust_env differs: FastMCP's HTTP client reads the proxy
     variables of the environment, so it is on (but never with ssrf_safe, which goes to public addresses directly).
 
@@ -107,6 +111,7 @@ class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, FastMCPAttribu
         http_client: Any = None,
         jwks_refresh_interval: float = 30.0,
         discover: bool = False,
+        challenge_scopes: ChallengeScopes | None = None,
         **options: Unpack[FastMCPOptions],
     ) -> None:
         more: dict[str, Any] = {**_MORE, **options}
@@ -146,9 +151,11 @@ class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, FastMCPAttribu
         self._keep(given, more)
         self.ssrf_safe, self._http_client, self._jwks_refresh_interval = ssrf_safe, http_client, jwks_refresh_interval
         self.logger = LOGGER
+        self._challenge_scopes = challenge_scopes
         self._ready = True
         self._check_resource()
         check_options(self)
+        self.get_challenge_scopes()  # fails for names that are none
         if self.dpop is not None and not installed.HAS_MIDDLEWARE_HOOK:
             self._log.warn_once(self.logger, _proofs.NO_REQUESTS)
 

@@ -221,7 +221,7 @@ def test_options_are_those_of_a_verifier():
     """help() and editors show them by name, and none is forgotten."""
     parameters = inspect.signature(fastbearer.Verifier).parameters.values()
     options = {p.name for p in parameters if p.kind == p.KEYWORD_ONLY and not p.name.startswith("_")}
-    assert set(inspect.signature(JWTVerifier).parameters) == {"verifier", *options}
+    assert set(inspect.signature(JWTVerifier).parameters) == {"verifier", "auth", "challenge_scopes", *options}
     assert set(VerifierOptions.__annotations__) == options
     with pytest.raises(TypeError, match="did you mean 'issuer'"):
         JWTVerifier(public_key="x", isuer=ISSUER)

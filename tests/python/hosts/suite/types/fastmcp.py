@@ -37,6 +37,7 @@ JWTVerifier(issuers=[Issuer("https://a.example"), Issuer("https://b.example")], 
 JWTVerifier(jwks_uri="https://issuer.example/jwks", dpop=DPoP(required=True), sender_constrained="verify")
 server: FastMCP[Any] = FastMCP("server", auth=one)
 FastMCP("server", auth=two)
+JWTVerifier(public_key="...", audience="resource", base_url="https://mcp.example", challenge_scopes={"read": "r"})
 report = accelerate(two)
 places: list[str] = [f"{part.path} {part.type} {part.reason}" for part in (*report.replaced, *report.left)]
 

@@ -6,7 +6,7 @@ from mcp.server.mcpserver import MCPServer
 from pydantic import AnyHttpUrl
 
 from fastbearer import Verifier
-from fastbearer.mcp import AccessToken, JWTVerifier
+from fastbearer.mcp import AccessToken, JWTVerifier, ScopeChallenges
 
 url = "https://mcp.example.com/mcp"
 verifier: TokenVerifier = JWTVerifier(
@@ -22,7 +22,10 @@ server = MCPServer(
         validate_token_resource=True,
     ),
 )
-
+settings = AuthSettings(issuer_url=AnyHttpUrl("https://issuer.example"), resource_server_url=AnyHttpUrl(url))
+bound = JWTVerifier(public_key="...", audience="resource", auth=settings, challenge_scopes={"read": "api://app/read"})
+app = MCPServer("server", token_verifier=bound, auth=settings).streamable_http_app()
+app.add_middleware(ScopeChallenges, verifier=bound)
 
 JWTVerifier(public_key="...", leeway="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 JWTVerifier(public_key="...", isuer="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
