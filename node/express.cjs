@@ -20,7 +20,7 @@ function bearerAuth(options) {
       setNonce(response, decision.nonce);
       withAccessToken(decision.token, next);
     };
-    guard.decide(request).then(proceed, next);
+    guard.decide(request, { parsed: request.body }).then(proceed, next);
   };
   middleware.verifier = guard.verifier;
   return middleware;

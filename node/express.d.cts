@@ -6,7 +6,7 @@ import type { BearerAuthOptions } from './lib/guard.cjs';
 
 export type { AccessToken } from './index.cjs';
 export { getAccessToken, requireAccessToken } from './index.cjs';
-export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/guard.cjs';
+export type { BearerAuthOptions, ResourceMetadataOptions, RpcOptions } from './lib/guard.cjs';
 
 declare global {
   namespace Express {

@@ -5,7 +5,7 @@
  */
 'use strict';
 
-const { guardOf } = require('./lib/adapter.cjs');
+const { assertNoRules, guardOf } = require('./lib/adapter.cjs');
 const { authenticatorOf } = require('./lib/authenticator.cjs');
 const { getAccessToken, requireAccessToken } = require('./lib/context.cjs');
 const { ConfigurationError } = require('./lib/errors.cjs');
@@ -14,6 +14,7 @@ function authenticate(options) {
   if (options?.exclude !== undefined) {
     throw new ConfigurationError('exclude is not for fastmcp, which asks only about its own endpoint');
   }
+  assertNoRules(options, 'fastmcp has read the body before it asks; its own canAccess restricts tools');
   const guard = guardOf(options);
   const authenticator = authenticatorOf(guard);
   authenticator.verifier = guard.verifier;

@@ -4,7 +4,7 @@ import type { BearerAuthOptions } from './lib/guard.cjs';
 
 export type { AccessToken } from './index.cjs';
 export { getAccessToken, requireAccessToken } from './index.cjs';
-export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/guard.cjs';
+export type { BearerAuthOptions, ResourceMetadataOptions, RpcOptions } from './lib/guard.cjs';
 
 /** A handler that lets only requests with one good bearer token through to the one it was made of. */
 export interface Guarded<More extends unknown[]> {

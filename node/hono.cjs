@@ -11,7 +11,10 @@ function bearerAuth(options) {
   const guard = guardOf(options);
   const middleware = async (context, next) => {
     // On Node the adapter of Hono's has the request that the Request was made of, with its connection.
-    const { response, token, nonce } = await guard.decide(context.req.raw, { socket: context.env?.incoming?.socket });
+    const { response, token, nonce } = await guard.decide(context.req.raw, {
+      socket: context.env?.incoming?.socket,
+      parsed: async () => new Uint8Array(await context.req.arrayBuffer()),
+    });
     if (response !== undefined) {
       return toFetchResponse(response, context.req.raw.method);
     }

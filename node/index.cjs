@@ -8,7 +8,8 @@ const { getAccessToken, requireAccessToken } = require('./lib/context.cjs');
 const { BearerError, ConfigurationError } = require('./lib/errors.cjs');
 const { KeyPair, RSAKeyPair, decodeUnverified } = require('./lib/key-pair.cjs');
 const native = require('./lib/native.cjs');
-const { BearerAuthProvider, Verifier } = require('./lib/verifier.cjs');
+const { BearerAuthProvider } = require('./lib/provider.cjs');
+const { Verifier } = require('./lib/verifier.cjs');
 
 const versions = Object.freeze({ ...native.versions });
 

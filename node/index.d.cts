@@ -351,6 +351,11 @@ export interface RequestParts {
    * removes what clients send.
    */
   clientCertificate?: string | Uint8Array | null;
+  /**
+   * The name of another header than Authorization that holds the token and nothing else, where a proxy puts it
+   * ("Cf-Access-Jwt-Assertion"). Authorization is not read then, and there is no DPoP.
+   */
+  tokenHeader?: string | null;
 }
 
 /** Verifies JWT access tokens (RFC 7519, RFC 9068), strictly. */

@@ -23,7 +23,7 @@ function bearerAuth(options) {
   const middleware = async (context, next) => {
     const { req: request } = context;
     request.originalUrl ??= context.originalUrl; // koa-mount cuts the path
-    const { response, token, nonce } = await guard.decide(request);
+    const { response, token, nonce } = await guard.decide(request, { parsed: context.request.body });
     if (response !== undefined) {
       send(context, response);
       return;

@@ -2,11 +2,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { Verifier } from './index.cjs';
-import type { BearerAuthOptions } from './lib/guard.cjs';
+import type { GuardOptions, VerifierOrOptions } from './lib/guard.cjs';
 
 export type { AccessToken } from './index.cjs';
 export { getAccessToken, requireAccessToken } from './index.cjs';
-export type { BearerAuthOptions, ResourceMetadataOptions } from './lib/guard.cjs';
+export type { ResourceMetadataOptions } from './lib/guard.cjs';
+
+export type BearerAuthOptions = GuardOptions & VerifierOrOptions;
 
 /** What is used of Nest's ExecutionContext. */
 export interface Context {

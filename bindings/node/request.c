@@ -5,9 +5,10 @@
 #include "binding.h"
 
 /* What stands where in an array that describes a request; pairs of a header's name and value follow. */
-enum { METHOD, URL, CERTIFICATE, HEADERS };
+enum { METHOD, URL, CERTIFICATE, TOKEN_HEADER, HEADERS };
 
-/* [method, url, client certificate, name, value, ...]: texts, or undefined for what there is not. */
+/* [method, url, client certificate, name of the token's header, name, value, ...]: texts, or undefined for what there is
+ * not. */
 static fb_request read_request(fbnode_reader *reader, napi_value parts)
 {
     fb_request out = FB_REQUEST_INIT;
@@ -24,6 +25,7 @@ static fb_request read_request(fbnode_reader *reader, napi_value parts)
     out.method = texts.items[METHOD];
     out.url = texts.items[URL];
     out.client_certificate = texts.items[CERTIFICATE];
+    out.token_header = texts.items[TOKEN_HEADER];
     out.headers = headers;
     out.header_count = headers == NULL ? 0 : count;
     return out;
@@ -99,8 +101,8 @@ static napi_value verify_with(napi_env env, napi_callback_info info, enum manner
 }
 
 /*
- * (handle, [method, url, client certificate, name, value, ...], now or NaN) -> see fbnode_present; with a replay store
- * of JavaScript's an accepted request is an array, see with_proof.
+ * (handle, what read_request reads, now or NaN) -> see fbnode_present; with a replay store of JavaScript's an accepted
+ * request is an array, see with_proof.
  */
 static napi_value verify(napi_env env, napi_callback_info info)
 {
@@ -119,6 +121,23 @@ static napi_value verify_introspected(napi_env env, napi_callback_info info)
     return verify_with(env, info, INTROSPECTED);
 }
 
+/* (handle, what read_request reads) -> undefined where there is a credential to verify, or a failure. */
+static napi_value find_token(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    const fb_verifier *verifier = fbnode_open_verifier(&call, env, info);
+    if (verifier == NULL) {
+        return NULL;
+    }
+    fbnode_reader reader = {.env = env};
+    fb_request request = read_request(&reader, call.arguments[1]);
+    fb_slice token = {NULL, 0};
+    fb_error error = FB_ERROR_INIT;
+    fb_status status = reader.failed ? FB_OUT_OF_MEMORY : fb_request_token(verifier, &request, &token, &error);
+    fbnode_reader_clear(&reader);
+    return fbnode_outcome(&call, status, &error);
+}
+
 /* (handle) -> the nonce that clients are to use now; undefined without a secret to make it from. */
 static napi_value nonce(napi_env env, napi_callback_info info)
 {
@@ -135,6 +154,7 @@ const fbnode_function fbnode_request_functions[] = {
     {"verifyRequest", verify},
     {"verifyRequestAfterFetch", verify_after_fetch},
     {"verifyRequestIntrospected", verify_introspected},
+    {"findToken", find_token},
     {"nonce", nonce},
     {NULL, NULL},
 };

@@ -9,6 +9,7 @@ const { ConfigurationError } = require('./errors.cjs');
 const { GUARD_OPTION_NAMES, Guard, REFUSE } = require('./guard.cjs');
 const { OPTION_NAMES, RESOURCE } = require('./options.cjs');
 const { audiencesOf } = require('./resource-metadata.cjs');
+const { RULE_OPTION_NAMES } = require('./rpc-rules.cjs');
 const { Verifier } = require('./verifier.cjs');
 
 /* { verifier, requiredScopes } */
@@ -41,6 +42,14 @@ function boundTo(metadata, options) {
   return Array.isArray(options.issuers) ? bind({ ...options, issuers: options.issuers.map(bind) }) : bind(options);
 }
 
+/* For a framework that does not hand over bodies as they came. */
+function assertNoRules(options, why) {
+  const name = RULE_OPTION_NAMES.find((one) => options?.[one] !== undefined && options[one] !== null);
+  if (name !== undefined) {
+    throw new ConfigurationError(`${name} cannot be used here: ${why}`);
+  }
+}
+
 function guardOf(given = {}) {
   assertKnownKeys('options', given, ['verifier', ...GUARD_OPTION_NAMES, ...OPTION_NAMES]);
   const entries = Object.entries(withoutNull(given));
@@ -51,4 +60,4 @@ function guardOf(given = {}) {
   return new Guard(verifier, requiredScopes, ofGuard);
 }
 
-module.exports = { guardOf, verifierOf };
+module.exports = { assertNoRules, guardOf, verifierOf };

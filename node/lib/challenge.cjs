@@ -130,4 +130,16 @@ class Challenger {
   }
 }
 
-module.exports = { Challenger, NEVER_NAMED };
+const BODY_DESCRIPTIONS = Object.freeze({
+  400: 'The body of the request is JSON that can be read in more than one way.',
+  413: 'The body of the request is too large.',
+  415: 'The body of the request must be UTF-8, and not compressed.',
+});
+
+/* The response to a request whose body cannot be looked at. Its credential may be good: there is no challenge. */
+function refuseBody(status) {
+  const body = JSON.stringify({ error: 'invalid_request', error_description: BODY_DESCRIPTIONS[status] ?? '' });
+  return { status, headers: { 'cache-control': 'no-store', 'content-type': 'application/json' }, body };
+}
+
+module.exports = { Challenger, NEVER_NAMED, refuseBody };

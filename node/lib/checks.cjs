@@ -34,6 +34,14 @@ function data(name, value) {
   return value;
 }
 
+/* The name of a header (RFC 9110 section 5.1). */
+function headerName(name, value) {
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/u.test(text(name, value))) {
+    throw new ConfigurationError(`${name} must be the name of a header`);
+  }
+  return value;
+}
+
 /* A string is a list of one. */
 function texts(name, value) {
   const items = typeof value === 'string' ? [value] : value;
@@ -226,4 +234,18 @@ function assertKnownKeys(what, given, names) {
   }
 }
 
-module.exports = { CHECKS, assertKnownKeys, data, json, optional, scopeNames, scopes, text, texts, typeError };
+module.exports = {
+  CHECKS,
+  assertKnownKeys,
+  data,
+  headerName,
+  json,
+  mapping,
+  optional,
+  scopeNames,
+  scopes,
+  size,
+  text,
+  texts,
+  typeError,
+};

@@ -7,12 +7,14 @@
 
 const { debuglog } = require('node:util');
 
-const { Challenger } = require('./challenge.cjs');
-const { optional, texts } = require('./checks.cjs');
+const { ClientGone, bodyOf } = require('./body.cjs');
+const { Challenger, refuseBody } = require('./challenge.cjs');
+const { headerName, optional, texts } = require('./checks.cjs');
 const { CertificateHeader } = require('./client-certificate.cjs');
 const { BearerError, ConfigurationError } = require('./errors.cjs');
 const { certificateOfSocket, requestInfo } = require('./request-info.cjs');
 const { ResourceMetadata } = require('./resource-metadata.cjs');
+const { BodyRefused, RULE_OPTION_NAMES, RpcRules } = require('./rpc-rules.cjs');
 
 const debug = debuglog('fastbearer');
 
@@ -22,8 +24,10 @@ const GUARD_OPTION_NAMES = Object.freeze([
   'resourceMetadataUrl',
   'exclude',
   'challengeScopes',
+  'tokenHeader',
   'baseUrl',
   'clientCertificateHeader',
+  ...RULE_OPTION_NAMES,
 ]);
 
 /* Without a slash at the end. */
@@ -36,8 +40,17 @@ function checkedBase(baseUrl) {
   return baseUrl.replace(/\/+$/u, '');
 }
 
-/* The Verifier's method that counts and reports a guard's refusal of a token, and returns the error to throw. */
+function checkedTokenHeader(name, value) {
+  if (['authorization', 'dpop'].includes(headerName(name, value).toLowerCase())) {
+    throw new ConfigurationError(`${name} must be another header than Authorization and DPoP`);
+  }
+  return value;
+}
+
+/* Methods of the Verifier that are for a guard alone: see there. */
+const HAS_CREDENTIAL = Symbol('hasCredential');
 const REFUSE = Symbol('refuse');
+const REFUSE_REQUEST = Symbol('refuseRequest');
 
 class Guard {
   #verifier;
@@ -45,6 +58,8 @@ class Guard {
   #exclude;
   #metadata;
   #challenger;
+  #rules; // of JSON-RPC; undefined without any
+  #sendsNonces;
   #settings; // of requestInfo
 
   /* requiredScopes: in addition to the verifier's own; the rest is GUARD_OPTION_NAMES. */
@@ -53,10 +68,16 @@ class Guard {
     if (typeof exclude === 'string') {
       throw new ConfigurationError('exclude must be an array of paths, not one string');
     }
-    const { dpop } = verifier;
+    const tokenHeader = optional(checkedTokenHeader, 'tokenHeader', options.tokenHeader);
+    const dpop = tokenHeader === undefined ? verifier.dpop : undefined;
+    if (tokenHeader !== undefined && verifier.dpop?.required) {
+      throw new ConfigurationError('tokenHeader cannot go with dpop.required: there is no proof beside it');
+    }
     this.#verifier = verifier;
     this.#requiredScopes = requiredScopes;
     this.#exclude = new Set(optional(texts, 'exclude', exclude));
+    this.#rules = RpcRules.of(options);
+    this.#sendsNonces = dpop !== undefined;
     const hasCertificates = clientCertificateHeader !== undefined;
     if (resourceMetadata !== undefined) {
       this.#metadata = new ResourceMetadata(resourceMetadata, { dpop, hasCertificates });
@@ -71,6 +92,7 @@ class Guard {
     this.#settings = {
       baseUrl: baseUrl === undefined ? this.#metadata?.origin : checkedBase(baseUrl),
       certificateHeader: hasCertificates ? new CertificateHeader(clientCertificateHeader) : undefined,
+      tokenHeader,
     };
   }
 
@@ -86,10 +108,10 @@ class Guard {
 
   /*
    * Resolves to { response } for a request that ends here, else to { token, nonce }: the token is undefined on excluded
-   * paths, the nonce is for the header DPoP-Nonce of the response. socket: the connection of a request of fetch's;
-   * scopes: what its route requires.
+   * paths and for what needs none, the nonce is for the header DPoP-Nonce of the response. socket: the connection of a
+   * request of fetch's; scopes: what its route requires; parsed: what something in front has made of its body.
    */
-  async decide(request, { socket, scopes: ofRoute = [] } = {}) {
+  async decide(request, { socket, scopes: ofRoute = [], parsed } = {}) {
     const info = this.#infoOf(request, socket);
     if (info.path === this.#metadata?.path) {
       return { response: this.#metadata.responseTo(info.method) };
@@ -97,10 +119,13 @@ class Guard {
     if (this.#exclude.has(info.path)) {
       return { token: undefined };
     }
+    const body = this.#rules !== undefined && info.method === 'POST' ? bodyOf(request, parsed) : undefined;
+    const needed = [...ofRoute];
     try {
-      return { token: await this.#verify(info, ofRoute), nonce: this.#verifier.dpopNonce() };
+      return { token: await this.#admit(info, needed, body), nonce: this.#nonce() };
     } catch (error) {
-      return { response: this.#responseFor(error, ofRoute) };
+      body?.discard();
+      return { response: this.#responseFor(error, needed) };
     }
   }
 
@@ -112,9 +137,38 @@ class Guard {
     return info;
   }
 
-  async #verify(info, ofRoute) {
-    const token = await this.#verifier.verifyRequest(info);
-    const missing = [...new Set([...this.#requiredScopes, ...ofRoute])].filter((scope) => !token.hasScope(scope));
+  #nonce() {
+    return this.#sendsNonces ? this.#verifier.dpopNonce() : undefined;
+  }
+
+  /*
+   * The token, or undefined where none is needed. needed: the scopes that are demanded beside those of the whole guard,
+   * to which those of the body are added, if it is looked at: not for a token that is refused.
+   */
+  async #admit(info, needed, body) {
+    let isAsked = body === undefined;
+    const ask = async () => {
+      isAsked = true;
+      const { anonymous, scopes } = await this.#rules.ask(body);
+      needed.push(...scopes);
+      return anonymous;
+    };
+    if (!isAsked && this.#rules.hasAnonymous && !this.#verifier[HAS_CREDENTIAL](info) && (await ask())) {
+      return undefined;
+    }
+    let token;
+    try {
+      token = await this.#verifier.verifyRequest(info);
+    } catch (error) {
+      if (error.code === 'insufficient_scope' && !isAsked) {
+        await ask().catch(() => {}); // the token is refused in any case
+      }
+      throw error;
+    }
+    if (!isAsked) {
+      await ask();
+    }
+    const missing = [...new Set([...this.#requiredScopes, ...needed])].filter((scope) => !token.hasScope(scope));
     if (missing.length > 0) {
       throw this.#verifier[REFUSE](token, missing);
     }
@@ -122,16 +176,27 @@ class Guard {
   }
 
   /* An error that is not a refusal, a closed verifier for example, is left to the application's error handling. */
-  #responseFor(error, ofRoute) {
+  #responseFor(error, needed) {
+    if (error instanceof BodyRefused) {
+      this.#verifier[REFUSE_REQUEST](error.status, error.reason);
+      debug('request refused: %s: %s', error.reason.code, error.message);
+      return refuseBody(error.reason.status);
+    }
+    if (error instanceof ClientGone) {
+      return refuseBody(400); // to nobody
+    }
     if (!(error instanceof BearerError)) {
       throw error;
     }
     const { code, message, status, oauthError, retryAfter, expected, actual } = error;
     const values = expected === undefined ? '' : ` (expected ${expected}; actual ${actual})`;
     debug('request refused: %s: %s%s', code, message, values);
-    const nonce = this.#verifier.dpopNonce();
-    return this.#challenger.refuse(status, oauthError || undefined, { scopes: ofRoute, retryAfter, nonce });
+    return this.#challenger.refuse(status, oauthError || undefined, {
+      scopes: needed,
+      retryAfter,
+      nonce: this.#nonce(),
+    });
   }
 }
 
-module.exports = { GUARD_OPTION_NAMES, Guard, REFUSE };
+module.exports = { GUARD_OPTION_NAMES, Guard, HAS_CREDENTIAL, REFUSE, REFUSE_REQUEST };

@@ -10,6 +10,36 @@ export interface ResourceMetadataOptions {
   [member: string]: unknown;
 }
 
+/**
+ * Rules for servers that speak JSON-RPC, MCP servers above all. Where one of them is given the body of every POST is read
+ * before the application sees it, bounded, and left to be read as it came: put the guard around the MCP server, in front
+ * of what reads bodies, and not around uploads. A batch needs what all of its messages need. A larger body is 413, a
+ * compressed one or one that is not UTF-8 is 415, JSON that can be read in more than one way (two members of one name,
+ * for example) is 400; a body that is no JSON at all is the application's to refuse. The rules in full are those of
+ * fb_rpc_check in fastbearer.h.
+ */
+export interface RpcOptions {
+  /**
+   * Methods that need no token: ["initialize", "tools/list"]. A bad token is refused all the same. `initialize` brings
+   * `notifications/initialized` with it. The application is called without a token then: `getAccessToken()` and
+   * `request.auth` are undefined.
+   */
+  anonymous?: readonly string[] | null;
+  /**
+   * What `tools/call` needs beside `requiredScopes`, by patterns of the tool's name: { "delete_*": ["admin"] }. "*" is
+   * any text, and all patterns that match count. A string of scopes is split at spaces.
+   */
+  toolScopes?: ScopesByPattern | null;
+  /** The same by the uri of `resources/read`, `resources/subscribe` and `resources/unsubscribe`. */
+  resourceScopes?: ScopesByPattern | null;
+  /** The same by the name of `prompts/get`. */
+  promptScopes?: ScopesByPattern | null;
+  /** How large a body may be, where one of the others is given, in bytes. Default 4194304. */
+  maxBodyBytes?: number | null;
+}
+
+export type ScopesByPattern = Readonly<Record<string, string | readonly string[]>>;
+
 /** What an adapter adds to a verifier. */
 export interface GuardOptions {
   /** The realm of the challenge. */
@@ -26,6 +56,11 @@ export interface GuardOptions {
    * `requiredScopes`. Default: all scopes that the request needs, in one challenge. `offline_access` is never named.
    */
   challengeScopes?: string | readonly string[] | Readonly<Record<string, string>> | null;
+  /**
+   * Another header than Authorization that holds the token, and nothing else: where a proxy puts the token that it has
+   * verified or made ("Cf-Access-Jwt-Assertion"). Authorization is not read then, and there is no DPoP.
+   */
+  tokenHeader?: string | null;
   /**
    * Scheme and host that clients use, "https://api.example.com", with the path prefix that a proxy strips, if one does;
    * what DPoP proofs are compared with. Default: those of `resourceMetadata.resource`, else what this server sees: then
@@ -62,4 +97,5 @@ export type VerifierOrOptions =
       requiredScopes?: string | readonly string[] | null;
     } & Without<Exclude<keyof VerifierOptions, 'requiredScopes'>>);
 
-export type BearerAuthOptions = GuardOptions & VerifierOrOptions;
+/** Of adapters that see a request as it came. */
+export type BearerAuthOptions = GuardOptions & RpcOptions & VerifierOrOptions;

@@ -9,7 +9,7 @@
 
 const { STATUS_CODES } = require('node:http');
 
-const { guardOf } = require('./adapter.cjs');
+const { assertNoRules, guardOf } = require('./adapter.cjs');
 const { text } = require('./checks.cjs');
 const { followRequests, noteAccessToken } = require('./context.cjs');
 const { ConfigurationError } = require('./errors.cjs');
@@ -52,6 +52,7 @@ function nestOf({ HttpException, createParamDecorator }) {
     #guard;
 
     constructor(options) {
+      assertNoRules(options, 'a guard runs after the body was parsed; fastbearer/express runs in front: app.use(...)');
       this.#guard = guardOf(options);
       followRequests();
     }

@@ -232,6 +232,11 @@ const OTHER_NAMES = [
   ['additional_claims', 'additionalClaims'],
   ['expires_in', 'expiresInSeconds'],
   ['resolve_issuer', 'resolveIssuer'],
+  ['tool_scopes', 'toolScopes'],
+  ['resource_scopes', 'resourceScopes'],
+  ['prompt_scopes', 'promptScopes'],
+  ['max_body_bytes', 'maxBodyBytes'],
+  ['token_header', 'tokenHeader'],
 ];
 const NAMES_BY_CORE = new Map([...[...OPTIONS, ...DPOP_OPTIONS].map(({ name, core }) => [core, name]), ...OTHER_NAMES]);
 

@@ -8,7 +8,7 @@ const { typeError } = require('./checks.cjs');
 const native = require('./native.cjs');
 
 const { signals } = native;
-const { STATUS, OK } = native.constants;
+const { STATUS, OK, TOKEN_MISSING } = native.constants;
 
 class TokenQuestion {
   constructor(token) {
@@ -29,25 +29,32 @@ class TokenQuestion {
 
 class RequestQuestion {
   #parts;
-  #authorization;
+  #credential;
   #hasReplayStore;
 
   /* What requestInfo returns; hasReplayStore: the verifier has one. */
-  constructor({ method, url, clientCertificate, headers }, hasReplayStore) {
-    this.#parts = [method, url, clientCertificate];
+  constructor({ method, url, clientCertificate, tokenHeader, headers }, hasReplayStore) {
+    this.#parts = [method, url, clientCertificate, tokenHeader];
+    const held = (tokenHeader ?? 'authorization').toLowerCase();
     for (const [name, value] of headers) {
       this.#parts.push(name, value);
-      if (name.length === 13) {
-        this.#authorization = value; // where there are two the core refuses the request
+      if (name.length === held.length && name.toLowerCase() === held) {
+        this.#credential = value; // where there are two the core refuses the request
       }
     }
     this.#hasReplayStore = hasReplayStore;
     this.proof = undefined; // { key, expiresAt }, to be remembered of an accepted request
   }
 
-  /* Of a request whose header the core has found to be a scheme, a space and a token. */
+  /* Of a request whose header the core has found to be a scheme, a space and a token, or a token alone. */
   get token() {
-    return this.#authorization.slice(this.#authorization.indexOf(' ') + 1);
+    return this.#credential.slice(this.#credential.indexOf(' ') + 1);
+  }
+
+  /* Whether there is something to verify, be it malformed. */
+  hasCredential(handle) {
+    native.findToken(handle, this.#parts);
+    return signals[STATUS] !== TOKEN_MISSING;
   }
 
   ask(handle, now) {

@@ -8,7 +8,11 @@ const { data, optional, text, typeError } = require('./checks.cjs');
 const { ConfigurationError } = require('./errors.cjs');
 
 const CREDENTIALS = new Set(['authorization', 'dpop']);
-const isCredential = (name) => (name.length === 13 || name.length === 4) && CREDENTIALS.has(name.toLowerCase());
+const isOfCredentials = (name) => (name.length === 13 || name.length === 4) && CREDENTIALS.has(name.toLowerCase());
+
+/* Whether a header is one that the core looks at. */
+const credentialTest = (tokenHeader) =>
+  tokenHeader === undefined ? isOfCredentials : (name) => name.toLowerCase() === tokenHeader.toLowerCase();
 
 /* Up to the path (RFC 3986 section 3). */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/iu;
@@ -48,7 +52,8 @@ function rawPairs(rawHeaders, isWanted) {
 
 /* fetch's Headers join with ", " what came in two fields. */
 function splitAuthorization([name, value]) {
-  const values = name.length === 13 ? value.split(/,[ \t]*(?=(?:bearer|dpop)(?:[ \t,]|$))/iu) : [value];
+  const values =
+    name.toLowerCase() === 'authorization' ? value.split(/,[ \t]*(?=(?:bearer|dpop)(?:[ \t,]|$))/iu) : [value];
   return values.map((one) => [name, one]);
 }
 
@@ -61,21 +66,22 @@ function originOf({ headers, socket }) {
 const withOrigin = (origin, rest) => origin + (rest.startsWith('/') ? rest : `/${rest}`);
 
 /* Of an IncomingMessage. Express shortens url where a router is mounted, and keeps originalUrl. */
-function infoOfIncoming(request, { baseUrl, certificateHeader }) {
+function infoOfIncoming(request, { baseUrl, certificateHeader, tokenHeader }) {
   const target = request.originalUrl ?? request.url ?? '/';
   const pairsOf = (isWanted) => rawPairs(request.rawHeaders, isWanted);
   return {
     method: request.method,
     url: withOrigin(baseUrl ?? originOf(request), target.replace(ORIGIN, '')),
     path: pathOf(target),
-    headers: pairsOf(isCredential),
+    headers: pairsOf(credentialTest(tokenHeader)),
+    tokenHeader,
     clientCertificate:
       certificateHeader === undefined ? certificateOfSocket(request.socket) : certificateHeader.certificateIn(pairsOf),
   };
 }
 
-/* Of a fetch Request, or of a plain { method, url, headers, clientCertificate }. */
-function infoOfParts(request, { baseUrl, certificateHeader }) {
+/* Of a fetch Request, or of a plain { method, url, headers, clientCertificate, tokenHeader }. */
+function infoOfParts(request, { baseUrl, certificateHeader, tokenHeader: configured }) {
   if (request === null || typeof request !== 'object') {
     throw typeError('request', 'an object', request);
   }
@@ -85,12 +91,14 @@ function infoOfParts(request, { baseUrl, certificateHeader }) {
   const isJoined = typeof request.headers?.get === 'function';
   const pairs = isJoined ? [...request.headers] : plainPairs(request.headers);
   const pairsOf = (isWanted) => pairs.filter(([name]) => isWanted(name));
-  const credentials = pairsOf(isCredential);
+  const tokenHeader = configured ?? optional(text, 'request.tokenHeader', request.tokenHeader);
+  const credentials = pairsOf(credentialTest(tokenHeader));
   return {
     method: optional(text, 'request.method', request.method),
     url: baseUrl === undefined ? url : withOrigin(baseUrl, rest),
     path: pathOf(rest) || '/',
     headers: isJoined ? credentials.flatMap(splitAuthorization) : credentials,
+    tokenHeader,
     clientCertificate:
       certificateHeader === undefined
         ? optional(data, 'request.clientCertificate', request.clientCertificate)
@@ -98,12 +106,20 @@ function infoOfParts(request, { baseUrl, certificateHeader }) {
   };
 }
 
+/* Pairs: the headers of Node's or of fetch's request that say what its body is. */
+function contentHeaders(request) {
+  const isWanted = (name) => /^content-/iu.test(name);
+  return Array.isArray(request.rawHeaders)
+    ? rawPairs(request.rawHeaders, isWanted)
+    : [...request.headers].filter(([name]) => isWanted(name));
+}
+
 /*
  * baseUrl: in place of scheme and host; certificateHeader: where a proxy puts the client's certificate, in place of the
- * connection's own.
+ * connection's own; tokenHeader: the name of the header that holds the token, in place of Authorization.
  */
 function requestInfo(request, settings = {}) {
   return Array.isArray(request?.rawHeaders) ? infoOfIncoming(request, settings) : infoOfParts(request, settings);
 }
 
-module.exports = { certificateOfSocket, requestInfo };
+module.exports = { certificateOfSocket, contentHeaders, requestInfo };

@@ -19,7 +19,7 @@ const {
   toOAuthError,
   unwrap,
 } = require('./errors.cjs');
-const { Guard, REFUSE } = require('./guard.cjs');
+const { Guard, HAS_CREDENTIAL, REFUSE, REFUSE_REQUEST } = require('./guard.cjs');
 const { IssuerResolver } = require('./issuer-resolver.cjs');
 const { IssuerTable } = require('./issuer-table.cjs');
 const native = require('./native.cjs');
@@ -306,6 +306,17 @@ class Verifier {
     return native.nonce(this.#handle);
   }
 
+  /* Whether a request, as requestInfo has it, brings anything to verify. */
+  [HAS_CREDENTIAL](info) {
+    return new RequestQuestion(info, false).hasCredential(this.#handle);
+  }
+
+  /* Counts and reports that an adapter refuses a request whose token is not to blame. */
+  [REFUSE_REQUEST](status, error) {
+    native.countRefusal(this.#handle, status);
+    this.#refused(error);
+  }
+
   // ---- keys
 
   /* Of all issuers. */
@@ -376,15 +387,4 @@ if (Symbol.dispose !== undefined) {
   Object.defineProperty(Verifier.prototype, Symbol.dispose, dispose);
 }
 
-/* FastMCP's name for a Verifier, with FastMCP's name for its one algorithm. */
-class BearerAuthProvider extends Verifier {
-  constructor(options = {}) {
-    const { algorithm, ...others } = options ?? {};
-    if (algorithm !== undefined && others.algorithms !== undefined) {
-      throw new ConfigurationError('algorithm and algorithms are the same option: give one of them');
-    }
-    super(algorithm === undefined ? options : { ...others, algorithms: algorithm });
-  }
-}
-
-module.exports = { BearerAuthProvider, Verifier };
+module.exports = { Verifier };

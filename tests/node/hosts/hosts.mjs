@@ -57,8 +57,8 @@ export const HOSTS = {
 
 /* The servers that Bun and Deno have themselves. */
 export const RUNTIME_HOSTS = {
-  'Bun.serve': { start: runtimes.bun, answers: OURS, client: 2, entered: true },
-  'Deno.serve': { start: runtimes.deno, answers: OURS, client: 2, entered: true },
+  'Bun.serve': { start: runtimes.bun, answers: OURS, client: 2, own: true, entered: true },
+  'Deno.serve': { start: runtimes.deno, answers: OURS, client: 2, own: true, entered: true },
 };
 
 const EVERYWHERE = ['express 5', 'fastify 5', 'hono', 'koa 3', 'fastmcp', 'nest, express', 'sdk v1', 'sdk v2 fetch'];

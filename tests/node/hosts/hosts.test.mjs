@@ -12,6 +12,7 @@ for (const name of [
   'proofs',
   'tls',
   'issuers',
+  'rules',
   'providers',
   'sdk',
   'fastmcp',

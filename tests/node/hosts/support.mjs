@@ -119,19 +119,30 @@ export function knock(origin, credentials) {
   return request(`${origin}/mcp`, { method: 'POST', body, headers: { ...headers, accept }, ...credentials });
 }
 
-/* Calls whoami with the real client of an SDK; many times at once where calls says so. */
-export async function callWhoami(sdk, origin, token, { calls = 1 } = {}) {
+/* Works with the real client of an SDK; without a token it sends none. */
+async function asClient(sdk, origin, token, work) {
   const [Client, Transport] = sdk === 1 ? [ClientV1, TransportV1] : [ClientV2, TransportV2];
   const client = new Client({ name: 'test', version: '1' });
-  const headers = { Authorization: `Bearer ${token}` };
+  const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
   await client.connect(new Transport(new URL(`${origin}/mcp`), { requestInit: { headers } }));
   try {
-    const call = () => client.callTool({ name: 'whoami', arguments: {} });
-    const results = await Promise.all(Array.from({ length: calls }, call));
-    return results.map((result) => JSON.parse(result.content[0].text));
+    return await work(client);
   } finally {
     await client.close();
   }
+}
+
+/* Calls whoami; many times at once where calls says so. */
+export function callWhoami(sdk, origin, token, { calls = 1 } = {}) {
+  return asClient(sdk, origin, token, async (client) => {
+    const call = () => client.callTool({ name: 'whoami', arguments: {} });
+    const results = await Promise.all(Array.from({ length: calls }, call));
+    return results.map((result) => JSON.parse(result.content[0].text));
+  });
+}
+
+export function listTools(sdk, origin, token) {
+  return asClient(sdk, origin, token, async (client) => (await client.listTools()).tools.map(({ name }) => name));
 }
 
 /* Starts server.mjs, by Node unless told otherwise; NODE_DEBUG makes it say all that it would ever log. */

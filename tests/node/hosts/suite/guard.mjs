@@ -53,6 +53,12 @@ describe('options', () => {
     [{ requiredScopes: ['a\nb'] }, /requiredScopes/u],
     [{ exclude: '/health' }, /^exclude must be an array of paths/u],
     [{ challengeScopes: ['a\nb'] }, /^challengeScopes must be printable ASCII/u],
+    [{ tokenHeader: 'Authorization' }, /^tokenHeader must be another header than Authorization and DPoP/u],
+    [{ tokenHeader: 'dpop' }, /^tokenHeader must be another header/u],
+    [{ tokenHeader: '' }, /^tokenHeader must be the name of a header/u],
+    [{ tokenHeader: 'a b' }, /^tokenHeader must be the name of a header/u],
+    [{ tokenHeader: 5 }, /^tokenHeader must be a string/u],
+    [{ tokenHeader: 'X-A', dpop: { required: true } }, /^tokenHeader cannot go with dpop\.required/u],
     [{ challengeScopes: 7 }, /^challengeScopes must be a string, an array of strings or an object/u],
     [{ challengeScopes: [7] }, /^challengeScopes must be .*item 0 is number/u],
     [{ challengeScopes: ['a b'] }, /^challengeScopes must be scopes, without spaces/u],
@@ -95,6 +101,69 @@ describe('options', () => {
   it('fails at registration in Fastify', async () => {
     const app = fastify().register(guardFastify, { ...POLICY, exlude: [] });
     await assert.rejects(app.ready(), { code: 'ERR_CONFIGURATION' });
+  });
+});
+
+/* Where a proxy puts the token: alone, in a header of its own. */
+describe('a token in another header', () => {
+  const NAME = 'Cf-Access-Jwt-Assertion';
+  const options = { ...POLICY, tokenHeader: NAME };
+  const check = async (ask) => {
+    const good = mint();
+    assert.deepEqual(await ask({ [NAME]: good }), [200, 'alice']);
+    assert.deepEqual(await ask({ [NAME.toLowerCase()]: good, authorization: 'nonsense' }), [200, 'alice']);
+    assert.equal((await ask({ authorization: `Bearer ${good}` }))[0], 401);
+    assert.equal((await ask({ [NAME]: 'x.y.z' }))[0], 401);
+    assert.equal((await ask({ [NAME]: mint({ expiresInSeconds: -60 }) }))[0], 401);
+    for (const wrong of [`Bearer ${good}`, `${good}, ${good}`, [good, good]]) {
+      assert.equal((await ask({ [NAME]: wrong }))[0], 400, String(wrong));
+    }
+  };
+
+  it('is found by each kind of adapter', async () => {
+    const handler = guardFetch(options, () => new Response(getAccessToken().clientId));
+    await check(async (given) => {
+      const headers = new Headers(
+        Object.entries(given).flatMap(([name, value]) => [value].flat().map((v) => [name, v])),
+      );
+      const answer = await handler(new Request(ORIGIN, { headers }));
+      return [answer.status, await answer.text()];
+    });
+    const app = express().use(guardExpress(options), (_request, response) => response.send(getAccessToken().clientId));
+    await serving(app, (origin) =>
+      check(async (headers) => {
+        const { status, body } = await request(`${origin}/`, { headers });
+        return [status, body];
+      }),
+    );
+  });
+
+  it('has no proof beside it', async () => {
+    const handler = guardFetch({ ...options, dpop: { nonceSecret: Buffer.alloc(32) } }, () => new Response());
+    const bound = mint({ additionalClaims: { cnf: { jkt: KEYS.thumbprint() } } });
+    for (const token of [bound, 'x.y.z', undefined]) {
+      const headers = token === undefined ? {} : { [NAME]: token };
+      const answer = await handler(new Request(ORIGIN, { headers }));
+      assert.equal(answer.status, 401);
+      assert.doesNotMatch(answer.headers.get('www-authenticate'), /DPoP/u);
+      assert.equal(answer.headers.get('dpop-nonce'), null);
+    }
+    assert.equal((await handler(new Request(ORIGIN, { headers: { [NAME]: mint() } }))).status, 200);
+  });
+
+  it('may be named for a single request, too', async () => {
+    const verifier = new Verifier(POLICY);
+    const token = mint();
+    const headers = { [NAME]: token, Authorization: 'x' };
+    assert.equal((await verifier.verifyRequest({ headers, tokenHeader: NAME })).token, token);
+    await assert.rejects(verifier.verifyRequest({ headers }), { code: 'token_missing' });
+    await assert.rejects(verifier.verifyRequest({ headers, tokenHeader: 'X-Other' }), { code: 'token_missing' });
+    const code = 'ERR_CONFIGURATION';
+    await assert.rejects(verifier.verifyRequest({ headers, tokenHeader: 'a b' }), { code, message: /tokenHeader/u });
+    await assert.rejects(verifier.verifyRequest({ headers, tokenHeader: 5 }), {
+      code,
+      message: /^request\.tokenHeader/u,
+    });
   });
 });
 

@@ -10,6 +10,7 @@ import { noteSkip } from '../../support/skips.mjs';
 import { HOSTS, RUNTIME_HOSTS, RUNTIMES } from '../hosts.mjs';
 import { serve } from '../support.mjs';
 import { checkSilence, checksOf } from './checks.mjs';
+import { checksOfRules, RULED } from './rule-checks.mjs';
 
 const MODULES = fileURLToPath(new URL('../node_modules/', import.meta.url));
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -46,6 +47,17 @@ for (const [name, { program, hosts, follows }] of Object.entries(RUNTIMES)) {
         });
         checksOf(row, host, () => server);
         checkSilence(row, () => server);
+        after(() => server.stop());
+      });
+      if (!host.own) {
+        continue;
+      }
+      describe(`${row}, with rules for JSON-RPC`, { concurrency: 1 }, () => {
+        let server;
+        before(async () => {
+          server = await serve(one, 'import', ...RULED, [command, ...parameters]);
+        });
+        checksOfRules(() => server.origin, host);
         after(() => server.stop());
       });
     }

@@ -124,6 +124,23 @@ tools.addTool({
 });
 new FastMCP({ name: 'direct', version: '1.0.0', authenticate: authenticate({ verifier }) });
 
+expressAuth({
+  verifier,
+  anonymous: ['initialize', 'tools/list'],
+  toolScopes: { 'delete_*': ['admin'], write: 'files:write' },
+  resourceScopes: { 'file:///secret/*': ['admin'] },
+  promptScopes: null,
+  maxBodyBytes: 1 << 20,
+  tokenHeader: 'Cf-Access-Jwt-Assertion',
+  challengeScopes: { admin: 'api://id/admin' },
+});
+// @ts-expect-error scopes are texts
+honoAuth({ verifier, toolScopes: { x: 5 } });
+// @ts-expect-error fastmcp has read the body before it asks
+authenticate({ verifier, anonymous: ['tools/list'] });
+// @ts-expect-error a guard runs after the body was parsed
+new BearerAuthGuard({ verifier, toolScopes: {} });
+await verifier.verifyRequest({ headers: {}, tokenHeader: 'X-Token' });
 // @ts-expect-error a verifier has been made with its options already
 expressAuth({ verifier, issuer: 'me' });
 // @ts-expect-error fastmcp asks only about its own endpoint
