@@ -291,6 +291,35 @@ export interface IssuerStats {
   unknownKidRetryAfter: number;
   /** Why the last fetch failed; undefined when it succeeded. */
   lastError: string | undefined;
+  /** How often each code was the reason of a refusal. */
+  reasons: Record<string, number>;
+  /** Seconds that all fetches together have taken which are over. */
+  fetchSeconds: number;
+  /** Key sets that came from a store. */
+  imports: number;
+  /** Seconds since the keys were fetched or confirmed; 0 for static ones, Infinity when none are held. */
+  keyAge: number;
+  /** Seconds that they are still fresh, negative when they are not; Infinity for static ones. */
+  freshFor: number;
+  /** A hash of where its keys are fetched, for stores; undefined when they are not. */
+  source: string | undefined;
+  /** Which of its tokens are introspected. */
+  introspection: 'opaque' | 'all' | undefined;
+  health: HealthStatus;
+  /** Why `health` is not "ready"; undefined when it is. */
+  problem: string | undefined;
+}
+
+/**
+ * Whether tokens can be verified: "degraded" when keys are past their freshness, because fetching fails or nobody came,
+ * and for a verifier when some issuer is not ready; "not_ready" when no token can be verified.
+ */
+export type HealthStatus = 'ready' | 'degraded' | 'not_ready';
+
+/** What a readiness probe wants to know, and why. */
+export interface Health {
+  status: HealthStatus;
+  issuers: IssuerStats[];
 }
 
 /** Counters since the verifier was constructed, and the state of its key sets: sums over all issuers. */
@@ -328,6 +357,14 @@ export interface Stats {
   replayEvictions: number;
   /** Client keys that are held parsed. */
   proofKeys: number;
+  /** Seconds that all fetches together have taken which are over. */
+  fetchSeconds: number;
+  /** Key sets that came from a store. */
+  imports: number;
+  /** Seconds since the oldest of the keys were fetched or confirmed; Infinity when an issuer has none yet. */
+  keyAge: number;
+  /** Introspection responses that were evaluated. */
+  introspections: number;
   issuers: IssuerStats[];
 }
 
@@ -417,6 +454,11 @@ export declare class Verifier {
   keys(): KeyInfo[];
   /** Counts what has happened so far. */
   stats(): Stats;
+  /**
+   * Whether tokens can be verified now, for a readiness probe. Before the first fetch that is "not_ready": call `refresh`
+   * when the server starts.
+   */
+  health(): Health;
   /** Of all issuers. */
   readonly issuer: string[] | undefined;
   readonly audience: string[] | undefined;

@@ -76,6 +76,11 @@ class KeysNeeded {
   }
 }
 
+function toIssuerStats({ number, lastError, problem, ...counters }) {
+  const sentence = (text) => (text ? inOurNames(text) : undefined);
+  return { ...counters, lastError: sentence(lastError), problem: sentence(problem) };
+}
+
 class Verifier {
   #handle;
   #policy;
@@ -335,11 +340,13 @@ class Verifier {
   stats() {
     const stats = unwrap(native.stats(this.#handle));
     stats.lastError = stats.lastError === undefined ? undefined : inOurNames(stats.lastError);
-    stats.issuers = unwrap(native.issuers(this.#handle)).map(({ number, lastError, ...counters }) => ({
-      ...counters,
-      lastError: lastError ? inOurNames(lastError) : undefined,
-    }));
+    stats.issuers = unwrap(native.issuers(this.#handle)).map(toIssuerStats);
     return stats;
+  }
+
+  health() {
+    const { health, issuers } = unwrap(native.health(this.#handle));
+    return { status: health, issuers: issuers.map(toIssuerStats) };
   }
 
   // ---- what it was constructed with

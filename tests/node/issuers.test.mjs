@@ -82,7 +82,17 @@ test('stats and keys tell issuers apart', () => {
     retryAfter: 0,
     unknownKidRetryAfter: 0,
     lastError: undefined,
+    reasons: {},
+    fetchSeconds: 0,
+    imports: 0,
+    keyAge: 0,
+    freshFor: Infinity,
+    source: undefined,
+    introspection: undefined,
+    health: 'ready',
+    problem: undefined,
   });
+  assert.deepEqual(issuers[1].reasons, { audience_mismatch: 1 });
   assert.deepEqual([issuers.length, issuers[1].issuer, issuers[1].verified, issuers[1].rejected], [2, B, 1, 1]);
   assert.deepEqual(
     verifier.keys().map(({ issuer, kty, fetchedAt, freshUntil }) => [issuer, kty, fetchedAt, freshUntil]),
@@ -91,6 +101,20 @@ test('stats and keys tell issuers apart', () => {
       [B, 'oct', undefined, undefined],
     ],
   );
+});
+
+test('health is that of all issuers, and says why', () => {
+  assert.deepEqual(new Verifier(BOTH).health().issuers.length, 2);
+  assert.equal(new Verifier(BOTH).health().status, 'ready');
+  const verifier = new Verifier({
+    issuers: [OF_A, { issuer: B, jwksUri: 'https://b.example/jwks' }],
+    audience: AUDIENCE,
+  });
+  const { status, issuers } = verifier.health();
+  assert.deepEqual([status, issuers[0].health, issuers[1].health], ['degraded', 'ready', 'not_ready']);
+  assert.deepEqual([issuers[0].problem, issuers[1].problem], [undefined, 'no keys have been fetched yet']);
+  verifier.close();
+  assert.throws(() => verifier.health(), { code: 'ERR_VERIFIER_CLOSED' });
 });
 
 test('an issuer of one verifier is told in a refusal, too; without an identifier there is none', () => {
