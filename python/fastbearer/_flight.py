@@ -77,13 +77,17 @@ _starting_threads = _StartingThreads()
 class Flight:
     """One fetch, by the core's ticket, and the callbacks of those who wait for it."""
 
-    __slots__ = ("_callbacks", "abandoned", "deadline", "done", "error", "loop", "runner", "starter", "task", "ticket")
+    __slots__ = (
+        "_callbacks", "abandoned", "deadline", "done", "error", "loop", "result", "runner", "starter", "task",
+        "ticket",
+    )  # fmt: skip
 
     def __init__(self, ticket: int, timeout: float) -> None:
         self.ticket = ticket
         self.done = False
         self.abandoned = False  # it ended without an outcome
         self.error: FastBearerError | None = None
+        self.result: Any = None  # what it brought, where that is not the core's
         self.deadline = time.monotonic() + timeout + GRACE
         self.starter: int | None = None  # the thread that has still to start it, or whose loop runs it
         self.runner: threading.Thread | None = None

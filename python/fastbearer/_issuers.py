@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from . import _native
-from ._flight import running_loop
+from ._flight import Flight, running_loop
 from ._key_source import KeySource
+from ._key_store import EXPLICIT
 from .errors import KeysUnavailableError
 from .issuer import Issuer
 
@@ -12,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from ._introspections import Endpoint
+    from .introspection import Introspector
 
 #: How many key sets are fetched at the same time by an explicit refresh.
 _AT_A_TIME = 16
@@ -35,6 +39,7 @@ class Issuers:
         }
         self._sources: dict[int, KeySource] = self._make_sources() if sources is None else dict(sources)
         self._resolved: dict[str, Issuer] = {}  # by identifier; those of the core, and some that made room for others
+        self._endpoints: dict[int, Endpoint] = {}
         self._warned = False
 
     def _make_sources(self) -> dict[int, KeySource]:
@@ -62,6 +67,32 @@ class Issuers:
             if state is not None and issuer is not None and state["fetched"]:
                 source = self._sources.setdefault(number, KeySource(self._native, number, issuer))
         return source
+
+    def endpoints(self, number: int, token: Any) -> list[Endpoint]:
+        """Whom to ask about a token that this issuer is to be asked about: if it is no JWT and says nothing of its
+        issuer, every other one that is introspected, too.
+        """
+        numbers = [number]
+        if not _native.token_is_jwt(token):
+            configured = range(1, len(self.configured) + 1)
+            numbers += [other for other in configured if other != number and self._introspector(other) is not None]
+        return [endpoint for endpoint in map(self._endpoint, numbers) if endpoint is not None]
+
+    def _introspector(self, number: int) -> Introspector | None:
+        if number <= len(self.configured):
+            return self.configured[number - 1].introspector
+        state = self._native.issuer(number)
+        issuer = None if state is None else self._resolved.get(state["issuer"])
+        return None if issuer is None else issuer.introspector
+
+    def _endpoint(self, number: int) -> Endpoint | None:
+        endpoint = self._endpoints.get(number)
+        introspector = self._introspector(number) if endpoint is None else None
+        if introspector is not None:
+            from ._introspections import Endpoint
+
+            endpoint = self._endpoints.setdefault(number, Endpoint(self._native, number, introspector))
+        return endpoint
 
     def sources(self) -> list[KeySource]:
         """Those of all issuers that there are now."""
@@ -97,6 +128,7 @@ class Issuers:
             if number not in numbers:
                 self._sources.pop(number, None)
                 self._names.pop(number, None)
+                self._endpoints.pop(number, None)
         for identifier in list(self._resolved):
             if identifier not in identifiers:
                 self._resolved.pop(identifier, None)
@@ -130,11 +162,13 @@ class Issuers:
 
 def refresh_all(sources: list[KeySource]) -> None:
     """Fetches their key sets; KeysUnavailableError names those that failed."""
-    failures = []
+    failures: list[KeysUnavailableError | None] = []
     for start in range(0, len(sources), _AT_A_TIME):
+        some = sources[start : start + _AT_A_TIME]
+        done = _stored_anew(some)
+        failures += [None] * len(done)  # another process has fetched them just now
         begun = [
-            (source, source.start(_native.REFRESH_EXPLICIT, 0), source.until())
-            for source in sources[start : start + _AT_A_TIME]
+            (source, source.start(_native.REFRESH_EXPLICIT, 0), source.until()) for source in some if source not in done
         ]
         for source, flight, until in begun:
             failures.append(source.failure(source.wait(flight, until, _native.REFRESH_EXPLICIT, 0)))
@@ -143,15 +177,42 @@ def refresh_all(sources: list[KeySource]) -> None:
 
 async def refresh_all_async(sources: list[KeySource]) -> None:
     """The same without blocking the event loop."""
-    failures, loop = [], running_loop()
+    failures: list[KeysUnavailableError | None] = []
+    loop = running_loop()
     for start in range(0, len(sources), _AT_A_TIME):
+        some = sources[start : start + _AT_A_TIME]
+        done = await _stored_anew_async(some)
+        failures += [None] * len(done)
         begun = [
             (source, source.start(_native.REFRESH_EXPLICIT, 0, loop=loop), source.until())
-            for source in sources[start : start + _AT_A_TIME]
+            for source in some
+            if source not in done
         ]
         for source, flight, until in begun:
             failures.append(source.failure(await source.wait_async(flight, until, _native.REFRESH_EXPLICIT, 0)))
     _raise(failures)
+
+
+def _stored_anew(sources: list[KeySource]) -> set[KeySource]:
+    """Reads the stores; those whose keys another process has fetched while we waited for our turn."""
+    begun = [
+        (source, source.stored, source.stored.start(EXPLICIT), source.until()) for source in sources if source.stored
+    ]
+    return {source for source, store, read, until in begun if _is_new(store.wait(read, until, EXPLICIT))}
+
+
+async def _stored_anew_async(sources: list[KeySource]) -> set[KeySource]:
+    loop = running_loop()
+    begun = [
+        (source, source.stored, source.stored.start(EXPLICIT, loop=loop), source.until())
+        for source in sources
+        if source.stored
+    ]
+    return {source for source, store, read, until in begun if _is_new(await store.wait_async(read, until, EXPLICIT))}
+
+
+def _is_new(read: Flight | None) -> bool:
+    return read is not None and read.result is True
 
 
 def _raise(failures: Sequence[KeysUnavailableError | None]) -> None:

@@ -11,6 +11,7 @@ import os
 from . import _native
 from ._fetch_function import is_async, limited, loggable_url, read_response, request_headers
 from ._flight import GRACE, Flight, Flights, running_loop
+from ._key_store import AHEAD, Stored
 from .errors import FastBearerError, KeysUnavailableError
 
 TYPE_CHECKING = False
@@ -30,11 +31,17 @@ class KeySource(Flights):
         self._fetch = issuer.fetch
         self._ignores_proxies = issuer.fetch is None and not issuer.trust_env
         self._failures = 0
+        store = issuer.key_store
+        self.stored = None if store is None else Stored(native, number, store, self)
 
     # ---- for callers; what a flight begins with is the core's reason and its key request
 
     def refresh_ahead(self, on_loop: bool = False) -> None:
         """Starts the fetch that the core says is due; nobody waits for it."""
+        if self.stored is not None:
+            loop = running_loop() if on_loop else None
+            self.stored.start(AHEAD, loop, loop=loop, awaited=False)
+            return
         self.start(_native.REFRESH_AHEAD, 0, loop=running_loop() if on_loop else None, awaited=False)
 
     def failure(self, flight: Flight | None) -> KeysUnavailableError | None:
@@ -70,9 +77,17 @@ class KeySource(Flights):
 
     def _give_up(self, ticket: int) -> None:
         self._native.refresh_abandon(self._number, ticket)
+        if self.stored is not None:
+            self.stored.release_soon()
 
     def _ended(self, error: FastBearerError | None) -> None:
         self._log_change(error)
+        if self.stored is not None:
+            self.stored.fetched()
+
+    def is_busy(self) -> bool:
+        """Whether a fetch is in progress in this process."""
+        return bool(self._flights)
 
     def _complete(self, flight: Flight, response: Any, failure: str | None) -> Any:
         """Hands over what came back. What is to be fetched next in this flight, or None."""

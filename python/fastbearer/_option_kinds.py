@@ -210,6 +210,21 @@ def _function(name: str, value: Any) -> Any:
     return value
 
 
+def _store(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    for method in ("load", "save"):
+        if not callable(getattr(value, method, None)):
+            raise TypeError(f"{name} must have the methods load and save, as fastbearer.stores.KeyStore says")
+    return value
+
+
+def _introspector(name: str, value: Any) -> Any:
+    if value is not None and not hasattr(value, "negative_cache_seconds"):
+        raise _wrong(name, "fastbearer.introspection.Introspector or None", value)
+    return value
+
+
 TEXT = Kind("str", _text)
 DATA = Kind("str | bytes", _data)
 DOCUMENT = Kind("str | bytes | Mapping[str, Any]", _document)
@@ -226,4 +241,6 @@ FLAG = Kind("bool", _flag)
 FILE = Kind("str", _file)
 FETCH = Kind("Fetch", _function)
 HOOK = Kind("Callable[[Rejection], object]", _function)
+INTROSPECTOR = Kind("Introspector", _introspector)
+STORE = Kind("KeyStore", _store)
 REVOKED = Kind("IsRevoked", _function)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ._records import Rejection
     from ._revocation import IsRevoked
     from .dpop import DPoP
+    from .introspection import Introspector
     from .issuer import Issuer, ResolveIssuer
+    from .stores import KeyStore
 
 
 class VerifierOptions(TypedDict, total=False):
@@ -47,6 +49,7 @@ class VerifierOptions(TypedDict, total=False):
     cache_size: int
     cache_bytes: int
     arithmetic: str
+    introspector: Introspector | None
     fetch: Fetch | None
     fetch_timeout: float
     refresh_interval: float
@@ -55,6 +58,7 @@ class VerifierOptions(TypedDict, total=False):
     ca_file: str | None
     allow_http: bool
     ssrf_safe: bool
+    key_store: KeyStore | None
     headers: Mapping[str, str] | None
     trust_env: bool
     on_reject: Callable[[Rejection], object] | None
@@ -85,11 +89,13 @@ class FastMCPOptions(TypedDict, total=False):
     cache_size: int
     cache_bytes: int
     arithmetic: str
+    introspector: Introspector | None
     fetch_timeout: float
     stale_if_error: float
     max_jwks_bytes: int
     ca_file: str | None
     allow_http: bool
+    key_store: KeyStore | None
     headers: Mapping[str, str] | None
     trust_env: bool
     on_reject: Callable[[Rejection], object] | None
@@ -120,11 +126,13 @@ class FastMCPAttributes:
     cache_size: int
     cache_bytes: int
     arithmetic: str
+    introspector: Introspector | None
     fetch_timeout: float
     stale_if_error: float
     max_jwks_bytes: int
     ca_file: str | None
     allow_http: bool
+    key_store: KeyStore | None
     headers: Mapping[str, str] | None
     trust_env: bool
     on_reject: Callable[[Rejection], object] | None

@@ -20,6 +20,7 @@ from ._option_kinds import (
     FLAG,
     HEADERS,
     HOOK,
+    INTROSPECTOR,
     ISSUERS,
     RESOLVE,
     REVOKED,
@@ -27,6 +28,7 @@ from ._option_kinds import (
     SCOPES,
     SECONDS,
     SIZE,
+    STORE,
     TEXT,
     TEXTS,
     Kind,
@@ -59,6 +61,7 @@ class Group:
 WHO = Group("Who issues tokens")
 KEYS = Group("Where the keys come from, at most one; without any they are found by discovery from the issuer")
 POLICY = Group("What is accepted")
+STATUS = Group("Which tokens the issuer is asked about")
 FETCHING = Group("How a key set is fetched, and the metadata that discovery looks at")
 REPORTING = Group("What is reported")
 
@@ -161,6 +164,9 @@ OPTIONS = (
            '"auto" verifies signatures with precomputed tables where that is faster than OpenSSL, "openssl" with '
            "OpenSSL alone."),
 
+    Option(STATUS, ISSUER, "introspector", None, INTROSPECTOR, None,
+           "Asks the issuer about tokens that are no JWTs (RFC 7662), or about all: ``fastbearer.introspection``."),
+
     Option(FETCHING, ISSUER, "fetch", None, FETCH, None,
            "``(url, headers) -> (status, headers, body)``, sync or async, in place of libcurl. It must not follow "
            "redirects nor return more than ``max_jwks_bytes``."),
@@ -179,6 +185,8 @@ OPTIONS = (
            "Whether http:// is accepted for other hosts than loopback."),
     Option(FETCHING, ISSUER, "ssrf_safe", "ssrf_safe", FLAG, False,
            "Whether only public addresses are connected to."),
+    Option(FETCHING, ISSUER, "key_store", None, STORE, None,
+           "Where fetched key sets are kept, for other processes and for the next start: ``fastbearer.stores``."),
     Option(FETCHING, ISSUER, "headers", "headers", HEADERS, None,
            "Header fields to send with every fetch; a key set of another origin than the issuer's does not get them."),
     Option(FETCHING, ISSUER, "trust_env", "trust_env", FLAG, False,

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import time
+
 from . import _native
-from .errors import _IssuerNeeded, _KeysNeeded
+from ._flight import running_loop
+from ._key_store import TOKEN
+from .errors import RevokedTokenError, StatusUnavailableError, _IntrospectionNeeded, _IssuerNeeded, _KeysNeeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeAlias
 
+    from ._introspections import Endpoint
     from ._issuers import Issuers
     from ._resolver import Resolver
     from .request import Request
+
+    Needed: TypeAlias = _KeysNeeded | _IssuerNeeded | _IntrospectionNeeded
+
+#: What the core says instead of a verdict.
+NEEDED = (_KeysNeeded, _IssuerNeeded, _IntrospectionNeeded)
 
 
 class TokenQuestion:
@@ -31,6 +41,10 @@ class TokenQuestion:
     def ask_after_fetch(self, key_request: int) -> _native.AccessToken:
         """The verdict, when keys were needed and have come or not."""
         return self._native.verify_after_fetch(self.token, self._now, key_request)
+
+    def ask_introspected(self, issuer: int, response: bytes, reuse_for: float) -> _native.AccessToken:
+        """The verdict, when an issuer was asked about the token."""
+        return self._native.verify_introspected(issuer, self.token, self._now, response, reuse_for)
 
 
 class RequestQuestion:
@@ -60,21 +74,69 @@ class RequestQuestion:
         access, self.proof = self._native.verify_request_after_fetch(self._parts, self._now, key_request)
         return access
 
+    def ask_introspected(self, issuer: int, response: bytes, reuse_for: float) -> _native.AccessToken:
+        """As for a token."""
+        access, self.proof = self._native.verify_request_introspected(
+            issuer, self._parts, self._now, response, reuse_for
+        )
+        return access
+
 
 # ---- what the core needs
 
+#: How often a store of key sets is read for one token: it may bring a set without the token's key, then a newer one.
+_READS = 3
 
-def _once_more(question: TokenQuestion | RequestQuestion) -> _native.AccessToken | _KeysNeeded | _IssuerNeeded:
+
+def _once_more(question: TokenQuestion | RequestQuestion) -> _native.AccessToken | Needed:
     """After a resolution, which may have brought an issuer whose keys are still needed."""
     try:
         return question.ask()
-    except (_KeysNeeded, _IssuerNeeded) as error:
+    except NEEDED as error:
         return error
+
+
+def _verdict(outcome: _native.AccessToken | Needed) -> _native.AccessToken:
+    """What else comes of a token that needed keys: it is accepted."""
+    if not isinstance(outcome, _native.AccessToken):
+        raise outcome
+    return outcome
+
+
+def _introspect(question: TokenQuestion | RequestQuestion, endpoints: list[Endpoint]) -> _native.AccessToken:
+    """Asks one issuer after the other, until one says that the token is active."""
+    refused: Exception | None = None
+    for endpoint in endpoints:
+        try:
+            return endpoint.ask(question)
+        except (RevokedTokenError, StatusUnavailableError) as error:
+            refused = _heavier(refused, error)
+    assert refused is not None, "the core asks only for issuers that are introspected"
+    raise refused
+
+
+async def _introspect_async(
+    question: TokenQuestion | RequestQuestion, endpoints: list[Endpoint]
+) -> _native.AccessToken:
+    """The same without blocking the event loop."""
+    refused: Exception | None = None
+    for endpoint in endpoints:
+        try:
+            return await endpoint.ask_async(question)
+        except (RevokedTokenError, StatusUnavailableError) as error:
+            refused = _heavier(refused, error)
+    assert refused is not None, "the core asks only for issuers that are introspected"
+    raise refused
+
+
+def _heavier(one: Exception | None, other: Exception) -> Exception:
+    """Of two refusals the one that may be no verdict: the token may be good."""
+    return one if isinstance(one, StatusUnavailableError) else other
 
 
 def settle(
     question: TokenQuestion | RequestQuestion,
-    needed: _KeysNeeded | _IssuerNeeded,
+    needed: Needed,
     issuers: Issuers,
     resolver: Resolver | None,
 ) -> _native.AccessToken:
@@ -86,15 +148,28 @@ def settle(
         if isinstance(outcome, _native.AccessToken):
             return outcome
         needed = outcome
+    if isinstance(needed, _IntrospectionNeeded):
+        return _introspect(question, issuers.endpoints(needed.issuer_number, question.token))
     source = issuers.source(needed.issuer_number)
-    if source is not None and needed.key_request:
+    if source is not None and source.stored is not None and needed.key_request:
+        until = source.until(needed.wait)
+        for _ in range(_READS):
+            flight = source.stored.wait(source.stored.start(TOKEN), until, TOKEN)
+            if flight is None or not flight.result:
+                break
+            outcome = _once_more(question)
+            if not isinstance(outcome, _KeysNeeded):
+                return _verdict(outcome)
+            needed = outcome
+        needed.wait = max(0.0, until - time.monotonic())
+    if source is not None and needed.key_request and needed.wait:
         source.run(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
     return question.ask_after_fetch(needed.key_request)
 
 
 async def settle_async(
     question: TokenQuestion | RequestQuestion,
-    needed: _KeysNeeded | _IssuerNeeded,
+    needed: Needed,
     issuers: Issuers,
     resolver: Resolver | None,
 ) -> _native.AccessToken:
@@ -106,7 +181,21 @@ async def settle_async(
         if isinstance(outcome, _native.AccessToken):
             return outcome
         needed = outcome
+    if isinstance(needed, _IntrospectionNeeded):
+        return await _introspect_async(question, issuers.endpoints(needed.issuer_number, question.token))
     source = issuers.source(needed.issuer_number)
-    if source is not None and needed.key_request:
+    if source is not None and source.stored is not None and needed.key_request:
+        until = source.until(needed.wait)
+        for _ in range(_READS):
+            flight = source.stored.start(TOKEN, loop=running_loop())
+            flight = await source.stored.wait_async(flight, until, TOKEN)
+            if flight is None or not flight.result:
+                break
+            outcome = _once_more(question)
+            if not isinstance(outcome, _KeysNeeded):
+                return _verdict(outcome)
+            needed = outcome
+        needed.wait = max(0.0, until - time.monotonic())
+    if source is not None and needed.key_request and needed.wait:
         await source.run_async(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
     return question.ask_after_fetch(needed.key_request)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from ._fetch_function import Fetch
     from ._option_kinds import ClaimValue
+    from .introspection import Introspector
+    from .stores import KeyStore
 
     #: Who an unknown issuer is: given its identifier, which nobody has verified.
     ResolveIssuer: TypeAlias = Callable[[str], "Issuer | Awaitable[Issuer | None] | None"]
@@ -30,8 +32,9 @@ class Issuer:
     is raised by the Verifier that it is given to.
 
     Attributes are its options, lists as tuples and mappings as what they were turned into: issuer; public_key, jwks,
-    jwks_uri, secret; algorithms, audience, required_claims, token_type, scope_claims, client_id_claims; fetch,
-    fetch_timeout, refresh_interval, stale_if_error, max_jwks_bytes, ca_file, allow_http, ssrf_safe, headers, trust_env.
+    jwks_uri, secret; algorithms, audience, required_claims, token_type, scope_claims, client_id_claims; introspector;
+    fetch, fetch_timeout, refresh_interval, stale_if_error, max_jwks_bytes, ca_file, allow_http, ssrf_safe, key_store,
+    headers, trust_env.
     """
 
     __slots__ = ("__weakref__", "_native", *_options.ISSUER_NAMES)
@@ -49,6 +52,7 @@ class Issuer:
     token_type: str | None
     scope_claims: str | Sequence[str] | None
     client_id_claims: str | Sequence[str] | None
+    introspector: Introspector | None
     fetch: Fetch | None
     fetch_timeout: float
     refresh_interval: float
@@ -57,6 +61,7 @@ class Issuer:
     ca_file: str | None
     allow_http: bool
     ssrf_safe: bool
+    key_store: KeyStore | None
     headers: Mapping[str, str] | None
     trust_env: bool
 
@@ -74,6 +79,7 @@ class Issuer:
         token_type: str | None = None,
         scope_claims: str | Sequence[str] | None = None,
         client_id_claims: str | Sequence[str] | None = None,
+        introspector: Introspector | None = None,
         fetch: Fetch | None = None,
         fetch_timeout: float = 10.0,
         refresh_interval: float = 30.0,
@@ -82,6 +88,7 @@ class Issuer:
         ca_file: str | None = None,
         allow_http: bool = False,
         ssrf_safe: bool = False,
+        key_store: KeyStore | None = None,
         headers: Mapping[str, str] | None = None,
         trust_env: bool = False,
         **unknown: NoReturn,
@@ -113,6 +120,10 @@ class Issuer:
                 6901).
             client_id_claims: The first of these that is present is the client id, else "unknown".
 
+        Which tokens the issuer is asked about:
+            introspector: Asks the issuer about tokens that are no JWTs (RFC 7662), or about all:
+                ``fastbearer.introspection``.
+
         How a key set is fetched, and the metadata that discovery looks at:
             fetch: ``(url, headers) -> (status, headers, body)``, sync or async, in place of libcurl. It must not follow
                 redirects nor return more than ``max_jwks_bytes``.
@@ -124,6 +135,8 @@ class Issuer:
                 system's, certifi's.
             allow_http: Whether http:// is accepted for other hosts than loopback.
             ssrf_safe: Whether only public addresses are connected to.
+            key_store: Where fetched key sets are kept, for other processes and for the next start:
+                ``fastbearer.stores``.
             headers: Header fields to send with every fetch; a key set of another origin than the issuer's does not get
                 them.
             trust_env: Whether the proxy variables of the environment are honoured.
@@ -133,9 +146,10 @@ class Issuer:
                 "issuer": issuer, "public_key": public_key, "jwks": jwks, "jwks_uri": jwks_uri, "secret": secret,
                 "algorithms": algorithms, "audience": audience, "required_claims": required_claims,
                 "token_type": token_type, "scope_claims": scope_claims, "client_id_claims": client_id_claims,
-                "fetch": fetch, "fetch_timeout": fetch_timeout, "refresh_interval": refresh_interval,
-                "stale_if_error": stale_if_error, "max_jwks_bytes": max_jwks_bytes, "ca_file": ca_file,
-                "allow_http": allow_http, "ssrf_safe": ssrf_safe, "headers": headers, "trust_env": trust_env,
+                "introspector": introspector, "fetch": fetch, "fetch_timeout": fetch_timeout,
+                "refresh_interval": refresh_interval, "stale_if_error": stale_if_error,
+                "max_jwks_bytes": max_jwks_bytes, "ca_file": ca_file, "allow_http": allow_http, "ssrf_safe": ssrf_safe,
+                "key_store": key_store, "headers": headers, "trust_env": trust_env,
             },
             unknown,
         )  # fmt: skip
@@ -148,6 +162,8 @@ class Issuer:
         values, native = _options.converted(options, _options.ISSUER)
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        if values["introspector"] is not None:
+            native["introspection"] = "all" if values["introspector"].jwts else "opaque"
         object.__setattr__(self, "_native", native)
 
     @classmethod
@@ -167,6 +183,8 @@ class Issuer:
         return None
 
     def _is_fetched(self) -> bool:
+        if self.introspector is not None and self.introspector.jwts:
+            return False
         return self._key_option() in (None, "jwks_uri")
 
     def _only_identifier(self) -> str | None:
@@ -199,7 +217,12 @@ class Issuer:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self._native == other._native and self.fetch == other.fetch
+        return (
+            self._native == other._native
+            and self.fetch == other.fetch
+            and self.key_store is other.key_store
+            and self.introspector is other.introspector
+        )
 
     def __hash__(self) -> int:
         return hash(self._native["identifiers"])

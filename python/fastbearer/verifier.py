@@ -10,7 +10,7 @@ from . import _native, _option_kinds, _options
 from ._inspection import decode_unverified, versions
 from ._issuers import Issuers, refresh_all, refresh_all_async
 from ._native import AccessToken
-from ._questions import RequestQuestion, TokenQuestion, settle, settle_async
+from ._questions import NEEDED, RequestQuestion, TokenQuestion, settle, settle_async
 from ._records import KeyInfo, Rejection, Unverified
 from ._replay import Evictions, Memory
 from ._resolver import Resolver
@@ -19,8 +19,6 @@ from .errors import (
     ConfigurationError,
     FastBearerError,
     InvalidProofError,
-    _IssuerNeeded,
-    _KeysNeeded,
 )
 from .issuer import Issuer
 
@@ -33,10 +31,13 @@ if TYPE_CHECKING:
     from ._fetch_function import Fetch
     from ._key_source import KeySource
     from ._option_kinds import ClaimValue
+    from ._questions import Needed
     from ._revocation import IsRevoked
     from .dpop import DPoP
+    from .introspection import Introspector
     from .issuer import ResolveIssuer
     from .request import Request
+    from .stores import KeyStore
 
     _Verifier = TypeVar("_Verifier", bound="Verifier")
     _Error = TypeVar("_Error", bound=FastBearerError)
@@ -89,6 +90,7 @@ class Verifier:
         cache_size: int = 1024,
         cache_bytes: int = 16777216,
         arithmetic: str = "auto",
+        introspector: Introspector | None = None,
         fetch: Fetch | None = None,
         fetch_timeout: float = 10.0,
         refresh_interval: float = 30.0,
@@ -97,6 +99,7 @@ class Verifier:
         ca_file: str | None = None,
         allow_http: bool = False,
         ssrf_safe: bool = False,
+        key_store: KeyStore | None = None,
         headers: Mapping[str, str] | None = None,
         trust_env: bool = False,
         on_reject: Callable[[Rejection], object] | None = None,
@@ -154,6 +157,10 @@ class Verifier:
             arithmetic: "auto" verifies signatures with precomputed tables where that is faster than OpenSSL, "openssl"
                 with OpenSSL alone.
 
+        Which tokens the issuer is asked about:
+            introspector: Asks the issuer about tokens that are no JWTs (RFC 7662), or about all:
+                ``fastbearer.introspection``.
+
         How a key set is fetched, and the metadata that discovery looks at:
             fetch: ``(url, headers) -> (status, headers, body)``, sync or async, in place of libcurl. It must not follow
                 redirects nor return more than ``max_jwks_bytes``.
@@ -165,6 +172,8 @@ class Verifier:
                 system's, certifi's.
             allow_http: Whether http:// is accepted for other hosts than loopback.
             ssrf_safe: Whether only public addresses are connected to.
+            key_store: Where fetched key sets are kept, for other processes and for the next start:
+                ``fastbearer.stores``.
             headers: Header fields to send with every fetch; a key set of another origin than the issuer's does not get
                 them.
             trust_env: Whether the proxy variables of the environment are honoured.
@@ -183,10 +192,10 @@ class Verifier:
                 "scope_claims": scope_claims, "merge_scope_claims": merge_scope_claims,
                 "client_id_claims": client_id_claims, "sender_constrained": sender_constrained, "dpop": dpop,
                 "is_revoked": is_revoked, "max_token_bytes": max_token_bytes, "cache_size": cache_size,
-                "cache_bytes": cache_bytes, "arithmetic": arithmetic, "fetch": fetch, "fetch_timeout": fetch_timeout,
-                "refresh_interval": refresh_interval, "stale_if_error": stale_if_error,
+                "cache_bytes": cache_bytes, "arithmetic": arithmetic, "introspector": introspector, "fetch": fetch,
+                "fetch_timeout": fetch_timeout, "refresh_interval": refresh_interval, "stale_if_error": stale_if_error,
                 "max_jwks_bytes": max_jwks_bytes, "ca_file": ca_file, "allow_http": allow_http, "ssrf_safe": ssrf_safe,
-                "headers": headers, "trust_env": trust_env, "on_reject": on_reject,
+                "key_store": key_store, "headers": headers, "trust_env": trust_env, "on_reject": on_reject,
             },
             unknown,
         )  # fmt: skip
@@ -287,7 +296,7 @@ class Verifier:
             self._revocation.check_sync()
         try:
             access = self._check(token, now)
-        except (_KeysNeeded, _IssuerNeeded) as error:
+        except NEEDED as error:
             needed = error
         except FastBearerError as error:
             self._report(error)
@@ -308,7 +317,7 @@ class Verifier:
         """Verifies as ``verify`` does, for coroutines. The loop's thread verifies; it is not blocked by a fetch."""
         try:
             access = self._check(token, now)
-        except (_KeysNeeded, _IssuerNeeded) as error:
+        except NEEDED as error:
             needed = error
         except FastBearerError as error:
             self._report(error)
@@ -395,13 +404,11 @@ class Verifier:
 
     # ---- asking the core
 
-    def _ask(
-        self, question: TokenQuestion | RequestQuestion, on_loop: bool = False
-    ) -> AccessToken | _KeysNeeded | _IssuerNeeded:
+    def _ask(self, question: TokenQuestion | RequestQuestion, on_loop: bool = False) -> AccessToken | Needed:
         """What ``verify`` does with a token, where some nanoseconds more do not matter."""
         try:
             access = question.ask()
-        except (_KeysNeeded, _IssuerNeeded) as error:
+        except NEEDED as error:
             return error
         except FastBearerError as error:
             self._report(error)
@@ -410,7 +417,7 @@ class Verifier:
             self._refresh_ahead(number, on_loop)
         return access
 
-    def _settle(self, question: TokenQuestion | RequestQuestion, needed: _KeysNeeded | _IssuerNeeded) -> AccessToken:
+    def _settle(self, question: TokenQuestion | RequestQuestion, needed: Needed) -> AccessToken:
         """Brings what the core needs, and the verdict."""
         try:
             return settle(question, needed, self._issuers, self._resolver)
@@ -418,9 +425,7 @@ class Verifier:
             self._report(error)
             raise error from None
 
-    async def _settle_async(
-        self, question: TokenQuestion | RequestQuestion, needed: _KeysNeeded | _IssuerNeeded
-    ) -> AccessToken:
+    async def _settle_async(self, question: TokenQuestion | RequestQuestion, needed: Needed) -> AccessToken:
         try:
             return await settle_async(question, needed, self._issuers, self._resolver)
         except FastBearerError as error:

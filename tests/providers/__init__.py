@@ -37,6 +37,8 @@ class Provider:
         )
         self._about: dict[str, str] = json.loads(self._read())
         self.issuer = self._about["issuer"]
+        #: Addresses and credentials, as the program says them.
+        self.about = self._about
 
     @property
     def token_endpoint(self) -> str:
@@ -59,6 +61,13 @@ class Provider:
         with urllib.request.urlopen(request, timeout=10) as response:
             answer: dict[str, Any] = json.load(response)
         return str(answer["access_token"])
+
+    def revoke(self, token: str) -> None:
+        """Takes a token back (RFC 7009)."""
+        form = {name: self._about[name] for name in ("client_id", "client_secret")}
+        body = urllib.parse.urlencode({"token": token, **form}).encode()
+        with urllib.request.urlopen(self._about["revocation"], body, timeout=10) as response:
+            assert response.status == 200
 
     def rotate(self) -> None:
         """New keys: the old ones are withdrawn."""

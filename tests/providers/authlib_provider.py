@@ -5,8 +5,8 @@ metadata is RFC 8414's alone, with the well-known part before that path.
 
     python -m tests.providers.authlib_provider
 
-Prints one line of JSON, {issuer, metadata, token, client_id, client_secret}, and runs until standard input is closed. A
-line "rotate" there gives it a new key, and is answered by a line "rotated".
+Prints one line of JSON, {issuer, metadata, token, introspection, client_id, client_secret}, and runs until standard
+input is closed. A line "rotate" there gives it a new key, and is answered by a line "rotated".
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from typing import Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import ClientMixin, grants
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
 from flask import Flask, jsonify
 from joserfc.jwk import ECKey, KeySet
@@ -40,7 +42,7 @@ class Client(ClientMixin):
         return client_secret == CLIENT["client_secret"]
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method == "client_secret_post"
+        return method == ("client_secret_basic" if endpoint == "introspection" else "client_secret_post")
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type == "client_credentials"
@@ -80,17 +82,56 @@ class ClientCredentials(grants.ClientCredentialsGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_post",)
 
 
+class Introspection(IntrospectionEndpoint):
+    """What the provider says of its tokens (RFC 7662)."""
+
+    CLIENT_AUTH_METHODS = ("client_secret_basic",)
+    issued: dict[str, Any]
+    issuer: str
+
+    def check_permission(self, token: Any, client: Any, request: Any) -> bool:
+        return True
+
+    def query_token(self, token_string: str, token_type_hint: str) -> Any:
+        return self.issued.get(token_string)
+
+    def introspect_token(self, token: Any) -> dict[str, Any]:
+        scope, expires = token["scope"], int(time.time()) + token["expires_in"]
+        return {"active": True, "client_id": CLIENT["client_id"], "scope": scope, "exp": expires, "aud": AUDIENCE,
+                "iss": self.issuer, "sub": CLIENT["client_id"]}  # fmt: skip
+
+
+class Issued:
+    """A token that was issued, as Authlib's endpoint wants it."""
+
+    def __init__(self, token: dict[str, Any]) -> None:
+        self.token = token
+
+    def __getitem__(self, name: str) -> Any:
+        return self.token[name]
+
+    def is_expired(self) -> bool:
+        return False
+
+    def is_revoked(self) -> bool:
+        return False
+
+
 def make_app(base: str, keys: Keys) -> Flask:
     issuer = base + "/tenant"
     app = Flask("provider")
+    issued: dict[str, Any] = {}
     server = AuthorizationServer(
         app,
         query_client=lambda name: Client() if name == CLIENT["client_id"] else None,
-        save_token=lambda token, request: None,
+        save_token=lambda token, request: issued.update({token["access_token"]: Issued(token)}),
     )
     server.register_grant(ClientCredentials)
+    server.register_endpoint(type("Endpoint", (Introspection,), {"issued": issued, "issuer": issuer}))
     server.register_token_generator("default", TokenGenerator(issuer, keys))
     app.add_url_rule("/tenant/token", "token", lambda: server.create_token_response(), methods=["POST"])
+    ask = lambda: server.create_endpoint_response("introspection")
+    app.add_url_rule("/tenant/introspect", "introspect", ask, methods=["POST"])
     app.add_url_rule("/tenant/keys", "keys", lambda: jsonify(keys.public()))
     app.add_url_rule(
         "/.well-known/oauth-authorization-server/tenant",
@@ -115,7 +156,8 @@ def main() -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     issuer = base + "/tenant"
     metadata = base + "/.well-known/oauth-authorization-server/tenant"
-    print(json.dumps({"issuer": issuer, "metadata": metadata, "token": issuer + "/token", **CLIENT}), flush=True)
+    about = {"metadata": metadata, "token": issuer + "/token", "introspection": issuer + "/introspect", **CLIENT}
+    print(json.dumps({"issuer": issuer, **about}), flush=True)
     for line in sys.stdin:
         if line.strip() == "rotate":
             keys.rotate()

@@ -2,17 +2,18 @@
  * npm oidc-provider, on loopback: an authorization server as people run them. It issues JWT access tokens (RFC 9068) for
  * the resource that a client asks for (RFC 8707), to a client that authenticates with its secret: bound to the key of a
  * DPoP proof (RFC 9449) that comes with the request, or to the certificate (RFC 8705) in its header client-certificate,
- * escaped PEM as a proxy would write it, which the client "certified" must have.
+ * escaped PEM as a proxy would write it, which the client "certified" must have. Tokens for a resource that ends with
+ * /opaque are no JWTs: they are introspected (RFC 7662) by the clients "basic" and "signer", and can be revoked.
  *
  *     node tests/providers/oidc_provider.mjs [ALGORITHM]
  *
- * Prints one line of JSON, { issuer, metadata, token, client_id, client_secret }, and runs until standard input is
+ * Prints one line of JSON, { issuer, metadata, token, introspection, revocation, client_id, client_secret, signer }, and runs until standard input is
  * closed. A line "rotate" there gives it new keys, and is answered by a line "rotated".
  */
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 
-import { exportJWK, generateKeyPair } from 'jose';
+import { exportJWK, exportPKCS8, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 
 const ALGORITHM = process.argv[2] ?? 'RS256';
@@ -23,6 +24,9 @@ const SETTINGS = {
   response_types: [],
   token_endpoint_auth_method: 'client_secret_post',
 };
+
+/* What asks about tokens with a signature of its own (RFC 7523). */
+const SIGNER = await generateKeyPair('ES256', { extractable: true });
 
 /* Standard output is for our lines alone; the provider gives notices there. */
 console.info = console.error;
@@ -42,6 +46,14 @@ async function newProvider(issuer) {
     jwks: { keys: ALGORITHM === 'RS256' ? [signing] : [signing, await newKey('RS256')] },
     clients: [
       { ...CLIENT, ...SETTINGS },
+      { ...CLIENT, ...SETTINGS, client_id: 'basic', token_endpoint_auth_method: 'client_secret_basic' },
+      {
+        ...SETTINGS,
+        client_id: 'signer',
+        token_endpoint_auth_method: 'private_key_jwt',
+        token_endpoint_auth_signing_alg: 'ES256',
+        jwks: { keys: [{ ...(await exportJWK(SIGNER.publicKey)), alg: 'ES256', use: 'sig' }] },
+      },
       { ...CLIENT, ...SETTINGS, client_id: 'certified', tls_client_certificate_bound_access_tokens: true },
     ],
     scopes: ['read', 'write'],
@@ -49,6 +61,8 @@ async function newProvider(issuer) {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       dPoP: { enabled: true },
+      introspection: { enabled: true },
+      revocation: { enabled: true },
       mTLS: {
         enabled: true,
         certificateBoundAccessTokens: true,
@@ -62,7 +76,7 @@ async function newProvider(issuer) {
         getResourceServerInfo: (context, resource) => ({
           scope: 'read write',
           audience: resource,
-          accessTokenFormat: 'jwt',
+          accessTokenFormat: resource.endsWith('/opaque') ? 'opaque' : 'jwt',
           jwt: { sign: { alg: ALGORITHM } },
         }),
       },
@@ -79,6 +93,9 @@ console.log(
     issuer,
     metadata: `${issuer}/.well-known/openid-configuration`,
     token: `${issuer}/token`,
+    introspection: `${issuer}/token/introspection`,
+    revocation: `${issuer}/token/revocation`,
+    signer: await exportPKCS8(SIGNER.privateKey),
     ...CLIENT,
   }),
 );

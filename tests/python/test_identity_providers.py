@@ -11,7 +11,17 @@ import pytest
 pytest.importorskip("authlib")
 pytest.importorskip("flask")
 
-from fastbearer import InvalidAudienceError, InvalidKeyError, Issuer, KeysUnavailableError, Verifier
+from fastbearer import (
+    InvalidAudienceError,
+    InvalidKeyError,
+    Issuer,
+    KeyPair,
+    KeysUnavailableError,
+    RevokedTokenError,
+    StatusUnavailableError,
+    Verifier,
+)
+from fastbearer.introspection import Introspector
 from tests.providers import Provider, authlib_provider, install_oidc_provider, oidc_provider
 
 API = "https://api.example/mcp"  # what tokens of the Authlib one are for
@@ -100,3 +110,50 @@ def test_an_issuer_that_nobody_runs_costs_no_other_anything() -> None:
         with Verifier(issuers=issuers, audience=API) as verifier:
             assert verifier.verify(provider.token(API)).issuer == provider.issuer
             assert verifier.stats()["fetches"] == 1
+
+
+@pytest.mark.parametrize("how", ["client_secret_basic", "client_secret_post", "private_key_jwt"])
+def test_opaque_tokens_are_introspected(node: None, how: str) -> None:
+    """Beside JWTs of the same issuer, by each way to authenticate, until they are revoked."""
+    opaque = API + "/opaque"
+    with oidc_provider("ES256") as provider:
+        about = provider.about
+        credentials: dict[str, Any] = {
+            "client_secret_basic": {"client_id": "basic", "client_secret": about["client_secret"]},
+            "client_secret_post": {"client_id": about["client_id"], "client_secret": about["client_secret"]},
+            "private_key_jwt": {
+                "client_id": "signer", "assertion_audience": provider.issuer,
+                "private_key": KeyPair(private_key=about["signer"], algorithm="ES256"),
+            },
+        }[how]  # fmt: skip
+        introspector = Introspector(about["introspection"], auth_method=how, **credentials, cache_seconds=0.0)
+        issuer = Issuer(provider.issuer, algorithms="ES256", introspector=introspector)
+        with Verifier(issuers=[issuer], audience=[API, opaque], required_scopes="read") as verifier:
+            token = provider.token(opaque)
+            assert "." not in token
+            access = verifier.verify(token)
+            assert (access.issuer, access.client_id, access.scopes) == (provider.issuer, "worker", ["read"])
+            assert asyncio.run(verifier.verify_async(token)).resource == opaque
+            assert verifier.verify(provider.token(API)).resource == API
+            with pytest.raises(InvalidAudienceError):
+                verifier.verify(provider.token(OTHER_API + "/opaque"))
+            provider.revoke(token)
+            with pytest.raises(RevokedTokenError) as caught:
+                verifier.verify(token)
+            assert caught.value.code == "token_inactive"
+
+
+def test_jwts_are_introspected_too() -> None:
+    with authlib_provider() as provider:
+        introspector = Introspector(
+            provider.about["introspection"], "robot", provider.about["client_secret"], jwts=True
+        )
+        with Verifier(issuer=provider.issuer, audience=API, introspector=introspector) as verifier:
+            token = provider.token(API)
+            assert verifier.verify(token).client_id == "robot"
+            with pytest.raises(RevokedTokenError):
+                verifier.verify(KeyPair.generate("ES256").create_token(issuer=provider.issuer, audience=API))
+        wrong = Introspector(provider.about["introspection"], "robot", "wrong", jwts=True)
+        verifier = Verifier(issuer=provider.issuer, audience=API, introspector=wrong)
+        with pytest.raises(StatusUnavailableError, match="HTTP status 401"):
+            verifier.verify(token)

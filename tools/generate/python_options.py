@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python/fastbearer"
 sys.path.insert(0, str(PACKAGE.parent))
 
-from fastbearer._options import BOTH, FETCHING, ISSUER, KEYS, OPTIONS, POLICY, REPORTING, VERIFIER, WHO, Option  # noqa: E402
+from fastbearer._options import BOTH, FETCHING, ISSUER, KEYS, OPTIONS, POLICY, REPORTING, STATUS, VERIFIER, WHO, Option  # noqa: E402
 
 WIDTH = 120
 #: Parameters that FastMCP's own class has, under these names.
@@ -54,7 +54,7 @@ def default(option: Option) -> str:
 
 def documentation(indent: str, of: int) -> list[str]:
     lines = []
-    for group in (WHO, KEYS, POLICY, FETCHING, REPORTING):
+    for group in (WHO, KEYS, POLICY, STATUS, FETCHING, REPORTING):
         options = [option for option in OPTIONS if option.group is group and option.of & of]
         if options:
             lines += ["", f"{indent}{group.title}:"]
@@ -152,7 +152,9 @@ if TYPE_CHECKING:
     from ._records import Rejection
     from ._revocation import IsRevoked
     from .dpop import DPoP
+    from .introspection import Introspector
     from .issuer import Issuer, ResolveIssuer
+    from .stores import KeyStore
 
 
 class VerifierOptions(TypedDict, total=False):

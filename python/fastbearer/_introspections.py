@@ -1,0 +1,221 @@
+"""Asking an issuer about tokens: once for all requests that carry the same one, and remembering what was refused.
+
+The core says which tokens are asked about and what a response is worth, and caches what it accepts. An endpoint that
+fails is not asked for a while: then tokens are refused with 503 at once, rather than after a time-out each.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import time
+from hashlib import sha256
+
+from . import _native
+from ._fetch_function import is_async, limited, loggable_url
+from ._flight import Flight, Flights
+from .errors import InvalidProofError, InvalidTokenError, StatusUnavailableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._questions import RequestQuestion, TokenQuestion
+    from .introspection import Introspector
+
+#: Failures in a row after which the endpoint is left alone for a while, and for how long at most.
+_PATIENCE = 3
+_LONGEST_PAUSE = 30.0
+
+
+class Endpoint(Flights):
+    """The introspection endpoint of one issuer, as one verifier uses it. A flight is about a token."""
+
+    def __init__(self, native: _native.Verifier, number: int, introspector: Introspector) -> None:
+        self._tickets = itertools.count(1)
+        super().__init__(introspector.timeout, is_async(introspector.post))
+        self._native = native
+        self._number = number
+        self._introspector = introspector
+        self._refused: dict[bytes, tuple[float, InvalidTokenError]] = {}
+        self._failures = 0
+        self._pause_until = 0.0
+
+    def _reset_flights(self) -> None:
+        super()._reset_flights()
+        self._pending: dict[bytes, int] = {}  # tickets by the hash of their token
+        self._keys: dict[int, bytes] = {}
+
+    # ---- for callers
+
+    def ask(self, question: TokenQuestion | RequestQuestion) -> _native.AccessToken:
+        """The verdict about the question's token."""
+        token, key = self._prepare(question)
+        flight = self.run(key, token)
+        if flight is None:  # it ended between two steps of ours
+            flight = self.run(key, token)
+        return self._judge(question, key, flight)
+
+    async def ask_async(self, question: TokenQuestion | RequestQuestion) -> _native.AccessToken:
+        """The same without blocking the event loop."""
+        token, key = self._prepare(question)
+        flight = await self.run_async(key, token)
+        if flight is None:
+            flight = await self.run_async(key, token)
+        return self._judge(question, key, flight)
+
+    def _prepare(self, question: TokenQuestion | RequestQuestion) -> tuple[str, bytes]:
+        token = _text(question.token)
+        key = sha256(token.encode()).digest()
+        until, error = self._refused.get(key, (0.0, None))
+        if error is not None and time.monotonic() < until:
+            self._native.count_refusal(error.code)
+            raise copy.copy(error).with_traceback(None)
+        return token, key
+
+    def _judge(
+        self, question: TokenQuestion | RequestQuestion, key: bytes, flight: Flight | None
+    ) -> _native.AccessToken:
+        if flight is None or not flight.done or flight.result is None:
+            error = None if flight is None else flight.error
+            known = isinstance(error, StatusUnavailableError)
+            raise self._count(error if known else _unavailable("no answer in time", 1.0))
+        try:
+            return question.ask_introspected(self._number, flight.result, self._introspector.cache_seconds)
+        except InvalidProofError:  # it is about the request, not about the token
+            raise
+        except InvalidTokenError as error:
+            self._remember(key, error)
+            raise
+
+    def _count(self, error: Any) -> StatusUnavailableError:
+        counted: StatusUnavailableError = copy.copy(error).with_traceback(None)
+        counted.issuer_number = self._number
+        self._native.count_refusal(counted.code)
+        return counted
+
+    def _remember(self, key: bytes, error: InvalidTokenError) -> None:
+        """A refusal, for the next time; the oldest one makes room."""
+        seconds, size = self._introspector.negative_cache_seconds, self._introspector.negative_cache_size
+        if not seconds or not size:
+            return
+        self._refused.pop(key, None)
+        while len(self._refused) >= size:
+            try:
+                self._refused.pop(next(iter(self._refused)), None)
+            except (StopIteration, RuntimeError):  # another thread has emptied or changed it
+                break
+        self._refused[key] = (time.monotonic() + seconds, copy.copy(error).with_traceback(None))
+
+    # ---- how a flight begins and ends
+
+    def _begin(self, *what: Any) -> tuple[int, int, Any]:
+        key, token = what
+        ticket = self._pending.get(key)
+        if ticket is not None:
+            return _native.FETCH_WAIT, ticket, None
+        pause = self._pause_until - time.monotonic()
+        if pause > 0:
+            raise self._count(_unavailable("it has failed, and is left alone for a while", pause))
+        if len(self._pending) >= self._introspector.max_pending:
+            raise self._count(_unavailable("too many tokens wait for it", 1.0))
+        new = next(self._tickets)
+        ticket = self._pending.setdefault(key, new)
+        if ticket != new:
+            return _native.FETCH_WAIT, ticket, None
+        self._keys[new] = key
+        return _native.FETCH_NOW, new, token
+
+    def _has_ended(self, ticket: int) -> bool:
+        return ticket not in self._pending.values()
+
+    def _give_up(self, ticket: int) -> None:
+        key = self._keys.pop(ticket, None)
+        if key is not None and self._pending.get(key) == ticket:
+            self._pending.pop(key, None)
+
+    def _finish(self, flight: Flight, error: Any) -> None:
+        self._give_up(flight.ticket)
+        super()._finish(flight, error)
+
+    def _drop_expired(self) -> None:
+        for ticket, flight in list(self._flights.items()):
+            if time.monotonic() >= flight.deadline:
+                self._flights.pop(ticket, None)
+                self._give_up(ticket)
+
+    # ---- the request
+
+    def _perform(self, flight: Flight, job: Any) -> None:
+        try:
+            post = self._introspector.post
+            headers, body = self._introspector._request(job)
+            if post is None:
+                status, content = self._introspector._client.post(body, headers)
+            else:
+                found: Any = post(self._introspector.endpoint, headers, body)
+                if hasattr(found, "__await__"):
+                    import asyncio
+
+                    found = asyncio.run(limited(found, self._timeout))
+                status, content = int(found[0]), _bytes(found[2])
+        except Exception as error:
+            raise self._failed(_describe(error)) from None
+        flight.result = self._accept(status, content)
+
+    async def _perform_async(self, flight: Flight, job: Any) -> None:
+        try:
+            headers, body = self._introspector._request(job)
+            post: Any = self._introspector.post
+            found = await limited(post(self._introspector.endpoint, headers, body), self._timeout)
+            status, content = int(found[0]), _bytes(found[2])
+        except Exception as error:  # CancelledError is not one
+            raise self._failed(_describe(error)) from None
+        flight.result = self._accept(status, content)
+
+    def _accept(self, status: int, content: bytes) -> bytes:
+        """A response that is one. What it says of the token is the core's to judge."""
+        if status != 200:
+            # 400 may be about this one token, which somebody has made to that end.
+            raise self._failed(f"HTTP status {status}", counts=status != 400)
+        if self._failures:
+            self._log("introspection: %s answers again after %d failures", self._failures)
+        self._failures = 0
+        return content
+
+    def _failed(self, what: str, counts: bool = True) -> StatusUnavailableError:
+        if not counts:
+            return _unavailable(what, 1.0)
+        self._failures += 1
+        pause = 0.0
+        if self._failures >= _PATIENCE:
+            pause = min(_LONGEST_PAUSE, 2.0 ** min(self._failures - _PATIENCE, 5))
+            self._pause_until = time.monotonic() + pause
+        if self._failures == 1:
+            self._log("introspection: %s failed: %s; tokens are refused with 503 where the host can say so", what)
+        return _unavailable(what, max(1.0, pause))
+
+    def _log(self, text: str, detail: object) -> None:
+        import logging
+
+        logging.getLogger("fastbearer.keys").warning(text, loggable_url(self._introspector.endpoint), detail)
+
+
+def _unavailable(why: str, retry_after: float) -> StatusUnavailableError:
+    error = StatusUnavailableError(f"the introspection endpoint could not be asked: {why}")
+    error.retry_after = retry_after
+    return error
+
+
+def _describe(error: Exception) -> str:
+    from .introspection import describe
+
+    return "timed out" if isinstance(error, TimeoutError) else describe(error)
+
+
+def _text(token: Any) -> str:
+    return token if isinstance(token, str) else bytes(token).decode("ascii")
+
+
+def _bytes(body: Any) -> bytes:
+    return body.encode() if isinstance(body, str) else bytes(body)
