@@ -99,7 +99,17 @@ class JWTVerifier:
         ConfigurationError when it is the server's fault, which the SDK answers with 500.
         """
         try:
-            return await self._verdict(token)
+            access = await self.verifier.verify_async(token)
+            expires_at = access.expires_at
+            return AccessToken(
+                token=access.token,
+                client_id=access.client_id,
+                scopes=self.verifier._scopes_of(access) if self.verifier._implied else access.scopes,
+                expires_at=None if expires_at is None else expires_at + self._grace,
+                resource=access.resource,
+                subject=access.subject,
+                claims=access.claims,
+            )
         except ConfigurationError:
             raise
         except Exception as error:
@@ -107,20 +117,6 @@ class JWTVerifier:
             if getattr(error, "code", None) == "proof_missing":
                 self._log.warn_once(self.logger, _NO_REQUESTS)
             return None
-
-    async def _verdict(self, token: str) -> AccessToken:
-        """The token's AccessToken, or an exception that says why there is none."""
-        access = await self.verifier.verify_async(token)
-        expires_at = access.expires_at
-        return AccessToken(
-            token=access.token,
-            client_id=access.client_id,
-            scopes=self.verifier._scopes_of(access) if self.verifier._implied else access.scopes,
-            expires_at=None if expires_at is None else expires_at + self._grace,
-            resource=access.resource,
-            subject=access.subject,
-            claims=access.claims,
-        )
 
     async def load_access_token(self, token: str) -> AccessToken | None:
         """verify_token under the name that mcp 1.9 calls."""

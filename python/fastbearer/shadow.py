@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ._fetch_function import is_async, limited
 from ._flight import running_loop
-from ._log import RateLimit
+from ._log import RateLimit, RejectionLog, overheard
 from ._records import _Record
 from .errors import ConfigurationError, FastBearerError
 from .request import Request
@@ -258,7 +258,7 @@ class _Comparison:
             raise ConfigurationError("timeout must be positive")
         if max_pending < 1:
             raise ConfigurationError("max_pending must be at least 1")
-        self._on_token = _asking(candidate, ("_verdict", "verify_async", "verify_token", "load_access_token", "verify"))
+        self._on_token = _asking(candidate, ("verify_async", "verify_token", "load_access_token", "verify"))
         self._on_request = _asking(candidate, ("verify_request_async",), required=False)
         self._on_difference = on_difference
         self._timeout = timeout
@@ -309,7 +309,8 @@ class _Comparison:
 
     async def _compare_async(self, ask: Any, given: Any, served: _Verdict) -> None:
         try:
-            verdict = _Verdict.of_candidate(await limited(ask(given), self._timeout), None)
+            result = await limited(ask(given), self._timeout)
+            verdict = _Verdict.of_candidate(result, None)
         except Exception as error:
             verdict = _Verdict.of_candidate(None, error)
         self._compared(served, verdict)
@@ -369,12 +370,29 @@ def _asking(candidate: Any, names: tuple[str, ...], required: bool = True) -> An
     for name in names:
         method = getattr(candidate, name, None)
         if callable(method):
-            return method
+            return _with_reason(method) if isinstance(getattr(candidate, "_log", None), RejectionLog) else method
     if not required:
         return None
     if not callable(candidate):
         raise TypeError(f"candidate must be a verifier or a function, not {type(candidate).__name__}")
     return candidate
+
+
+def _with_reason(method: Any) -> Any:
+    """A method of our adapters, which answer None and log why; raises the reason instead."""
+
+    async def ask(token: Any) -> Any:
+        heard: list[Exception] = []
+        reset = overheard.set(heard)
+        try:
+            found = await method(token)
+        finally:
+            overheard.reset(reset)
+        if found is None and heard:
+            raise heard[-1]
+        return found
+
+    return ask
 
 
 def _differing(served: Any, found: Any) -> tuple[str, ...]:

@@ -187,7 +187,19 @@ class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, ScopesMixin, F
     async def load_access_token(self, token: str) -> AccessToken | None:
         """What verify_token does, under the name that FastMCP 2.6 calls and subclasses override."""
         try:
-            return await self._verdict(token)
+            compiled = self._compiled
+            if compiled is None or compiled.is_outdated(self):
+                compiled = await self._compile()
+                if compiled.unbound is not None:
+                    self._log.warn_once(self.logger, f"{_REFUSED}: {compiled.unbound}")
+                    raise compiled.unbound
+            if compiled.error is not None:
+                raise compiled.error.with_traceback(None)
+            if not compiled.is_plain:
+                return await self._load_with_hooks(compiled, token)
+            access = await compiled.verifier.verify_async(token)
+            scopes = compiled.verifier._scopes_of(access) if compiled.has_implied else access.scopes
+            return self._access_token(compiled, access, scopes)
         except ConfigurationError:
             raise
         except Exception as error:
@@ -195,22 +207,6 @@ class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, ScopesMixin, F
             if getattr(error, "code", None) == "proof_missing" and _proofs.current.get() is None:
                 self._log.warn_once(self.logger, _proofs.NO_REQUESTS)
             return None
-
-    async def _verdict(self, token: str) -> AccessToken | None:
-        """The token's AccessToken, or an exception that says why there is none."""
-        compiled = self._compiled
-        if compiled is None or compiled.is_outdated(self):
-            compiled = await self._compile()
-            if compiled.unbound is not None:
-                self._log.warn_once(self.logger, f"{_REFUSED}: {compiled.unbound}")
-                raise compiled.unbound
-        if compiled.error is not None:
-            raise compiled.error.with_traceback(None)
-        if not compiled.is_plain:
-            return await self._load_with_hooks(compiled, token)
-        access = await compiled.verifier.verify_async(token)
-        scopes = compiled.verifier._scopes_of(access) if compiled.has_implied else access.scopes
-        return self._access_token(compiled, access, scopes)
 
     def _extract_scopes(self, claims: dict[str, Any]) -> list[str]:
         """The scopes of verified claims. Override it when your provider keeps them elsewhere."""
