@@ -19,7 +19,7 @@ help: ## Say what there is
 
 # ---- what the system lacks -------------------------------------------------------------------------------------------
 deps: ## Install what all of it needs from the system, or print the line to run; deps-c, deps-python, deps-node: less
-	@tools/setup/deps.sh c python node
+	@tools/setup/deps.sh c python node redis
 
 deps-c:
 	@tools/setup/deps.sh c
@@ -29,6 +29,9 @@ deps-python:
 
 deps-node:
 	@tools/setup/deps.sh node
+
+deps-redis:
+	@tools/setup/deps.sh redis
 
 deps-clang:
 	@tools/setup/deps.sh c python clang
@@ -104,7 +107,7 @@ test-portable: configure vectors ## The arithmetic without code for particular p
 	@cmake --build build-portable -j $(JOBS) --target $(PORTABLE)
 	@$(SKIPPED) ctest --test-dir build-portable --output-on-failure -j $(JOBS) -R '^($(subst $(space),|,$(PORTABLE)))$$'
 
-test-python: deps-python ## Python: binding, package, vectors, and the hosts in their own environments
+test-python: deps-python deps-redis ## Python: binding, package, vectors, and the hosts in their own environments
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(SKIPPED) $(BIN)/python -m pytest
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the given parts of the project need from the system, and nothing else:
-#     deps.sh [c] [python] [node] [clang] [valgrind]
+#     deps.sh [c] [python] [node] [redis] [clang] [valgrind]
 # with apt, dnf, apk, pacman or brew, where it may; otherwise the line to run is printed, and the exit status is 1.
 # Which package a thing comes in is said once, in package_of.
 set -eu
@@ -44,6 +44,8 @@ package_of() { # package_of THING: what the package manager calls it; nothing: i
     apt-get:python.h | apk:python.h) echo python3-dev ;;
     dnf:python.h) echo python3-devel ;;
     *:python.h) package_of python ;;
+    apt-get:redis-server) echo redis-server ;;
+    *:redis-server) echo redis ;; # or valkey, which most have in its place by now
     brew:node | brew:npm) echo node ;;
     *:node) echo nodejs ;;
     apt-get:libfuzzer) echo libclang-rt-dev ;;
@@ -117,11 +119,14 @@ for part in "$@"; do
         need llvm have llvm-symbolizer
         need libfuzzer libfuzzer
         ;;
+    redis)
+        need redis-server have redis-server
+        ;;
     valgrind)
         need valgrind have valgrind
         ;;
     *)
-        echo "deps.sh: unknown part '$part'; known are c, python, node, clang, valgrind" >&2
+        echo "deps.sh: unknown part '$part'; known are c, python, node, redis, clang, valgrind" >&2
         exit 2
         ;;
     esac
