@@ -20,6 +20,10 @@ net.Server.prototype.listen = function (...parameters) {
 };
 
 function target() {
+  const decorated = [...source.matchAll(/Get\('([^']+)'\)/gu)].at(-1);
+  if (decorated !== undefined) {
+    return { method: 'GET', url: `/${decorated[1]}` };
+  }
   const route = /\.(get|post)\('([^']+)'/u.exec(source);
   if (route !== null) {
     return { method: route[1].toUpperCase(), url: route[2] };

@@ -46,7 +46,7 @@ class Group:
 
 def plain(comment: str) -> str:
     """A comment's text without its stars."""
-    lines = [re.sub(r"^\s*\*? ?", "", line) if i else line.strip() for i, line in enumerate(comment.split("\n"))]
+    lines = [re.sub(r"^\s*\*? ?", "", line) for line in comment.split("\n")]
     return "\n".join(line.rstrip() for line in lines).strip("\n")
 
 
@@ -155,7 +155,12 @@ def prose(text: str, known: dict[str, str]) -> str:
             out.extend(["", ".. code-block:: c", "", *("   " + line[4:] for line in code), ""])
             code.clear()
 
+    listed = False  # whether the line continues an item of a list
     for line in text.split("\n"):
+        listed = re.match(r" (\d+\.|\*) ", line) is not None or (listed and line.startswith("    "))
+        if listed:
+            out.append(inline(line, known))
+            continue
         if line.startswith("    ") and not (out and re.match(r":(param|return)", last_field(out))):
             code.append(line)
             continue
@@ -194,7 +199,8 @@ def last_field(lines: list[str]) -> str:
 def inline(text: str, known: dict[str, str]) -> str:
     """Names become links; what reStructuredText would read as markup is escaped."""
     text = text.replace("\\#", "#")
-    text = re.sub(r"([\\*`|])", r"\\\1", text)
+    bullet, text = re.fullmatch(r"( \* |)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    text = bullet + re.sub(r"([\\*`|])", r"\\\1", text)
     text = re.sub(r"@ref (\w+)", lambda found: f":ref:`c-{found[1]}`", text)
 
     def name(found: re.Match[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from fastbearer import __version__, cli
+from fastbearer.cli._arguments import make_parser
 
 EXIT_CODES = (
     (cli.OK, "The token is good, or the command did its work."),
@@ -40,7 +41,7 @@ def options(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
 
 def page() -> str:
     """The page of the site."""
-    parser = cli._parser()
+    parser = make_parser(cli.__doc__ or "")
     parts = [
         "# Command line", "",
         "`fastbearer`, or `python -m fastbearer`. It comes with the Python package.", "",
@@ -59,7 +60,7 @@ def roff(text: str) -> str:
 
 def manual() -> str:
     """fastbearer(1)."""
-    parser = cli._parser()
+    parser = make_parser(cli.__doc__ or "")
     lines = [
         f'.TH FASTBEARER 1 "" "fastbearer {__version__}" "User Commands"',
         ".SH NAME", "fastbearer \\- make, inspect and verify bearer tokens",
