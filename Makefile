@@ -82,7 +82,7 @@ demo-node: deps-node ## The same for Node: an MCP server of the official SDK, gu
 # ---- tests -----------------------------------------------------------------------------------------------------------
 test: deps vectors ## Every test there is
 	@$(MAKE) --no-print-directory $(VENV)/built
-	@$(SKIPPED) $(MAKE) --no-print-directory test-c test-portable test-python test-node
+	@$(SKIPPED) $(MAKE) --no-print-directory test-c test-portable test-python test-node test-docs
 
 check: $(VENV)/lint ## Offline, in a minute: format, lint, includes, unit tests and vectors of what is built
 	@$(SKIPPED) tools/check/check.sh
@@ -119,6 +119,20 @@ test-node: deps-node deps-python configure ## Node: addon, package, vectors, typ
 	@node tests/node/versions.mjs
 	@node tests/node/hosts/setup.mjs
 	@node --test tests/node/hosts/hosts.test.mjs
+
+OLD_PYTHON = $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 11))'
+
+test-docs: deps-python deps-node configure ## The site: built, its links, every code block of it and README, a browser
+	@$(MAKE) --no-print-directory $(VENV)/built build-node/fastbearer.node
+	@if $(OLD_PYTHON); then echo "the site is not tested: it needs Python 3.11" | tee -a "$${FB_SKIPPED:-/dev/null}"; \
+		else $(MAKE) --no-print-directory built-and-tested-docs; fi
+
+built-and-tested-docs:
+	@$(MAKE) --no-print-directory $(SITE)
+	@node tests/node/hosts/setup.mjs
+	@cmake --build build -j $(JOBS) --target example_mint example_verify_pem
+	@$(BIN)/python tools/docs/build.py
+	@$(SKIPPED) $(BIN)/python -m pytest tests/docs
 
 test-matrix: deps-python deps-node ## The host tests under every FastMCP, SDK and Node version, not only the usual ones
 	@$(PYTHON) tests/python/hosts/matrix.py --all

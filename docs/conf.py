@@ -43,6 +43,7 @@ html_theme = "furo"
 html_title = "fastbearer"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/icon.svg"
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {

@@ -88,7 +88,8 @@ def node_files() -> dict[str, Path]:
     (place / "package.json").write_text('{"type": "module"}')
     options = {
         "module": "node16", "target": "es2022", "lib": ["es2022", "dom", "dom.iterable", "dom.asynciterable"],
-        "types": ["node"], "strict": True, "skipLibCheck": True, "allowJs": True, "checkJs": True, "outDir": "out", "experimentalDecorators": True, "emitDecoratorMetadata": True,
+        "types": ["node"], "strict": True, "skipLibCheck": True, "allowJs": True, "checkJs": True, "outDir": "out",
+        "experimentalDecorators": True, "emitDecoratorMetadata": True,
     }  # fmt: skip
     (place / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "include": ["*.mts", "*.mjs"]}))
     files = {}
