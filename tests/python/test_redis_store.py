@@ -418,6 +418,17 @@ def test_after_a_fork(server: RedisServer, prefix: str, stores: Any) -> None:
         assert os.waitpid(child, 0)[1] == 0
 
 
+def test_a_claim_is_not_inherited(server: RedisServer, prefix: str, stores: Any) -> None:
+    """Or the workers of one parent would all fetch."""
+    store = stores(server, prefix)
+    assert store.claim(SOURCE, 60.0)
+    child = os.fork()
+    if not child:
+        os._exit(1 if store.claim(SOURCE, 60.0) else 0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert store.claim(SOURCE, 60.0)
+
+
 def test_a_look_up_is_cheap(server: RedisServer, prefix: str, stores: Any) -> None:
     """It asks nobody: Redis gets no command for it."""
     store = stores(server, prefix)

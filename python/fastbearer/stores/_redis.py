@@ -243,9 +243,10 @@ class RedisStore:
         return revoked
 
     def _forget(self) -> None:
-        """In the child of a fork, where the thread that follows the revocations does not exist."""
+        """In the child of a fork: the thread that follows revocations is not here, and the claims are the parent's."""
         self._make_lock = threading.Lock()
         self._revoked = None
+        self._claims = {}
 
 
 def _after_fork() -> None:
