@@ -94,7 +94,7 @@ def _is_auth(value: Any) -> bool:
     if isinstance(value, type):
         return False
     known = tuple(kind for kind in (installed.AUTH_PROVIDER, installed.UPSTREAM) if kind is not None)
-    return isinstance(value, known) or callable(getattr(value, "verify_token", None))
+    return isinstance(value, known) or callable(getattr(type(value), "verify_token", None))
 
 
 def _parts(part: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:

@@ -41,11 +41,14 @@ class KeySetMixin:
     _jwks_max_age: float = DEFAULT_MAX_AGE
     _jwks_hook_fetched_at: float | None = None
     _jwks_expired: bool = False
+    _jwks_refreshing: int = 0
 
     @property
     def _has_key_set(self) -> bool:
-        """Whether keys are fetched, from a URL that is given or found by discovery."""
-        return bool(self.jwks_uri or self.discover)
+        """Whether keys are fetched, from a URL that is given or found by discovery. A public_key that is written
+        afterwards comes first, as in FastMCP.
+        """
+        return bool(self.jwks_uri or self.discover) and not self.public_key
 
     @property
     def _jwks_seeded(self) -> bool:
@@ -158,11 +161,15 @@ class KeySetMixin:
 
     async def _get_jwks_key(self, kid: str | None) -> Any:
         """The key with this id out of the set, fetched when it is not held; without an id, the only key."""
-        if not self._has_key_set:
+        if not (self.jwks_uri or self.discover):
             raise ValueError("JWKS URI not configured")
         key = self._held_key(kid)
-        if key is None and self._may_fetch():
-            await self._refresh_keys()
+        if key is None and (self._jwks_refreshing or self._may_fetch()):
+            self._jwks_refreshing += 1  # who comes while keys are on their way waits for them, too
+            try:
+                await self._refresh_keys()
+            finally:
+                self._jwks_refreshing -= 1
             key = self._held_key(kid)
         if key is not None:
             return key

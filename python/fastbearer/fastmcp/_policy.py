@@ -93,6 +93,7 @@ class CompiledPolicy:
         self.unbound = _resource.unknown() if self._is_bound and self.resource is None else None
         self.key_source = (
             *(getattr(provider, name) for name in KEY_SOURCE), provider.discover and _checked(provider.issuer),
+            provider._has_key_set,
         )  # fmt: skip
         self._verifiers: dict[Any, Verifier] = {}
         self.verifier: Any = None  # a Verifier, unless error says why there is none or a hook brings the keys

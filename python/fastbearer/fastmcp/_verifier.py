@@ -329,7 +329,7 @@ class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, ScopesMixin, F
             self._log.warn_once(self.logger, f"{_REFUSED}: {compiled.error}")
 
     def _overrides(self, name: str) -> bool:
-        return name in vars(self) or getattr(type(self), name) is not getattr(JWTVerifier, name)
+        return name in vars(self) or getattr(type(self), name) is not _OWN_HOOKS[name]
 
     def _fetch_limits(self) -> dict[str, Any]:
         return {
@@ -341,6 +341,9 @@ class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, ScopesMixin, F
             "trust_env": self.trust_env,
         }
 
+
+#: As they are here; a test may patch the class.
+_OWN_HOOKS = {name: getattr(JWTVerifier, name) for name in (*HOOKS, "_fetch_jwks")}
 
 _COMPILED_FROM = frozenset((*POLICY, *KEY_SOURCE, *HOOKS))
 

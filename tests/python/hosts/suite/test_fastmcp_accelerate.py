@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import time
+import unittest.mock
 
 import presets
 import pytest
@@ -386,6 +387,20 @@ def test_nested_ones_are_found_each_once(keys):
     report = accelerate(Wrapper(Wrapper(inner)))
     assert [part.path for part in report.replaced] == ["auth.sources['first'].sources['first']"]
     assert report.left == () and isinstance(inner, JWTVerifier)
+
+
+@pytest.mark.skipif(not CLASSES, reason="this FastMCP's auth objects are others")
+def test_what_answers_to_every_name_is_no_auth_object(keys):
+    """Such as the mocks of tests; looking into one would find another, for ever."""
+
+    class Holder(host.AUTH_PROVIDER or object):
+        def __init__(self):
+            super().__init__(base_url=presets.BASE)
+            self.client, self.inner = unittest.mock.MagicMock(), plain(keys)
+
+    assert [part.path for part in accelerate(Holder()).replaced] == ["auth.inner"]
+    with pytest.raises(TypeError, match="auth provider of FastMCP"):
+        accelerate(unittest.mock.MagicMock())
 
 
 def test_what_is_no_auth_object_is_refused(keys):

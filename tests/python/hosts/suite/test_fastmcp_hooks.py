@@ -106,6 +106,18 @@ def test_hooks_of_one_instance(keys, mint, monkeypatch):
     assert load(provider, mint()).scopes == SCOPES
 
 
+def test_hooks_patched_on_the_class(keys, other_keys, mint, monkeypatch):
+    async def other(self, token):
+        return other_keys.public_key
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JWTVerifier, "_get_verification_key", other)
+        patch.setattr(JWTVerifier, "_extract_scopes", lambda self, claims: ["patched"])
+        provider = JWTVerifier(public_key=keys.public_key)
+        assert load(provider, Minter(other_keys)()).scopes == ["patched"] and load(provider, mint()) is None
+    assert load(JWTVerifier(public_key=keys.public_key), mint()).scopes == SCOPES
+
+
 def test_load_access_token_is_what_verify_token_calls(keys, mint):
     class Counting(JWTVerifier):
         calls = 0

@@ -326,6 +326,33 @@ def test_super_of_get_verification_key(issuer, mint, keys):
     assert issuer.requests == 1
 
 
+def test_many_tasks_share_a_fetch_for_a_hook(issuer, mint):
+    """Who comes while keys are on their way waits for them; there is no refusal of good tokens at a cold start."""
+
+    class Own(JWTVerifier):
+        async def _get_verification_key(self, token):
+            return await super()._get_verification_key(token)
+
+    provider = Own(jwks_uri=issuer.jwks_uri, issuer=ISSUER, audience=AUDIENCE)
+    issuer.behave(header_delay=0.2)
+
+    async def all_at_once():
+        return await asyncio.gather(*(provider.load_access_token(mint(kid="k1")) for _ in range(8)))
+
+    assert all(access is not None for access in run(all_at_once()))
+    assert issuer.requests == 1
+
+
+def test_a_key_that_is_written_beside_a_url_comes_first(issuer, mint, other_keys):
+    """As in FastMCP, whose tests and users put a key of their own into a preset's verifier."""
+    provider = verifier_for(issuer)
+    assert good(provider, mint(kid="k1")) and issuer.requests == 1
+    provider.public_key = other_keys.public_key
+    assert good(provider, Minter(other_keys)(kid="k1")) and not good(provider, mint(kid="k1"))
+    provider.public_key = None
+    assert good(provider, mint(kid="k1")) and not good(provider, Minter(other_keys)(kid="k1"))
+
+
 def test_keys_put_into_the_cache(mint, keys, other_keys):
     provider = JWTVerifier(jwks_uri="https://issuer.example.com/jwks")
     provider._jwks_cache = {"k1": keys.public_key}
