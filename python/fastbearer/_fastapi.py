@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 
 from ._asgi_request import RequestReader
 from ._challenge import Refusal
-from ._guard import Guard, current_token
+from ._guard import ASKED, Guard, current_token
 from .verifier import AccessToken
 
 
@@ -28,7 +28,8 @@ class BearerDependency(SecurityBase):
 
     async def __call__(self, connection: HTTPConnection, response: Response) -> AccessToken:
         """Verifies; FastAPI passes the request or the websocket."""
-        outcome = await self._guard.admit(self._reader.read(connection.scope))
+        scope = connection.scope
+        outcome = await self._guard.admit(self._reader.read(scope), asked=scope.get(ASKED, ()))
         assert outcome is not None, "only bodies say that no token is needed, and none is read here"
         if not isinstance(outcome, Refusal):
             response.raw_headers.extend(self._guard.nonce_headers())

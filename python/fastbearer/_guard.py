@@ -8,6 +8,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from . import _resource
 from ._challenge import Challenger, ChallengeScopes, Refusal, refuse_body
 from ._log import LOGGER, RejectionLog
 from ._rpc import BodyRefused, ReadBody, RpcRules
@@ -32,6 +33,9 @@ current_guard: ContextVar[Guard | None] = ContextVar("fastbearer_guard", default
 
 #: Where a scope or environment that was guarded says which token it was admitted with; None: with none.
 ADMITTED = "fastbearer.access_token"
+
+#: The key of an ASGI scope's list of scopes that the middleware around has clients ask for.
+ASKED = "fastbearer.challenge_scopes"
 
 
 def get_access_token() -> AccessToken | None:
@@ -79,9 +83,10 @@ class Guard:
         request: Request,
         read_body: ReadBody | None = None,
         verify: Callable[[Request], Awaitable[AccessToken]] | None = None,
+        asked: Iterable[str] = (),
     ) -> AccessToken | Refusal | None:
         """The token of a request that is admitted, None for one that needs no token, or the response to one that is not
-        admitted. verify is the verifier's own by default.
+        admitted. verify is the verifier's own by default; asked are scopes that a challenge names in any case.
         """
         needed: list[str] = []
         rules = self._rules if read_body is not None and request.method == "POST" else None
@@ -106,7 +111,7 @@ class Guard:
         except BodyRefused as refused:
             return self._refuse_body(refused.reason)
         except FastBearerError as error:
-            refusal = self._refuse(error, needed)
+            refusal = self._refuse(error, (*asked, *needed))
             refusal.headers.extend(self.nonce_headers())
             return refusal
 
@@ -151,6 +156,9 @@ class Guard:
         if isinstance(error, MalformedRequestError):
             LOGGER.debug("bearer token request refused: %s", error)
             return self.challenger.refuse(400, "invalid_request")
+        if error.code == "audience_mismatch" and _resource.is_unbound(self.verifier):
+            error = _resource.unknown()  # no fault of the client's, who is not to ask for another token
+            self._log.warn_once(LOGGER, f"every token is refused: {error.code}: {error}")
         self._log.rejected(LOGGER, error)
         if isinstance(error, InsufficientScopeError):
             return self.challenger.refuse(403, "insufficient_scope", scopes=(*needed, *error.missing))

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from . import _resource
 from ._asgi_request import ClientGone, RequestBody, RequestReader, origin_of
 from ._challenge import ChallengeScopes, Refusal
-from ._guard import ADMITTED, Guard, current_token, get_access_token
+from ._guard import ADMITTED, ASKED, Guard, current_token, get_access_token
 from ._resource_metadata import ResourceMetadata, as_metadata
 from ._rpc import ScopesByName, rules_of
 from ._user import BearerUser
@@ -55,7 +56,8 @@ class Credentials:
 class BearerAuthMiddleware:
     """Admits requests to app that carry one valid bearer token.
 
-    verifier            a fastbearer.Verifier
+    verifier            a fastbearer.Verifier; its audience="resource" is that of resource_metadata, else base_url, with
+                        or without a slash at the end
     required_scopes     all of these must be granted, in addition to the verifier's own
     resource_metadata   a ResourceMetadata (or its arguments as a mapping): served by the middleware at its place, and
                         named in every challenge
@@ -130,6 +132,7 @@ class BearerAuthMiddleware:
             metadata = metadata._with_proofs(dpop, client_certificate_header is not None)
             resource_metadata_url = resource_metadata_url or metadata.url
             base_url = base_url or origin_of(metadata.url)
+        _resource.bind(verifier, base_url if metadata is None else metadata.document["resource"])
         self.app = app
         self._metadata = metadata
         self._exclude = frozenset(exclude)
@@ -138,6 +141,7 @@ class BearerAuthMiddleware:
         self._guard = Guard(
             verifier, required_scopes, resource_metadata_url, realm, challenge_scopes, rules, token_header
         )
+        self._asked = self._guard.challenger.scopes.names()
         self._sends_nonces = bool(self._guard.nonce_headers())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -162,7 +166,7 @@ class BearerAuthMiddleware:
         if isinstance(outcome, Refusal):
             await _send_refusal(outcome, scope, receive, send)
             return
-        guarded = {**scope, ADMITTED: outcome}
+        guarded = {**scope, ADMITTED: outcome, ASKED: self._asked}
         if outcome is not None:
             # scope["auth"].scopes and scope["user"] are what Starlette's @requires and request.user read.
             guarded |= {"user": BearerUser(outcome), "auth": Credentials.of(outcome, self._guard.verifier)}
@@ -215,6 +219,8 @@ def bearer(
         from ._fastapi import BearerDependency
     except ImportError as error:
         raise ImportError("fastbearer.asgi.bearer needs FastAPI: pip install fastapi") from error
+    if base_url is not None:
+        _resource.bind(verifier, base_url)
     reader = RequestReader(base_url, client_certificate_header, token_header)
     guard = Guard(verifier, scopes, resource_metadata_url, realm, challenge_scopes, token_header=token_header)
     return BearerDependency(guard, reader)

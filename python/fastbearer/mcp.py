@@ -28,6 +28,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any
 
+from . import _resource
 from ._challenge import ScopeMiddleware, ScopesToAskFor
 from ._log import LOGGER, RejectionLog
 from .errors import ConfigurationError
@@ -48,8 +49,6 @@ except ImportError as _error:
 
 __all__ = ["AccessToken", "JWTVerifier", "ScopeChallenges"]
 
-
-_RESOURCE = "resource"
 
 _NO_REQUESTS = (
     "the MCP SDK hands its verifier no request: proofs of possession cannot be checked, and tokens that are bound to a "
@@ -149,16 +148,14 @@ class ScopeChallenges(ScopeMiddleware):
 
 def _bound(audience: Any, auth: AuthSettings | None) -> Any:
     """The audiences with the server's URL, which the settings have, in the place of "resource"."""
-    names = [audience] if isinstance(audience, str) else audience
-    if not isinstance(names, (list, tuple)) or _RESOURCE not in names:
+    if not _resource.is_meant(audience):
         return audience
     if auth is None:
         raise ConfigurationError('audience="resource" needs the AuthSettings of the server: auth=')
     url = getattr(auth, "resource_server_url", None)
     if url is None:
         raise ConfigurationError('audience="resource" needs AuthSettings with a resource_server_url')
-    base = str(url).rstrip("/")
-    return [text for name in names for text in ([base, f"{base}/"] if name == _RESOURCE else [name])]
+    return _resource.bound(audience, _resource.spellings(url))
 
 
 def _signature() -> inspect.Signature:

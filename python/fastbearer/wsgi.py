@@ -21,6 +21,7 @@ from contextvars import Context, copy_context
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from . import _resource
 from ._asgi_request import ClientGone, RequestReader, origin_of
 from ._blocking import blocking, completed
 from ._challenge import ChallengeScopes, Refusal
@@ -82,6 +83,7 @@ class BearerAuthMiddleware:
             metadata = metadata._with_proofs(dpop, client_certificate_header is not None)
             resource_metadata_url = resource_metadata_url or metadata.url
             base_url = base_url or origin_of(metadata.url)
+        _resource.bind(verifier, base_url if metadata is None else metadata.document["resource"])
         self.app = app
         self._metadata = metadata
         self._exclude = frozenset(exclude)

@@ -14,11 +14,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from .. import _options
+from .. import _options, _resource
 from ..errors import ConfigurationError
 from ..verifier import Verifier
-from . import _resource
 from ._key_set import DEFAULT_MAX_AGE
+from ._resource import unknown
 
 #: FastMCP's names for options of the verifier, or for what they are made of.
 _RENAMED = {"refresh_interval": "_jwks_refresh_interval"}
@@ -90,7 +90,7 @@ class CompiledPolicy:
         self._is_bound = _resource.is_meant(provider.audience)
         self.resource = provider._resource() if self._is_bound else None
         #: Why nothing can be verified yet, though the keys can be fetched.
-        self.unbound = _resource.unknown() if self._is_bound and self.resource is None else None
+        self.unbound = unknown() if self._is_bound and self.resource is None else None
         self.key_source = (
             *(getattr(provider, name) for name in KEY_SOURCE), provider.discover and _checked(provider.issuer),
             provider._has_key_set,

@@ -9,30 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._resource import is_meant, spellings
 from ..errors import ConfigurationError
 from . import _installed as installed
 
-#: What stands for the server's own URL.
-RESOURCE = "resource"
-
 _UNKNOWN = 'audience="resource" needs the URL of this server: give base_url to the auth that FastMCP has'
-
-
-def is_meant(audience: Any) -> bool:
-    """Whether the URL of the server is among these."""
-    return audience == RESOURCE or (isinstance(audience, (list, tuple)) and RESOURCE in audience)
-
-
-def bound(audience: Any, resource: list[str]) -> list[str]:
-    """The audiences with the server's URL in the place of the word."""
-    named = [audience] if isinstance(audience, str) else audience
-    return [text for name in named for text in (resource if name == RESOURCE else [name])]
-
-
-def spellings(url: Any) -> list[str]:
-    """With and without the slash at the end: FastMCP puts one after a host without a path, and clients drop it."""
-    text = str(url).rstrip("/")
-    return [text, f"{text}/"]
 
 
 def of_server() -> list[str] | None:

@@ -14,10 +14,10 @@ from typing import Any
 
 from .._log import LOGGER, RejectionLog
 from .._options import ALGORITHMS
+from .._resource import RESOURCE
 from ..errors import ImmatureSignatureError
 from . import _installed as installed
 from ._policy import HOOKS, KEY_SOURCE, POLICY, CompiledPolicy, check_options
-from ._resource import RESOURCE
 from ._verifier import _MORE, BearerAuthProvider, JWTVerifier
 
 #: FastMCP's policy in our options, for what FastMCP has no option for.
