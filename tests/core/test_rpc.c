@@ -147,7 +147,7 @@ TEST(scopes_of_resources)
     needs(READ("\"http://host.example:8080/log\""), 0);
     needs(READ("\"file:///open/x\""), 0);
     needs(READ("\"data://x\""), 0);
-    needs(READ("\"note:x/./y\""), 0); /* no path: there are no segments */
+    needs(READ("\"note:x/y?a/../b\""), 0);
     needs("{\"method\":\"resources/subscribe\",\"params\":{\"uri\":\"file:///secret/x\"}}", FILES);
     needs("{\"method\":\"resources/unsubscribe\",\"params\":{\"uri\":\"file:///secret/x\"}}", FILES);
     needs("{\"method\":\"resources/templates/list\"}", 0);
@@ -180,7 +180,9 @@ TEST(scopes_of_resources)
                                             "file:///a%zz",
                                             "",
                                             "file:///a/..?x",
-                                            "http:h.example/log"};
+                                            "http:h.example/log",
+                                            "note:x/./y",
+                                            "note:../y"};
     for (size_t i = 0; i < sizeof(rewritten) / sizeof(rewritten[0]); i++) {
         char body[200];
         snprintf(body, sizeof(body), READ("\"%s\""), rewritten[i]);

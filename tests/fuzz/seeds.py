@@ -156,6 +156,36 @@ def others() -> Iterator[tuple[str, bytes]]:
         yield "cache", hashlib.shake_256(bytes([number])).digest(64 + 8 * number)
     yield from of_p256()
     yield from of_metadata()
+    yield from of_rpc()
+
+
+def of_rpc() -> Iterator[tuple[str, bytes]]:
+    """As fuzz_rpc.c reads them: bodies, values of Content-Type, patterns and names."""
+    calls = [
+        {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        for method, params in (
+            ("tools/list", {}),
+            ("tools/call", {"name": "x", "arguments": {"a": [1, None, "\u00e9"]}}),
+            ("prompts/get", {"name": "ab"}),
+            ("resources/read", {"uri": "file:///secret/x"}),
+            ("completion/complete", {"ref": {"type": "ref/resource", "uri": "file:///secret/{x}"}}),
+            ("ping", None),
+        )
+    ]
+    for body in (*calls, calls):
+        text = json.dumps(body)
+        yield "rpc", b"\0" + text.encode()
+        for old, new in (("{", "{'x':1,"), ("}", ",}"), (":", "/**/:"), ('"method"', '"Method"'), ('"2.0"', "NaN")):
+            yield "rpc", b"\0" + text.replace(old, new, 1).encode()
+        yield "rpc", b"\0" + text.encode("utf-8-sig")
+        yield "rpc", b"\0" + text.encode("utf-16")
+        yield "rpc", b"\0" + text[:-1].encode()
+    for value in ("application/json", 'text/x; a="b;c"; CharSet = "utf-8"', "a;charset=utf-16;charset=utf-8", ";=;"):
+        yield "rpc", b"\1" + value.encode()
+    for pattern, name in (("a*b*c", "a_b_b_c"), ("*", ""), ("*x", "xx"), ("file:///a/*", "file:///a/../b?c#d")):
+        yield "rpc", f"\2{pattern}\n{name}".encode()
+    for uri in ("http://h.example:8080/a%20b", "note://Home/x", "a:b/./c", "http://[::1]/", "file:////x", "x://u@h:0"):
+        yield "rpc", f"\2{uri}\n{uri}".encode()
 
 
 def of_metadata() -> Iterator[tuple[str, bytes]]:

@@ -52,11 +52,11 @@ static bool has_plain_characters(fb_slice uri)
     return true;
 }
 
-/* Neither a dot segment nor an empty one, which some file systems leave out. path begins with "/". */
+/* Neither a dot segment nor an empty one, which some file systems leave out. */
 static bool has_plain_segments(fb_slice path)
 {
-    size_t start = 1;
-    for (size_t i = 1; i <= path.size; i++) {
+    size_t start = path.size > 0 && path.data[0] == '/' ? 1 : 0;
+    for (size_t i = start; i <= path.size; i++) {
         const bool ends = i == path.size || path.data[i] == '?' || path.data[i] == '#';
         if (!ends && path.data[i] != '/') {
             continue;
@@ -106,6 +106,9 @@ static bool is_plain_authority(fb_slice authority, fb_slice scheme)
         }
         host++;
     }
+    if (authority.size > 0 && authority.data[0] == '.') {
+        return false; /* somebody may take it for a dot segment */
+    }
     if (host < authority.size && (host == 0 || !is_plain_port(from(authority, host + 1)))) {
         return false;
     }
@@ -151,10 +154,11 @@ static bool has_plain_structure(fb_slice uri)
     if (end > 0 && !is_plain_authority((fb_slice){uri.data + scheme + 3, end - scheme - 3}, name)) {
         return false;
     }
-    if (path.size == 0 || path.data[0] != '/') {
-        return !is_special(name);
+    /* A special scheme has both an authority and a path. */
+    if (is_special(name) && (end == 0 || path.size == 0 || path.data[0] != '/')) {
+        return false;
     }
-    return (end > 0 || !is_special(name)) && has_plain_segments(path);
+    return has_plain_segments(path);
 }
 
 bool fb__uri_is_plain(fb_slice uri)
