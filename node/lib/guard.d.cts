@@ -29,16 +29,14 @@ export interface RpcOptions {
    * What `tools/call` needs beside `requiredScopes`, by patterns of the tool's name: { "delete_*": ["admin"] }. "*" is
    * any text, and all patterns that match count. A string of scopes is split at spaces.
    */
-  toolScopes?: ScopesByPattern | null;
+  toolScopes?: Readonly<Record<string, string | readonly string[]>> | null;
   /** The same by the uri of `resources/read`, `resources/subscribe` and `resources/unsubscribe`. */
-  resourceScopes?: ScopesByPattern | null;
+  resourceScopes?: Readonly<Record<string, string | readonly string[]>> | null;
   /** The same by the name of `prompts/get`. */
-  promptScopes?: ScopesByPattern | null;
+  promptScopes?: Readonly<Record<string, string | readonly string[]>> | null;
   /** How large a body may be, where one of the others is given, in bytes. Default 4194304. */
   maxBodyBytes?: number | null;
 }
-
-export type ScopesByPattern = Readonly<Record<string, string | readonly string[]>>;
 
 /** What an adapter adds to a verifier. */
 export interface GuardOptions {
