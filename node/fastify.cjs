@@ -29,6 +29,7 @@ async function bearerAuth(fastify, options) {
         return;
       }
       request.auth = token;
+      request.raw.auth = token; // where the MCP SDKs look
       setNonce(reply.raw, nonce); // and not on reply: a handler may answer without it (reply.hijack)
       withAccessToken(token, done);
     };

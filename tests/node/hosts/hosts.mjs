@@ -6,7 +6,7 @@ import * as expressApps from './apps/express.mjs';
 import * as fastifyApps from './apps/fastify.mjs';
 import * as fastmcp from './apps/fastmcp.mjs';
 import * as fetchApps from './apps/fetch.mjs';
-import { hono } from './apps/hono.mjs';
+import { hono, honoMcp } from './apps/hono.mjs';
 import * as koa from './apps/koa.mjs';
 import * as nest from './apps/nest.mjs';
 import * as runtimes from './apps/runtimes.mjs';
@@ -47,7 +47,9 @@ export const HOSTS = {
   'express 5': { start: expressApps.express5, answers: OURS, client: 1, own: true, entered: true },
   'fastify 4': { start: fastifyApps.fastify4, answers: OURS, client: 1, own: true, entered: true },
   'fastify 5': { start: fastifyApps.fastify5, answers: OURS, client: 1, own: true, entered: true },
+  'fastify, sdk v2': { start: fastifyApps.sdkV2, answers: OURS, client: 2, own: true, entered: true },
   hono: { start: hono, answers: OURS, client: 2, own: true, entered: true },
+  'hono, @hono/mcp': { start: honoMcp, answers: OURS, client: 1, own: true, entered: true },
   'koa 2': { start: koa.koa2, answers: OURS, client: 1, own: true, entered: true },
   'koa 3': { start: koa.koa3, answers: OURS, client: 1, own: true, entered: true },
   'nest, express': { start: nest.express, answers: OURS, client: 1, entered: true },

@@ -20,15 +20,24 @@ const TOOL = { description: 'What the server knows about its caller' };
 
 /* (req, res, body) of Node, over SDK v1, one server for each request. */
 export async function mcpV1(load, getAccessToken) {
-  const { McpServer } = await load('@modelcontextprotocol/sdk/server/mcp.js');
+  const create = await serverV1(load, getAccessToken);
   const { StreamableHTTPServerTransport } = await load('@modelcontextprotocol/sdk/server/streamableHttp.js');
   return async (request, response, body) => {
-    const server = new McpServer({ name: 'guarded', version: '1' });
-    server.registerTool('whoami', TOOL, async (extra) => asText(await whoami(getAccessToken, extra.authInfo)));
+    const server = create();
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined });
     response.on('close', () => void server.close());
     await server.connect(transport);
     await transport.handleRequest(request, response, body);
+  };
+}
+
+/* Of SDK v1, with its tool. */
+export async function serverV1(load, getAccessToken) {
+  const { McpServer } = await load('@modelcontextprotocol/sdk/server/mcp.js');
+  return () => {
+    const server = new McpServer({ name: 'guarded', version: '1' });
+    server.registerTool('whoami', TOOL, async (extra) => asText(await whoami(getAccessToken, extra.authInfo)));
+    return server;
   };
 }
 
