@@ -82,6 +82,7 @@ const mayRead: boolean = access.hasScope('read');
 const expiry: number | undefined = access.expiresAt;
 const claim: unknown = access.claims['email'] ?? access.extra.claims['email'];
 const info: AuthInfo = await verifier.verifyAccessToken('token');
+const asInfo: AuthInfo = access;
 const session: AccessToken | undefined = await verifier.authenticate(new Request('https://x'));
 const same: AccessToken = verifier.verifySync('token');
 await verifier.refresh();
@@ -181,6 +182,7 @@ new JWKSServer();
 verifier.issuer = ['x'];
 
 export {
+  asInfo,
   bindings,
   caller,
   claim,
