@@ -343,13 +343,14 @@ static napi_value stats(napi_env env, napi_callback_info info)
     return out.value;
 }
 
-/* (handle, status): a refusal that an adapter has added. */
+/* (handle, status, issuer or undefined): a refusal that an adapter has added. */
 static napi_value count_refusal(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
     const fb_verifier *verifier = fbnode_open_verifier(&call, env, info);
     if (verifier != NULL) {
-        fb_verifier_count_refusal(verifier, (fb_status)(int)fbnode_number(&call, call.arguments[1]));
+        fb_verifier_count_issuer_refusal(verifier, fbnode_issuer_number(&call, call.arguments[2]),
+                                         (fb_status)(int)fbnode_number(&call, call.arguments[1]));
     }
     return NULL;
 }

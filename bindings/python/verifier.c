@@ -257,15 +257,18 @@ static PyObject *verify_introspected(PyObject *object, PyObject *arguments)
     return access;
 }
 
-/* A refusal that Python has decided, by its code. */
-static PyObject *count_refusal(PyObject *object, PyObject *code)
+/* A refusal that Python has decided, by its code, of a token of this issuer; 0: of none that is known. */
+static PyObject *count_refusal(PyObject *object, PyObject *arguments)
 {
     fbpy_verifier *self = (fbpy_verifier *)object;
+    PyObject *code = NULL;
+    unsigned long long issuer = 0;
     fb_status status = FB_OK;
-    if (!fbpy_status_of(code, &status) || !fbpy_verifier_acquire(self)) {
+    if (!PyArg_ParseTuple(arguments, "O|K:count_refusal", &code, &issuer) || !fbpy_status_of(code, &status) ||
+        !fbpy_verifier_acquire(self)) {
         return NULL;
     }
-    fb_verifier_count_refusal(self->handle, status);
+    fb_verifier_count_issuer_refusal(self->handle, issuer, status);
     fbpy_verifier_release(self);
     Py_RETURN_NONE;
 }
@@ -284,7 +287,7 @@ static PyMethodDef methods[] = {
      "verify_request_introspected($self, issuer, request, now, response, reuse_for, /)\n--\n\n"},
     {"request_token", fbpy_request_token, METH_O, "request_token($self, request, /)\n--\n\n"},
     {"nonce", fbpy_nonce, METH_O, "nonce($self, now, /)\n--\n\n"},
-    {"count_refusal", count_refusal, METH_O, "count_refusal($self, code, /)\n--\n\n"},
+    {"count_refusal", count_refusal, METH_VARARGS, "count_refusal($self, code, issuer=0, /)\n--\n\n"},
     {"refresh_due", fbpy_refresh_due, METH_O, "refresh_due($self, access, /)\n--\n\n"},
     {"refresh_start", fbpy_refresh_start, METH_VARARGS, "refresh_start($self, issuer, reason, key_request, /)\n--\n\n"},
     {"refresh_begin", fbpy_refresh_begin, METH_VARARGS, "refresh_begin($self, issuer, reason, key_request, /)\n--\n\n"},

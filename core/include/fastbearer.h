@@ -913,6 +913,10 @@ FB_API FB_MUST_CHECK fb_status fb_verify_after_fetch(const fb_verifier *verifier
  */
 FB_API void fb_verifier_count_refusal(const fb_verifier *verifier, fb_status status);
 
+/** fb_verifier_count_refusal for a token of an issuer: its counters (fb_issuer_info) have the refusal, too. An issuer
+ * that there is not (any more) makes no difference. Thread-safe. */
+FB_API void fb_verifier_count_issuer_refusal(const fb_verifier *verifier, uint64_t issuer, fb_status status);
+
 /** @} */
 
 /**
@@ -1365,9 +1369,9 @@ typedef struct fb_rpc_options {
     /** Where the policy gets its memory. Copied. NULL: malloc and free. */
     const fb_mem *mem;
 
-    /** Methods that need no token, such as "tools/list"; whole names of 1 .. 256 bytes, at most 256. "initialize" brings
-     * "notifications/initialized" with it, which is the second half of it. What rules demand scopes for needs a token
-     * even so. Default: none. */
+    /** Methods that need no token, such as "tools/list"; whole names of 1 .. 256 bytes, at most 256. "initialize"
+     * brings "notifications/initialized" with it, which is the second half of it. What rules demand scopes for needs a
+     * token even so. Default: none. */
     fb_list anonymous;
 
     const fb_rpc_rule *tool_scopes; /**< what tools need; tool_scope_count rules. Default: nothing */

@@ -296,7 +296,7 @@ class Verifier {
   /* Counts and reports the refusal of a token that the core has accepted; returns the error to throw. */
   #refuse(access, status, message, details) {
     const { kid, issuerNumber } = originOf(access);
-    native.countRefusal(this.#handle, status);
+    native.countRefusal(this.#handle, status, issuerNumber);
     const issuer = this.#table.identifierOf(issuerNumber);
     return this.#refused(refusalOf(status, message, { ...details, kid, issuer }));
   }

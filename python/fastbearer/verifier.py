@@ -440,7 +440,7 @@ class Verifier:
     def _refuse(self, access: AccessToken, error: _Error) -> _Error:
         """Counts and reports the refusal of a token that the core has accepted; returns error."""
         error.kid, error.issuer_number = access._kid, access._issuer_number
-        self._native.count_refusal(error.code)
+        self._native.count_refusal(error.code, error.issuer_number)
         self._report(error)
         return error
 

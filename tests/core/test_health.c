@@ -176,6 +176,23 @@ TEST(reasons_issuer_by_issuer)
     fb_verifier_free(verifier);
 }
 
+TEST(what_the_host_refuses_counts_with_its_issuer)
+{
+    const fb_issuer issuers[] = {issuer_of(0, &a), issuer_of(1, &b)};
+    fb_verifier *verifier = verifier_of((fb_options)FB_OPTIONS_INIT, issuers, 2);
+    fb_verifier_count_issuer_refusal(verifier, 2, FB_TOKEN_REVOKED);
+    fb_verifier_count_issuer_refusal(verifier, 2, FB_OK);
+    fb_verifier_count_issuer_refusal(verifier, 3, FB_TOKEN_REVOKED);
+    fb_verifier_count_issuer_refusal(verifier, 0, FB_TOKEN_REVOKED);
+    fb_issuers *list = issuers_at(verifier, 1.0);
+    CHECK(fb_issuers_at(list, 0)->rejected == 0 && fb_issuers_at(list, 1)->rejected == 1);
+    CHECK(fb_issuers_at(list, 1)->reasons[0].status == FB_TOKEN_REVOKED);
+    fb_issuers_free(list);
+    const fb_stats stats = stats_of(verifier);
+    CHECK(stats.rejected == 3 && stats.reason_count == 1 && stats.reasons[0].count == 3 && stats.verified == 0);
+    fb_verifier_free(verifier);
+}
+
 TEST(to_ask_for_keys_is_no_reason)
 {
     fb_verifier *verifier = fetching(2);
@@ -196,6 +213,7 @@ int main(void)
     RUN(the_names_of_health);
     RUN(how_long_fetches_take_and_how_old_keys_are);
     RUN(reasons_issuer_by_issuer);
+    RUN(what_the_host_refuses_counts_with_its_issuer);
     RUN(to_ask_for_keys_is_no_reason);
     several_clear();
     return TEST_RESULT();

@@ -143,7 +143,7 @@ def test_what_it_says_is_held_against_the_policy(said: bytes, code: str) -> None
         verifier.verify_introspected(1, OPAQUE, None, said, 0.0)
     assert caught.value.code == code and caught.value.issuer_number == 1
     assert isinstance(caught.value, errors.InvalidTokenError) == (code != "status_unavailable")
-    request = ("GET", "https://api.example", (("Authorization", f"Bearer {OPAQUE}"),), None)
+    request = ("GET", "https://api.example", (("Authorization", f"Bearer {OPAQUE}"),), None, None)
     with pytest.raises(errors.FastBearerError) as caught:
         verifier.verify_request_introspected(1, request, None, said, 0.0)
     assert caught.value.code == code
@@ -151,7 +151,7 @@ def test_what_it_says_is_held_against_the_policy(said: bytes, code: str) -> None
 
 def test_a_request_is_introspected() -> None:
     verifier = asking()
-    request = ("GET", "https://api.example", (("Authorization", f"Bearer {OPAQUE}"),), None)
+    request = ("GET", "https://api.example", (("Authorization", f"Bearer {OPAQUE}"),), None, None)
     with pytest.raises(errors._IntrospectionNeeded):
         verifier.verify_request(request, None)
     access, proof = verifier.verify_request_introspected(1, request, None, response(), 30.0)
@@ -290,4 +290,7 @@ def test_reasons_stand_with_their_issuer() -> None:
         verifier.verify(token(exp=1), None)
     with pytest.raises(errors.DecodeError):
         verifier.verify("x", None)
-    assert verifier.issuers()[0]["reasons"]["token_expired"] == 1
+    verifier.count_refusal("insufficient_scope", 1)
+    verifier.count_refusal("insufficient_scope")
+    assert verifier.issuers()[0]["reasons"] == {"token_malformed": 1, "token_expired": 1, "insufficient_scope": 1}
+    assert verifier.stats()["reasons"]["insufficient_scope"] == 2

@@ -144,6 +144,15 @@ void fb_verifier_count_refusal(const fb_verifier *verifier, fb_status status)
     }
 }
 
+void fb_verifier_count_issuer_refusal(const fb_verifier *verifier, uint64_t number, fb_status status)
+{
+    fb__issuer *issuer = status == FB_OK ? NULL : fb__verifier_issuer(verifier, number);
+    if (status != FB_OK) {
+        fb__verifier_count(verifier, issuer, status);
+    }
+    fb__issuer_leave(issuer);
+}
+
 struct summing {
     double now;
     fb_stats *out;
