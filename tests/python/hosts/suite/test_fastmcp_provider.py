@@ -415,7 +415,7 @@ def test_a_flood_is_logged_as_a_count(keys, caplog):
     caplog.set_level("INFO", logger="fastbearer")
     provider = JWTVerifier(public_key=keys.public_key, audience=AUDIENCE)
     now = [1000.0]
-    provider._log._clock = lambda: now[0]
+    provider._log._limit._clock = lambda: now[0]
     for _ in range(500):
         run(provider.verify_token("garbage"))
     assert len(caplog.records) == 1 and caplog.records[0].levelno == logging.INFO
