@@ -38,7 +38,7 @@ from .errors import (
 from .issuer import Issuer
 from .keys import KeyPair, RSAKeyPair
 from .request import Request
-from .verifier import AccessToken, KeyInfo, Rejection, Unverified, Verifier, decode_unverified, versions
+from .verifier import AccessToken, Health, KeyInfo, Rejection, Unverified, Verifier, decode_unverified, versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ __all__ = [
     "DecodeError",
     "ExpiredSignatureError",
     "FastBearerError",
+    "Health",
     "ImmatureSignatureError",
     "InsufficientScopeError",
     "InvalidAlgorithmError",

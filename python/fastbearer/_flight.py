@@ -13,6 +13,7 @@ holds a lock, and no thread waits for a flight that it must finish itself.
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import sys
 import time
@@ -72,6 +73,23 @@ class _StartingThreads:
 
 
 _starting_threads = _StartingThreads()
+
+
+def start_daemon(function: Callable[[], object], name: str) -> bool:
+    """Runs function on a daemon thread of its own; False when there can be none: the interpreter is ending."""
+    import threading
+
+    def run() -> None:
+        _starting_threads.runs(thread)
+        function()
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    return _starting_threads.start(thread)
+
+
+#: What surrounds each fetch and each question to an endpoint: a context manager made from what it is, the issuer, and
+#: the URL without its query. None: nothing. Set by fastbearer.telemetry.
+around: Callable[[str, str | None, str | None], Any] | None = None
 
 
 class Flight:
@@ -173,6 +191,19 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+class _Nothing:
+    """A context manager that does nothing; contextlib takes longer to import than this package."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+_NOTHING = _Nothing()
+
+
 class Flights:
     """The flights of one kind. A subclass says how they begin, what is done in them, and how they end."""
 
@@ -205,6 +236,10 @@ class Flights:
     async def _perform_async(self, flight: Flight, job: Any) -> None:
         """The same on the running loop."""
         raise NotImplementedError
+
+    def _about(self) -> tuple[str, str | None, str | None] | None:
+        """What a flight does, for whom, and where; None for what only reads a store."""
+        return None
 
     def _give_up(self, ticket: int) -> None:
         """Tells the core that the flight ends without an outcome."""
@@ -306,7 +341,12 @@ class Flights:
     def _start_thread(self, flight: Flight, job: Any) -> None:
         import threading  # here, since it takes longer to import than this package; who has threads has it already
 
-        thread = threading.Thread(target=self._run_on_thread, args=(flight, job), name="fastbearer-keys", daemon=True)
+        target: Callable[..., None] = self._run_on_thread
+        if around is not None:
+            import contextvars
+
+            target = functools.partial(contextvars.copy_context().run, target)  # of the request that it is done for
+        thread = threading.Thread(target=target, args=(flight, job), name="fastbearer-keys", daemon=True)
         flight.runner = thread
         if not _starting_threads.start(thread):
             self._run(flight, job)
@@ -319,7 +359,8 @@ class Flights:
     def _run(self, flight: Flight, job: Any) -> None:
         error: FastBearerError | None = KeysUnavailableError("the fetch was given up")
         try:
-            self._perform(flight, job)
+            with self._surroundings():
+                self._perform(flight, job)
             error = None
         except FastBearerError as failed:
             error = failed
@@ -339,12 +380,17 @@ class Flights:
     async def _run_on_loop(self, flight: Flight, job: Any) -> None:
         error: FastBearerError | None = None
         try:
-            await self._perform_async(flight, job)
+            with self._surroundings():
+                await self._perform_async(flight, job)
         except FastBearerError as failed:
             error = failed
         except ValueError:  # the verifier has been closed
             error = KeysUnavailableError("the verifier was closed")
         self._settle(flight, error)
+
+    def _surroundings(self) -> Any:
+        about = None if around is None else self._about()
+        return _NOTHING if around is None or about is None else around(*about)
 
     def _abandon(self, flight: Flight) -> None:
         """Ends a flight without an outcome, unless it has ended."""

@@ -64,6 +64,12 @@ class Endpoint(Flights):
             flight = await self.run_async(key, token)
         return self._judge(question, key, flight)
 
+    def problem(self) -> str | None:
+        """What is wrong with the endpoint; None when it answered last."""
+        if not self._failures:
+            return None
+        return f"the introspection endpoint {loggable_url(self._introspector.endpoint)} fails"
+
     def _prepare(self, question: TokenQuestion | RequestQuestion) -> tuple[str, bytes]:
         token = _text(question.token)
         key = sha256(token.encode()).digest()
@@ -128,6 +134,11 @@ class Endpoint(Flights):
 
     def _has_ended(self, ticket: int) -> bool:
         return ticket not in self._pending.values()
+
+    def _about(self) -> tuple[str, str | None, str | None]:
+        state = self._native.issuer(self._number)
+        issuer = None if state is None else state["issuer"]
+        return "introspect", issuer, loggable_url(self._introspector.endpoint)
 
     def _give_up(self, ticket: int) -> None:
         key = self._keys.pop(ticket, None)

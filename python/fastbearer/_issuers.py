@@ -94,6 +94,11 @@ class Issuers:
             endpoint = self._endpoints.setdefault(number, Endpoint(self._native, number, introspector))
         return endpoint
 
+    def endpoint_problems(self) -> list[tuple[int, str]]:
+        """Introspection endpoints that fail at the moment."""
+        problems = ((number, endpoint.problem()) for number, endpoint in list(self._endpoints.items()))
+        return [(number, problem) for number, problem in problems if problem is not None]
+
     def sources(self) -> list[KeySource]:
         """Those of all issuers that there are now."""
         numbers = [state["number"] for state in self._native.issuers() if state["fetched"]]

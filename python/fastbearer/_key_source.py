@@ -75,6 +75,10 @@ class KeySource(Flights):
     def _has_ended(self, ticket: int) -> bool:
         return self._native.refresh_wait(self._number, ticket, 0.0)
 
+    def _about(self) -> tuple[str, str | None, str | None]:
+        state = self.state()
+        return "fetch keys", state["issuer"], state["jwks_uri"]
+
     def _give_up(self, ticket: int) -> None:
         self._native.refresh_abandon(self._number, ticket)
         if self.stored is not None:

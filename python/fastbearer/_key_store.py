@@ -13,12 +13,11 @@ import time
 
 from . import _native
 from ._fetch_function import is_async, limited
-from ._flight import Flight, Flights, running_loop
+from ._flight import Flight, Flights, running_loop, start_daemon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
     from typing import Any
 
     from ._key_source import KeySource
@@ -64,13 +63,13 @@ class Stored(Flights):
             self._save(version)
         elif self._is_async:
             self._task = loop.create_task(self._save_async(version))
-        else:
-            self._on_thread(lambda: self._save(version))
+        elif not start_daemon(lambda: self._save(version), "fastbearer-store"):
+            self._save(version)
 
     def release_soon(self) -> None:
         """Lets other processes fetch where this one does not after all."""
-        if self._claimed:
-            self._on_thread(self._release_unused)
+        if self._claimed and not start_daemon(self._release_unused, "fastbearer-store"):
+            self._release()
 
     def _release_unused(self) -> None:
         time.sleep(_UNUSED)
@@ -81,12 +80,6 @@ class Stored(Flights):
         if self._claimed:
             self._claimed = False
             self._call(self._store.release, self._name())
-
-    @staticmethod
-    def _on_thread(function: Callable[[], None]) -> None:
-        import threading
-
-        threading.Thread(target=function, name="fastbearer-store", daemon=True).start()
 
     # ---- how a read begins and ends
 

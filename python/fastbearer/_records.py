@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["KeyInfo", "Rejection", "Unverified"]
+__all__ = ["Health", "KeyInfo", "Rejection", "Unverified"]
 
 
 class _Record:
@@ -128,6 +128,35 @@ class Rejection(_Record):
         actual: str | None = None,
     ) -> None:
         self._fill(code, message, claim, kid, issuer, expected, actual)
+
+
+class Health(_Record):
+    """Whether a verifier can do its work now, for a readiness probe.
+
+    Attributes:
+        status: "ready"; "degraded": tokens are verified, but something is wrong, such as keys that are past their
+            freshness because the provider is down; "not_ready": no token can be verified.
+        problems: a sentence for each thing that is wrong; empty when all is well.
+        issuers: the status of each issuer by its identifier (None for one without).
+    """
+
+    __slots__ = ("status", "problems", "issuers")
+    status: str
+    problems: tuple[str, ...]
+    issuers: dict[str | None, str]
+
+    def __init__(
+        self, status: str, problems: tuple[str, ...] = (), issuers: dict[str | None, str] | None = None
+    ) -> None:
+        self._fill(status, problems, {} if issuers is None else issuers)
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests may be sent here: it is ready, or degraded."""
+        return self.status != "not_ready"
+
+    def __hash__(self) -> int:
+        return hash((self.status, self.problems))
 
 
 class Unverified(_Record):

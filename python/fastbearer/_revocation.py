@@ -40,6 +40,11 @@ class Revocation:
         if self._is_async:
             raise ConfigurationError("is_revoked is async: use verify_async or verify_request_async")
 
+    def unavailable(self) -> str | None:
+        """What the object that the function belongs to says is wrong with it, if it has a method for that."""
+        problem = getattr(getattr(self._ask, "__self__", None), "revocation_problem", None)
+        return problem() if callable(problem) else None
+
     def problem(self, access: AccessToken) -> FastBearerError | None:
         """Why this token is not accepted, if it is not."""
         try:

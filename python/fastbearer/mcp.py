@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from ._challenge import ChallengeScopes
     from ._option_types import VerifierOptions
-    from ._records import KeyInfo
+    from ._records import Health, KeyInfo
 
 try:
     from mcp.server.auth.provider import AccessToken
@@ -124,6 +124,10 @@ class JWTVerifier:
     def stats(self) -> dict[str, Any]:
         """Counters since the verifier was made, as fastbearer.Verifier.stats() has them."""
         return self.verifier.stats()
+
+    def health(self) -> Health:
+        """Whether tokens can be verified now, for a readiness probe, as fastbearer.Verifier.health() says it."""
+        return self.verifier.health()
 
     def keys(self) -> list[KeyInfo]:
         """The keys that are held now, usable or not; empty before the first fetch."""

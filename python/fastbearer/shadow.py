@@ -21,7 +21,7 @@ import types
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ._fetch_function import is_async, limited
-from ._flight import running_loop
+from ._flight import running_loop, start_daemon
 from ._log import RateLimit, RejectionLog, overheard
 from ._records import _Record
 from .errors import ConfigurationError, FastBearerError
@@ -412,7 +412,7 @@ class _Worker:
     def __init__(self, room: int) -> None:
         self.process = os.getpid()
         self._jobs: queue.Queue[Callable[[], None]] = queue.Queue(room)
-        threading.Thread(target=self._run, name="fastbearer-shadow", daemon=True).start()
+        start_daemon(self._run, "fastbearer-shadow")
 
     def put(self, job: Callable[[], None]) -> bool:
         try:

@@ -11,7 +11,7 @@ from ._inspection import decode_unverified, versions
 from ._issuers import Issuers, refresh_all, refresh_all_async
 from ._native import AccessToken
 from ._questions import NEEDED, RequestQuestion, TokenQuestion, settle, settle_async
-from ._records import KeyInfo, Rejection, Unverified
+from ._records import Health, KeyInfo, Rejection, Unverified
 from ._replay import Evictions, Memory
 from ._resolver import Resolver
 from ._revocation import Revocation
@@ -42,7 +42,17 @@ if TYPE_CHECKING:
     _Verifier = TypeVar("_Verifier", bound="Verifier")
     _Error = TypeVar("_Error", bound=FastBearerError)
 
-__all__ = ["AccessToken", "Issuer", "KeyInfo", "Rejection", "Unverified", "Verifier", "decode_unverified", "versions"]
+__all__ = [
+    "AccessToken",
+    "Health",
+    "Issuer",
+    "KeyInfo",
+    "Rejection",
+    "Unverified",
+    "Verifier",
+    "decode_unverified",
+    "versions",
+]
 
 
 class Verifier:
@@ -494,7 +504,9 @@ class Verifier:
         """Counters since the verifier was made, and the state of its key sets.
 
         ``verified``, ``rejected`` and its ``reasons`` by code; of the token cache ``cache_hits``, ``cache_misses``,
-        ``cache_evictions``, ``cache_entries`` and ``cache_bytes``; ``fetches``, ``fetch_failures`` and ``last_error``;
+        ``cache_evictions``, ``cache_entries`` and ``cache_bytes``; ``fetches``, ``fetch_failures``, ``fetch_seconds``
+        that they took together, and ``last_error``; ``imports``, key sets that came from a store; ``key_age``, seconds
+        since the oldest keys were fetched; ``introspections``, responses that were evaluated;
         whether ``keys_held`` and ``keys_fresh``; ``generation``, the number of key sets held so far; seconds until the
         next fetch is allowed, after a failure (``retry_after``) and for an unknown key id
         (``unknown_kid_retry_after``); ``table_bytes`` of precomputed tables. Of the whole process:
@@ -510,6 +522,30 @@ class Verifier:
         ``unknown_issuers`` is how many identifiers are remembered as unknown.
         """
         return {**self._native.stats(), "issuers": self._native.issuers()}
+
+    def health(self) -> Health:
+        """Whether tokens can be verified now, and what is wrong if not. Asks nobody and does not block.
+
+        An issuer is "degraded" when its keys are past their freshness, "not_ready" when none are held: before the first
+        fetch, so call ``refresh`` at the start. An introspection endpoint that fails, and a store of revocations that
+        does not answer, are problems too.
+        """
+        status, states = self._native.health()
+        problems = [
+            f"{state['issuer']}: {state['problem']}" if state["issuer"] else state["problem"]
+            for state in states
+            if state["problem"]
+        ]
+        issuers = {state["issuer"]: state["health"] for state in states}
+        for number, problem in self._issuers.endpoint_problems():
+            problems.append(problem)
+            issuers[self._issuers.name(number)] = "degraded"
+            status = "degraded" if status == "ready" else status
+        unknown = None if self._revocation is None else self._revocation.unavailable()
+        if unknown is not None:
+            problems.append(unknown)
+            status = "not_ready"
+        return Health(status, tuple(problems), issuers)
 
     # ---- what it was made of
 

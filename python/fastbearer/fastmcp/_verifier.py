@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _options
 from .._log import LOGGER, RejectionLog
 from .._option_types import FastMCPAttributes
+from .._records import Health
 from ..errors import (
     ConfigurationError,
     InsufficientScopeError,
@@ -265,6 +266,16 @@ class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, ScopesMixin, F
         Empty before the first token.
         """
         return {} if self._compiled is None or self._compiled.verifier is None else self._compiled.verifier.stats()
+
+    def health(self) -> Health:
+        """Whether tokens can be verified now, for a readiness probe, as fastbearer.Verifier.health() says it;
+        "not_ready" before the first token or refresh.
+        """
+        compiled = self._compiled
+        if compiled is None or compiled.verifier is None:
+            return Health("not_ready", ("no token and no refresh yet",))
+        health: Health = compiled.verifier.health()
+        return health
 
     def keys(self) -> list[KeyInfo]:
         """The keys that are held now, usable or not; empty before the first token or refresh."""

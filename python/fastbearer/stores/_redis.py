@@ -232,6 +232,11 @@ class RedisStore:
             return revoked.look_up(access, None)
         return self._follow().holds(access)
 
+    def revocation_problem(self) -> str | None:
+        """Why it is not known now what has been revoked; None when it is, or nobody has asked yet."""
+        revoked = self._revoked
+        return None if revoked is None or time.monotonic() <= revoked.known_until else revoked.problem()
+
     def _follow(self) -> Revoked:
         with self._make_lock:
             revoked = self._revoked

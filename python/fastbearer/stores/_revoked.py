@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
+from .._flight import start_daemon
 from ..errors import StatusUnavailableError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Revoked:
         self._too_many = False
         self._stopped = threading.Event()
         self._is_away = False
-        threading.Thread(target=self._run, name="fastbearer-revocations", daemon=True).start()
+        start_daemon(self._run, "fastbearer-revocations")
 
     def stop(self) -> None:
         """Ends the thread, some time soon."""
@@ -85,9 +86,13 @@ class Revoked:
             raise self._unknown()
         return self.look_up(access, None)
 
-    def _unknown(self) -> StatusUnavailableError:
+    def problem(self) -> str:
+        """Why it is not known what has been revoked."""
         why = "there are more than max_revocations" if self._too_many else "there is no word from Redis"
-        return StatusUnavailableError(f"revocations are not known: {why}")
+        return f"revocations are not known: {why}"
+
+    def _unknown(self) -> StatusUnavailableError:
+        return StatusUnavailableError(self.problem())
 
     # ---- following
 

@@ -18,6 +18,7 @@ def test_revocation(kind, keys, mint):
 
     provider = kind(public_key=keys.public_key, **OPTIONS, is_revoked=is_revoked)
     token = mint()
+    assert not provider.health().ready
     app = FastMCP("guarded", auth=provider).http_app(path="/mcp", transport="streamable-http")
     with serving(app) as origin:
         assert knock(origin, "http", token).status == 200
@@ -25,6 +26,7 @@ def test_revocation(kind, keys, mint):
         assert knock(origin, "http", token).status == 401
         assert knock(origin, "http", mint(subject="bob")).status == 200
         assert provider.stats()["reasons"].keys() == {"token_revoked"}
+        assert provider.health().status == "ready"
         provider.is_revoked = lambda access: 1 / 0
         assert knock(origin, "http", mint(subject="bob")).status == 401
         assert provider.stats()["reasons"].keys() == {"status_unavailable"}
