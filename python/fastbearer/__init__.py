@@ -1,12 +1,20 @@
 """Bearer-token authentication for servers that speak HTTP, made for MCP servers first.
 
-    from fastbearer import Verifier
+from fastbearer import InvalidTokenError, Verifier
 
-    verifier = Verifier(issuer="https://issuer.example", audience="https://api.example/mcp")
+verifier = Verifier(issuer="https://issuer.example", audience="https://api.example/mcp")
+try:
     access = verifier.verify(token)
+except InvalidTokenError as refused:
+    print(refused.code)  # "token_expired", ...: docs/reasons.md of the repository explains each
 
-For FastMCP see ``fastbearer.fastmcp``, for the official MCP SDK ``fastbearer.mcp``, for any ASGI application
-``fastbearer.asgi``, for tests ``fastbearer.testing``; ``python -m fastbearer`` is a command-line tool.
+fastbearer.fastmcp     JWTVerifier and BearerAuthProvider for FastMCP; accelerate() for any of its providers
+fastbearer.mcp         JWTVerifier for the official MCP SDK
+fastbearer.asgi        a middleware for any ASGI application, and bearer() for FastAPI
+fastbearer.wsgi        the same for Flask, Django and any WSGI application
+fastbearer.shadow      a verifier tried on real traffic, without deciding anything
+fastbearer.testing     a key server on loopback, and pytest fixtures
+python -m fastbearer   keys, tokens and key sets from a terminal; doctor says what is wrong with them
 """
 
 from __future__ import annotations

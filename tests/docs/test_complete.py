@@ -280,4 +280,12 @@ def test_help_begins_with_what_matters() -> None:
     text = subprocess.run(
         [sys.executable, "-c", "import fastbearer; help(fastbearer)"], capture_output=True, text=True, check=True
     ).stdout
-    assert "Verifier(issuer=" in "\n".join(text.splitlines()[:12])
+    beginning = "\n".join(text.splitlines()[:25])
+    assert "Verifier(issuer=" in beginning
+    assert [name for name in MODULE_NAMES if name not in ELSEWHERE | {"fastbearer", "fastbearer.errors"}
+            and name not in beginning and not name.endswith("__main__")] == []  # fmt: skip
+
+
+def test_where_reasons_are_explained_is_said_where_they_are_met() -> None:
+    for place in ("python/fastbearer/__init__.py", "python/fastbearer/cli/__init__.py", "README.md"):
+        assert "docs/reasons.md" in (ROOT / place).read_text(), place

@@ -2,6 +2,7 @@
 
 Exit codes: 0 done, 1 the token is refused, 2 wrong usage or configuration, 3 the key set is not available.
 Private keys and secrets are written to files that only their owner can read, and printed only when asked for.
+What each reason of a refusal means, and how to fix it: docs/reasons.md of the repository.
 """
 
 from __future__ import annotations
