@@ -10,6 +10,12 @@ sys.path[:0] = [str(ROOT / "tools/docs"), str(ROOT / "python")]
 import docstrings  # noqa: E402
 
 import fastbearer  # noqa: E402
+import fastbearer.stores  # noqa: E402
+import fastbearer.wsgi  # noqa: E402
+
+# What these modules import when it is asked for first is looked for among their attributes.
+fastbearer.stores.RedisStore = fastbearer.stores.RedisStore
+fastbearer.wsgi.BearerAuthentication = fastbearer.wsgi.BearerAuthentication
 
 project = "fastbearer"
 author = "the fastbearer authors"

@@ -1,20 +1,24 @@
 """Bearer-token authentication for servers that speak HTTP, made for MCP servers first.
 
-from fastbearer import InvalidTokenError, Verifier
+    from fastbearer import InvalidTokenError, Verifier
 
-verifier = Verifier(issuer="https://issuer.example", audience="https://api.example/mcp")
-try:
-    access = verifier.verify(token)
-except InvalidTokenError as refused:
-    print(refused.code)  # "token_expired", ...: docs/reasons.md of the repository explains each
+    verifier = Verifier(issuer="https://issuer.example", audience="https://api.example/mcp")
+    try:
+        access = verifier.verify(token)
+    except InvalidTokenError as refused:
+        print(refused.code)  # "token_expired", ...: docs/reasons.md of the repository explains each
 
-fastbearer.fastmcp     JWTVerifier and BearerAuthProvider for FastMCP; accelerate() for any of its providers
-fastbearer.mcp         JWTVerifier for the official MCP SDK
-fastbearer.asgi        a middleware for any ASGI application, and bearer() for FastAPI
-fastbearer.wsgi        the same for Flask, Django and any WSGI application
-fastbearer.shadow      a verifier tried on real traffic, without deciding anything
-fastbearer.testing     a key server on loopback, and pytest fixtures
-python -m fastbearer   keys, tokens and key sets from a terminal; doctor says what is wrong with them
+Beside it:
+
+    fastbearer.fastmcp         JWTVerifier and BearerAuthProvider for FastMCP; accelerate() for any of its providers
+    fastbearer.mcp             JWTVerifier for the official MCP SDK
+    fastbearer.asgi            a middleware for any ASGI application, and bearer() for FastAPI
+    fastbearer.wsgi            the same for Flask, Django and any WSGI application
+    fastbearer.introspection   asking the issuer about tokens that are no JWTs
+    fastbearer.stores          key sets, proofs and revocations that processes share: files, Redis
+    fastbearer.shadow          a verifier tried on real traffic, without deciding anything
+    fastbearer.testing         a key server on loopback, and pytest fixtures
+    python -m fastbearer       keys, tokens and key sets from a terminal; doctor says what is wrong with them
 """
 
 from __future__ import annotations

@@ -82,12 +82,22 @@ def test_every_option_is_on_the_page() -> None:
         assert [name for name in sorted(names) if f"`{name}`" not in page] == [], language
 
 
+#: What Node leaves to its host, or has not.
+ONE_LANGUAGE = {"ca_file", "introspector", "key_store", "trust_env"}
+
+
 def test_every_option_of_python_and_node_is_paired_with_the_core() -> None:
     """An option that only one language has is listed here."""
     rows = [row for rows in options.verifier_rows().values() for row in rows]
-    assert {row.name for row in rows if row.node is None} <= {"ca_file", "trust_env", "is_revoked"}
+    assert {row.name for row in rows if row.node is None} <= ONE_LANGUAGE | {"is_revoked"}
     assert {row.name for row in rows if row.python is None} == set()
-    assert {row.name for row in rows if row.c is None} <= {"fetch", "on_reject", "is_revoked"}
+    assert {row.name for row in rows if row.c is None} <= {
+        "fetch",
+        "key_store",
+        "introspector",
+        "on_reject",
+        "is_revoked",
+    }
 
 
 # ---- public names
@@ -280,7 +290,7 @@ def test_help_begins_with_what_matters() -> None:
     text = subprocess.run(
         [sys.executable, "-c", "import fastbearer; help(fastbearer)"], capture_output=True, text=True, check=True
     ).stdout
-    beginning = "\n".join(text.splitlines()[:25])
+    beginning = "\n".join(text.splitlines()[:32])
     assert "Verifier(issuer=" in beginning
     assert [name for name in MODULE_NAMES if name not in ELSEWHERE | {"fastbearer", "fastbearer.errors"}
             and name not in beginning and not name.endswith("__main__")] == []  # fmt: skip

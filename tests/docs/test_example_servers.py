@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from fastbearer.testing import JWKSServer
 EXAMPLES = ROOT / "examples"
 MODULES = ROOT / "tests/node/hosts/node_modules"
 AUDIENCE = "https://api.example"
+REDIS = shutil.which("redis-server") or shutil.which("valkey-server")
 PING = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "delete_notes", "arguments": {}}}
 MCP = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 
@@ -120,6 +121,29 @@ def test_dpop(provider: JWKSServer, tmp_path: Path) -> None:
         assert done.stdout.startswith('200 {"client":"alice"'), done.stdout + done.stderr
         stolen = httpx.get(address, headers=bearer(token))
         assert (stolen.status_code, stolen.headers["www-authenticate"][:5]) == (401, "DPoP ")
+
+
+@pytest.mark.skipif(REDIS is None, reason="no Redis or Valkey server")
+def test_fleet_redis(provider: JWKSServer, tmp_path: Path) -> None:
+    ports, key = [free_port() for _ in range(3)], KeyPair.generate("ES256")
+    store = [REDIS, "--port", ports[0], "--save", "", "--appendonly", "no"]
+    shared = {"ISSUER": provider.issuer, "AUDIENCE": AUDIENCE, "REDIS": f"redis://127.0.0.1:{ports[0]}",
+              "BASE_URL": "https://api.example"}  # fmt: skip
+    with running(store, tmp_path, ports[0]), ExitStack() as stack:
+        for port in ports[1:]:
+            stack.enter_context(uvicorn("fleet-redis", port, **shared))  # examples/fleet-redis/server.py
+        one, other = (f"http://127.0.0.1:{port}" for port in ports[1:])
+        token = bearer(provider.mint(audience=AUDIENCE, subject="alice", additional_claims={"jti": "7"}))
+        assert [httpx.get(f"{server}/who", headers=token).status_code for server in (one, other)] == [200, 200]
+        assert provider.hits == 1
+        assert httpx.post(f"{one}/logout", headers=token).json() == {"revoked": True}
+        deadline = time.monotonic() + 10
+        while httpx.get(f"{other}/who", headers=token).status_code != 401:
+            assert time.monotonic() < deadline
+        bound = provider.mint(audience=AUDIENCE, additional_claims={"cnf": {"jkt": key.thumbprint()}})
+        proof = key.dpop_proof("GET", "https://api.example/who", access_token=bound)
+        proven = {**bearer(bound, "DPoP"), "DPoP": proof}
+        assert [httpx.get(f"{server}/who", headers=proven).status_code for server in (one, other)] == [200, 401]
 
 
 def answers_of_mcp(address: str, good: str, poor: str) -> list[int]:

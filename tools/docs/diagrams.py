@@ -13,7 +13,11 @@ HEAD = (
 
 #: What is done with a token, in order, and what each step may answer.
 STEPS: tuple[tuple[str, str, str], ...] = (
-    ("Request", "one credential, in one header", "token_missing request_malformed request_too_large request_unsupported"),
+    (
+        "Request",
+        "one credential, in one header",
+        "token_missing request_malformed request_too_large request_unsupported",
+    ),
     ("Form", "size, three segments, base64url", "token_too_large token_malformed introspection_needed"),
     (
         "Header",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import c_header
 
 from fastbearer import DPoP
-from fastbearer._options import BOTH, FETCHING, ISSUER, KEYS, OPTIONS, POLICY, REPORTING, VERIFIER, WHO
+from fastbearer._options import BOTH, ISSUER, OPTIONS, VERIFIER
 from fastbearer.asgi import BearerAuthMiddleware
 
 ROOT = c_header.ROOT
@@ -113,22 +113,20 @@ def verifier_rows() -> dict[str, list[Row]]:
     }
     c = c_members("fb_issuer") | c_members("fb_options")
     rows: dict[str, list[Row]] = {}
-    for group in (WHO, KEYS, POLICY, FETCHING, REPORTING):
-        for option in OPTIONS:
-            if option.group is group:
-                c_name = C_OF.get(option.name, option.native)
-                node_name = camel(option.name)
-                rows.setdefault(group.title, []).append(
-                    Row(
-                        option.name,
-                        node_name if node.pop(node_name, None) else None,
-                        c_name if c_name in c else None,
-                        shown(option.default),
-                        WHOSE[option.of],
-                        option.doc.replace("``", "`"),
-                        c.pop(c_name, "") if c_name else "",
-                    )
-                )
+    for option in OPTIONS:
+        c_name = C_OF.get(option.name, option.native)
+        node_name = camel(option.name)
+        rows.setdefault(option.group.title, []).append(
+            Row(
+                option.name,
+                node_name if node.pop(node_name, None) else None,
+                c_name if c_name in c else None,
+                shown(option.default),
+                WHOSE[option.of],
+                option.doc.replace("``", "`"),
+                c.pop(c_name, "") if c_name else "",
+            )
+        )
     rest = [Row(None, name, None, shown(option["default"]), "both", option["doc"]) for name, option in node.items()]
     if rest:
         rows["Node only"] = rest
