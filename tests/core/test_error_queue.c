@@ -243,6 +243,9 @@ static void issuers(void)
     CHECK(KEEPS(fb_verifier_resolve_wait(verifier, resolution.ticket, 0.0)));
     CHECK(KEEPS(fb_verifier_issuers(verifier, 1.0, &list, NULL)) == FB_OK && KEEPS(fb_issuers_count(list)) == 1);
     CHECK(KEEPS(fb_issuers_at(list, 0)) != NULL);
+    const fb_health health = KEEPS(fb_issuers_health(list));
+    CHECK(KEEPS(fb_health_name(health)) != NULL);
+    KEEPS_VOID(fb_verifier_count_issuer_refusal(verifier, fb_issuers_at(list, 0)->number, FB_TOKEN_REVOKED));
     KEEPS_VOID(fb_issuers_free(list));
     CHECK(KEEPS(fb_verifier_add_issuer(verifier, &issuer, NULL)) == FB_OK); /* frees the keys of the one before */
     KEEPS_VOID(fb_verifier_free(verifier));
@@ -347,7 +350,88 @@ static void certificates(void)
     fb_string_free(token);
 }
 
+/* ---- what an issuer says of a token, and who has revoked it ---------------------------------- */
+
+static void introspected(void)
+{
+    static const char opaque[] = "opaque-token";
+    const fb_slice name = fb_text("https://issuer.example");
+    const fb_header bearer = {fb_text("Authorization"), fb_text("Bearer opaque-token")};
+    fb_options options = FB_OPTIONS_INIT;
+    fb_issuer issuer = FB_ISSUER_INIT;
+    fb_introspection introspection = FB_INTROSPECTION_INIT;
+    fb_request given = FB_REQUEST_INIT;
+    fb_revocations_info info = FB_REVOCATIONS_INFO_INIT;
+    fb_verifier *verifier = NULL;
+    fb_revocations *set = NULL;
+    fb_result *result = NULL;
+    issuer.identifiers = (fb_list){&name, 1};
+    issuer.introspection = fb_text("all");
+    options.issuers = &issuer;
+    options.issuer_count = 1;
+    given.method = fb_text("GET");
+    given.url = fb_text("https://api.example/");
+    given.headers = &bearer;
+    given.header_count = 1;
+    CHECK(!KEEPS(fb_token_is_jwt(opaque, strlen(opaque))));
+    CHECK(KEEPS(fb_verifier_new(&verifier, &options, NULL)) == FB_OK);
+    introspection.response = fb_text("{\"active\":false}");
+    CHECK(KEEPS(fb_verify_introspected(verifier, SOLE_ISSUER, opaque, strlen(opaque), (fb_clock){NOW, 1.0},
+                                       &introspection, &result, NULL)) == FB_TOKEN_INACTIVE);
+    introspection.response = fb_text("{\"active\":true,\"exp\":1800000060,\"sub\":\"alice\",\"jti\":\"1\"}");
+    CHECK(KEEPS(fb_verify_request_introspected(verifier, SOLE_ISSUER, &given, (fb_clock){NOW, 1.0}, &introspection,
+                                               &result, NULL, NULL)) == FB_OK);
+    CHECK(KEEPS(fb_revocations_new(&set, 2, NULL, NULL)) == FB_OK);
+    CHECK(KEEPS(fb_revocations_check(set, result, NOW, NULL)) == FB_OK);
+    CHECK(KEEPS(fb_revocations_add(set, name, fb_text("1"), NOW + 60.0, NOW, NULL)) == FB_OK);
+    CHECK(KEEPS(fb_revocations_check(set, result, NOW, NULL)) == FB_TOKEN_REVOKED);
+    KEEPS_VOID(fb_revocations_refill_begin(set));
+    CHECK(KEEPS(fb_revocations_add_subject(set, name, fb_text("bob"), NOW, NOW + 60.0, NOW, NULL)) == FB_OK);
+    KEEPS_VOID(fb_revocations_refill_end(set));
+    CHECK(KEEPS(fb_revocations_describe(set, &info)));
+    KEEPS_VOID(fb_revocations_clear(set));
+    KEEPS_VOID(fb_revocations_free(set));
+    KEEPS_VOID(fb_result_free(result));
+    KEEPS_VOID(fb_verifier_free(verifier));
+}
+
+static void bodies(void)
+{
+    static const char *const texts[] = {"{\"method\":\"tools/list\"}", "{\"method\":\"a\",\"method\":\"b\"}",
+                                        "no JSON"};
+    const fb_header encoded = {fb_text("Content-Encoding"), fb_text("gzip")};
+    const fb_slice method = fb_text("tools/list");
+    fb_rpc_options options = FB_RPC_OPTIONS_INIT;
+    fb_rpc_policy *policy = NULL;
+    options.anonymous = (fb_list){&method, 1};
+    CHECK(KEEPS(fb_rpc_policy_new(&policy, &options, NULL)) == FB_OK && KEEPS(fb_rpc_policy_has_anonymous(policy)));
+    CHECK(KEEPS(fb_rpc_policy_max_body_bytes(policy)) > 0 && KEEPS(fb_rpc_policy_scopes(policy)).count == 0);
+    CHECK(KEEPS(fb_rpc_check_headers(policy, &encoded, 1, NULL)) == FB_REQUEST_UNSUPPORTED);
+    for (int i = 0; i < 3; i++) {
+        fb_rpc_answer answer = FB_RPC_ANSWER_INIT;
+        CHECK(KEEPS(fb_rpc_check(policy, texts[i], strlen(texts[i]), &answer, NULL)) ==
+              (i == 1 ? FB_REQUEST_MALFORMED : FB_OK));
+    }
+    KEEPS_VOID(fb_rpc_policy_free(policy));
+}
+
 /* ---- fetches -------------------------------------------------------------------------------- */
+
+/* To another verifier of the same key set: as it was, and as text that is none. */
+static void stored_keys(const fb_verifier *holder, const struct setup *options)
+{
+    const fb_clock clock = {NOW, 3.0};
+    fb_key_export *held = NULL;
+    fb_verifier *other = try_new(options, FB_OK);
+    CHECK(KEEPS(fb_verifier_keys_version(holder, SOLE_ISSUER)) != 0);
+    CHECK(KEEPS(fb_verifier_export_keys(holder, SOLE_ISSUER, clock, &held, NULL)) == FB_OK);
+    fb_stored_keys stored = *KEEPS(fb_key_export_keys(held));
+    CHECK(KEEPS(fb_verifier_import_keys(other, SOLE_ISSUER, clock, &stored, NULL)) == FB_OK);
+    stored.document = fb_text("no JSON");
+    CHECK(KEEPS(fb_verifier_import_keys(other, SOLE_ISSUER, clock, &stored, NULL)) == FB_KEYS_UNAVAILABLE);
+    KEEPS_VOID(fb_key_export_free(held));
+    KEEPS_VOID(fb_verifier_free(other));
+}
 
 static void fetch_by_halves(void)
 {
@@ -384,6 +468,7 @@ static void fetch_by_halves(void)
     CHECK(KEEPS(fb_verifier_keys(verifier, fb_clock_now(), &keys, NULL)) == FB_OK && KEEPS(fb_keys_count(keys)) == 61);
     CHECK(KEEPS(fb_keys_at(keys, 0)) != NULL);
     KEEPS_VOID(fb_keys_free(keys));
+    stored_keys(verifier, &options);
     KEEPS_VOID(fb_verifier_free(verifier));
 }
 
@@ -422,9 +507,9 @@ TEST(the_queue_is_as_it_was)
         int entries;
         bool marked;
     } states[] = {{0, false}, {1, false}, {3, true}, {HOST_ROOM, false}, {HOST_ROOM + 1, true}};
-    static void (*const scenarios[])(void) = {texts_and_versions, key_pairs, wrong_pems, key_sets,
-                                              all_tokens,         issuers,   requests,   certificates,
-                                              fetch_by_halves,    fetch};
+    static void (*const scenarios[])(void) = {texts_and_versions, key_pairs, wrong_pems,      key_sets,
+                                              all_tokens,         issuers,   requests,        certificates,
+                                              introspected,       bodies,    fetch_by_halves, fetch};
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
         host_begin(states[i].entries, states[i].marked);
         for (size_t n = 0; n < sizeof(scenarios) / sizeof(scenarios[0]); n++) {
