@@ -165,12 +165,12 @@ def loop():
 
 for _ in range(4):
     threading.Thread(target=loop, daemon=True).start()
-deadline = time.monotonic() + 30
 for _ in range(300):
     child = os.fork()
     if child == 0:
         construct()
         os._exit(0)
+    deadline = time.monotonic() + 30  # for each: a busy machine makes all of them slow
     pid = status = 0
     while pid == 0 and time.monotonic() < deadline:
         pid, status = os.waitpid(child, os.WNOHANG)
@@ -181,5 +181,5 @@ for _ in range(300):
     assert status == 0, status
 print("done")
 """
-    done = run_python(code, timeout=120)
+    done = run_python(code, timeout=600)
     assert done.stdout == "done\n", done.stderr

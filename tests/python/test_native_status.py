@@ -132,12 +132,14 @@ def test_an_opaque_token_is_introspected() -> None:
         (b"{}", "token_inactive"),
         (b'{"active":"true"}', "token_inactive"),
         (b"<html>", "status_unavailable"),
-        (response(exp=1), "token_expired"),
-        (response(iss="https://other.example"), "issuer_mismatch"),
-        (response(cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}), "proof_missing"),
+        ({"exp": 1}, "token_expired"),
+        ({"iss": "https://other.example"}, "issuer_mismatch"),
+        ({"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}, "proof_missing"),
     ],
 )
-def test_what_it_says_is_held_against_the_policy(said: bytes, code: str) -> None:
+def test_what_it_says_is_held_against_the_policy(said: bytes | dict[str, Any], code: str) -> None:
+    if isinstance(said, dict):
+        said = response(**said)  # here: an hour may lie between the collection of a long run and this test
     verifier = asking()
     with pytest.raises(errors.FastBearerError) as caught:
         verifier.verify_introspected(1, OPAQUE, None, said, 0.0)
