@@ -192,13 +192,14 @@ def test_one_that_is_resolved(endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize(
     "answer, code",
-    [({"active": "true"}, "token_inactive"), ({}, "token_inactive"), (active(aud="b"), "audience_mismatch"),
-     (active(exp=1), "token_expired"), (active(exp="soon"), "exp_invalid"), (active(nbf=99999999999), None),
-     (active(iss="https://evil.example"), "issuer_mismatch"), (active(scope=5), "scope_invalid"),
-     (active(scope="other"), "insufficient_scope"), (active(cnf={"jkt": "0" * 43}, scope="read"), "proof_missing")],
+    [({"active": "true"}, "token_inactive"), ({}, "token_inactive"), ({"aud": "b"}, "audience_mismatch"),
+     ({"exp": 1}, "token_expired"), ({"exp": "soon"}, "exp_invalid"), ({"nbf": 99999999999}, None),
+     ({"iss": "https://evil.example"}, "issuer_mismatch"), ({"scope": 5}, "scope_invalid"),
+     ({"scope": "other"}, "insufficient_scope"), ({"cnf": {"jkt": "0" * 43}, "scope": "read"}, "proof_missing")],
 )  # fmt: skip
 def test_the_same_policy(endpoint: Endpoint, answer: dict[str, Any], code: str | None) -> None:
-    endpoint.answers["t"] = answer
+    # Times from here on: an hour may lie between the collection of a long run and this test.
+    endpoint.answers["t"] = active(**answer) if answer else answer
     with make(endpoint, {"required_scopes": "read"}) as verifier, pytest.raises(fastbearer.InvalidTokenError) as caught:
         verifier.verify("t")
     assert caught.value.code == (code or "token_not_yet_valid")

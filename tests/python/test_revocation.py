@@ -16,8 +16,9 @@ from fastbearer.asgi import BearerAuthMiddleware
 
 KEYS = KeyPair.generate("ES256")
 OPTIONS: dict[str, Any] = {"public_key": KEYS.public_key, "algorithms": "ES256", "audience": "a"}
-GOOD = KEYS.create_token("good", audience="a", additional_claims={"jti": "1"})
-GONE = KEYS.create_token("gone", audience="a", additional_claims={"jti": "2"})
+DAY = 86400  # longer than a run of all tests
+GOOD = KEYS.create_token("good", audience="a", expires_in_seconds=DAY, additional_claims={"jti": "1"})
+GONE = KEYS.create_token("gone", audience="a", expires_in_seconds=DAY, additional_claims={"jti": "2"})
 
 
 def gone(access: AccessToken) -> bool:
