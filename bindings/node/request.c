@@ -7,8 +7,8 @@
 /* What stands where in an array that describes a request; pairs of a header's name and value follow. */
 enum { METHOD, URL, CERTIFICATE, TOKEN_HEADER, HEADERS };
 
-/* [method, url, client certificate, name of the token's header, name, value, ...]: texts, or undefined for what there is
- * not. */
+/* [method, url, client certificate, name of the token's header, name, value, ...]: texts, or undefined for what is
+ * absent. */
 static fb_request read_request(fbnode_reader *reader, napi_value parts)
 {
     fb_request out = FB_REQUEST_INIT;

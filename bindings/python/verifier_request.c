@@ -1,7 +1,7 @@
 /*
  * Verifier, what concerns whole requests. A request is a tuple (method, url, headers, client certificate, token header)
- * of what fastbearer.Request holds: text, bytes or None, and for headers a tuple of pairs. What is in it is hostile, but
- * for the name of the token header; which header matters, and how it must look, is the core's.
+ * of what fastbearer.Request holds: text, bytes or None, and for headers a tuple of pairs. What is in it is hostile,
+ * but for the name of the token header; which header matters, and how it must look, is the core's.
  */
 #include "verifier.h"
 
@@ -27,7 +27,7 @@ static bool read_request(struct request *out, PyObject *given)
     out->headers.keep = NULL;
     out->keep = NULL;
     if (!PyTuple_Check(given) || PyTuple_Size(given) != PARTS) {
-        PyErr_SetString(PyExc_TypeError, "a request must be a tuple of method, url, headers, certificate and token header");
+        PyErr_SetString(PyExc_TypeError, "a request must be (method, url, headers, certificate, token header)");
         return false;
     }
     PyObject *certificate = PyTuple_GetItem(given, 3);

@@ -42,6 +42,7 @@ def checkout(tmp_path: Path) -> Path:
             "cp",
             "dirname",
             "grep",
+            "id",
             "mkdir",
             "mktemp",
             "rm",

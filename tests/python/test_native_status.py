@@ -44,7 +44,7 @@ def token(**claims: Any) -> str:
 
 
 def response(**members: Any) -> bytes:
-    return json.dumps({"active": True, "exp": time.time() + 60, **members}).encode()
+    return json.dumps({"active": True, "exp": time.time() + 3600, **members}).encode()
 
 
 # --- key sets kept between runs

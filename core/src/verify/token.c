@@ -14,8 +14,9 @@ bool fb_token_is_jwt(const char *token, size_t size)
         return false;
     }
     /* RFC 8259 section 2: white space may stand before the object. */
+    static const char beginnings[] = {'{', ' ', '\t', '\r', '\n'};
     return fb__base64url_valid(token, ENOUGH) && fb__base64url_decode(token, ENOUGH, start) &&
-           memchr("{ \t\r\n", start[0], 5) != NULL;
+           memchr(beginnings, start[0], sizeof(beginnings)) != NULL;
 }
 
 fb_status fb__token_split(const char *text, size_t size, fb__token *out)
