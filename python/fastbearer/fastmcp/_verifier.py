@@ -37,6 +37,7 @@ from ._key_set import KeySetMixin
 from ._policy import HOOKS, KEY_SOURCE, POLICY, CompiledPolicy, check_options, weakness_of_secret
 from ._resource import ResourceMixin
 from ._scopes import ScopesMixin
+from ._unavailable import UnavailableMixin, note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +65,9 @@ _MORE["trust_env"] = True
 _REFUSED = "every token is refused: configuration_invalid"
 
 
-class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, ScopesMixin, FastMCPAttributes, _Upstream):  # type: ignore[misc]
+class JWTVerifier(  # type: ignore[misc]
+    KeySetMixin, ResourceMixin, UnavailableMixin, _proofs.ProofMixin, ScopesMixin, FastMCPAttributes, _Upstream
+):
     """Verifies JWT access tokens; a drop-in for the JWTVerifier of FastMCP.
 
     FastMCP's parameters:
@@ -204,6 +207,7 @@ class JWTVerifier(KeySetMixin, ResourceMixin, _proofs.ProofMixin, ScopesMixin, F
         except ConfigurationError:
             raise
         except Exception as error:
+            note(error)
             self._log.rejected(self.logger, error)
             if getattr(error, "code", None) == "proof_missing" and _proofs.current.get() is None:
                 self._log.warn_once(self.logger, _proofs.NO_REQUESTS)

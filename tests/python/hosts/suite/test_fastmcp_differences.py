@@ -136,8 +136,8 @@ def test_large_key_sets():
         assert accepts(JWTVerifier, token, **options, max_jwks_bytes=200_000) is True
 
 
-def test_a_server_without_keys_answers_401():
-    """FastMCP knows no other answer; fastbearer.asgi answers 503."""
+def test_a_server_without_keys_answers_503():
+    """FastMCP's own answer is 401; an older one does not ask its provider for the middleware that says otherwise."""
     from fastmcp import FastMCP
 
     with JWKSServer(PAIR, kid="k1") as server:
@@ -145,4 +145,10 @@ def test_a_server_without_keys_answers_401():
         provider = BearerAuthProvider(jwks_uri=server.jwks_uri, required_scopes=SCOPES)
         app = FastMCP("guarded", auth=provider).http_app(path="/mcp", transport="streamable-http")
         with serving(app) as origin:
-            assert knock(origin, "http", signed({"kid": "k1"})).status == 401
+            answer = knock(origin, "http", signed({"kid": "k1"}))
+            assert answer.status == (503 if host.HAS_MIDDLEWARE_HOOK else 401)
+            if host.HAS_MIDDLEWARE_HOOK:
+                assert int(answer.headers["retry-after"]) >= 1 and "www-authenticate" not in answer.headers
+                assert json.loads(answer.body)["error"] == "temporarily_unavailable"
+            assert knock(origin, "http", "nonsense").status == 401
+            assert knock(origin, "http", None).status == 401
