@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -23,7 +25,7 @@ from fastbearer.cli import main
 from fastbearer.cli._advice import Line, in_c, in_node, in_python
 from fastbearer.cli._arguments import make_parser
 from fastbearer.cli._terminal import Terminal, document, printable
-from tests.idp import Behaviour, IdentityProvider
+from tests.idp import Behaviour, IdentityProvider, Metadata, SigningKey
 
 pytest.importorskip("cryptography")
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,6 +172,94 @@ def test_by_a_proxy(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 3 and asked[0] == ("issuer.invalid:443", "Basic dXNlcjpzZWNyZXQ=")
     (proxy,) = found(report["provider"]["findings"], "proxy")
     assert "127.0.0.1" in proxy[1] and "secret" not in json.dumps(report)
+
+
+# ---- hostile providers
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["hang", "slow_header", "slow_body", "trickle", "endless_body", "endless_header", "large_body", "bomb",
+     "transfer_bomb", "not_http", "http09", "reset_body", "two_lengths_in_one", "length_and_chunks"],
+)  # fmt: skip
+def test_no_response_keeps_it_waiting(doctor: Doctor, secure: IdentityProvider, fault: str) -> None:
+    secure.misbehave(fault)
+    started = time.monotonic()
+    try:
+        code, out = doctor(secure.jwks_uri, "--ca-file", secure.ca_file, "--timeout", "0.5")
+    finally:
+        secure.behave()
+    assert code == 3 and "FAIL" in out and len(out) < 5000
+    assert time.monotonic() - started < 10
+
+
+def test_a_header_that_trickles(doctor: Doctor) -> None:
+    """Each byte comes in time, and the header never ends."""
+
+    def trickle(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            for _ in range(200):
+                connection.sendall(b"a")
+                time.sleep(0.1)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=trickle, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        started = time.monotonic()
+        code, report = doctor.json(f"http://127.0.0.1:{listener.getsockname()[1]}/", "--timeout", "0.5")
+        listener.shutdown(socket.SHUT_RDWR)
+    assert code == 3 and time.monotonic() - started < 10
+    assert "no complete response within 0.5 s" in json.dumps(report["provider"]["findings"])
+
+
+@pytest.mark.parametrize("name", ["hang", "large_body", "bomb", "cut_json", "array", "jwks_uri_number", "redirect"])
+def test_hostile_metadata(doctor: Doctor, secure: IdentityProvider, name: str) -> None:
+    secure.misbehave_metadata(name)
+    try:
+        code, out = doctor(secure.issuer, "--ca-file", secure.ca_file, "--timeout", "0.5")
+    finally:
+        secure.behave_metadata()
+    assert code == 3 and "FAIL" in out and len(out) < 5000
+
+
+def test_what_a_provider_says_commands_no_terminal(doctor: Doctor, secure: IdentityProvider) -> None:
+    """Nor does it fill the screen. ``doctor`` itself asserts that all lines are printable."""
+    hostile = "\x1b]0;owned\x07\x9b2J\u202e"
+    secure.behave_metadata(Metadata(members={"issuer": f"https://{hostile}{'x' * 30000}"}))
+    secure.behave(Behaviour(cache_control="max-age=300, \x1b[2J", headers=(("X-\x1b[2J", "\x1b[2J"),)))
+    secure.keys.append(SigningKey("ES256", kid=hostile))
+    try:
+        code, out = doctor(secure.issuer, "--ca-file", secure.ca_file)
+        assert code == 3 and len(out) < 8000 and "\\u001b]0;owned" in out
+        code, report = doctor.json(secure.issuer, "--ca-file", secure.ca_file)
+        (finding,) = [item for item in report["provider"]["findings"] if item["name"] == "issuer"]
+        assert code == 3 and finding["actual"].startswith(f"https://{hostile}") and len(finding["actual"]) > 30000
+        code, out = doctor(secure.jwks_uri, "--ca-file", secure.ca_file)
+        assert "\\u001b[2J" in out and "owned" in out
+    finally:
+        secure.keys.pop()
+        secure.behave()
+        secure.behave_metadata()
+
+
+def test_passwords_are_not_printed(doctor: Doctor, secure: IdentityProvider) -> None:
+    """Those of a target are refused; what its query holds is for the server alone."""
+    for change in (("https://", "https://user:hidden@"), ("/jwks", "/jwks?key=hidden")):
+        code, out = doctor(secure.jwks_uri.replace(*change), "--ca-file", secure.ca_file)
+        assert code == (3 if "@" in change[1] else 0) and "hidden" not in out + doctor.error
+    secure.misbehave_metadata("jwks_uri_password")
+    try:
+        code, report = doctor.json(secure.issuer, "--ca-file", secure.ca_file)
+    finally:
+        secure.behave_metadata()
+    assert code == 3 and report["provider"]["jwks_uri"] == "https://issuer.example/jwks"
+    assert "password@" not in json.dumps(report)
 
 
 # ---- tokens

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
 
+from .._fetch_function import loggable_url
 from ..errors import ConfigurationError, FastBearerError, KeysUnavailableError
 from ..verifier import Verifier, decode_unverified
 from . import _advice, _input
@@ -81,7 +83,7 @@ class Report:
     """All that was found."""
 
     def __init__(self, target: str | None, by_token: bool) -> None:
-        self.target = target
+        self.target = None if target is None else loggable_url(target)
         self.by_token = by_token
         self.provider: Provider | None = None
         self.examination: Examination | None = None
@@ -153,7 +155,7 @@ class Report:
         if provider is not None:
             made["provider"] = {
                 "issuer": provider.issuer,
-                "jwks_uri": provider.jwks_uri or provider.metadata.get("jwks_uri"),
+                "jwks_uri": _without_password(provider.jwks_uri or provider.metadata.get("jwks_uri")),
                 "error": provider.error,
                 "clock_seconds_ahead": None if provider.clock_offset is None else round(provider.clock_offset, 1),
                 "findings": [finding.as_json() for finding in provider.findings],
@@ -208,6 +210,11 @@ class Report:
             text = f"{usable} of {len(self.provider.keys)} keys can be used"
             terminal.finding("ok" if usable and self.provider.error is None else "FAIL", "keys",
                              text if self.provider.error is None else self.provider.error)  # fmt: skip
+
+
+def _without_password(url: Any) -> Any:
+    """The URL as it is, with its query, but without a user and password, which none may have."""
+    return re.sub("//[^/?#]*@", "//", url) if isinstance(url, str) else url
 
 
 def _print_findings(terminal: Terminal, findings: list[Finding]) -> None:

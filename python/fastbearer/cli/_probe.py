@@ -6,13 +6,16 @@ no redirects, no more bytes and no more time than allowed.
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import http.client
 import os
+import socket
 import ssl
+import threading
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -81,30 +84,34 @@ class Network:
         return exchange
 
     def _exchange(self, exchange: Exchange, url: str, headers: Mapping[str, str], deadline: float) -> None:
-        parts = urlsplit(url)
         connection = self._connection(exchange, url)
         try:
             connection.connect()
-            self._look_at(exchange, getattr(connection, "sock", None))
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            if exchange.proxy is not None and parts.scheme == "http":
-                target = url
-            before = time.time()
-            connection.request("GET", target, headers={"User-Agent": "fastbearer-doctor", **headers})
-            response = connection.getresponse()
-            exchange.status, exchange.headers = response.status, response.getheaders()
-            _compare_clocks(exchange, before, time.time())
-            if 300 <= response.status < 400 and response.status != 304:
-                exchange.location = loggable_url(exchange.header("location") or "nowhere")
-            exchange.body = self._body(exchange, response, deadline)
+            with _until(deadline, self._timeout, connection.sock):
+                self._converse(exchange, connection, url, headers)
         finally:
             connection.close()
 
-    def _body(self, exchange: Exchange, response: http.client.HTTPResponse, deadline: float) -> bytes:
+    def _converse(
+        self, exchange: Exchange, connection: http.client.HTTPConnection, url: str, headers: Mapping[str, str]
+    ) -> None:
+        parts = urlsplit(url)
+        self._look_at(exchange, connection.sock)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if exchange.proxy is not None and parts.scheme == "http":
+            target = url
+        before = time.time()
+        connection.request("GET", target, headers={"User-Agent": "fastbearer-doctor", **headers})
+        response = connection.getresponse()
+        exchange.status, exchange.headers = response.status, response.getheaders()
+        _compare_clocks(exchange, before, time.time())
+        if 300 <= response.status < 400 and response.status != 304:
+            exchange.location = loggable_url(exchange.header("location") or "nowhere")
+        exchange.body = self._body(exchange, response)
+
+    def _body(self, exchange: Exchange, response: http.client.HTTPResponse) -> bytes:
         body = b""
         while len(body) <= self._max_bytes:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no complete response within {self._timeout:g} s")
             piece = response.read1(self._max_bytes + 1 - len(body))
             if not piece:
                 return body
@@ -163,6 +170,28 @@ class Network:
             return []
         finally:
             connection.close()
+
+
+@contextlib.contextmanager
+def _until(deadline: float, timeout: float, connected: Any) -> Iterator[None]:
+    """Ends the connection at the deadline: http.client's own time begins anew with every byte that arrives."""
+
+    def end() -> None:
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)  # below TLS, which another thread is reading from
+
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException, ValueError):
+        if time.monotonic() < deadline:
+            raise
+    finally:
+        timer.cancel()
+    if time.monotonic() >= deadline:
+        raise TimeoutError(f"no complete response within {timeout:g} s")
 
 
 def _chain(connected: Any, which: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import time
 from typing import Any, TextIO
 
 WIDTH = 80
+_LONGEST = 1000
 
 _COLOURS = {"ok": "32", "warn": "33", "FAIL": "31", "title": "1", "dim": "2"}
 
@@ -64,8 +65,8 @@ class Terminal:
     def finding(self, state: str, name: str, text: str) -> None:
         """One line of a section: a state, a name, and a sentence that is wrapped beside them."""
         room = 16
-        lines = _wrapped(printable(text), WIDTH - 8 - room) or [""]
-        name = printable(name)
+        lines = _wrapped(printable(_cut(text)), WIDTH - 8 - room) or [""]
+        name = printable(_cut(name))
         if len(name) >= room:
             self._write(f"  {self._coloured(f'{state:<5}', state)} {name}")
         else:
@@ -86,6 +87,11 @@ class Terminal:
     def _write(self, line: str) -> None:
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         print(line.encode(encoding, "backslashreplace").decode(encoding), file=self._stream)
+
+
+def _cut(text: str) -> str:
+    """What a provider says may fill screens; --json has all of it."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _wrapped(text: str, width: int) -> list[str]:
