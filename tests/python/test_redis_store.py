@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -162,6 +164,36 @@ def test_a_proof_is_forgotten_when_it_is_too_old(server: RedisServer, prefix: st
     store = stores(server, prefix)
     assert store.add("k", time.time() + 0.2) and not store.add("k", time.time() + 0.2)
     wait_until(lambda: store.add("k", time.time() + 60))
+
+
+def test_a_proof_whose_answer_was_lost_is_new(server: RedisServer, prefix: str) -> None:
+    """The connection ends after Redis has written it, and before it has said so."""
+    lost: list[bytes] = []
+
+    def relay(client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", server.port)) as upstream:
+            while sent := client.recv(65536):
+                upstream.sendall(sent)
+                answer = upstream.recv(65536)
+                if b"\r\nSET\r\n" in sent and not lost:
+                    lost.append(answer)
+                    return
+                client.sendall(answer)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=relay, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        url = server.url.replace(str(server.port), str(listener.getsockname()[1]))
+        store = RedisStore(url, prefix=prefix)
+        assert store.add("proof", time.time() + 60) is True
+        assert lost == [b"+OK\r\n"]
+        assert store.add("proof", time.time() + 60) is False
+        store.close()
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def test_proofs_without_redis(own_server: RedisServer, stores: Any) -> None:

@@ -177,7 +177,11 @@ class RedisStore:
     def add(self, key: str, expires_at: float) -> bool:
         """Remembers a DPoP proof for all servers; whether it is new."""
         left = max(1, int((expires_at - time.time()) * 1000) + 1)
-        return bool(self._redis.set(self._key("proof", key), b"", nx=True, px=left))
+        name, mine = self._key("proof", key), secrets.token_bytes(12)
+        if self._redis.set(name, mine, nx=True, px=left):
+            return True
+        # Where a connection ended before the answer came, the command was sent once more and met what it had written.
+        return bool(self._redis.get(name) == mine)
 
     # ---- revocations
 
