@@ -1,7 +1,8 @@
-"""On a machine that runs one of the systems: native.py DIST SYSTEM PYTHON...  (versions, or paths of interpreters)
+"""On a machine that runs one of the systems: native.py DIST SYSTEM PYTHON...  (names or paths of interpreters)
 
-Installs the wheels and the npm packages of DIST as a user does and runs the smoke tests. Needs nothing but the standard
-library: it runs where nothing else is installed.
+Installs the wheels and the npm packages of DIST as a user does and runs the smoke tests; with the address of a key set
+in TRUSTED_KEY_SET that is fetched too, by what the system trusts. Needs nothing but the standard library: it runs where
+nothing else is installed.
 """
 
 from __future__ import annotations
@@ -23,32 +24,11 @@ def run(*command: str | Path, cwd: Path | None = None) -> None:
     subprocess.run([str(word) for word in command], cwd=cwd, check=True)
 
 
-def interpreter(named: str) -> str:
-    """The py launcher's and setup-python's names, or a path."""
-    for name in (f"python{named}", named, "python3", "python"):
-        found = shutil.which(name)
-        if found and (name == named or _version(found) == named):
-            return found
-    if os.name == "nt":
-        asked = subprocess.run(
-            ["py", f"-{named}", "-c", "import sys; print(sys.executable)"], capture_output=True, text=True
-        )
-        if asked.returncode == 0:
-            return asked.stdout.strip()
-    raise SystemExit(f"there is no Python {named}")
-
-
-def _version(path: str) -> str:
-    free = "'t' if sysconfig.get_config_var('Py_GIL_DISABLED') else ''"
-    question = f"import sys, sysconfig; print('%d.%d' % sys.version_info[:2] + ({free}))"
-    return subprocess.run([path, "-c", question], capture_output=True, text=True).stdout.strip()
-
-
 def given() -> str:
     """Which arithmetic is expected depends on the processor; that the tables serve ES256 and Ed25519 does not."""
     arithmetic: dict[str, str | None] = dict.fromkeys(ALGORITHMS)
     arithmetic |= {"ES256": "p256-tables", "EdDSA": "ed25519-tables"}
-    return json.dumps({"arithmetic": arithmetic, "rounds": 5000})
+    return json.dumps({"arithmetic": arithmetic, "rounds": 5000, "trusted": os.environ.get("TRUSTED_KEY_SET")})
 
 
 def main() -> None:
@@ -57,7 +37,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         for number, named in enumerate(pythons):
             environment = Path(place) / str(number)
-            run(interpreter(named), "-m", "venv", environment)
+            run(named, "-m", "venv", environment)
             python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
             run(python, "-m", "pip", "install", "--no-index", "--find-links", folder, "fastbearer")
             run(python, HERE / "smoke.py", given())

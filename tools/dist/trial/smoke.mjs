@@ -64,6 +64,14 @@ async function main() {
   if (given.url) {
     await checkKeySet();
   }
+  if (given.trusted) {
+    const verifier = new Verifier({ jwksUri: given.trusted, algorithms: ['RS256'], ...POLICY });
+    await verifier.refresh();
+    check(
+      verifier.keys().some((key) => key.usable),
+      `no usable key in ${given.trusted}`,
+    );
+  }
   for (const [name, value] of Object.entries(given.versions ?? {})) {
     check(name === 'curl' || versions[name] === value, `${name} is ${versions[name]}, not ${value}`);
   }

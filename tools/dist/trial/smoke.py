@@ -62,6 +62,10 @@ def main():
     served = {name: check_algorithm(name, expected, given) for name, expected in given["arithmetic"].items()}
     if given.get("url"):
         check_key_set(given)
+    if given.get("trusted"):
+        verifier = Verifier(jwks_uri=given["trusted"], algorithms="RS256", **POLICY)
+        verifier.refresh()
+        assert any(key.usable for key in verifier.keys()), "no usable key in " + given["trusted"]
     if given.get("versions"):
         from fastbearer import versions
 
