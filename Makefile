@@ -159,9 +159,10 @@ docs: deps-python deps-node ## The site, to build-docs/html; offline once its to
 	@$(BIN)/python tools/docs/build.py
 
 .PHONY: generate
-generate: deps-python ## Write what follows from python/fastbearer/_options.py into the sources that hold it
+generate: deps-python ## Write what follows from the option table, the command line and the header: sources, manuals
 	@$(MAKE) --no-print-directory $(VENV)/built
 	@$(BIN)/python tools/generate/python_options.py
+	@$(BIN)/python tools/docs/manual.py
 
 types: deps-python ## mypy --strict, pyright --verifytypes and the stub against the extension, with every host at hand
 	@$(PYTHON) tests/python/hosts/matrix.py types

@@ -133,6 +133,7 @@ setup(
             py_limited_api=ABI3,
         )
     ],
+    data_files=[] if sys.platform == "win32" else [("share/man/man1", ["python/man/fastbearer.1"])],
     options={"bdist_wheel": {"py_limited_api": "cp310"}} if ABI3 else {},
     cmdclass={"build_ext": BuildExtension, "sdist": SourceDistribution},
 )

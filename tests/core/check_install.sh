@@ -9,6 +9,7 @@ cmake --install "$build" --prefix "$work/usr" >/dev/null
 PKG_CONFIG_PATH=$(dirname "$(find "$work/usr" -name fastbearer.pc)")
 export PKG_CONFIG_PATH
 library=$(dirname "$(find "$work/usr" -name libfastbearer.so)")
+cmp "$source/core/man/fastbearer.3" "$work/usr/share/man/man3/fastbearer.3"
 
 echo '#include <fastbearer.h>' >"$work/header.c"
 cp "$work/header.c" "$work/header.cc"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import c_header
 import command_line
 import diagrams
+import manual as manual_pages
 import options
 import providers
 import pytest
@@ -133,10 +135,34 @@ def test_every_name_of_the_header_is_in_the_reference() -> None:
     assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", listed)] == []
 
 
+def test_texts_of_the_header_are_free_of_its_marks() -> None:
+    texts = {
+        f"{entry.name} {member.name}": member.text
+        for group in c_header.groups(c_header.HEADER.read_text())
+        for entry in group.entries
+        for member in (entry, *entry.members)
+    }
+    assert [name for name, text in texts.items() if re.search(r"/\*|\*/|@[{}]|@name", text)] == []
+
+
 def test_every_command_is_in_the_reference_and_the_manual() -> None:
-    page, manual = command_line.page(), command_line.manual()
+    page, manual = command_line.page(), manual_pages.command()
     for name in command_line.commands(command_line.make_parser("")):
         assert f"## {name}" in page and f".SS {name}" in manual
+
+
+def test_every_name_of_the_header_is_in_its_manual() -> None:
+    manual = manual_pages.LIBRARY.read_text()
+    names = {entry.name for group in c_header.groups(c_header.HEADER.read_text()) for entry in group.entries}
+    assert [name for name in sorted(names) if not re.search(rf"^\.B .*\b{name}\b", manual, re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("path", manual_pages.generated(), ids=lambda path: path.name)
+def test_a_manual_is_what_its_source_says_and_troff_reads_it(path: Path) -> None:
+    assert path.read_text() == manual_pages.generated()[path], "make generate"
+    if shutil.which("groff"):
+        done = subprocess.run(["groff", "-man", "-ww", "-z", "-Tutf8", path], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 # ---- providers

@@ -100,6 +100,7 @@ def tarball(build: Build, out: Path) -> Path:
     inside = spdx_parts(build.target, "c")
     content = {
         "include/fastbearer.h": (ROOT / "core/include/fastbearer.h").read_bytes(),
+        "share/man/man3/fastbearer.3": (ROOT / "core/man/fastbearer.3").read_bytes(),
         "lib/libfastbearer.a": static(build).read_bytes(),
         "lib/pkgconfig/fastbearer.pc": _filled("fastbearer.pc", words),
         **{

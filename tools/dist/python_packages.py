@@ -79,6 +79,9 @@ def wheel(target: Target, python: Python, extension: Path, info: Path, out: Path
         if path.suffix in (".py", ".pyi") or path.name == "py.typed":
             files[str(path.relative_to(package.parent))] = path.read_bytes()
     files[f"fastbearer/{extension.name}"] = extension.read_bytes()
+    if target.system != "win32":
+        manual = (ROOT / "python/man/fastbearer.1").read_bytes()
+        files[f"{name}-{version}.data/data/share/man/man1/fastbearer.1"] = manual
     for path in sorted(info.rglob("*")):
         if path.is_file() and path.name not in ("RECORD", "WHEEL"):
             files[str(path.relative_to(info.parent))] = path.read_bytes()

@@ -1,8 +1,8 @@
-"""Builds the site: docs/ and the generated pages to build-docs/html, and the manual page.
+"""Builds the site: docs/ and the generated pages to build-docs/html.
 
     python tools/docs/build.py
 
-Everything is in build-docs/: source (what Sphinx reads), html, man. A warning is an error, and so is a link inside the
+Everything is in build-docs/: source (what Sphinx reads), html. A warning is an error, and so is a link inside the
 site that leads nowhere.
 """
 
@@ -101,8 +101,6 @@ def main() -> None:
     done = subprocess.run([*command, "--doctree-dir", BUILD / "doctrees", SOURCE, HTML])
     if done.returncode != 0:
         raise SystemExit(done.returncode)
-    (BUILD / "man").mkdir(exist_ok=True)
-    (BUILD / "man/fastbearer.1").write_text(command_line.manual())
     broken = links.broken(HTML)
     if broken:
         raise SystemExit("\n".join(["links that lead nowhere:", *broken]))

@@ -101,14 +101,11 @@ def entries(body: str) -> Iterator[Entry]:
 def structure(body: str) -> Iterator[Entry]:
     """The members of a structure: the comment stands before or after the member."""
     body = re.sub(r"^ +/\*\* @\} \*/\n", "", body, flags=re.MULTILINE)
+    body = re.sub(r"^ +/\*\* @name (?:(?!\*/).)*?@\{ \*/\n", "", body, flags=re.MULTILINE | re.DOTALL)
     body = NESTED.sub(nested, body)
     for chunk in re.finditer(r"(?:/\*\*([^<].*?)\*/\s*)?([^;/]+;)(?: */\*\*<(.*?)\*/)?", body, re.DOTALL):
         before, declaration, after = chunk.groups()
         text = plain(before or "")
-        if opening := re.match(r"@name (.*?)\n?@\{(.*)", text, re.DOTALL):
-            text = opening[2].strip()
-        if inner := COMMENT.search(text):
-            text = plain(inner[1])
         text = "\n\n".join(part for part in (text, plain(after or "")) if part)
         declaration = " ".join(declaration.split())
         if "@inner" in declaration:

@@ -1,10 +1,10 @@
-"""The reference of the command line and its manual page, from the parser of fastbearer.cli."""
+"""The reference of the command line, from the parser of fastbearer.cli."""
 
 from __future__ import annotations
 
 import argparse
 
-from fastbearer import __version__, cli
+from fastbearer import cli
 from fastbearer.cli._arguments import make_parser
 
 EXIT_CODES = (
@@ -52,28 +52,3 @@ def page() -> str:
         parts += [f"| `{written.replace('|', chr(92) + '|')}` | {text} |" for written, text in options(command)]
         parts.append("")
     return "\n".join(parts)
-
-
-def roff(text: str) -> str:
-    return text.replace("\\", "\\e").replace("-", "\\-").replace("\n.", "\n\\&.")
-
-
-def manual() -> str:
-    """fastbearer(1)."""
-    parser = make_parser(cli.__doc__ or "")
-    lines = [
-        f'.TH FASTBEARER 1 "" "fastbearer {__version__}" "User Commands"',
-        ".SH NAME", "fastbearer \\- make, inspect and verify bearer tokens",
-        ".SH SYNOPSIS", ".B fastbearer", ".I COMMAND", "[options]",
-        ".SH DESCRIPTION", roff((parser.description or "").strip().replace("\n\n", "\n.PP\n")),
-        ".SH COMMANDS",
-    ]  # fmt: skip
-    for name, command in commands(parser).items():
-        lines += [f".SS {name}", roff(command.description or "")]
-        for written, text in options(command):
-            lines += [".TP", f".B {roff(written)}", roff(text) or "\\&"]
-    lines.append(".SH EXIT STATUS")
-    for code, text in EXIT_CODES:
-        lines += [".TP", f".B {code}", roff(text)]
-    lines += [".SH SEE ALSO", "help(fastbearer) in Python; docs/reasons.md of the repository for every reason."]
-    return "\n".join(lines) + "\n"
