@@ -1,5 +1,6 @@
 /// <reference types="node" />
 import type { IncomingMessage } from 'node:http';
+import type { KeyStore } from './stores.cjs';
 
 /** A JWK set document (RFC 7517 section 5). */
 export interface JWKSet {
@@ -202,6 +203,8 @@ export interface FetchOptions {
    * Connect to public addresses only, checked on the socket that is opened. Not together with `fetch`. Default false.
    */
   ssrfSafe?: boolean | null;
+  /** Where fetched key sets are kept, for other processes and for the next start: see `fastbearer/stores`. */
+  keyStore?: KeyStore | null;
 }
 
 /** One of several issuers. */

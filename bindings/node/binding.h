@@ -151,8 +151,8 @@ typedef struct fbnode_function {
 } fbnode_function;
 
 extern const fbnode_function fbnode_status_functions[], fbnode_verifier_functions[], fbnode_verify_functions[],
-    fbnode_request_functions[], fbnode_issuers_functions[], fbnode_keypair_functions[],
-    fbnode_rpc_functions[]; /* up to a NULL name */
+    fbnode_request_functions[], fbnode_issuers_functions[], fbnode_keypair_functions[], fbnode_rpc_functions[],
+    fbnode_files_functions[]; /* up to a NULL name */
 
 /* The names of the options of createRpcPolicy. */
 napi_value fbnode_rpc_option_names(napi_env env);

@@ -199,6 +199,7 @@ NAPI_MODULE_INIT()
     export_functions(&out, environment, fbnode_request_functions);
     export_functions(&out, environment, fbnode_issuers_functions);
     export_functions(&out, environment, fbnode_status_functions);
+    export_functions(&out, environment, fbnode_files_functions);
     export_functions(&out, environment, fbnode_keypair_functions);
     export_functions(&out, environment, fbnode_rpc_functions);
     return out.value;

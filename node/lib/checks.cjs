@@ -154,6 +154,13 @@ function store(name, value) {
   return value;
 }
 
+function keyStore(name, value) {
+  if (typeof value?.load !== 'function' || typeof value.save !== 'function') {
+    throw typeError(name, 'an object with the methods load and save, as KeyStore says', value);
+  }
+  return value;
+}
+
 function json(name, value, replacer) {
   try {
     return JSON.stringify(value, replacer);
@@ -181,6 +188,7 @@ const CHECKS = Object.freeze({
   flag,
   headers,
   hierarchy,
+  keyStore,
   scopes,
   seconds,
   size,

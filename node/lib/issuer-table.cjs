@@ -9,8 +9,6 @@ const { BearerError, ConfigurationError, keysUnavailable, unwrap } = require('./
 const { KeySource } = require('./key-source.cjs');
 const native = require('./native.cjs');
 
-const { REFRESH_EXPLICIT } = native.constants;
-
 /* A refresh of hundreds of issuers is no burst of connections. */
 const FETCHES_AT_A_TIME = 16;
 
@@ -90,7 +88,7 @@ class IssuerTable {
     const fetchOneAfterAnother = async () => {
       while (at < numbers.length) {
         const mine = at++;
-        errors[mine] = await this.sourceOf(numbers[mine])?.fetched(REFRESH_EXPLICIT);
+        errors[mine] = await this.sourceOf(numbers[mine])?.refresh();
       }
     };
     await Promise.all(Array.from({ length: FETCHES_AT_A_TIME }, fetchOneAfterAnother));

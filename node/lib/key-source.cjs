@@ -6,15 +6,35 @@
 
 const { BearerError, keysUnavailable, unwrap } = require('./errors.cjs');
 const { fetchStep, startDeadline } = require('./key-fetch.cjs');
+const { AHEAD, EXPLICIT, StoredSet, TOKEN } = require('./key-store.cjs');
 const native = require('./native.cjs');
 const { inOurNames } = require('./option-table.cjs');
 
-const { FETCH_NOW } = native.constants;
+const { FETCH_NOW, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = native.constants;
+
+/* How often a store is read for one token: it may bring a set without the token's key, then a newer one. */
+const MAX_READS = 3;
+/* Seconds that an explicit refresh waits for what another process fetches, beyond the time-out of a fetch. */
+const READ_GRACE = 1;
+
+/* Undefined when the time is up. Whoever waits keeps the process alive. */
+async function within(milliseconds, promise) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, milliseconds));
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 class KeySource {
   #handle;
   #number;
   #options;
+  #stored; // where there is a key store
   #flight; // { ended: Promise<error | undefined>, controller, timer, waiting } of the fetch that is under way
   #failures = 0;
 
@@ -23,13 +43,82 @@ class KeySource {
     this.#handle = handle;
     this.#number = number;
     this.#options = options;
+    if (options.keyStore !== undefined) {
+      this.#stored = new StoredSet(handle, number, options, {
+        isBusy: () => this.#flight !== undefined,
+        refreshNow: () => this.#start(REFRESH_AHEAD, 0n),
+      });
+    }
   }
+
+  // ---- for the verifier
+
+  /* Starts what the core says is due; nobody waits for it. */
+  refreshAhead() {
+    this.#stored === undefined ? this.#start(REFRESH_AHEAD, 0n) : void this.#stored.read(AHEAD);
+  }
+
+  /* Starts what would bring the keys for a token that does not wait. */
+  begin({ keyRequest }) {
+    if (this.#stored === undefined) {
+      this.#start(REFRESH_TOKEN, keyRequest);
+    } else {
+      this.#startUnless(this.#stored.read(TOKEN), keyRequest);
+    }
+  }
+
+  /* Starts the fetch for a token when a read of the store has ended that brought nothing. */
+  #startUnless(read, keyRequest) {
+    void read.then((isNew) => (isNew ? undefined : this.#start(REFRESH_TOKEN, keyRequest)));
+  }
+
+  /*
+   * Brings the keys for a token, from the store or by a fetch, as long as the token may wait. ask() returns the verdict
+   * so far. Resolves to it, or to what is needed still.
+   */
+  async bring(needed, ask) {
+    const until = performance.now() + needed.wait * 1000;
+    let outcome = needed;
+    for (let reads = 0; this.#stored !== undefined && reads < MAX_READS; reads++) {
+      const read = this.#stored.read(TOKEN);
+      const isNew = await within(until - performance.now(), read);
+      if (isNew === undefined) {
+        this.#startUnless(read, outcome.keyRequest); // too late for this token, and in time for the next
+      }
+      if (!isNew) {
+        break;
+      }
+      outcome = ask();
+      if (!(outcome instanceof needed.constructor)) {
+        return outcome;
+      }
+    }
+    const wait = Math.max(0, until - performance.now()) / 1000;
+    if (this.#stored === undefined || wait > 0) {
+      await this.#fetched(REFRESH_TOKEN, outcome.keyRequest, wait);
+    }
+    return outcome;
+  }
+
+  /* Resolves to the error that says why there are no new keys; undefined: there are. */
+  async refresh() {
+    const seconds = this.#options.fetchTimeout + READ_GRACE;
+    const isNew = this.#stored !== undefined && (await within(seconds * 1000, this.#stored.read(EXPLICIT)));
+    return isNew ? undefined : this.#fetched(REFRESH_EXPLICIT, 0n);
+  }
+
+  close() {
+    this.#flight?.controller.abort();
+    this.#stored?.close();
+  }
+
+  // ---- one fetch at a time
 
   /*
    * Returns the fetch that is under way, or starts one. It keeps no process alive unless somebody waits for it. A fetch
    * function runs before this returns and may ask for the same flight, so the flight is complete before it is called.
    */
-  start(reason, request = 0n) {
+  #start(reason, request) {
     if (this.#flight !== undefined) {
       return this.#flight;
     }
@@ -50,8 +139,8 @@ class KeySource {
    * Resolves when the fetch has ended, or when `wait` seconds have passed: to undefined, or to the error that says why
    * there are no new keys.
    */
-  async fetched(reason, request, wait = Infinity) {
-    const flight = this.start(reason, request);
+  async #fetched(reason, request, wait = Infinity) {
+    const flight = this.#start(reason, request);
     flight.waiting += 1;
     flight.timer?.ref(); // the deadline of a caller must come even when nothing else keeps the process alive
     let timer;
@@ -69,10 +158,6 @@ class KeySource {
     }
   }
 
-  close() {
-    this.#flight?.controller.abort();
-  }
-
   /* Resolves to the error that says why there are no new keys. Never rejects. */
   async #run(flight, reason, request) {
     let error;
@@ -86,6 +171,7 @@ class KeySource {
       error = asUnavailable(thrown);
     }
     this.#noteOutcome(error);
+    this.#stored?.fetched();
     return error;
   }
 

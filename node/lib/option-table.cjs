@@ -219,6 +219,12 @@ const FETCH_OPTIONS = Object.freeze([
     'Connect to public addresses only, checked on the socket that is opened. Not together with `fetch`.',
     false,
   ),
+  option(
+    'keyStore',
+    undefined,
+    'keyStore',
+    'Where fetched key sets are kept, for other processes and for the next start: see `fastbearer/stores`.',
+  ),
 ]);
 
 /* Of one issuer, and of a verifier with one issuer, flat. */

@@ -31,7 +31,7 @@ const { requestInfo } = require('./request-info.cjs');
 
 const { signals } = native;
 const { STATUS, DUE, WARNING, ISSUER, OK, CLOSED, ISSUER_NEEDED, KEYS_NEEDED } = native.constants;
-const { INSUFFICIENT_SCOPE, PROOF_REPLAYED, REFRESH_AHEAD, REFRESH_TOKEN, STATUS_UNAVAILABLE } = native.constants;
+const { INSUFFICIENT_SCOPE, PROOF_REPLAYED, STATUS_UNAVAILABLE } = native.constants;
 
 /* Seconds since the epoch; NaN: the system's clock. */
 function unixTimeOf(given) {
@@ -174,7 +174,7 @@ class Verifier {
       outcome = this.#attempt(question, now);
     }
     if (outcome instanceof KeysNeeded) {
-      this.#table.sourceOf(outcome.issuer)?.start(REFRESH_TOKEN, outcome.keyRequest);
+      this.#table.sourceOf(outcome.issuer)?.begin(outcome);
     }
     return isPending(outcome) ? this.#attempt(question, now, outcome.keyRequest ?? 0n) : outcome;
   }
@@ -219,7 +219,7 @@ class Verifier {
       warnOfArithmetic();
     }
     if (isDue) {
-      this.#table.sourceOf(issuer)?.start(REFRESH_AHEAD);
+      this.#table.sourceOf(issuer)?.refreshAhead();
     }
     if (outcome instanceof Error) {
       throw this.#refused(outcome);
@@ -247,8 +247,8 @@ class Verifier {
       outcome = this.#attempt(question, now);
     }
     if (outcome instanceof KeysNeeded) {
-      const { issuer, keyRequest, wait } = outcome;
-      await this.#table.sourceOf(issuer)?.fetched(REFRESH_TOKEN, keyRequest, wait);
+      const source = this.#table.sourceOf(outcome.issuer);
+      outcome = (await source?.bring(outcome, () => this.#attempt(question, now))) ?? outcome;
     }
     return isPending(outcome) ? this.#attempt(question, now, outcome.keyRequest ?? 0n) : outcome;
   }

@@ -23,6 +23,7 @@ import {
   versions,
 } from 'fastbearer';
 import { bearerAuth } from 'fastbearer/express';
+import { FileKeyStore, type KeyStore, StoredKeys } from 'fastbearer/stores';
 import { JWKSServer } from 'fastbearer/testing';
 
 const options: VerifierOptions = { jwksUri: 'https://issuer.example/jwks', issuer: ['a', 'b'], audience: 'c' };
@@ -56,6 +57,18 @@ new Verifier({
   clockSkew: 5,
 });
 new Verifier({ issuer: 'https://issuer.example', audience: 'me', resolveIssuer: () => null, requiredClaims: ['jti'] });
+
+const files: KeyStore = new FileKeyStore('/var/cache/keys');
+const stored = new StoredKeys({ document: '{}', etag: null, fetchedAt: 1, freshUntil: 2 });
+const own: KeyStore = {
+  load: async (source) => (source === 'x' ? StoredKeys.fromBytes(stored.toBytes()) : undefined),
+  save: (source, keys) => console.log(source, keys.document.length, keys.etag?.length, keys.fetchedAt),
+  claim: (source, seconds) => source.length > seconds,
+};
+new Verifier({ ...options, keyStore: files });
+new Verifier({ issuers: [{ ...tenant, keyStore: own }] });
+// @ts-expect-error: it has no save
+new Verifier({ ...options, keyStore: { load: () => undefined } });
 
 const replayStore: ReplayStore = { add: async (key, expiresAt) => key.length > expiresAt };
 const dpop: DpopOptions = {
