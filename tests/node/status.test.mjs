@@ -27,7 +27,7 @@ function load(verifier) {
 
 const token = (claims = {}) => PAIR.createToken({ issuer: ISSUER, kid: 'a', additionalClaims: claims });
 const said = (members = {}) => JSON.stringify({ active: true, exp: seconds() + 60, ...members });
-const request = [undefined, undefined, undefined, 'authorization', `Bearer ${OPAQUE}`];
+const request = [undefined, undefined, undefined, undefined, 'authorization', `Bearer ${OPAQUE}`];
 
 test('a stored set serves another verifier', () => {
   const [first, second] = [fetching(), fetching()];
