@@ -108,6 +108,16 @@ export interface DpopOptions {
   replayStore?: ReplayStore | null;
 }
 
+/**
+ * Resolves to whether a verified token has been revoked: true or false, or 1 or 0 as stores have it. Look `jti` up
+ * together with `issuer`, or the subject; never a hash of the token, of which its holder can make another valid form.
+ */
+export interface IsRevoked {
+  (token: AccessToken): boolean | number | Promise<boolean | number>;
+  /** What keeps the function from knowing; undefined: nothing. A problem makes `health` "not_ready". */
+  problem?(): string | undefined;
+}
+
 /** What a token must be like, whoever issued it. */
 export interface PolicyOptions {
   /**
@@ -151,6 +161,12 @@ export interface PolicyOptions {
    * DPoP key are refused.
    */
   dpop?: DpopOptions | null;
+  /**
+   * Whether a token that is good otherwise has been revoked; asked on every request, for cached tokens too. It has 5
+   * seconds where it is asynchronous. While it fails, requests are refused with 503 (`status_unavailable`); the class of
+   * the error is reported by a process warning. `verifySync` takes a synchronous one only.
+   */
+  isRevoked?: IsRevoked | null;
   /**
    * "auto", the default: signatures are verified with precomputed tables where that is faster than OpenSSL. "openssl":
    * by OpenSSL alone.
@@ -322,6 +338,8 @@ export type HealthStatus = 'ready' | 'degraded' | 'not_ready';
 /** What a readiness probe wants to know, and why. */
 export interface Health {
   status: HealthStatus;
+  /** What is wrong, in sentences for people; empty when all is well. */
+  problems: string[];
   issuers: IssuerStats[];
 }
 

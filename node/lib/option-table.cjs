@@ -132,6 +132,14 @@ const POLICY_OPTIONS = Object.freeze([
       'DPoP key are refused.',
   ),
   option(
+    'isRevoked',
+    undefined,
+    'callable',
+    'Whether a token that is good otherwise has been revoked; asked on every request, for cached tokens too. It has ' +
+      '5 seconds where it is asynchronous. While it fails, requests are refused with 503 (`status_unavailable`); the ' +
+      'class of the error is reported by a process warning. `verifySync` takes a synchronous one only.',
+  ),
+  option(
     'arithmetic',
     'arithmetic',
     'text',

@@ -28,6 +28,7 @@ const { acceptsAnyAudience, readOptions, toCoreDpop, toCoreIssuer, toCorePolicy 
 const { RequestQuestion, TokenQuestion } = require('./question.cjs');
 const { EvictionWatch, ReplayMemory } = require('./replay.cjs');
 const { requestInfo } = require('./request-info.cjs');
+const { Revocation } = require('./revocation.cjs');
 
 const { signals } = native;
 const { STATUS, DUE, WARNING, ISSUER, OK, CLOSED, ISSUER_NEEDED, KEYS_NEEDED } = native.constants;
@@ -81,6 +82,8 @@ function toIssuerStats({ number, lastError, problem, ...counters }) {
   return { ...counters, lastError: sentence(lastError), problem: sentence(problem) };
 }
 
+const sentenceOf = ({ issuer, problem }) => (issuer === undefined ? problem : `${issuer}: ${problem}`);
+
 class Verifier {
   #handle;
   #policy;
@@ -92,6 +95,7 @@ class Verifier {
   #dpop; // what adapters advertise of it
   #replays; // with a store of the user's
   #evictions; // with the core's own memory
+  #revocation; // with isRevoked
   #hasWarnedOfAudience = false;
   #hasWarnedOfHook = false;
 
@@ -107,6 +111,9 @@ class Verifier {
         this.#table.add(identifier, issuer);
         this.#warnOfAudience(issuer, false);
       });
+    }
+    if (policy.isRevoked !== undefined) {
+      this.#revocation = new Revocation(policy.isRevoked);
     }
     if (dpop !== undefined) {
       this.#useDpop(dpop);
@@ -144,13 +151,17 @@ class Verifier {
 
   /* Runs on this thread and in this turn of the event loop unless keys must be fetched first. */
   async verify(token, options) {
-    return this.#verdict(new TokenQuestion(token), unixTimeOf(options));
+    const access = this.#verdict(new TokenQuestion(token), unixTimeOf(options));
+    return this.#revocation === undefined ? access : this.#unrevoked(await access);
   }
 
   /* request: of node:http, of fetch, or { method, url, headers, clientCertificate }. */
   async verifyRequest(request, options) {
     const question = new RequestQuestion(requestInfo(request), this.#replays !== undefined);
     const access = await this.#verdict(question, unixTimeOf(options));
+    if (this.#revocation !== undefined) {
+      await this.#unrevoked(access);
+    }
     this.#evictions?.accepted();
     if (question.proof !== undefined) {
       await this.#remember(question.proof, access);
@@ -166,6 +177,16 @@ class Verifier {
 
   /* Where something must be waited for it is only begun, and the verdict is keys_unavailable. */
   verifySync(token, options) {
+    this.#revocation?.assertSync();
+    const access = this.#verdictSync(token, options);
+    const refusal = this.#revocation?.refusalSync(access);
+    if (refusal !== undefined) {
+      throw this.#refuse(access, ...refusal);
+    }
+    return access;
+  }
+
+  #verdictSync(token, options) {
     const now = unixTimeOf(options);
     const question = new TokenQuestion(token);
     let outcome = this.#attempt(question, now);
@@ -251,6 +272,15 @@ class Verifier {
       outcome = (await source?.bring(outcome, () => this.#attempt(question, now))) ?? outcome;
     }
     return isPending(outcome) ? this.#attempt(question, now, outcome.keyRequest ?? 0n) : outcome;
+  }
+
+  /* Resolves to the token that was accepted, unless it has been revoked since, or nobody knows. */
+  async #unrevoked(access) {
+    const refusal = await this.#revocation.refusal(access);
+    if (refusal !== undefined) {
+      throw this.#refuse(access, ...refusal);
+    }
+    return access;
   }
 
   /* Whether the proof is new is for a store to say; when it fails, nobody knows. */
@@ -346,7 +376,10 @@ class Verifier {
 
   health() {
     const { health, issuers } = unwrap(native.health(this.#handle));
-    return { status: health, issuers: issuers.map(toIssuerStats) };
+    const unknown = this.#revocation?.problem();
+    const found = { status: unknown === undefined ? health : 'not_ready', issuers: issuers.map(toIssuerStats) };
+    const problems = found.issuers.filter(({ problem }) => problem).map(sentenceOf);
+    return { ...found, problems: unknown === undefined ? problems : [...problems, unknown] };
   }
 
   // ---- what it was constructed with

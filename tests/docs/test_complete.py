@@ -91,7 +91,7 @@ ONE_LANGUAGE = {"ca_file", "introspector", "trust_env"}
 def test_every_option_of_python_and_node_is_paired_with_the_core() -> None:
     """An option that only one language has is listed here."""
     rows = [row for rows in options.verifier_rows().values() for row in rows]
-    assert {row.name for row in rows if row.node is None} <= ONE_LANGUAGE | {"is_revoked"}
+    assert {row.name for row in rows if row.node is None} <= ONE_LANGUAGE
     assert {row.name for row in rows if row.python is None} == set()
     assert {row.name for row in rows if row.c is None} <= {
         "fetch",

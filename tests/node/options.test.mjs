@@ -124,7 +124,7 @@ const INTERFACES = {
   DpopOptions: table.DPOP_OPTIONS,
 };
 const TYPES = {
-  callable: /=>/u,
+  callable: /=>|^IsRevoked$/u,
   claims: /^string \| readonly string\[\] \| RequiredClaims$/u,
   data: /^string \| Uint8Array$/u,
   document: /^string \| Uint8Array \| object$/u,

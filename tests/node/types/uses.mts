@@ -8,6 +8,8 @@ import {
   type DpopOptions,
   decodeUnverified,
   getAccessToken,
+  type Health,
+  type IsRevoked,
   type Issuer,
   type IssuerStats,
   type KeyInfo,
@@ -86,6 +88,15 @@ await proving.verifyRequest({ headers: [['a', 'b']], clientCertificate: Buffer.a
 const typed: string = (await proving.verifyRequest<{ email: string }>({ headers: new Headers() })).claims.email;
 const bindings: unknown = bound.confirmation?.['jkt'] ?? proving.dpop?.algorithms.join(' ') ?? proving.dpopNonce();
 const remembered: number = proving.stats().replayEntries + proving.stats().replayEvictions + proving.stats().proofKeys;
+
+const isRevoked: IsRevoked = async ({ claims }) => claims['jti'] === 'x';
+new Verifier({ ...options, isRevoked });
+new Verifier({ ...options, isRevoked: (token) => (token.subject === 'x' ? 1 : 0) });
+new Verifier({ ...options, isRevoked: Object.assign(() => false, { problem: () => undefined }) });
+// @ts-expect-error a text is not an answer
+new Verifier({ ...options, isRevoked: () => 'no' });
+const { status, problems }: Health = verifier.health();
+const state: string = status + problems.join();
 
 const access: AccessToken = await verifier.verify('token', { now: 5 });
 const text: string =
@@ -223,6 +234,7 @@ export {
   roles,
   same,
   session,
+  state,
   stats,
   text,
   thumbprint,
