@@ -5,11 +5,7 @@
 #ifndef FB_ARITHMETIC_IFMA_H
 #define FB_ARITHMETIC_IFMA_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-/* cpu.c: AVX-512 F, DQ, VL and IFMA, by this processor and system. */
-bool fb__cpu_has_ifma(void);
+#include "base/base.h"
 
 #if defined(__x86_64__) && !defined(FB_PORTABLE)
 #include <immintrin.h>

@@ -136,6 +136,10 @@ void *fb__arena_take(fb__arena *arena, size_t size); /* zeroed; NULL when there 
 bool fb__arena_copy(fb__arena *arena, fb_slice text, fb_slice *out); /* an absent slice stays absent */
 void fb__arena_clear(fb__arena *arena);
 
+/* ---- cpu.c: vector instructions, of this processor and system, in this build */
+bool fb__cpu_has_avx2(void);
+bool fb__cpu_has_ifma(void); /* AVX-512 F, DQ, VL and IFMA */
+
 /* ---- what differs between systems: NAME.c, or NAME_darwin.c and NAME_win32.c in its place */
 
 /* A number of JSON's grammar, whatever the process's locale is. False: out of memory. */
