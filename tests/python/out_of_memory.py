@@ -8,7 +8,9 @@ it.
 from __future__ import annotations
 
 import ctypes
+import json
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +26,9 @@ from fastbearer import (
     KeyPair,
     MalformedRequestError,
     Request,
+    RevokedTokenError,
     Verifier,
+    _native,
     decode_unverified,
 )
 
@@ -48,6 +52,21 @@ BOUND = PAIRS["ES256"].create_token(additional_claims={"cnf": {"jkt": PAIRS["EdD
 PROVING = Verifier(**source("ES256"), dpop=DPoP(nonce_secret="n" * 32))
 URL = "https://api.example/mcp"
 DOCUMENT = PAIRS["EdDSA"].jwks(kid="k")
+RULES = _native.RpcPolicy(("initialize",), (("delete_*", ("admin", "b")),), (("file:///a/*", ("c",)),), (), None)
+CALL = json.dumps({"method": "tools/call", "params": {"name": "delete_all", **{f"\u00e4{i}": i for i in range(30)}}})
+
+
+def fetching() -> _native.Verifier:
+    return _native.Verifier(
+        issuers=({"identifiers": ("x",), "jwks_uri": "https://x.example/keys", "algorithms": ("EdDSA",)},)
+    )
+
+
+FETCHED = fetching()
+FETCHED.refresh_complete(
+    1, FETCHED.refresh_begin(1, _native.REFRESH_EXPLICIT, 0)[1], None, 200, json.dumps(DOCUMENT).encode(), {"etag": "1"}
+)
+OF_X = PAIRS["EdDSA"].create_token(subject="alice", issuer="x", kid="k")
 
 
 def verified(name: str) -> Callable[[], bool]:
@@ -123,6 +142,53 @@ def malformed_request() -> bool:
     return False
 
 
+def rules_for_bodies() -> bool:
+    made = _native.RpcPolicy(("initialize", "ping"), (("delete_*", ("admin",)), ("*", ("a", "b"))), (), (), 100000)
+    RULES.check_headers(((b"content-type", b"application/json"), ("Content-Length", "9")))
+    return made.scopes == ("admin", "a", "b") and RULES.check(CALL.encode()) == (False, ["admin", "b"])
+
+
+def refused_body() -> bool:
+    try:
+        RULES.check(b'{"method":"ping","method":"ping"}')
+    except MalformedRequestError as error:
+        return error.http_status == 400
+    return False
+
+
+def stored_keys() -> bool:
+    stored, other = FETCHED.export_keys(1), fetching()
+    assert stored is not None
+    other.import_keys(1, stored)
+    state, issuers = other.health()
+    return other.verify(OF_X, None).subject == "alice" and state == issuers[0]["health"] == "ready"
+
+
+def introspected() -> bool:
+    made = _native.Verifier(issuers=({"identifiers": ("x",), "introspection": "all"},))
+    said = json.dumps({"active": True, "exp": time.time() + 60, "sub": "\u00e4", "scope": "a b", "list": [1] * 40})
+    access = made.verify_introspected(1, "opaque", None, said.encode(), 60.0)
+    return (access.subject, access.scopes, access.issuer) == ("\u00e4", ["a", "b"], "x")
+
+
+def revoked() -> bool:
+    revocations = _native.Revocations(10)
+    made = _native.Verifier(
+        issuers=({"identifiers": ("x",), "jwks": json.dumps(DOCUMENT), "algorithms": ("EdDSA",)},),
+        revocations=revocations,
+    )
+    access = made.verify(OF_X, None)
+    revocations.add("x", "another", None, None)
+    if revocations.is_revoked(access, None):
+        return False
+    revocations.add_subject("x", "alice", time.time() + 60, None, None)
+    try:
+        made.verify(OF_X, None)
+    except RevokedTokenError:
+        return revocations.is_revoked(access, None) and revocations.describe()["tokens"] == 1
+    return False
+
+
 def misconfiguration() -> bool:
     try:
         Verifier(public_key="-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n")
@@ -174,6 +240,11 @@ SCENARIOS: dict[str, Callable[[], bool]] = {
     "construction": construction,
     "several issuers": several_issuers,
     "resolved issuer": resolved_issuer,
+    "rules for bodies": rules_for_bodies,
+    "refused body": refused_body,
+    "stored keys": stored_keys,
+    "introspected": introspected,
+    "revoked": revoked,
     "misconfiguration": misconfiguration,
     "minting": minting,
     "looking": unverified,
