@@ -1,4 +1,5 @@
-/* mint DIRECTORY: makes a key pair, writes public.pem and jwks.json there, and prints a token for tests. */
+/* mint DIRECTORY [THUMBPRINT]: makes a key pair, writes public.pem and jwks.json there, and prints a token for tests,
+ * which is bound to the DPoP key with that thumbprint. */
 #include <fastbearer.h>
 
 #include <stdio.h>
@@ -18,10 +19,14 @@ static int save(const char *directory, const char *name, fb_slice text)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: mint DIRECTORY\n");
+    if (argc != 2 && argc != 3) {
+        fprintf(stderr, "usage: mint DIRECTORY [THUMBPRINT]\n");
         return 2;
     }
+    char claims[256];
+    const char *binding = argc == 3 ? argv[2] : NULL;
+    snprintf(claims, sizeof(claims), "{\"team\":\"blue\"%s%s%s}", binding != NULL ? ",\"cnf\":{\"jkt\":\"" : "",
+             binding != NULL ? binding : "", binding != NULL ? "\"}" : "");
     fb_error error = FB_ERROR_INIT;
     fb_keypair *pair = NULL;
     fb_string *jwks = NULL, *token = NULL;
@@ -30,7 +35,7 @@ int main(int argc, char **argv)
     options.issuer = fb_text("https://issuer.example");
     options.audiences = FB_LIST(fb_text("my-api"));
     options.scopes = FB_LIST(fb_text("read"), fb_text("write"));
-    options.additional_claims = fb_text("{\"team\":\"blue\"}");
+    options.additional_claims = fb_text(claims);
     options.kid = fb_text("k1");
     options.now = fb_clock_now().unix_seconds;
     fb_status status = fb_keypair_generate(&pair, fb_text("RS256"), 0, NULL, &error);

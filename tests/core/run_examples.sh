@@ -29,3 +29,25 @@ expect '200' "$bin/guard" "$work/public.pem" "bearer $token"
 expect 'Bearer error="invalid_token"' "$bin/guard" "$work/public.pem" "Bearer nonsense"
 expect 'error="invalid_request"' "$bin/guard" "$work/public.pem" "Basic YTpi"
 expect 'WWW-Authenticate: Bearer' "$bin/guard" "$work/public.pem"
+
+# A client and a server with DPoP: a request is the client's two headers.
+request() { # request URL [NONCE]
+    echo "GET ${1#https://api.example} HTTP/1.1"
+    "$bin/dpop_client" "$work" GET "$1" "$bound" "${@:2}"
+    echo
+}
+serve() { # serve REQUEST...: what one server says to these requests
+    printf '%s\n\n' "$@" | "$bin/dpop_server" "$work/public.pem" https://api.example
+}
+bound=$("$bin/mint" "$work" "$("$bin/dpop_client" "$work")")
+here=https://api.example/mcp
+first=$(request "$here")
+expect 'error="use_dpop_nonce"' serve "$first"
+nonce=$(serve "$first" 2>&1 | sed -n 's/^DPoP-Nonce: //p')
+good=$(request "$here?a=b" "$nonce")
+expect $'200\nDPoP-Nonce: ' serve "$good"
+expect 'refused: proof_replayed' serve "$good" "$good"
+expect 'error="invalid_dpop_proof"' serve "$(request https://other.example/mcp "$nonce")"
+expect 'refused: proof_mismatch' serve "${good/GET/POST}"
+expect 'refused: proof_missing' serve "${good/DPoP/Bearer}"
+expect 'refused: token_missing' serve "GET /mcp HTTP/1.1"
