@@ -36,15 +36,17 @@
  *
  * @par Ownership
  * What comes back through a pointer-to-pointer belongs to the caller, who frees it with the function named in its text.
- * What a function returns directly (a fb_slice, a const pointer) belongs to the object it was asked of and lives
+ * What a function returns directly (an fb_slice, a const pointer) belongs to the object it was asked of and lives
  * exactly as long as that object. What a caller passes in is copied, and need not outlive the call.
  *
  * @par Structures that the caller allocates
  * They begin with their size and are started from the FB_..._INIT of their name, options and outputs alike. So a newer
- * library can know more members than the program that uses it, and leaves alone what is not there.
+ * library can know more members than the program that uses it, and leaves alone what is not there. The few without a
+ * size are values that never change: fb_slice, fb_list, fb_mem, fb_clock, and what arrays hold (fb_required_claim,
+ * fb_scope_rule, fb_header, fb_rpc_rule).
  *
  * @par Errors
- * Every function that can fail returns a fb_status and, where it takes a fb_error (which may be NULL), fills it in.
+ * Every function that can fail returns an fb_status and, where it takes an fb_error (which may be NULL), fills it in.
  * There is no other error state: no errno, no global, no thread-local, and OpenSSL's error queue is as the caller left
  * it. A failed allocation is FB_OUT_OF_MEMORY of that one call, and changes nothing else.
  *
@@ -125,7 +127,7 @@ typedef struct fb_version_info {
     bool built_in;
 } fb_version_info;
 
-/** Starts a fb_version_info. */
+/** Starts an fb_version_info. */
 #ifdef __cplusplus
 static inline fb_version_info fb_version_info_init(void)
 {
@@ -920,6 +922,141 @@ FB_API void fb_verifier_count_issuer_refusal(const fb_verifier *verifier, uint64
 /** @} */
 
 /**
+ * @defgroup results What a verified token says
+ *
+ * All text is UTF-8, unescaped, and belongs to the result.
+ * @{
+ */
+
+/** Frees a result; NULL is fine. Thread-safe: equal tokens share what they say. */
+FB_API void fb_result_free(fb_result *result);
+
+/** iss, as it stands in the token; absent when the token has none. */
+FB_API fb_slice fb_result_issuer(const fb_result *result);
+
+/** The issuer whose key verified it, as in fb_issuer_info.number. */
+FB_API uint64_t fb_result_issuer_number(const fb_result *result);
+
+/** The client id, by the rule of client_id_claims. Never absent. */
+FB_API fb_slice fb_result_client_id(const fb_result *result);
+
+/** sub; absent when the token has none. */
+FB_API fb_slice fb_result_subject(const fb_result *result);
+
+/**
+ * The audience that this server is known by (RFC 8707), when it is a URL (scheme://...): the first of the configured
+ * audiences that the token names and that is one; without configured audiences the token's only aud if it is one. Else
+ * absent.
+ */
+FB_API fb_slice fb_result_resource(const fb_result *result);
+
+/**
+ * When the token expires.
+ *
+ * @param result        whose token
+ * @param unix_seconds  exp, fractions dropped, the leeway not added; untouched when there is none
+ * @return false when the token has no exp
+ */
+FB_API bool fb_result_expires_at(const fb_result *result, int64_t *unix_seconds);
+
+/** The granted scopes, in the token's order, as they stand there. items is not NULL. */
+FB_API fb_list fb_result_scopes(const fb_result *result);
+
+/** Whether this scope was granted, or is included in one that was (fb_options.scope_hierarchy). */
+FB_API bool fb_result_has_scope(const fb_result *result, fb_slice scope);
+
+/** The key id that the token's header named, as in fb_error.kid; absent when it named none. */
+FB_API fb_slice fb_result_kid(const fb_result *result);
+
+/** The payload: the JSON text exactly as it was signed. */
+FB_API fb_slice fb_result_payload(const fb_result *result);
+
+/** What a node is. FB_INTEGER: a number without fraction and exponent, of any size; FB_REAL: any other number. */
+typedef enum fb_kind { FB_NULL, FB_FALSE, FB_TRUE, FB_INTEGER, FB_REAL, FB_STRING, FB_ARRAY, FB_OBJECT } fb_kind;
+
+/**
+ * One value of the payload. Nodes stand in the order of the text, a container before what it holds; node 0 is the
+ * payload object. Inside an object each member is two nodes: its name (always FB_STRING), then its value.
+ */
+typedef struct fb_node {
+    uint32_t offset; /**< of the value's text in the payload; of a string: after its opening quote */
+    uint32_t length; /**< of the value's text; of a string: without its quotes */
+    uint32_t next;   /**< the index of the node after this value and all that it holds: the children of a container are
+                          the nodes from its own index + 1 up to next, stepping by next */
+    uint8_t kind;    /**< fb_kind */
+    bool escaped;    /**< a string that contains backslash escapes: its value is fb_unescape of its text */
+    uint16_t unused; /**< 0 */
+} fb_node;
+
+/**
+ * The structure of the payload.
+ *
+ * @param result  whose payload
+ * @param count   how many nodes there are; at least one
+ * @return the nodes
+ */
+FB_API const fb_node *fb_result_nodes(const fb_result *result, size_t *count);
+
+/** The index of the node that is the value of one top-level claim, by name (unescaped, UTF-8); 0 when the token has no
+ * such claim. */
+FB_API size_t fb_result_claim(const fb_result *result, fb_slice name);
+
+/**
+ * The value of a JSON string's text (between the quotes). Safe on any text: what is not an escape of JSON is copied as
+ * it stands.
+ *
+ * @param text  any text
+ * @param size  of text
+ * @param out   has room for size bytes; may be text itself
+ * @return how many bytes were written, at most size
+ */
+FB_API size_t fb_unescape(const char *text, size_t size, char *out);
+
+/**
+ * What a binding has made of a result, and wants to find again when the same token comes from the cache.
+ * An attachment lives as long as the result that the cache holds, and its bytes count within cache_bytes.
+ */
+typedef struct fb_attachment {
+    size_t size;                                /**< sizeof(fb_attachment), set by FB_ATTACHMENT_INIT */
+    void *data;                                 /**< not NULL */
+    size_t bytes;                               /**< what data occupies, by the caller's reckoning */
+    void (*release)(void *context, void *data); /**< not NULL; called once, see fb_verifier_attach */
+    void *context;                              /**< handed to release */
+} fb_attachment;
+
+#ifdef __cplusplus
+static inline fb_attachment fb_attachment_init(void)
+{
+    fb_attachment attachment = fb_attachment();
+    attachment.size = sizeof(fb_attachment);
+    return attachment;
+}
+#define FB_ATTACHMENT_INIT fb_attachment_init()
+#else
+/** What an fb_attachment starts from. */
+#define FB_ATTACHMENT_INIT {.size = sizeof(fb_attachment)}
+#endif
+
+/**
+ * Attaches data to a token that is in the verifier's cache. true: data belongs to the cache now. release is called
+ * when its entry is gone (it expired, made room, its keys were replaced, the verifier was freed) and the last result
+ * that shares it was freed, on whichever thread does that; a lock of the verifier may be held then, so release must
+ * not call this library. false, and data stays the caller's: the token is not in the cache (any more), has an
+ * attachment already, or there is no room. Thread-safe.
+ */
+FB_API FB_MUST_CHECK bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t size,
+                                             const fb_attachment *attachment);
+
+/** The data that is attached to this result, NULL when there is none. It lives as long as the result. */
+FB_API void *fb_result_attachment(const fb_result *result);
+
+/** Whether the cache has answered with this result, so that its token was verified more than once: what is expensive to
+ * make is worth attaching then. */
+FB_API bool fb_result_is_cached(const fb_result *result);
+
+/** @} */
+
+/**
  * @defgroup proof Requests and proof of possession
  *
  * A token that holds cnf (RFC 7800) is bound to a key: to a DPoP key by its member jkt (RFC 9449 section 6), to a
@@ -938,8 +1075,8 @@ FB_API void fb_verifier_count_issuer_refusal(const fb_verifier *verifier, uint64
  * fb_dpop.algorithms, and the client's public key as jwk, which must verify it. The rules for headers of tokens and for
  * keys of key sets hold; a jwk with a private member, or with leading zeros in n or e, is refused. iat, jti (1 to 256
  * bytes), htm, htu and ath must be there, and be what RFC 9449 section 4.3 wants; exp and nbf are obeyed where they
- * are. htu and the URL are compared after the normalisation of RFC 3986 sections 6.2.2 and 6.2.3, without query and
- * fragment. The key's thumbprint (RFC 7638) must be jkt.
+ * are. htu and the URL, each of fewer than 8192 bytes, are compared after the normalisation of RFC 3986 sections 6.2.2
+ * and 6.2.3, without query and fragment. The key's thumbprint (RFC 7638) must be jkt.
  *
  * @par Reasons
  * The token is verified first, and refused for what is wrong with it. Then a certificate is looked at, then the proof:
@@ -950,7 +1087,8 @@ FB_API void fb_verifier_count_issuer_refusal(const fb_verifier *verifier, uint64
  * A proof is good once. What has been accepted is remembered by thumbprint and jti until the proof is too old; a
  * request that is refused uses nothing up. A nonce is asked for when all else is good.
  *
- * Proof keys that come again are held parsed, and get tables as issuers' keys do, within 4 MiB a verifier.
+ * Proof keys that come again are held parsed, at most 2048 in 16 MiB, and get tables as issuers' keys do, within 4 MiB
+ * a verifier.
  * @{
  */
 
@@ -979,8 +1117,8 @@ typedef struct fb_request {
     const fb_header *headers;
     size_t header_count; /**< how many there are */
 
-    /** The certificate that the client has shown in the TLS handshake, as DER or as one PEM block; absent: none. From a
-     * header only if a proxy sets it and removes what clients send. */
+    /** The certificate that the client has shown in the TLS handshake, as DER or as one PEM block, at most 64 KiB;
+     * absent: none. From a header only if a proxy sets it and removes what clients send. */
     fb_slice client_certificate;
 
     /**
@@ -1312,7 +1450,7 @@ FB_API FB_MUST_CHECK bool fb_revocations_describe(fb_revocations *set, fb_revoca
  * @defgroup rpc JSON-RPC over HTTP
  *
  * What the body of a request to an MCP server asks for, so that a middleware can let some methods through without a
- * token, and demand scopes for single tools, resources and prompts, before the application has seen the request. A
+ * token, and demand scopes for single tools, resources and prompts, before the application has seen the request. An
  * fb_rpc_policy says which. It is no part of a verifier, and it reads bodies, not tokens:
  *
  *  1. Only POST is looked at. Every other request needs a token, and no more than that.
@@ -1358,7 +1496,8 @@ FB_API FB_MUST_CHECK bool fb_revocations_describe(fb_revocations *set, fb_revoca
 /** What names that match a pattern need. */
 typedef struct fb_rpc_rule {
     fb_slice pattern; /**< UTF-8, 1 .. 256 bytes */
-    fb_list scopes;   /**< at least one, in the form of RFC 6749 section 3.3 */
+    fb_list scopes;   /**< at least one, in the form of RFC 6749 section 3.3; all rules of a policy together name at
+                           most 64 different ones */
 } fb_rpc_rule;
 
 /** Which methods need no token, and which names need which scopes. Start from FB_RPC_OPTIONS_INIT. All text is copied.
@@ -1410,8 +1549,7 @@ typedef struct fb_rpc_policy fb_rpc_policy;
  * @param out      the policy, freed by the caller with fb_rpc_policy_free; NULL on failure
  * @param options  started from FB_RPC_OPTIONS_INIT
  * @param error    may be NULL
- * @return FB_OK. FB_CONFIGURATION_INVALID: error.text names the option and what is wrong; more than 64 different scopes
- *         are too many. FB_OUT_OF_MEMORY
+ * @return FB_OK. FB_CONFIGURATION_INVALID: error.text names the option and what is wrong. FB_OUT_OF_MEMORY
  */
 FB_API FB_MUST_CHECK fb_status fb_rpc_policy_new(fb_rpc_policy **out, const fb_rpc_options *options, fb_error *error);
 
@@ -1479,141 +1617,6 @@ FB_API FB_MUST_CHECK fb_status fb_rpc_check(const fb_rpc_policy *policy, const c
 /** @} */
 
 /**
- * @defgroup results What a verified token says
- *
- * All text is UTF-8, unescaped, and belongs to the result.
- * @{
- */
-
-/** Frees a result; NULL is fine. Thread-safe: equal tokens share what they say. */
-FB_API void fb_result_free(fb_result *result);
-
-/** iss, as it stands in the token; absent when the token has none. */
-FB_API fb_slice fb_result_issuer(const fb_result *result);
-
-/** The issuer whose key verified it, as in fb_issuer_info.number. */
-FB_API uint64_t fb_result_issuer_number(const fb_result *result);
-
-/** The client id, by the rule of client_id_claims. Never absent. */
-FB_API fb_slice fb_result_client_id(const fb_result *result);
-
-/** sub; absent when the token has none. */
-FB_API fb_slice fb_result_subject(const fb_result *result);
-
-/**
- * The audience that this server is known by (RFC 8707), when it is a URL (scheme://...): the first of the configured
- * audiences that the token names and that is one; without configured audiences the token's only aud if it is one. Else
- * absent.
- */
-FB_API fb_slice fb_result_resource(const fb_result *result);
-
-/**
- * When the token expires.
- *
- * @param result        whose token
- * @param unix_seconds  exp, fractions dropped, the leeway not added; untouched when there is none
- * @return false when the token has no exp
- */
-FB_API bool fb_result_expires_at(const fb_result *result, int64_t *unix_seconds);
-
-/** The granted scopes, in the token's order, as they stand there. items is not NULL. */
-FB_API fb_list fb_result_scopes(const fb_result *result);
-
-/** Whether this scope was granted, or is included in one that was (fb_options.scope_hierarchy). */
-FB_API bool fb_result_has_scope(const fb_result *result, fb_slice scope);
-
-/** The key id that the token's header named, as in fb_error.kid; absent when it named none. */
-FB_API fb_slice fb_result_kid(const fb_result *result);
-
-/** The payload: the JSON text exactly as it was signed. */
-FB_API fb_slice fb_result_payload(const fb_result *result);
-
-/** What a node is. FB_INTEGER: a number without fraction and exponent, of any size; FB_REAL: any other number. */
-typedef enum fb_kind { FB_NULL, FB_FALSE, FB_TRUE, FB_INTEGER, FB_REAL, FB_STRING, FB_ARRAY, FB_OBJECT } fb_kind;
-
-/**
- * One value of the payload. Nodes stand in the order of the text, a container before what it holds; node 0 is the
- * payload object. Inside an object each member is two nodes: its name (always FB_STRING), then its value.
- */
-typedef struct fb_node {
-    uint32_t offset; /**< of the value's text in the payload; of a string: after its opening quote */
-    uint32_t length; /**< of the value's text; of a string: without its quotes */
-    uint32_t next;   /**< the index of the node after this value and all that it holds: the children of a container are
-                          the nodes from its own index + 1 up to next, stepping by next */
-    uint8_t kind;    /**< fb_kind */
-    bool escaped;    /**< a string that contains backslash escapes: its value is fb_unescape of its text */
-    uint16_t unused; /**< 0 */
-} fb_node;
-
-/**
- * The structure of the payload.
- *
- * @param result  whose payload
- * @param count   how many nodes there are; at least one
- * @return the nodes
- */
-FB_API const fb_node *fb_result_nodes(const fb_result *result, size_t *count);
-
-/** The index of the node that is the value of one top-level claim, by name (unescaped, UTF-8); 0 when the token has no
- * such claim. */
-FB_API size_t fb_result_claim(const fb_result *result, fb_slice name);
-
-/**
- * The value of a JSON string's text (between the quotes). Safe on any text: what is not an escape of JSON is copied as
- * it stands.
- *
- * @param text  any text
- * @param size  of text
- * @param out   has room for size bytes; may be text itself
- * @return how many bytes were written, at most size
- */
-FB_API size_t fb_unescape(const char *text, size_t size, char *out);
-
-/**
- * What a binding has made of a result, and wants to find again when the same token comes from the cache.
- * An attachment lives as long as the result that the cache holds, and its bytes count within cache_bytes.
- */
-typedef struct fb_attachment {
-    size_t size;                                /**< sizeof(fb_attachment), set by FB_ATTACHMENT_INIT */
-    void *data;                                 /**< not NULL */
-    size_t bytes;                               /**< what data occupies, by the caller's reckoning */
-    void (*release)(void *context, void *data); /**< not NULL; called once, see fb_verifier_attach */
-    void *context;                              /**< handed to release */
-} fb_attachment;
-
-#ifdef __cplusplus
-static inline fb_attachment fb_attachment_init(void)
-{
-    fb_attachment attachment = fb_attachment();
-    attachment.size = sizeof(fb_attachment);
-    return attachment;
-}
-#define FB_ATTACHMENT_INIT fb_attachment_init()
-#else
-/** What an fb_attachment starts from. */
-#define FB_ATTACHMENT_INIT {.size = sizeof(fb_attachment)}
-#endif
-
-/**
- * Attaches data to a token that is in the verifier's cache. true: data belongs to the cache now. release is called
- * when its entry is gone (it expired, made room, its keys were replaced, the verifier was freed) and the last result
- * that shares it was freed, on whichever thread does that; a lock of the verifier may be held then, so release must
- * not call this library. false, and data stays the caller's: the token is not in the cache (any more), has an
- * attachment already, or there is no room. Thread-safe.
- */
-FB_API FB_MUST_CHECK bool fb_verifier_attach(const fb_verifier *verifier, const char *token, size_t size,
-                                             const fb_attachment *attachment);
-
-/** The data that is attached to this result, NULL when there is none. It lives as long as the result. */
-FB_API void *fb_result_attachment(const fb_result *result);
-
-/** Whether the cache has answered with this result, so that its token was verified more than once: what is expensive to
- * make is worth attaching then. */
-FB_API bool fb_result_is_cached(const fb_result *result);
-
-/** @} */
-
-/**
  * @defgroup keysets Key sets behind a URL
  *
  * The library decides when to fetch and what a response is worth; the host fetches. fb_verifier_refresh is the host for
@@ -1628,8 +1631,8 @@ FB_API bool fb_result_is_cached(const fb_result *result);
  *     uint64_t issuer = status == FB_OK ? fb_result_issuer_number(result) : error.issuer;
  *     if (fb_verifier_refresh_due(verifier, issuer, fb_clock_now().monotonic_seconds)) {
  *         fb_fetch fetch = FB_FETCH_INIT;
- *         status = fb_verifier_refresh_start(verifier, issuer, FB_REFRESH_AHEAD, 0, &fetch, &error); // in the
- * background
+ *         // In the background.
+ *         status = fb_verifier_refresh_start(verifier, issuer, FB_REFRESH_AHEAD, 0, &fetch, &error);
  *     }
  *
  * Another host begins a fetch with fb_verifier_refresh_begin, makes it in its own way, and ends it with
@@ -1729,7 +1732,7 @@ static inline fb_fetch fb_fetch_init(void)
 }
 #define FB_FETCH_INIT fb_fetch_init()
 #else
-/** What a fb_fetch starts from. */
+/** What an fb_fetch starts from. */
 #define FB_FETCH_INIT {.size = sizeof(fb_fetch)}
 #endif
 
@@ -1791,7 +1794,7 @@ static inline fb_fetched fb_fetched_init(void)
 }
 #define FB_FETCHED_INIT fb_fetched_init()
 #else
-/** What a fb_fetched starts from. */
+/** What an fb_fetched starts from. */
 #define FB_FETCHED_INIT {.size = sizeof(fb_fetched)}
 #endif
 
@@ -2066,7 +2069,7 @@ static inline fb_resolution fb_resolution_init(void)
 }
 #define FB_RESOLUTION_INIT fb_resolution_init()
 #else
-/** What a fb_resolution starts from. */
+/** What an fb_resolution starts from. */
 #define FB_RESOLUTION_INIT {.size = sizeof(fb_resolution)}
 #endif
 
@@ -2312,7 +2315,7 @@ static inline fb_stats fb_stats_init(void)
 }
 #define FB_STATS_INIT fb_stats_init()
 #else
-/** What a fb_stats starts from. */
+/** What an fb_stats starts from. */
 #define FB_STATS_INIT {.size = sizeof(fb_stats)}
 #endif
 
@@ -2475,7 +2478,7 @@ static inline fb_token_options fb_token_options_init(void)
 }
 #define FB_TOKEN_OPTIONS_INIT fb_token_options_init()
 #else
-/** What a fb_token_options starts from. */
+/** What an fb_token_options starts from. */
 #define FB_TOKEN_OPTIONS_INIT {.size = sizeof(fb_token_options), .expires_in = 3600.0}
 #endif
 

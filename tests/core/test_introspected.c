@@ -419,7 +419,7 @@ static fb_status tell_request(const fb_verifier *verifier, const struct sent *se
 
 static fb_string *signed_text(const char *text)
 {
-    fb_string *out = NULL; /* any text in the dress of a token: request_with wants a fb_string */
+    fb_string *out = NULL; /* any text in the dress of a token: request_with wants an fb_string */
     CHECK(fb_keypair_sign(authority, fb_text("{}"), fb_text(text), &out, NULL) == FB_OK);
     return out;
 }
