@@ -250,7 +250,7 @@ typedef enum fb_status {
 
     /* From fb_rpc_check and fb_rpc_check_headers only. */
     FB_REQUEST_TOO_LARGE = 13,   /**< the body is larger than fb_rpc_options.max_body_bytes */
-    FB_REQUEST_UNSUPPORTED = 14, /**< the body is compressed, or of another character encoding than UTF-8 */
+    FB_REQUEST_UNSUPPORTED = 14, /**< the body is compressed, not UTF-8, or of another type than JSON and plain text */
 
     /* Form: RFC 7515 section 7.1, RFC 8259. */
     FB_TOKEN_TOO_LARGE = 101, /**< more than max_token_bytes */
@@ -1453,7 +1453,9 @@ FB_API FB_MUST_CHECK bool fb_revocations_describe(fb_revocations *set, fb_revoca
  * token, and demand scopes for single tools, resources and prompts, before the application has seen the request. An
  * fb_rpc_policy says which. It is no part of a verifier, and it reads bodies, not tokens:
  *
- *  1. Only POST is looked at. Every other request needs a token, and no more than that.
+ *  1. Only POST is looked at, in any case of its letters: some frameworks do not regard it. Every other request needs a
+ *     token, and no more than that; but the messages of a websocket are seen by nobody, so the request that opens one
+ *     needs all of fb_rpc_policy_scopes.
  *  2. A credential that is there is verified (fb_verify_request), whatever the body asks for. A bad one is refused.
  *  3. fb_rpc_check_headers, then the body, of which no more than fb_rpc_policy_max_body_bytes is read, then
  *     fb_rpc_check.
@@ -1468,11 +1470,12 @@ FB_API FB_MUST_CHECK bool fb_revocations_describe(fb_revocations *set, fb_revoca
  *
  * @par Names
  * tool_scopes are compared with params.name of tools/call, prompt_scopes with params.name of prompts/get,
- * resource_scopes with params.uri of resources/read, resources/subscribe and resources/unsubscribe. completion/complete
- * needs what the prompt or the resource of its params.ref needs. A pattern is a name in which each "*" stands for any
- * text, an empty one too, "/" included; there is no escape. A name that several patterns match needs the scopes of all
- * of them; one that no pattern matches needs none. A request whose name is absent, no text, or longer than 8192 bytes
- * needs the scopes of all patterns of its kind.
+ * resource_scopes with params.uri of resources/read, resources/directory/read, resources/subscribe and
+ * resources/unsubscribe. completion/complete needs what the prompt or the resource of its params.ref needs,
+ * subscriptions/listen what all of params.notifications.resourceSubscriptions need, if there are any. A pattern is a
+ * name in which each "*" stands for any text, an empty one too, "/" included; there is no escape. A name that several
+ * patterns match needs the scopes of all of them; one that no pattern matches needs none. A request whose name is
+ * absent, no text, or longer than 8192 bytes needs the scopes of all patterns of its kind.
  *
  * @par Resources
  * Applications look resources up by the URI as a URL library has rewritten it. So the patterns of resources compare
@@ -1484,12 +1487,12 @@ FB_API FB_MUST_CHECK bool fb_revocations_describe(fb_revocations *set, fb_revoca
  *
  * @par What is no JSON
  * A body that no parser of JSON takes (an empty one, text that is none) is the application's to refuse: it needs a
- * token, and no scopes. A body that the strict reader does not take while another parser might is
- * FB_REQUEST_MALFORMED, since the application could read another name in it: two members of one object with one name,
- * NaN, lone surrogates, NUL (escaped or not), a byte-order mark, text that is not UTF-8, comments, trailing commas,
- * data after the message, numbers of more than 256 bytes or beyond a double, more than 128 levels. The same holds for a
- * message, its params or its ref that has a member "__proto__", or one that is method, params, name, uri, ref or type
- * but for the case of its letters: there are parsers for which that is the same.
+ * token, and no scopes. A body that the strict reader does not take while another parser might is FB_REQUEST_MALFORMED,
+ * since the application could read another name in it: two members of one object with one name, NaN, lone surrogates,
+ * NUL (escaped or not), a byte-order mark, text that is not UTF-8, comments, trailing commas, data after the message,
+ * numbers of more than 256 bytes or beyond a double, more than 128 levels. The same holds for a message, its params,
+ * its ref or its notifications that has a member "__proto__", or one that is a name which is looked for here (method,
+ * params, name, uri and so on) but for the case of its letters: there are parsers for which that is the same.
  * @{
  */
 
@@ -1587,9 +1590,11 @@ static inline fb_rpc_answer fb_rpc_answer_init(void)
 #endif
 
 /**
- * Whether a body of these headers can be read here: Content-Encoding is absent or identity, and no charset of
- * Content-Type is another than UTF-8, since the application might decode what was not looked at. A Content-Length of
- * more than max_body_bytes is refused before anything is read. Thread-safe.
+ * Whether a body of these headers can be read here: Content-Encoding is absent or identity, no charset of Content-Type
+ * is another than UTF-8, and its type, if there is one, is JSON (application/json, text/json, any of "+json",
+ * application/json-rpc, application/jsonrequest) or text/plain. The application might decode what was not looked at: a
+ * body can be one message as JSON and another one as a form. A Content-Length of more than max_body_bytes is refused
+ * before anything is read. Thread-safe.
  *
  * @param policy        says how large a body may be
  * @param headers       header_count fields; hostile

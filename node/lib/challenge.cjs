@@ -133,7 +133,7 @@ class Challenger {
 const BODY_DESCRIPTIONS = Object.freeze({
   400: 'The body of the request is JSON that can be read in more than one way.',
   413: 'The body of the request is too large.',
-  415: 'The body of the request must be UTF-8, and not compressed.',
+  415: 'The body of the request must be JSON in UTF-8, and not compressed.',
 });
 
 /* The response to a request whose body cannot be looked at. Its credential may be good: there is no challenge. */

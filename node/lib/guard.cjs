@@ -12,7 +12,7 @@ const { Challenger, refuseBody } = require('./challenge.cjs');
 const { headerName, optional, texts } = require('./checks.cjs');
 const { CertificateHeader } = require('./client-certificate.cjs');
 const { BearerError, ConfigurationError } = require('./errors.cjs');
-const { certificateOfSocket, requestInfo } = require('./request-info.cjs');
+const { certificateOfSocket, opensWebSocket, requestInfo } = require('./request-info.cjs');
 const { ResourceMetadata } = require('./resource-metadata.cjs');
 const { BodyRefused, RULE_OPTION_NAMES, RpcRules } = require('./rpc-rules.cjs');
 
@@ -46,6 +46,9 @@ function checkedTokenHeader(name, value) {
   }
   return value;
 }
+
+/* In any case of letters: some frameworks do not regard it. */
+const isPost = ({ method }) => method?.toUpperCase() === 'POST';
 
 /* Methods of the Verifier that are for a guard alone: see there. */
 const HAS_CREDENTIAL = Symbol('hasCredential');
@@ -119,8 +122,11 @@ class Guard {
     if (this.#exclude.has(info.path)) {
       return { token: undefined };
     }
-    const body = this.#rules !== undefined && info.method === 'POST' ? bodyOf(request, parsed) : undefined;
+    const body = this.#rules !== undefined && isPost(info) ? bodyOf(request, parsed) : undefined;
     const needed = [...ofRoute];
+    if (this.#rules !== undefined && opensWebSocket(request)) {
+      needed.push(...this.#rules.scopes); // nobody sees its messages, which may ask for anything
+    }
     try {
       return { token: await this.#admit(info, needed, body), nonce: this.#nonce() };
     } catch (error) {

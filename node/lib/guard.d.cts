@@ -13,16 +13,17 @@ export interface ResourceMetadataOptions {
 /**
  * Rules for servers that speak JSON-RPC, MCP servers above all. Where one of them is given the body of every POST is read
  * before the application sees it, bounded, and left to be read as it came: put the guard around the MCP server, in front
- * of what reads bodies, and not around uploads. A batch needs what all of its messages need. A larger body is 413, a
- * compressed one or one that is not UTF-8 is 415, JSON that can be read in more than one way (two members of one name,
- * for example) is 400; a body that is no JSON at all is the application's to refuse. The rules in full are those of
- * fb_rpc_check in fastbearer.h.
+ * of what reads bodies, and not around uploads. A batch needs what all of its messages need. A larger body is 413; one
+ * that is compressed, not UTF-8, or by its Content-Type a form or anything else than JSON or plain text is 415; JSON
+ * that can be read in more than one way (two members of one name, for example) is 400. A body that is no JSON at all is
+ * the application's to refuse. The messages of a websocket are seen by nobody, so opening one needs all scopes that any
+ * name may need. The rules in full are those of fb_rpc_check in fastbearer.h.
  */
 export interface RpcOptions {
   /**
-   * Methods that need no token: ["initialize", "tools/list"]. A bad token is refused all the same. `initialize` brings
-   * `notifications/initialized` with it. The application is called without a token then: `getAccessToken()` and
-   * `request.auth` are undefined.
+   * Methods that need no token: ["initialize", "server/discover", "tools/list"]. A bad token is refused all the same.
+   * `initialize` brings `notifications/initialized` with it; clients of MCP 2026-07-28 ask for `server/discover` in its
+   * place. The application is called without a token then: `getAccessToken()` and `request.auth` are undefined.
    */
   anonymous?: readonly string[] | null;
   /**
@@ -30,7 +31,7 @@ export interface RpcOptions {
    * any text, and all patterns that match count. A string of scopes is split at spaces.
    */
   toolScopes?: Readonly<Record<string, string | readonly string[]>> | null;
-  /** The same by the uri of `resources/read`, `resources/subscribe` and `resources/unsubscribe`. */
+  /** The same by the uri of `resources/read` and its relatives, and those of `subscriptions/listen`. */
   resourceScopes?: Readonly<Record<string, string | readonly string[]>> | null;
   /** The same by the name of `prompts/get`. */
   promptScopes?: Readonly<Record<string, string | readonly string[]>> | null;

@@ -114,6 +114,12 @@ function contentHeaders(request) {
     : [...request.headers].filter(([name]) => isWanted(name));
 }
 
+/* Of Node's or of fetch's request: whether it opens a websocket (RFC 6455, and RFC 8441 over HTTP/2). */
+function opensWebSocket({ headers }) {
+  const asked = typeof headers.get === 'function' ? headers.get('upgrade') : (headers.upgrade ?? headers[':protocol']);
+  return /websocket/iu.test(asked ?? '');
+}
+
 /*
  * baseUrl: in place of scheme and host; certificateHeader: where a proxy puts the client's certificate, in place of the
  * connection's own; tokenHeader: the name of the header that holds the token, in place of Authorization.
@@ -122,4 +128,4 @@ function requestInfo(request, settings = {}) {
   return Array.isArray(request?.rawHeaders) ? infoOfIncoming(request, settings) : infoOfParts(request, settings);
 }
 
-module.exports = { certificateOfSocket, contentHeaders, requestInfo };
+module.exports = { certificateOfSocket, contentHeaders, opensWebSocket, requestInfo };

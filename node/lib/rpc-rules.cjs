@@ -64,6 +64,8 @@ class RpcRules {
     this.#maxBodyBytes = limit;
     /* Whether a request without a token may be good. */
     this.hasAnonymous = hasAnonymous;
+    /* All that may be needed. */
+    this.scopes = all;
     this.isEmpty = !hasAnonymous && all.length === 0;
   }
 

@@ -39,7 +39,7 @@ _DESCRIPTIONS = {
 
 _BODIES = {
     413: "The body of the request is too large.",
-    415: "The body of the request must be UTF-8, and not compressed.",
+    415: "The body of the request must be JSON in UTF-8, and not compressed.",
 }
 
 

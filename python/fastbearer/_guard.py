@@ -52,6 +52,16 @@ def get_access_token() -> AccessToken | None:
     return current_token.get()
 
 
+def _is_post(request: Request) -> bool:
+    """In any case of letters: some frameworks do not regard it."""
+    return request.method.upper() in ("POST", b"POST")
+
+
+def _opens_websocket(request: Request) -> bool:
+    """Where the framework makes one of a plain request."""
+    return any(name.lower() == b"upgrade" and b"websocket" in value.lower() for name, value in request.headers)
+
+
 class Guard:
     """One verifier, one challenge, one log, and what is asked of requests."""
 
@@ -87,9 +97,15 @@ class Guard:
     ) -> AccessToken | Refusal | None:
         """The token of a request that is admitted, None for one that needs no token, or the response to one that is not
         admitted. verify is the verifier's own by default; asked are scopes that a challenge names in any case.
+        read_body is None where there is no body, as for a websocket.
         """
         needed: list[str] = []
-        rules = self._rules if read_body is not None and request.method == "POST" else None
+        rules = None
+        if self._rules is not None:
+            if read_body is None or _opens_websocket(request):
+                needed = list(self._rules.scopes)  # nobody sees its messages, which may ask for anything
+            elif _is_post(request):
+                rules = self._rules
         verify = verify or self.verifier.verify_request_async
         try:
             if rules is not None and rules.has_anonymous and not self.has_credential(request):

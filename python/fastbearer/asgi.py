@@ -66,11 +66,11 @@ class BearerAuthMiddleware:
     realm               the realm of the challenge
     challenge_scopes    what clients must ask for where tokens carry other names: a list in place of all required
                         scopes, or a mapping from scopes to names (Entra: {"access": "api://app-id/access"})
-    anonymous           JSON-RPC methods that need no token: ("initialize", "tools/list"). A bad token is refused all
-                        the same
+    anonymous           JSON-RPC methods that need no token: ("initialize", "server/discover", "tools/list"). A bad
+                        token is refused all the same
     tool_scopes         what a tools/call needs beside required_scopes, by patterns of the tool's name: {"delete_*":
                         ["admin"]}; "*" is any text, and all patterns that match count
-    resource_scopes     the same by the uri of resources/read, subscribe and unsubscribe
+    resource_scopes     the same by the uri of resources/read and its relatives, and those of subscriptions/listen
     prompt_scopes       the same by the name of prompts/get
     max_body_bytes      how large a body may be, where one of these four is given; 4 MiB by default
     token_header        another header than Authorization that holds the token alone, where a proxy puts it:
@@ -98,10 +98,12 @@ class BearerAuthMiddleware:
 
     With anonymous, tool_scopes, resource_scopes or prompt_scopes the body of every POST is read before the application
     runs, and handed on as it came: put the middleware around the MCP server, not around uploads. A batch needs what all
-    of its messages need. A larger body is 413, a compressed one or one that is not UTF-8 is 415, and JSON that could be
-    read in more than one way (two members of one name, for example) is 400; a body that is no JSON at all is the
-    application's to refuse. "initialize" brings "notifications/initialized" with it. Who needs no token is served with
-    get_access_token() None. The rules in full are those of fb_rpc_check in fastbearer.h.
+    of its messages need. A larger body is 413; one that is compressed, not UTF-8, or by its Content-Type a form or
+    anything else than JSON or plain text is 415; and JSON that could be read in more than one way (two members of one
+    name, for example) is 400. A body that is no JSON at all is the application's to refuse. The messages of a websocket
+    are seen by nobody, so opening one needs all scopes that any name may need. "initialize" brings
+    "notifications/initialized" with it; clients of MCP 2026-07-28 ask for "server/discover" in its place. Who needs no
+    token is served with get_access_token() None. The rules in full are those of fb_rpc_check in fastbearer.h.
     """
 
     def __init__(
@@ -160,7 +162,7 @@ class BearerAuthMiddleware:
             return
         body = RequestBody(receive)
         try:
-            outcome = await self._guard.admit(self._reader.read(scope), body.read)
+            outcome = await self._guard.admit(self._reader.read(scope), body.read if kind == "http" else None)
         except ClientGone:
             return
         if isinstance(outcome, Refusal):

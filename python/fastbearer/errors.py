@@ -128,7 +128,8 @@ class _IntrospectionNeeded(StatusUnavailableError):
 class MalformedRequestError(FastBearerError):
     """The request carries its token in a way that RFC 6750 forbids: twice, in the query, or not as scheme and token. Of
     a middleware that reads bodies also: JSON that others may read differently, a body that is too large
-    (``request_too_large``, 413), or one that is compressed or not UTF-8 (``request_unsupported``, 415).
+    (``request_too_large``, 413), or one that is compressed, not UTF-8 or no JSON by its type
+    (``request_unsupported``, 415).
     """
 
     code: str = "request_malformed"

@@ -150,6 +150,8 @@ TEST(scopes_of_resources)
     needs(READ("\"note:x/y?a/../b\""), 0);
     needs("{\"method\":\"resources/subscribe\",\"params\":{\"uri\":\"file:///secret/x\"}}", FILES);
     needs("{\"method\":\"resources/unsubscribe\",\"params\":{\"uri\":\"file:///secret/x\"}}", FILES);
+    needs("{\"method\":\"resources/directory/read\",\"params\":{\"uri\":\"file:///secret/x\"}}", FILES);
+    needs("{\"method\":\"resources/directory/read\",\"params\":{\"uri\":\"file:///open/x\"}}", 0);
     needs("{\"method\":\"resources/templates/list\"}", 0);
     static const char *const rewritten[] = {"file:///open/../secret/x",
                                             "file:///./secret/x",
@@ -189,6 +191,33 @@ TEST(scopes_of_resources)
         needs(body, ALL_RESOURCES);
     }
     needs("{\"method\":\"resources/read\"}", ALL_RESOURCES);
+}
+
+TEST(scopes_of_subscriptions)
+{
+#define LISTEN(filter) "{\"method\":\"subscriptions/listen\",\"params\":{\"notifications\":" filter "}}"
+#define ONE(uris) LISTEN("{\"toolsListChanged\":true,\"resourceSubscriptions\":" uris "}")
+    needs(LISTEN("{}"), 0);
+    needs(LISTEN("{\"resourcesListChanged\":true}"), 0);
+    needs(ONE("[]"), 0);
+    needs(ONE("[\"file:///open/x\"]"), 0);
+    needs(ONE("[\"file:///secret/x\"]"), FILES);
+    needs(ONE("[\"file:///open/x\",\"file:///secret/x\"]"), FILES);
+    needs(ONE("[\"file:///secret/x\",\"http://host.example/log\"]"), FILES | AUDIT);
+    needs(ONE("[\"file:///open/../secret/x\"]"), ALL_RESOURCES);
+    needs(ONE("[[\"file:///secret/x\"]]"), ALL_RESOURCES);
+    needs(ONE("[null]"), ALL_RESOURCES);
+    needs(ONE("{\"0\":\"file:///secret/x\"}"), ALL_RESOURCES);
+    needs(ONE("\"file:///secret/x\""), ALL_RESOURCES);
+    needs(LISTEN("[\"file:///secret/x\"]"), ALL_RESOURCES);
+    needs("{\"method\":\"subscriptions/listen\"}", ALL_RESOURCES);
+    needs("{\"method\":\"subscriptions/listen\",\"params\":{}}", ALL_RESOURCES);
+    malformed(LISTEN("{\"resourceSubscriptions\":[],\"ResourceSubscriptions\":[\"file:///secret/x\"]}"));
+    malformed(LISTEN("{\"resourcesubscriptions\":[\"file:///secret/x\"]}"));
+    malformed(LISTEN("{\"re\u017fource\u017fub\u017fcription\u017f\":[\"file:///secret/x\"]}"));
+    malformed(LISTEN("{\"\\u0052\\u0065\\u0073\\u006f\\u0075\\u0072\\u0063\\u0065\\u0053\\u0075\\u0062\\u0073"
+                     "\\u0063\\u0072\\u0069\\u0070\\u0074\\u0069\\u006f\\u006e\\u0073\":[]}"));
+    malformed("{\"method\":\"subscriptions/listen\",\"params\":{\"notifications\":{},\"Notifications\":{}}}");
 }
 
 TEST(bodies_that_nobody_reads)
@@ -325,7 +354,7 @@ TEST(headers_of_a_body)
     CHECK(headers("Content-Type", "application/json; charset=utf-8") == FB_OK);
     CHECK(headers("Content-Type", "application/json;Charset=\"UTF-8\" ; x=y") == FB_OK);
     CHECK(headers("Content-Type", "application/json; charset = utf8") == FB_OK);
-    CHECK(headers("Content-Type", "") == FB_OK && headers("Content-Type", "a;;b") == FB_OK);
+    CHECK(headers("Content-Type", "") == FB_OK && headers("Content-Type", "text/json;;b") == FB_OK);
     CHECK(headers("Content-Encoding", "identity") == FB_OK && headers("Content-Encoding", "") == FB_OK);
     CHECK(headers("Content-Type", "application/json; charset=utf-16") == FB_REQUEST_UNSUPPORTED);
     CHECK(headers("content-type", "application/json;a=b;CHARSET=\"utf-16le\"") == FB_REQUEST_UNSUPPORTED);
@@ -340,6 +369,38 @@ TEST(headers_of_a_body)
     CHECK(headers("Content-Length", "99999999999999999999999999") == FB_REQUEST_TOO_LARGE);
     CHECK(fb_rpc_check_headers(policy, NULL, 0, &error) == FB_OK);
     CHECK(fb_rpc_check_headers(policy, NULL, 1, &error) == FB_CONFIGURATION_INVALID);
+}
+
+TEST(types_of_a_body)
+{
+    static const char *const good[] = {
+        "application/json",     "Application/JSON ; x=y", "text/json", "text/plain", "application/vnd.api+json",
+        "application/json-rpc", "application/jsonrequest"};
+    static const char *const bad[] = {"application/x-www-form-urlencoded",
+                                      "application/x-www-form-urlencoded; x=application/json",
+                                      "multipart/form-data; boundary=application/json",
+                                      "application/json, application/x-www-form-urlencoded",
+                                      "multipart/form-data, application/x+json",
+                                      "multipart/form-data application/x+json",
+                                      "+json",
+                                      "application/json5",
+                                      "application/yaml",
+                                      "application/msgpack",
+                                      "application/cbor",
+                                      "text/xml",
+                                      "json",
+                                      "application/octet-stream",
+                                      "a;;b"};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        CHECK(headers("Content-Type", good[i]) == FB_OK);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CHECK(headers("content-type", bad[i]) == FB_REQUEST_UNSUPPORTED);
+    }
+    const fb_header two[] = {{fb_text("content-type"), fb_text("application/json")},
+                             {fb_text("Content-Type"), fb_text("multipart/form-data; boundary=x")}};
+    CHECK(fb_rpc_check_headers(policy, two, 2, &error) == FB_REQUEST_UNSUPPORTED);
+    CHECK(fb_rpc_check_headers(policy, two, 1, &error) == FB_OK);
 }
 
 TEST(every_scope_once_in_order)
@@ -485,10 +546,12 @@ int main(void)
     RUN(scopes_of_tools);
     RUN(scopes_of_prompts_and_completions);
     RUN(scopes_of_resources);
+    RUN(scopes_of_subscriptions);
     RUN(bodies_that_nobody_reads);
     RUN(bodies_that_others_read_differently);
     RUN(depth_and_size);
     RUN(headers_of_a_body);
+    RUN(types_of_a_body);
     RUN(every_scope_once_in_order);
     RUN(wrong_rules);
     RUN(wrong_resources);

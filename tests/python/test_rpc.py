@@ -159,10 +159,63 @@ def test_a_good_token_is_there_for_anonymous_methods_too(application, guarded):
 
 
 def test_only_post_may_be_anonymous(application, guarded):
-    for verb in ("GET", "DELETE", "PUT", "post"):
+    for verb in ("GET", "DELETE", "PUT", "PATCH", "POSTS"):
         answer = ask(guarded, method("tools/list"), verb=verb)
         assert answer.status == 401 and answer.received == 0
     assert application.bodies == []
+
+
+@pytest.mark.parametrize("verb", ["POST", "post", "Post"])
+def test_the_letters_of_post_in_any_case(application, guarded, verb):
+    """Django, Flask and others take post for POST."""
+    assert ask(guarded, method("tools/list"), verb=verb).status == 200
+    assert ask(guarded, call("delete_x"), verb=verb).status == 401
+    assert ask(guarded, call("delete_x"), token("read"), verb=verb).asked == ["admin", "write"]
+    assert ask(guarded, call("delete_x"), token("admin", "write"), verb=verb).status == 200
+    assert len(application.bodies) == 2
+
+
+def open_websocket(app, credential, extensions=("websocket.http.response",)):
+    """The messages that a server is sent for the handshake."""
+    scope = {
+        "type": "websocket", "path": "/ws", "raw_path": b"/ws", "query_string": b"", "scheme": "wss",
+        "headers": [] if credential is None else [(b"authorization", b"Bearer " + credential.encode())],
+        "server": ("api.example", 443), "extensions": {name: {} for name in extensions},
+    }  # fmt: skip
+    sent = []
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    return sent
+
+
+def test_the_messages_of_a_websocket_are_seen_by_nobody():
+    async def accepting(scope, receive, send):
+        await send({"type": "websocket.accept"})
+
+    app = BearerAuthMiddleware(accepting, verifier=verifier(), required_scopes=["read"], **RULES)
+    everything = ["read", "admin", "write", "root", "files", "prompts"]
+    assert open_websocket(app, token(*everything)) == [{"type": "websocket.accept"}]
+    for granted in ([], ["read"], everything[:-1]):
+        refused = Answer(open_websocket(app, token(*granted)))
+        assert (refused.status, refused.asked) == (403, everything)
+    assert Answer(open_websocket(app, None)).status == 401
+    assert open_websocket(app, token(), ())[0]["type"] == "websocket.close"
+    plain = BearerAuthMiddleware(accepting, verifier=verifier(), required_scopes=["read"])
+    assert open_websocket(plain, token("read")) == [{"type": "websocket.accept"}]
+
+
+def test_a_plain_request_that_opens_a_websocket(application, guarded):
+    """Where the framework makes the websocket itself."""
+    for value in (b"websocket", b"WebSocket", b"h2c, websocket"):
+        refused = ask(guarded, b"", token("admin"), verb="GET", headers=[(b"upgrade", value)])
+        assert (refused.status, refused.asked) == (403, ["admin", "write", "root", "files", "prompts"])
+    assert ask(guarded, b"", token("admin"), verb="GET", headers=[(b"upgrade", b"h2c")]).status == 200
 
 
 def test_nothing_is_read_without_a_token_where_nothing_is_anonymous():
@@ -180,6 +233,11 @@ def test_nothing_is_read_without_a_token_where_nothing_is_anonymous():
         (method("tools/call"), ["admin", "write", "root"]),
         (call("file:///secret/x", "resources/read", "uri"), ["files"]),
         (call("file:///a/../secret/x", "resources/read", "uri"), ["files"]),
+        (call("file:///secret/x", "resources/directory/read", "uri"), ["files"]),
+        (
+            call({"resourceSubscriptions": ["data://x", "file:///secret/x"]}, "subscriptions/listen", "notifications"),
+            ["files"],
+        ),
         (call("secret", "prompts/get"), ["prompts"]),
         (b"[" + call("delete_x") + b"," + call("secret", "prompts/get") + b"]", ["admin", "write", "prompts"]),
     ],
@@ -270,7 +328,14 @@ def test_large_bodies(application):
         ([JSON, (b"content-encoding", b"gzip")], 415),
         ([(b"content-type", b"application/json; charset=utf-16")], 415),
         ([JSON, (b"content-type", b"text/plain;charset=latin-1")], 415),
+        ([(b"content-type", b"application/x-www-form-urlencoded")], 415),
+        ([(b"content-type", b"multipart/form-data; boundary=application/json")], 415),
+        ([JSON, (b"content-type", b"application/x-www-form-urlencoded")], 415),
+        ([(b"content-type", b"application/yaml")], 415),
+        ([(b"content-type", b"application/msgpack")], 415),
         ([(b"content-type", b"application/json; charset=utf-8")], 200),
+        ([(b"content-type", b"application/vnd.api+json")], 200),
+        ([(b"content-type", b"text/plain")], 200),
         ([JSON, (b"content-encoding", b"identity")], 200),
         ([], 200),
     ],
@@ -296,6 +361,51 @@ def test_what_others_may_read_differently(application, guarded, body):
         assert answer.status == 400 and answer.challenge == ""
         assert json.loads(answer.body)["error"] == "invalid_request"
     assert application.bodies == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"method":"tools/call","params":{"name":"x","n":1,"\\u006eame":"delete_x"}}',
+        b'{"\\u006dethod":"tools/call","params":{"name":"delete_x"},"method":"tools/list"}',
+        b'{"method":"tools/list","id":1,"params":' + b"[" * 128 + b"]" * 128 + b"}",
+        b'{"method":"tools/list","id":' + b"1" * 257 + b"}", b'{"method":"tools/list","id":1e400}',
+        b'{"method":"tools/list","id":01}', b'{"method":"tools/list","id":0x1}', b'{"method":"tools/list"} 1',
+        b'{"method":"tools/list"}\n{"method":"tools/call","params":{"name":"delete_x"}}',
+        b'[{"method":"tools/list"}] [{"method":"tools/call"}]', b'\xff\xfe{\0}\0', b"[" * 200 + b"]" * 200,
+    ],
+)  # fmt: skip
+def test_tricks_with_the_form(application, guarded, body):
+    for with_token in (None, token("read"), token("admin", "write", "root")):
+        answer = ask(guarded, body, with_token)
+        assert answer.status == 400 and json.loads(answer.body)["error"] == "invalid_request"
+    assert application.bodies == []
+
+
+@pytest.mark.parametrize(
+    "body, without, needed",
+    [
+        (b'{"\\u006dethod":"\\u0074ools\\/list"}', 200, None),
+        (b'{"method":"tools/list","id":' + b"1" * 256 + b"}", 200, None),
+        (b'{"method":"tools/list","id":-0.5e-3}', 200, None),
+        (b'{"method":"tools/list","id":{"a":[null]}}', 200, None),
+        (b'{"method":"Tools/List"}', 401, None), (b'{"method":"tools/list "}', 401, None),
+        (b'{"method":"tools/list","params":' + b"[" * 127 + b"]" * 127 + b"}", 200, None),
+        (b'[{"method":"tools/list"},{"method":"tools/call","params":{"name":"delete_x"}}]', 401, ["admin", "write"]),
+        (b'[{"method":"tools/list"},{"method":"ping"}]', 401, None), (b'[{"method":"tools/list"},[]]', 401, None),
+        (b'[{"method":"tools/list"},{"id":1,"result":{}}]', 401, None), (b'[[{"method":"tools/list"}]]', 401, None),
+        (b'{"\\u006dethod":"tools/c\\u0061ll","params":{"n\\u0061me":"d\\u0065lete_x"}}', 401, ["admin", "write"]),
+        (b'{"params":{"arguments":{"name":"x"},"name":"delete_x"},"method":"tools/call"}', 401, ["admin", "write"]),
+        (b'{"method":"tools/call","params":["delete_x"]}', 401, ["admin", "write", "root"]),
+        (b'{"method":"tools/call","params":{"name":{"toString":"x"}}}', 401, ["admin", "write", "root"]),
+    ],
+)  # fmt: skip
+def test_what_tricks_with_names_and_batches_need(application, guarded, body, without, needed):
+    assert ask(guarded, body).status == without
+    answer = ask(guarded, body, token("read"))
+    assert (answer.status, answer.asked) == ((200, None) if needed is None else (403, needed))
+    assert ask(guarded, body, token("admin", "write", "root")).status == 200
+    assert set(application.bodies) == {body}
 
 
 def test_what_parsers_of_python_accept_is_never_taken_for_no_json():

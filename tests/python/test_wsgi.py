@@ -143,7 +143,10 @@ def test_json_rpc(application):
     assert application.bodies == [listing, calling]
     assert ask(app, verb="POST", body=b" " * 201).status == 413
     assert ask(app, verb="POST", body=listing, HTTP_CONTENT_ENCODING="gzip").status == 415
+    assert ask(app, verb="POST", body=listing, CONTENT_TYPE="application/x-www-form-urlencoded").status == 415
     assert ask(app, verb="POST", body=listing[:5], CONTENT_LENGTH="9").status == 400
+    assert ask(app, token("read"), verb="post", body=calling).asked == ["admin"]
+    assert ask(app, token("read"), HTTP_UPGRADE="websocket").asked == ["admin"]
     assert len(application.bodies) == 2
 
 
@@ -171,6 +174,10 @@ def test_a_token_in_another_header(application):
     assert ask(app, HTTP_X_AMZN_OIDC_ACCESSTOKEN=token()).status == 200
     assert ask(app, token()).status == 401
     assert ask(app, HTTP_X_AMZN_OIDC_ACCESSTOKEN=f"{token()},{token()}").status == 400
+    assert ask(app, "x.y.z", HTTP_X_AMZN_OIDC_ACCESSTOKEN=token()).status == 200
+    assert ask(app, token(), HTTP_X_AMZN_OIDC_ACCESSTOKEN="x.y.z").status == 401
+    assert ask(app, token(), X_AMZN_OIDC_ACCESSTOKEN=token()).status == 401
+    assert ask(app, token(), HTTP_X_AMZN_OIDC_ACCESSTOKEN="").status == 400
 
 
 def test_proofs_of_possession(application):

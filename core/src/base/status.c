@@ -21,7 +21,7 @@ static const struct outcome outcomes[FB__STATUS_COUNT] = {
     {FB_REQUEST_MALFORMED, 400, "request_malformed",
      "the request does not carry one token in one Authorization header"},
     {FB_REQUEST_TOO_LARGE, 413, "request_too_large", "the body of the request is larger than allowed"},
-    {FB_REQUEST_UNSUPPORTED, 415, "request_unsupported", "the body of the request is not plain UTF-8"},
+    {FB_REQUEST_UNSUPPORTED, 415, "request_unsupported", "the body of the request is not JSON in plain UTF-8"},
     {FB_TOKEN_TOO_LARGE, 401, "token_too_large", "the token is larger than allowed"},
     {FB_TOKEN_MALFORMED, 401, "token_malformed", "the token is not three segments of unpadded, canonical base64url"},
     {FB_HEADER_INVALID, 401, "header_invalid", "the token's header is not a valid JSON object"},

@@ -14,7 +14,7 @@ struct reading {
 
 /* ---- members -------------------------------------------------------------------------------- */
 
-enum { MAX_FOLDED = 64 };
+enum { MAX_FOLDED = 128 }; /* the longest of the names, all of it escaped */
 
 /* The name of a member in lower case, as a parser that does not regard case has it: long s is s to it. 0: too long. */
 static size_t folded_name(const char *text, const fb_node *node, char out[MAX_FOLDED])
@@ -32,6 +32,16 @@ static size_t folded_name(const char *text, const fb_node *node, char out[MAX_FO
     return size;
 }
 
+/* folded: in lower case. */
+static bool equal_folded(fb_slice folded, fb_slice name)
+{
+    size_t i = 0;
+    while (i < folded.size && i < name.size && folded.data[i] == fb__lower(name.data[i])) {
+        i++;
+    }
+    return i == folded.size && i == name.size;
+}
+
 /* Whether a parser could take a member of this object for another one: for one of these names that it has not exactly,
  * or, where objects have prototypes, for all of them. */
 static bool has_double(const struct reading *r, size_t object, const fb_list *names)
@@ -43,7 +53,7 @@ static bool has_double(const struct reading *r, size_t object, const fb_list *na
             return true;
         }
         for (size_t n = 0; n < names->count; n++) {
-            if (fb__slice_equal(name, names->items[n]) && !fb__json_equal(r->text, &r->nodes[i], names->items[n])) {
+            if (equal_folded(name, names->items[n]) && !fb__json_equal(r->text, &r->nodes[i], names->items[n])) {
                 return true;
             }
         }
@@ -121,6 +131,25 @@ static bool read_reference(struct reading *r, size_t params)
     return true;
 }
 
+/* subscriptions/listen: for all resources that it names; it may name none. False: it can be read in two ways. */
+static bool read_subscriptions(struct reading *r, size_t params)
+{
+    static const fb_slice filter_name = {"notifications", 13}, uris_name = {"resourceSubscriptions", 21};
+    const size_t filter = member(r, params, filter_name), uris = member(r, filter, uris_name);
+    const bool is_filter = filter != 0 && r->nodes[filter].kind == FB_OBJECT;
+    if (is_filter && has_double(r, filter, &(fb_list){&uris_name, 1})) {
+        return false;
+    }
+    if (!is_filter || (uris != 0 && r->nodes[uris].kind != FB_ARRAY)) {
+        require_for(r, FB__RPC_RESOURCE, 0, false);
+        return true;
+    }
+    for (size_t i = uris + 1; uris != 0 && i < r->nodes[uris].next; i = r->nodes[i].next) {
+        require_for(r, FB__RPC_RESOURCE, i, false);
+    }
+    return true;
+}
+
 /* False: it can be read in two ways. */
 static bool read_params(struct reading *r, size_t method, size_t params)
 {
@@ -128,13 +157,16 @@ static bool read_params(struct reading *r, size_t method, size_t params)
         fb_slice method;
         fb_slice name;
         fb__rpc_kind kind;
+        bool (*read)(struct reading *r, size_t params); /* where it is more than one name */
     } named[] = {
-        {{"tools/call", 10}, {"name", 4}, FB__RPC_TOOL},
-        {{"prompts/get", 11}, {"name", 4}, FB__RPC_PROMPT},
-        {{"resources/read", 14}, {"uri", 3}, FB__RPC_RESOURCE},
-        {{"resources/subscribe", 19}, {"uri", 3}, FB__RPC_RESOURCE},
-        {{"resources/unsubscribe", 21}, {"uri", 3}, FB__RPC_RESOURCE},
-        {{"completion/complete", 19}, {"ref", 3}, FB__RPC_KINDS},
+        {{"tools/call", 10}, {"name", 4}, FB__RPC_TOOL, NULL},
+        {{"prompts/get", 11}, {"name", 4}, FB__RPC_PROMPT, NULL},
+        {{"resources/read", 14}, {"uri", 3}, FB__RPC_RESOURCE, NULL},
+        {{"resources/subscribe", 19}, {"uri", 3}, FB__RPC_RESOURCE, NULL},
+        {{"resources/unsubscribe", 21}, {"uri", 3}, FB__RPC_RESOURCE, NULL},
+        {{"resources/directory/read", 24}, {"uri", 3}, FB__RPC_RESOURCE, NULL},
+        {{"subscriptions/listen", 20}, {"notifications", 13}, FB__RPC_RESOURCE, read_subscriptions},
+        {{"completion/complete", 19}, {"ref", 3}, FB__RPC_KINDS, read_reference},
     };
     for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
         if (!fb__json_equal(r->text, &r->nodes[method], named[i].method)) {
@@ -144,8 +176,8 @@ static bool read_params(struct reading *r, size_t method, size_t params)
         if (has_members && has_double(r, params, &(fb_list){&named[i].name, 1})) {
             return false;
         }
-        if (named[i].kind == FB__RPC_KINDS) {
-            return read_reference(r, params);
+        if (named[i].read != NULL) {
+            return named[i].read(r, params);
         }
         require_for(r, named[i].kind, member(r, params, named[i].name), false);
         return true;

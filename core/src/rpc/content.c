@@ -1,6 +1,6 @@
 /*
- * Whether the body that these headers announce is what the application will read, too: neither compressed nor of
- * another character encoding. Given what a client sent.
+ * Whether the body that these headers announce is what the application will read, too: neither compressed, nor of
+ * another character encoding, nor of a type that others read as something else than JSON. Given what a client sent.
  */
 #include "rpc/rpc.h"
 
@@ -40,6 +40,28 @@ static bool has_other_charset(fb_slice content_type)
     return false;
 }
 
+static bool ends_with(fb_slice text, const char *suffix)
+{
+    const size_t size = strlen(suffix);
+    return text.size > size && fb__is_word(from(text, text.size - size), suffix);
+}
+
+/* A form can say one thing to a parser of forms and another to one of JSON. None is what many clients send for JSON. */
+static bool has_other_type(fb_slice content_type)
+{
+    static const char *const types[] = {"",           "application/json",     "text/json",
+                                        "text/plain", "application/json-rpc", "application/jsonrequest"};
+    const fb_slice type = fb__trim((fb_slice){content_type.data, index_of(content_type, ';')});
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (fb__is_word(type, types[i])) {
+            return false;
+        }
+    }
+    /* Two types in one field, after a comma or a space, are none of these. */
+    return !ends_with(type, "+json") || memchr(type.data, ',', type.size) != NULL ||
+           memchr(type.data, ' ', type.size) != NULL;
+}
+
 static bool is_encoded(fb_slice content_encoding)
 {
     const fb_slice coding = fb__trim(content_encoding);
@@ -68,7 +90,7 @@ fb_status fb_rpc_check_headers(const fb_rpc_policy *policy, const fb_header *hea
     for (size_t i = 0; i < count; i++) {
         const fb_slice name = headers[i].name, value = headers[i].value;
         if ((fb__is_word(name, "content-encoding") && is_encoded(value)) ||
-            (fb__is_word(name, "content-type") && has_other_charset(value))) {
+            (fb__is_word(name, "content-type") && (has_other_type(value) || has_other_charset(value)))) {
             return fb__reject(error, FB_REQUEST_UNSUPPORTED, (fb_slice){NULL, 0});
         }
         if (fb__is_word(name, "content-length") && is_larger(value, policy->max_body_bytes)) {

@@ -170,6 +170,56 @@ describe('what else reads bodies', () => {
     }
   });
 
+  /* One message to who reads JSON, and another one to who reads forms: SDK v1 takes either if the type says both. */
+  it('lets no form through, which others read as a message', async () => {
+    const v1 = await mcpV1((specifier) => import(specifier), getAccessToken);
+    const handler = (incoming, response) => void v1(incoming, response, incoming.body);
+    const asForm = 'jsonrpc=2.0&id=1&method=tools/call&params[name]=whoami&params[arguments][x]=y';
+    const asBoth = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', x: `&${asForm}&` });
+    const headers = {
+      accept: 'application/json, text/event-stream',
+      'content-type': 'application/x-www-form-urlencoded; x=application/json',
+    };
+    const ask = (origin, body, more) => request(`${origin}/`, { method: 'POST', headers, body, ...more });
+    const forms = express.urlencoded({ extended: true });
+    await serving(express().use(guardExpress(POLICY), forms, handler), async (origin) => {
+      assert.match((await ask(origin, asBoth, bearer(mint()))).body, /alice/u); // this is what there is to lose
+    });
+    for (const stack of [
+      [guard(), forms],
+      [forms, guard()],
+    ]) {
+      await serving(express().use(...stack, handler), async (origin) => {
+        for (const body of [asForm, asBoth]) {
+          assert.equal((await ask(origin, body, bearer(mint()))).status, 415);
+          assert.equal((await ask(origin, body, {})).status, 415);
+        }
+      });
+    }
+  });
+
+  it('demands everything of who opens a websocket, whose messages it does not see', async () => {
+    const app = express().use(guard(), (_, response) => response.json({}));
+    const upgrade = (value) => ({ headers: { connection: 'Upgrade', upgrade: value } });
+    const fetched = guardFetch({ ...POLICY, ...RULES }, () => new Response());
+    await serving(app, async (origin) => {
+      for (const ask of [
+        async (credentials, value) => (await request(`${origin}/`, { ...credentials, ...upgrade(value) })).status,
+        async ({ authorization }, value) => {
+          const headers = { upgrade: value, ...(authorization && { authorization: authorization[0] }) };
+          return (await fetched({ url: `${origin}/`, method: 'GET', headers: new Headers(headers) })).status;
+        },
+      ]) {
+        for (const value of ['websocket', 'WebSocket']) {
+          assert.equal(await ask(bearer(mint(ALL)), value), 200);
+          assert.equal(await ask(bearer(mint()), value), 403);
+          assert.equal(await ask({}, value), 401);
+        }
+        assert.equal(await ask(bearer(mint()), 'h2c'), 200);
+      }
+    });
+  });
+
   it('lets the SDKs read the stream themselves', async () => {
     const load = (specifier) => import(specifier);
     const v1 = await mcpV1(load, getAccessToken);
@@ -299,10 +349,13 @@ describe('options of rules', () => {
     assert.equal((await ask('', stream())).status, 401); // nothing is anonymous here
     assert.equal((await ask('x.y.z', stream())).status, 401);
     assert.equal((await ask(mint(), { ...stream(), method: 'PUT' })).status, 200);
+    const lower = { url: 'http://x', method: 'post', headers: new Headers({ authorization: `Bearer ${mint()}` }) };
+    const call = { clone: () => new Request('http://x', { method: 'POST', body: '{"method":"tools/call"}' }) };
+    assert.equal((await handler({ ...lower, ...call })).status, 403); // Deno hands over methods as they came
     assert.equal((await ask(mint(), { body: 'x'.repeat(51) })).status, 413);
     assert.equal((await ask(mint(), { body: '{"a":1,"a":1}' })).status, 400);
     assert.equal((await ask(mint(), { body: 'no JSON' })).status, 200);
-    assert.deepEqual(rejections.slice(1), ['request_too_large', 'request_malformed']);
+    assert.deepEqual(rejections.slice(1), ['insufficient_scope', 'request_too_large', 'request_malformed']);
     assert.deepEqual([verifier.stats().reasons.request_too_large, verifier.stats().verified], [1, 4]);
   });
 
