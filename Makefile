@@ -185,6 +185,9 @@ bench-c: configure ## C alone: ratios to the bare primitives, hostile tokens, in
 	@build/bench/bench_hostile
 	@tests/bench/instructions.sh build
 
+bench-builds: $(VENV)/built build-node/fastbearer.node ## What make dist made beside what this checkout's compiler makes
+	@$(BIN)/python tests/bench/builds.py $(BENCH)
+
 where: ## Where the time of one verification goes, a table a language; after make bench, with perf
 	@$(PYTHON) tests/bench/where.py
 
