@@ -185,7 +185,7 @@ class Guard {
   #responseFor(error, needed) {
     if (error instanceof BodyRefused) {
       this.#verifier[REFUSE_REQUEST](error.status, error.reason);
-      debug('request refused: %s: %s', error.reason.code, error.message);
+      debug('request refused: %s: %s; see docs/reasons.md#%s', error.reason.code, error.message, error.reason.code);
       return refuseBody(error.reason.status);
     }
     if (error instanceof ClientGone) {
@@ -196,7 +196,7 @@ class Guard {
     }
     const { code, message, status, oauthError, retryAfter, expected, actual } = error;
     const values = expected === undefined ? '' : ` (expected ${expected}; actual ${actual})`;
-    debug('request refused: %s: %s%s', code, message, values);
+    debug('request refused: %s: %s%s; see docs/reasons.md#%s', code, message, values, code);
     return this.#challenger.refuse(status, oauthError || undefined, {
       scopes: needed,
       retryAfter,

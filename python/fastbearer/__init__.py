@@ -16,6 +16,7 @@ Beside it:
     fastbearer.wsgi            the same for Flask, Django and any WSGI application
     fastbearer.introspection   asking the issuer about tokens that are no JWTs
     fastbearer.stores          key sets, proofs and revocations that processes share: files, Redis
+    fastbearer.telemetry       metrics and spans for OpenTelemetry, metrics for Prometheus
     fastbearer.shadow          a verifier tried on real traffic, without deciding anything
     fastbearer.testing         a key server on loopback, and pytest fixtures
     python -m fastbearer       keys, tokens and key sets from a terminal; doctor says what is wrong with them

@@ -2,9 +2,9 @@
 
 A rejection is an everyday event that anybody can cause, so the log is rate-limited: the first of each kind is logged at
 once, the others are counted in one line every ten seconds. A wrong configuration is logged once. A line holds the
-reason code, the key id that the token asked for, the *configured* issuer that was chosen for it and, when a verified
-claim was refused, what was expected and what it held (all made printable by the core); never the token, never an
-unverified claim.
+reason code, the key id that the token asked for, the *configured* issuer that was chosen for it, where the reason is
+explained and, when a verified claim was refused, what was expected and what it held (all made printable by the core);
+never the token, never an unverified claim.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ class RejectionLog:
             parts.append(f"configured issuer {issuer!r}")
         if suppressed:
             parts.append(f"{suppressed} more of this kind since the last line")
+        parts.append(f"see docs/reasons.md#{code}")
         logger.info("%s", "; ".join(parts))
 
     def warn_once(self, logger: logging.Logger, message: str) -> None:

@@ -55,6 +55,7 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Whether what was printed holds the text; `...` stands for anything."""
-    pattern = ".*".join(re.escape(part) for part in expected.strip().split("..."))
+    """Whether what was printed holds the text; `...` stands for anything, and a page may break a long line."""
+    words = (r"\s+".join(re.escape(word) for word in re.split(r"\s+", part)) for part in expected.strip().split("..."))
+    pattern = ".*".join(words)
     return re.search(pattern, printed, re.DOTALL) is not None

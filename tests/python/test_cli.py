@@ -67,6 +67,7 @@ def test_mint_verify_inspect(key: Path, capsys: Out, monkeypatch: pytest.MonkeyP
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("fastbearer: audience_mismatch: ") and token not in err
     assert "expected" in err and "other" in err and "the token has" in err
+    assert err.endswith("\nfastbearer: see docs/reasons.md#audience_mismatch\n")
     assert main([*verify, token, "--now", "99999999999"]) == 1
     assert "token_expired" in capsys.readouterr().err
     assert main(["inspect", token]) == 0

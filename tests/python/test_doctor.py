@@ -304,6 +304,7 @@ def test_forged_claims_make_no_configuration(doctor: Doctor, secure: IdentityPro
     assert report["token"]["signature_verified"] is False and report["configuration"]["options"] == []
     code, out = doctor(*arguments, token=forged)
     assert code == 1 and "evil" not in out and "anybody can have written" in " ".join(out.split())
+    assert "(signature_invalid, see docs/reasons.md#signature_invalid)" in " ".join(out.split())
 
 
 def test_no_terminal_is_commanded(doctor: Doctor, secure: IdentityProvider) -> None:

@@ -87,6 +87,7 @@ def test_what_was_expected_and_what_was_there(
     caplog.set_level(logging.INFO)
     RejectionLog().rejected(LOGGER, error)
     assert f"expected {error.expected}; got {error.actual}; configured issuer 'https://issuer.example'" in caplog.text
+    assert caplog.messages[-1].endswith(f"; see docs/reasons.md#{error.code}")
     with pytest.raises(fastbearer.InvalidSignatureError) as forged:
         verifier.verify(token[:-8] + "AAAAAAAA")
     assert forged.value.expected is forged.value.actual is None

@@ -28,13 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except KeysUnavailableError as error:
-        return _fail(UNAVAILABLE, error.code, str(error))
+        return _refused(UNAVAILABLE, error, str(error))
     except ConfigurationError as error:
-        return _fail(USAGE, error.code, str(error))
+        return _refused(USAGE, error, str(error))
     except FastBearerError as error:
         expected = f"; expected {error.expected}" if error.expected else ""
         actual = f"; the token has {error.actual}" if error.actual else ""
-        return _fail(REFUSED, error.code, f"{error}{expected}{actual}")
+        return _refused(REFUSED, error, f"{error}{expected}{actual}")
     except FileExistsError as error:
         return _fail(USAGE, "error", f"{error.filename} exists; --force replaces it")
     except BrokenPipeError:  # the reader has gone, and the interpreter must not write what is left either
@@ -44,6 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(USAGE, "error", str(error))
     except KeyboardInterrupt:
         return 130
+
+
+def _refused(exit_code: int, error: FastBearerError, message: str) -> int:
+    _fail(exit_code, error.code, message)
+    print(f"fastbearer: see docs/reasons.md#{error.code}", file=sys.stderr)
+    return exit_code
 
 
 def _fail(exit_code: int, code: str, message: str) -> int:

@@ -204,7 +204,10 @@ class Report:
             terminal.paragraph(self.remark)
         if self.verdict is not None:
             code, text = self.verdict
-            terminal.finding("ok" if code == "ok" else "FAIL", "token", text if code == "ok" else f"{text} ({code})")
+            if code == "ok":
+                terminal.finding("ok", "token", text)
+            else:
+                terminal.finding("FAIL", "token", f"{text} ({code}, see docs/reasons.md#{code})")
         if self.provider is not None:
             usable = sum(key.usable for key in self.provider.keys)
             text = f"{usable} of {len(self.provider.keys)} keys can be used"
