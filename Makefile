@@ -130,6 +130,7 @@ test-docs: deps-python deps-node configure ## The site: built, its links, every 
 built-and-tested-docs:
 	@$(MAKE) --no-print-directory $(SITE)
 	@node tests/node/hosts/setup.mjs
+	@npm ci --prefix tests/docs/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@cmake --build build -j $(JOBS) --target example_mint example_verify_pem
 	@$(BIN)/python tools/docs/build.py
 	@$(SKIPPED) $(BIN)/python -m pytest tests/docs

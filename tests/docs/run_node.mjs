@@ -46,7 +46,7 @@ for (const server of servers) {
   }
   refused(await fetch(`http://127.0.0.1:${server.address().port}${url}`, init));
 }
-for (const handler of Object.values(module)) {
+for (const handler of Object.values(module).filter((exported) => typeof exported === 'function')) {
   refused(await handler(new Request(`http://127.0.0.1${url}`, init)));
 }
 process.exit(0);

@@ -233,6 +233,36 @@ def test_mcp_sdk_typescript(provider: JWKSServer) -> None:
         assert (without, lacks) == (401, 403) and has not in (401, 403)
 
 
+NEXT = ROOT / "tests/docs/node"
+
+
+@needs_node
+@pytest.mark.skipif(not (NEXT / "node_modules/next").is_dir(), reason="no Next.js: npm ci --prefix tests/docs/node")
+def test_next(provider: JWKSServer) -> None:
+    """Built and started as a user does, with the package from its tarball."""
+    port, site = free_port(), NEXT / "site"
+    shutil.rmtree(NEXT / "node_modules/fastbearer", ignore_errors=True)
+    shutil.copytree(MODULES / "fastbearer", NEXT / "node_modules/fastbearer", symlinks=True)
+    shutil.rmtree(site, ignore_errors=True)
+    shutil.copytree(EXAMPLES / "next", site)
+    program = ["node", NEXT / "node_modules/next/dist/bin/next"]
+    quiet = {**os.environ, "NEXT_TELEMETRY_DISABLED": "1"}
+    done = subprocess.run([*program, "build"], cwd=site, env=quiet, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    start = [*program, "start", "--port", port]
+    with (
+        running(start, site, port, NEXT_TELEMETRY_DISABLED="1", ISSUER=provider.issuer, AUDIENCE=AUDIENCE),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}") as client,
+    ):  # examples/next/app/who/route.ts
+        missing = client.get("/who")
+        assert (missing.status_code, missing.headers["www-authenticate"]) == (401, 'Bearer scope="read"')
+        mint = provider.mint
+        assert client.get("/who", headers=bearer(mint(audience=AUDIENCE))).status_code == 403
+        assert client.get("/who", headers=bearer(mint(audience="other", scopes=["read"]))).status_code == 401
+        good = client.get("/who", headers=bearer(mint(audience=AUDIENCE, subject="alice", scopes=["read"])))
+        assert good.json() == {"client": "alice", "path": "/who"}
+
+
 @pytest.mark.parametrize("readme", sorted(EXAMPLES.glob("*/README.md")), ids=lambda path: path.parent.name)
 def test_a_readme_is_short(readme: Path) -> None:
     assert len(readme.read_text().splitlines()) <= 15
