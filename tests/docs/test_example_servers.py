@@ -244,7 +244,7 @@ def test_next(provider: JWKSServer) -> None:
     shutil.rmtree(NEXT / "node_modules/fastbearer", ignore_errors=True)
     shutil.copytree(MODULES / "fastbearer", NEXT / "node_modules/fastbearer", symlinks=True)
     shutil.rmtree(site, ignore_errors=True)
-    shutil.copytree(EXAMPLES / "next", site)
+    shutil.copytree(EXAMPLES / "next", site)  # examples/next/next.config.mjs
     program = ["node", NEXT / "node_modules/next/dist/bin/next"]
     quiet = {**os.environ, "NEXT_TELEMETRY_DISABLED": "1"}
     done = subprocess.run([*program, "build"], cwd=site, env=quiet, capture_output=True, text=True)
