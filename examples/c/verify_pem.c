@@ -2,7 +2,6 @@
 #include <fastbearer.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void verify(const char *pem, const char *token, size_t token_size)
@@ -15,19 +14,16 @@ static void verify(const char *pem, const char *token, size_t token_size)
     options.issuer_count = 1;
     options.audiences = FB_LIST(fb_text("my-api"));
     fb_error error = FB_ERROR_INIT;
-    fb_verifier *verifier;
-    if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {
-        fprintf(stderr, "%s\n", error.text);
-        exit(1);
-    }
-    fb_result *result;
-    if (fb_verify(verifier, token, token_size, fb_clock_now(), &result, &error) == FB_OK) {
+    fb_verifier *verifier = NULL;
+    fb_result *result = NULL;
+    if (fb_verifier_new(&verifier, &options, &error) == FB_OK &&
+        fb_verify(verifier, token, token_size, fb_clock_now(), &result, &error) == FB_OK) {
         fb_slice client = fb_result_client_id(result), claims = fb_result_payload(result);
         printf("%.*s: %.*s\n", (int)client.size, client.data, (int)claims.size, claims.data);
-        fb_result_free(result);
     } else {
         printf("%s: %s\n", fb_status_name(error.status), error.text);
     }
+    fb_result_free(result);
     fb_verifier_free(verifier);
 }
 

@@ -123,6 +123,40 @@ def test_every_public_name_of_python_is_in_the_reference(module: str) -> None:
     assert {name for name in missing if not name.startswith("Env")} == set()
 
 
+TYPESCRIPT = ROOT / "build-docs/typescript"
+EXPORTED = re.compile(
+    r"^export (?:declare )?(?:abstract )?(?:class|function|const|interface|type|enum) (\w+)", re.MULTILINE
+)
+
+
+def subpaths() -> dict[str, Path]:
+    """The declarations of every entry of package.json's exports."""
+    found = {}
+    for entry, conditions in json.loads((ROOT / "package.json").read_text())["exports"].items():
+        if isinstance(conditions, dict):
+            types = conditions.get("types") or conditions["import"]["types"]
+            found[entry.removeprefix("./")] = ROOT / types
+    return found
+
+
+@pytest.mark.skipif(not TYPESCRIPT.is_dir(), reason="the site is not built (make docs)")
+@pytest.mark.parametrize("entry", subpaths())
+def test_every_public_name_of_node_is_in_the_reference(entry: str) -> None:
+    declarations = subpaths()[entry].read_text()
+    if whole := re.fullmatch(r"export \* from '\./(\w+)\.cjs';\n", declarations):
+        declarations = (ROOT / f"node/{whole[1]}.d.cts").read_text()
+    names = set(EXPORTED.findall(declarations))
+    for listed in re.findall(r"^export (?:type )?\{([^}]*)\}", declarations, re.MULTILINE):
+        names |= {name.split()[-1] for name in listed.replace("type ", "").split(",") if name.strip()}
+    assert names or "export =" in declarations
+    stem = "index" if entry == "." else entry
+    pages = [path.read_text() for path in TYPESCRIPT.rglob("*.md") if stem in path.relative_to(TYPESCRIPT).parts
+             or path.stem == stem]  # fmt: skip
+    assert pages, entry
+    shown = set(re.findall(r"^#+ (?:.*\s)?(\w+)(?:\\?<|\(|$)", "\n".join(pages), re.MULTILINE))
+    assert names - shown == set()
+
+
 def test_every_name_of_the_header_is_in_the_reference() -> None:
     page = c_header.page()
     source = c_header.CPLUSPLUS.sub(lambda found: found[2] or "", c_header.HEADER.read_text())

@@ -28,6 +28,7 @@ def test_every_program_is_run() -> None:
         name = path.stem if path.suffix == ".c" else path.name
         if path.parent.name not in ("c", "node", "python"):  # a folder for each, with a README
             assert f"# {path.relative_to(ROOT)}\n" in runners, path
-            assert (path.parent / "README.md").is_file()
+            folder = path.relative_to(ROOT / "examples").parts[0]
+            assert (ROOT / "examples" / folder / "README.md").is_file()
         else:
             assert re.search(rf"[/'\"]{re.escape(name)}[ '\"]", runners), path
