@@ -1,5 +1,6 @@
 /// <reference types="node" />
 import type { IncomingMessage } from 'node:http';
+import type { Introspector } from './introspection.cjs';
 import type { KeyStore } from './stores.cjs';
 
 /** A JWK set document (RFC 7517 section 5). */
@@ -47,6 +48,8 @@ export interface KeyOptions {
   secret?: string | Uint8Array | null;
   /** Accepted algorithms. Default "RS256", with `secret` "HS256". */
   algorithms?: string | readonly string[] | null;
+  /** Asks the issuer about tokens that are no JWTs (RFC 7662), or about all: `fastbearer/introspection`. */
+  introspector?: Introspector | null;
 }
 
 /** Claims and the values that they must have: text is equal character by character, numbers by value. */
@@ -232,7 +235,7 @@ export interface VerifierOptions extends KeyOptions, ClaimOptions, PolicyOptions
 /** The content of a verified token. Also a session for npm fastmcp, whose requireScopes reads it. */
 export interface AccessToken<Claims extends object = Record<string, unknown>> {
   token: string;
-  /** `iss`; undefined when the token has none. */
+  /** `iss`; of an introspected token without it, the issuer that was asked; undefined when there is none. */
   issuer: string | undefined;
   /** Found by the rule of `clientIdClaims`. */
   clientId: string;
@@ -434,7 +437,7 @@ export declare class Verifier {
   /**
    * Returns the AccessToken of a good token; throws a BearerError that says why for any other. Where keys must be
    * fetched first, or resolveIssuer is asynchronous, it only starts that and throws `keys_unavailable`: call `refresh`
-   * at start-up.
+   * at start-up. Where the issuer must be asked about the token it starts that and throws `status_unavailable`.
    */
   verifySync<Claims extends object = Record<string, unknown>>(
     token: string,

@@ -35,6 +35,7 @@ enum fbnode_signal {
     FBNODE_RESOURCE,
     FBNODE_KID,
     FBNODE_PAYLOAD,
+    FBNODE_ISSUER_TEXT,
     FBNODE_SCOPES, /* how many; their lengths follow */
     FBNODE_FIRST_SCOPE,
     FBNODE_SIGNALS = 128

@@ -21,6 +21,7 @@ static const struct {
     {"RESOURCE", FBNODE_RESOURCE},
     {"KID", FBNODE_KID},
     {"PAYLOAD", FBNODE_PAYLOAD},
+    {"ISSUER_TEXT", FBNODE_ISSUER_TEXT},
     {"SCOPES", FBNODE_SCOPES},
     {"FIRST_SCOPE", FBNODE_FIRST_SCOPE},
     {"OK", FB_OK},

@@ -91,17 +91,18 @@ static bool is_ascii(const char *text, size_t size)
 }
 
 /*
- * Client id, subject, resource, key id, scopes and payload in one string: one crossing instead of ten. False when that
- * is not possible: for too many scopes, for want of memory, and for text beyond ASCII, whose length in bytes is not its
- * length in JavaScript.
+ * Client id, subject, resource, key id, scopes, payload and issuer in one string: one crossing instead of ten. False
+ * when that is not possible: for too many scopes, for want of memory, and for text beyond ASCII, whose length in bytes
+ * is not its length in JavaScript.
  */
 static bool one_text(fbnode_call *call, const fb_result *result, napi_value *out)
 {
     double *signals = call->environment->signals;
     fb_slice client_id = fb_result_client_id(result), subject = fb_result_subject(result),
-             resource = fb_result_resource(result), kid = fb_result_kid(result), payload = fb_result_payload(result);
+             resource = fb_result_resource(result), kid = fb_result_kid(result), payload = fb_result_payload(result),
+             issuer = fb_result_issuer(result);
     fb_list scopes = fb_result_scopes(result);
-    size_t size = client_id.size + subject.size + resource.size + kid.size + payload.size, used = 0;
+    size_t size = client_id.size + subject.size + resource.size + kid.size + payload.size + issuer.size, used = 0;
     if (scopes.count > FBNODE_SIGNALS - FBNODE_FIRST_SCOPE) {
         return false;
     }
@@ -121,6 +122,7 @@ static bool one_text(fbnode_call *call, const fb_result *result, napi_value *out
         signals[FBNODE_FIRST_SCOPE + i] = append(text, &used, scopes.items[i]);
     }
     signals[FBNODE_PAYLOAD] = append(text, &used, payload);
+    signals[FBNODE_ISSUER_TEXT] = append(text, &used, issuer);
     if (!is_ascii(text, used)) {
         return false;
     }
@@ -130,13 +132,14 @@ static bool one_text(fbnode_call *call, const fb_result *result, napi_value *out
     return true;
 }
 
-/* The same as an array: [payload, client id, subject, resource, key id, scopes]. */
+/* The same as an array: [payload, client id, subject, resource, key id, scopes, issuer]. */
 static napi_value many_texts(napi_env env, const fb_result *result)
 {
     napi_value pieces[] = {
         fbnode_text(env, fb_result_payload(result)), fbnode_text(env, fb_result_client_id(result)),
         fbnode_text(env, fb_result_subject(result)), fbnode_text(env, fb_result_resource(result)),
         fbnode_text(env, fb_result_kid(result)),     fbnode_texts(env, fb_result_scopes(result)),
+        fbnode_text(env, fb_result_issuer(result)),
     };
     napi_value out = NULL;
     if (napi_create_array_with_length(env, FBNODE_COUNT_OF(pieces), &out) != napi_ok) {

@@ -12,7 +12,8 @@ const { unwrap } = require('./errors.cjs');
 const native = require('./native.cjs');
 
 const { signals } = native;
-const { ISSUER, KEEP, EXPIRES_AT, CLIENT_ID, SUBJECT, RESOURCE, KID, SCOPES, FIRST_SCOPE } = native.constants;
+const { ISSUER, KEEP, EXPIRES_AT, CLIENT_ID, SUBJECT, RESOURCE, KID, PAYLOAD, ISSUER_TEXT } = native.constants;
+const { SCOPES, FIRST_SCOPE } = native.constants;
 
 class AccessToken {
   #parsed; // for adapters, which can still refuse the token
@@ -20,7 +21,7 @@ class AccessToken {
 
   constructor(token, parsed, result, scopes, claims) {
     this.token = token;
-    this.issuer = claims.iss;
+    this.issuer = parsed.issuer;
     this.clientId = parsed.clientId;
     this.scopes = scopes;
     this.expiresAt = parsed.expiresAt;
@@ -68,8 +69,9 @@ const NONE = Object.freeze([]);
 
 /* The content of a token, parsed. */
 class Parsed {
-  constructor(issuerNumber, clientId, subject, resource, kid, scopes, expiresAt, claims) {
+  constructor(issuerNumber, issuer, clientId, subject, resource, kid, scopes, expiresAt, claims) {
     this.issuerNumber = issuerNumber;
+    this.issuer = issuer;
     this.clientId = clientId;
     this.subject = subject;
     this.resource = resource;
@@ -87,14 +89,15 @@ class Parsed {
  * signals before anything else is done, see THE BOUNDARY in bindings/node/binding.h.
  */
 function parse(texts) {
-  const issuer = signals[ISSUER];
+  const number = signals[ISSUER];
   const expires = signals[EXPIRES_AT];
   const expiresAt = Number.isNaN(expires) ? undefined : expires;
   if (typeof texts !== 'string') {
-    const [payload, clientId, subject, resource, kid, scopes] = texts;
-    return new Parsed(issuer, clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(payload));
+    const [payload, clientId, subject, resource, kid, scopes, issuer] = texts;
+    return new Parsed(number, issuer, clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(payload));
   }
   const lengths = [signals[CLIENT_ID], signals[SUBJECT], signals[RESOURCE], signals[KID]];
+  const ends = [signals[PAYLOAD], signals[ISSUER_TEXT]];
   const count = signals[SCOPES];
   for (let i = 0; i < count; i++) {
     lengths[4 + i] = signals[FIRST_SCOPE + i];
@@ -113,7 +116,9 @@ function parse(texts) {
   for (let i = 0; i < count; i++) {
     scopes.push(next(lengths[4 + i]));
   }
-  return new Parsed(issuer, clientId, subject, resource, kid, scopes, expiresAt, JSON.parse(texts.slice(used)));
+  const claims = JSON.parse(next(ends[0]));
+  const issuer = claims.iss ?? next(ends[1]); // a text that is there already is not made again
+  return new Parsed(number, issuer, clientId, subject, resource, kid, scopes, expiresAt, claims);
 }
 
 const isNested = (value) => typeof value === 'object' && value !== null;

@@ -6,6 +6,7 @@
 'use strict';
 
 const { BearerError, ConfigurationError, keysUnavailable, unwrap } = require('./errors.cjs');
+const { Endpoint } = require('./introspection-endpoint.cjs');
 const { KeySource } = require('./key-source.cjs');
 const native = require('./native.cjs');
 
@@ -19,6 +20,7 @@ class IssuerTable {
   #resolved = new Map(); // options by identifier, of those that resolveIssuer has found
   #identifiers = new Map(); // of these, by number
   #sources = new Map(); // by number
+  #endpoints = new Map(); // where they are asked about tokens, by number
 
   constructor(handle, configured, maxIssuers) {
     this.#handle = handle;
@@ -48,14 +50,40 @@ class IssuerTable {
   /* Undefined for an issuer that is gone. */
   sourceOf(number) {
     if (!this.#sources.has(number)) {
-      const identifier = this.identifierOf(number);
-      const options = this.#configured[number - 1] ?? this.#resolved.get(identifier);
+      const options = this.#optionsOf(number);
       if (options === undefined) {
         return undefined;
       }
       this.#sources.set(number, new KeySource(this.#handle, number, options));
     }
     return this.#sources.get(number);
+  }
+
+  #optionsOf(number) {
+    return this.#configured[number - 1] ?? this.#resolved.get(this.identifierOf(number));
+  }
+
+  /*
+   * Whom to ask about a token that this issuer is to be asked about: if it is no JWT, and so says nothing of its issuer,
+   * every other configured one that is introspected, too.
+   */
+  endpointsFor(number, token) {
+    const others = native.tokenIsJwt(token) ? [] : this.#configured.map((_, i) => i + 1);
+    return [...new Set([number, ...others])].flatMap((one) => this.#endpointOf(one) ?? []);
+  }
+
+  #endpointOf(number) {
+    const introspector = this.#endpoints.has(number) ? undefined : this.#optionsOf(number)?.introspector;
+    if (introspector !== undefined) {
+      this.#endpoints.set(number, new Endpoint(number, introspector));
+    }
+    return this.#endpoints.get(number);
+  }
+
+  /* Endpoints that fail now: what is wrong, by the issuer's number. */
+  endpointProblems() {
+    const problems = [...this.#endpoints].map(([number, endpoint]) => [number, endpoint.problem()]);
+    return new Map(problems.filter(([, problem]) => problem !== undefined));
   }
 
   /* Asks the core who is still there, and forgets the others. */
@@ -67,6 +95,7 @@ class IssuerTable {
     this.#resolved = keep(this.#resolved, (identifier) => held.has(identifier));
     const isThere = (number) => number <= this.#configured.length || this.#identifiers.has(number);
     this.#sources = keep(this.#sources, isThere);
+    this.#endpoints = keep(this.#endpoints, isThere);
   }
 
   /* Fetches all key sets at the same time; rejects with an error that says which could not be had. */
@@ -96,8 +125,8 @@ class IssuerTable {
   }
 
   close() {
-    for (const source of this.#sources.values()) {
-      source.close();
+    for (const one of [...this.#sources.values(), ...this.#endpoints.values()]) {
+      one.close();
     }
   }
 }

@@ -149,4 +149,4 @@ async function fetchStep(limits, options, signal) {
   }
 }
 
-module.exports = { fetchStep, startDeadline };
+module.exports = { FetchRefused, fetchStep, readBody, reasonOf, refuseWeakTls, startDeadline };

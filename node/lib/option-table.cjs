@@ -33,6 +33,12 @@ const KEY_OPTIONS = Object.freeze([
   ),
   option('secret', 'secret', 'data', 'The HMAC key, at least as long as the hash.'),
   option('algorithms', 'algorithms', 'texts', 'Accepted algorithms. Default "RS256", with `secret` "HS256".'),
+  option(
+    'introspector',
+    undefined,
+    'introspector',
+    'Asks the issuer about tokens that are no JWTs (RFC 7662), or about all: `fastbearer/introspection`.',
+  ),
 ]);
 
 /* What a verifier says for all issuers, and an issuer for itself. */

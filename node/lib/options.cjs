@@ -6,6 +6,7 @@
 
 const { CHECKS, assertKnownKeys, optional, typeError } = require('./checks.cjs');
 const { ConfigurationError } = require('./errors.cjs');
+const { introspector } = require('./introspector.cjs');
 const {
   DPOP_OPTIONS,
   FETCH_OPTIONS,
@@ -23,6 +24,8 @@ const DPOP_OPTION_NAMES = namesOf(DPOP_OPTIONS);
 /* What a verifier with one issuer says of it beside the verifier's own options. */
 const SOLE_ISSUER_OPTIONS = Object.freeze([...KEY_OPTIONS, ...FETCH_OPTIONS]);
 
+const CHECKS_BY_KIND = Object.freeze({ ...CHECKS, introspector });
+
 const isGiven = (value) => value !== undefined && value !== null;
 
 /* Adapters put the URL of their resource in its place (adapter.cjs). */
@@ -38,7 +41,7 @@ function read(table, prefix, given) {
   }
   const options = {};
   for (const { name, kind, default: fallback } of table) {
-    options[name] = optional(CHECKS[kind], `${prefix}${name}`, given[name]) ?? fallback;
+    options[name] = optional(CHECKS_BY_KIND[kind], `${prefix}${name}`, given[name]) ?? fallback;
   }
   if (options.ssrfSafe && options.fetch !== undefined) {
     throw new ConfigurationError(
@@ -98,7 +101,10 @@ const toCorePolicy = (policy) => ({
   ...toCore(VERIFIER_OPTIONS, policy),
   resolves_issuers: policy.resolveIssuer !== undefined,
 });
-const toCoreIssuer = (issuer) => toCore(ISSUER_OPTIONS, issuer);
+const toCoreIssuer = (issuer) => {
+  const asks = issuer.introspector?.jwts ? 'all' : 'opaque';
+  return { ...toCore(ISSUER_OPTIONS, issuer), introspection: issuer.introspector === undefined ? undefined : asks };
+};
 const toCoreDpop = (dpop) => dpop && { ...toCore(DPOP_OPTIONS, dpop), replay_by_host: dpop.replayStore !== undefined };
 
 /* Whether tokens that were issued for others are accepted of this issuer. */

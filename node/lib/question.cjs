@@ -1,6 +1,6 @@
 /*
  * What the core is asked: about a token alone, or about a whole request. Each asks again by the key request of a
- * failure, when keys were needed and have come or not.
+ * failure, when keys were needed and have come or not, or with what the token's issuer has said of it.
  */
 'use strict';
 
@@ -24,6 +24,11 @@ class TokenQuestion {
 
   askAfterFetch(handle, now, keyRequest) {
     return native.verifyAfterFetch(handle, this.token, now, keyRequest);
+  }
+
+  /* said: { issuer, response, reuseFor }, of the issuer that was asked about the token. */
+  askIntrospected(handle, now, said) {
+    return native.verifyIntrospected(handle, this.token, now, said);
   }
 }
 
@@ -63,6 +68,10 @@ class RequestQuestion {
 
   askAfterFetch(handle, now, keyRequest) {
     return this.#unpack(native.verifyRequestAfterFetch(handle, this.#parts, now, keyRequest));
+  }
+
+  askIntrospected(handle, now, said) {
+    return this.#unpack(native.verifyRequestIntrospected(handle, this.#parts, now, said));
   }
 
   #unpack(returned) {

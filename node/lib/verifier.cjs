@@ -7,6 +7,8 @@
 const util = require('node:util');
 
 const { accessTokenOf, originOf } = require('./access-token.cjs');
+const { warnOfArithmetic } = require('./arithmetic-warning.cjs');
+const { AudienceWarning } = require('./audience-warning.cjs');
 const { authenticatorOf } = require('./authenticator.cjs');
 const { assertKnownKeys } = require('./checks.cjs');
 const {
@@ -15,24 +17,27 @@ const {
   closedError,
   errorOf,
   refusalOf,
-  textOf,
   toOAuthError,
   unwrap,
 } = require('./errors.cjs');
 const { Guard, HAS_CREDENTIAL, REFUSE, REFUSE_REQUEST } = require('./guard.cjs');
+const { Introspection } = require('./introspected.cjs');
+const { healthOf, toIssuerStats } = require('./health.cjs');
 const { IssuerResolver } = require('./issuer-resolver.cjs');
 const { IssuerTable } = require('./issuer-table.cjs');
 const native = require('./native.cjs');
+const { IntrospectionNeeded, IssuerNeeded, KeysNeeded, isPending } = require('./needed.cjs');
 const { DPOP_ALGORITHMS, inOurNames } = require('./option-table.cjs');
-const { acceptsAnyAudience, readOptions, toCoreDpop, toCoreIssuer, toCorePolicy } = require('./options.cjs');
+const { readOptions, toCoreDpop, toCoreIssuer, toCorePolicy } = require('./options.cjs');
 const { RequestQuestion, TokenQuestion } = require('./question.cjs');
+const { RejectionHook } = require('./rejection-hook.cjs');
 const { EvictionWatch, ReplayMemory } = require('./replay.cjs');
 const { requestInfo } = require('./request-info.cjs');
 const { Revocation } = require('./revocation.cjs');
 
 const { signals } = native;
 const { STATUS, DUE, WARNING, ISSUER, OK, CLOSED, ISSUER_NEEDED, KEYS_NEEDED } = native.constants;
-const { INSUFFICIENT_SCOPE, PROOF_REPLAYED, STATUS_UNAVAILABLE } = native.constants;
+const { INSUFFICIENT_SCOPE, INTROSPECTION_NEEDED, PROOF_REPLAYED, STATUS_UNAVAILABLE } = native.constants;
 
 /* Seconds since the epoch; NaN: the system's clock. */
 function unixTimeOf(given) {
@@ -49,40 +54,11 @@ function unixTimeOf(given) {
   return given.now;
 }
 
-/* Warns once per environment; tokens are verified all the same. */
-let hasWarnedOfArithmetic = false;
-function warnOfArithmetic() {
-  if (!hasWarnedOfArithmetic) {
-    hasWarnedOfArithmetic = true;
-    process.emitWarning(native.arithmeticProblem(), { type: 'FastBearerWarning', code: 'FASTBEARER_ARITHMETIC' });
-  }
-}
-
 /* Where an issuer's keys come from. */
 function keySourceOf(issuer) {
-  return ['publicKey', 'jwks', 'jwksUri', 'secret'].find((name) => issuer[name] !== undefined) ?? 'discovery';
+  const named = ['publicKey', 'jwks', 'jwksUri', 'secret'].find((name) => issuer[name] !== undefined);
+  return named ?? (issuer.introspector?.jwts ? 'introspector' : 'discovery');
 }
-
-const isPending = (outcome) => outcome instanceof KeysNeeded || outcome instanceof IssuerNeeded;
-
-/* No verdict before somebody has said who the issuer is. */
-class IssuerNeeded {}
-
-/* No verdict without a fetch of the issuer's keys, for keyRequest; wait: how many seconds to wait for it at most. */
-class KeysNeeded {
-  constructor({ keyRequest, wait }, issuer) {
-    this.issuer = issuer;
-    this.keyRequest = keyRequest;
-    this.wait = wait;
-  }
-}
-
-function toIssuerStats({ number, lastError, problem, ...counters }) {
-  const sentence = (text) => (text ? inOurNames(text) : undefined);
-  return { ...counters, lastError: sentence(lastError), problem: sentence(problem) };
-}
-
-const sentenceOf = ({ issuer, problem }) => (issuer === undefined ? problem : `${issuer}: ${problem}`);
 
 class Verifier {
   #handle;
@@ -90,14 +66,14 @@ class Verifier {
   #impliable; // the scopes that others include; undefined without a hierarchy
   #issuers;
   #table;
+  #introspection;
   #resolver;
   #authenticate;
   #dpop; // what adapters advertise of it
   #replays; // with a store of the user's
+  #rejections; // with onReject
   #evictions; // with the core's own memory
   #revocation; // with isRevoked
-  #hasWarnedOfAudience = false;
-  #hasWarnedOfHook = false;
 
   constructor(options = {}) {
     const { policy, issuers, dpop } = readOptions(options);
@@ -106,11 +82,19 @@ class Verifier {
     this.#issuers = issuers;
     this.#handle = unwrap(native.create(toCorePolicy(policy), issuers.map(toCoreIssuer), toCoreDpop(dpop)));
     this.#table = new IssuerTable(this.#handle, issuers, policy.maxIssuers);
+    this.#introspection = new Introspection(this.#handle, this.#table, {
+      failed: (status, issuer, failure) => this.#failed(status, issuer, failure),
+      outcomeOf: (question, returned) => this.#outcomeOf(question, returned),
+    });
+    const audience = new AudienceWarning(policy);
     if (policy.resolveIssuer !== undefined) {
       this.#resolver = new IssuerResolver(this.#handle, policy.resolveIssuer, (identifier, issuer) => {
         this.#table.add(identifier, issuer);
-        this.#warnOfAudience(issuer, false);
+        audience.consider(issuer, false);
       });
+    }
+    if (policy.onReject !== undefined) {
+      this.#rejections = new RejectionHook(policy.onReject);
     }
     if (policy.isRevoked !== undefined) {
       this.#revocation = new Revocation(policy.isRevoked);
@@ -118,7 +102,7 @@ class Verifier {
     if (dpop !== undefined) {
       this.#useDpop(dpop);
     }
-    issuers.forEach((issuer) => this.#warnOfAudience(issuer, true));
+    issuers.forEach((issuer) => audience.consider(issuer, true));
   }
 
   #useDpop({ maxAge, required, algorithms = DPOP_ALGORITHMS, replayStore, replayCapacity }) {
@@ -128,23 +112,6 @@ class Verifier {
     } else {
       this.#replays = new ReplayMemory(replayStore);
     }
-  }
-
-  /*
-   * Nothing in a token says that it is for this server: whoever gets it elsewhere can use it here. An identifier that
-   * came with a token is not printed.
-   */
-  #warnOfAudience(issuer, isConfigured) {
-    if (this.#hasWarnedOfAudience || !acceptsAnyAudience(this.#policy, issuer)) {
-      return;
-    }
-    this.#hasWarnedOfAudience = true;
-    const whose = isConfigured && issuer.issuer !== undefined ? ` of ${issuer.issuer[0]}` : '';
-    process.emitWarning(
-      `tokens${whose} that were issued for other services are accepted: give audience (in an adapter with ` +
-        "resourceMetadata 'resource' binds it to this server), or requiredClaims with values",
-      { type: 'FastBearerWarning', code: 'FASTBEARER_AUDIENCE' },
-    );
   }
 
   // ---- verifying
@@ -175,7 +142,7 @@ class Verifier {
     return isPending(outcome) ? this.#waitAndVerify(question, now, outcome) : outcome;
   }
 
-  /* Where something must be waited for it is only begun, and the verdict is keys_unavailable. */
+  /* Where something must be waited for it is only begun, and the verdict is keys_unavailable or status_unavailable. */
   verifySync(token, options) {
     this.#revocation?.assertSync();
     const access = this.#verdictSync(token, options);
@@ -193,6 +160,9 @@ class Verifier {
     if (outcome instanceof IssuerNeeded) {
       this.#resolver.start(token);
       outcome = this.#attempt(question, now);
+    }
+    if (outcome instanceof IntrospectionNeeded) {
+      return this.#concluded(this.#introspection.outcomeSync(question, now, outcome.issuer));
     }
     if (outcome instanceof KeysNeeded) {
       this.#table.sourceOf(outcome.issuer)?.begin(outcome);
@@ -227,6 +197,11 @@ class Verifier {
       keyRequest === undefined
         ? question.ask(this.#handle, now)
         : question.askAfterFetch(this.#handle, now, keyRequest);
+    return this.#concluded(this.#outcomeOf(question, returned));
+  }
+
+  /* An AccessToken, what is needed first, or the error; to be called with what was returned, before anything else. */
+  #outcomeOf(question, returned) {
     // THE BOUNDARY of bindings/node/binding.h: the signals are copied before any code runs that is not ours.
     const status = signals[STATUS];
     const isDue = signals[DUE] === 1;
@@ -242,9 +217,6 @@ class Verifier {
     if (isDue) {
       this.#table.sourceOf(issuer)?.refreshAhead();
     }
-    if (outcome instanceof Error) {
-      throw this.#refused(outcome);
-    }
     return outcome;
   }
 
@@ -254,6 +226,8 @@ class Verifier {
         return new KeysNeeded(failure, issuer);
       case ISSUER_NEEDED:
         return new IssuerNeeded();
+      case INTROSPECTION_NEEDED:
+        return new IntrospectionNeeded(issuer);
       case CLOSED:
         return closedError();
       default:
@@ -267,11 +241,21 @@ class Verifier {
       await this.#resolver.resolved(question.token);
       outcome = this.#attempt(question, now);
     }
+    if (outcome instanceof IntrospectionNeeded) {
+      return this.#concluded(await this.#introspection.outcome(question, now, outcome.issuer));
+    }
     if (outcome instanceof KeysNeeded) {
       const source = this.#table.sourceOf(outcome.issuer);
       outcome = (await source?.bring(outcome, () => this.#attempt(question, now))) ?? outcome;
     }
     return isPending(outcome) ? this.#attempt(question, now, outcome.keyRequest ?? 0n) : outcome;
+  }
+
+  #concluded(outcome) {
+    if (outcome instanceof Error) {
+      throw this.#refused(outcome);
+    }
+    return outcome;
   }
 
   /* Resolves to the token that was accepted, unless it has been revoked since, or nobody knows. */
@@ -295,32 +279,9 @@ class Verifier {
     }
   }
 
-  /* Calls onReject and returns the error to throw. */
+  /* Reports a refusal, and returns the error to throw. */
   #refused(error) {
-    const { onReject } = this.#policy;
-    if (onReject === undefined || !(error instanceof BearerError) || error.code === 'token_missing') {
-      return error;
-    }
-    const { code, message, claim, kid, issuer, expected, actual } = error;
-    try {
-      const outcome = onReject(Object.freeze({ code, message, claim, kid, issuer, expected, actual }));
-      if (typeof outcome === 'object' && outcome !== null) {
-        Promise.resolve(outcome).then(undefined, (thrown) => this.#warnOfHook(thrown));
-      }
-    } catch (thrown) {
-      this.#warnOfHook(thrown);
-    }
-    return error;
-  }
-
-  #warnOfHook(thrown) {
-    if (this.#hasWarnedOfHook) {
-      return;
-    }
-    this.#hasWarnedOfHook = true;
-    process.emitWarning(`onReject failed (further failures are not reported): ${textOf(thrown)}`, {
-      code: 'FASTBEARER_HOOK',
-    });
+    return this.#rejections === undefined ? error : this.#rejections.report(error);
   }
 
   /* Counts and reports the refusal of a token that the core has accepted; returns the error to throw. */
@@ -375,11 +336,8 @@ class Verifier {
   }
 
   health() {
-    const { health, issuers } = unwrap(native.health(this.#handle));
-    const unknown = this.#revocation?.problem();
-    const found = { status: unknown === undefined ? health : 'not_ready', issuers: issuers.map(toIssuerStats) };
-    const problems = found.issuers.filter(({ problem }) => problem).map(sentenceOf);
-    return { ...found, problems: unknown === undefined ? problems : [...problems, unknown] };
+    const found = unwrap(native.health(this.#handle));
+    return healthOf(found, this.#table.endpointProblems(), this.#revocation?.problem());
   }
 
   // ---- what it was constructed with

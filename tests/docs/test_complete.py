@@ -85,7 +85,7 @@ def test_every_option_is_on_the_page() -> None:
 
 
 #: What Node leaves to its host, or has not.
-ONE_LANGUAGE = {"ca_file", "introspector", "trust_env"}
+ONE_LANGUAGE = {"ca_file", "trust_env"}
 
 
 def test_every_option_of_python_and_node_is_paired_with_the_core() -> None:

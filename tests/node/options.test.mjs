@@ -133,6 +133,7 @@ const TYPES = {
   headers: /^Readonly<Record<string, string>>$/u,
   hierarchy: /^Readonly<Record<string, readonly string\[\]>>$/u,
   keyStore: /^KeyStore$/u,
+  introspector: /^Introspector$/u,
   issuers: /^readonly Issuer\[\]$/u,
   scopes: /^string \| readonly string\[\]$/u,
   seconds: /^number$/u,

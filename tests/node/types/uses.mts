@@ -25,6 +25,7 @@ import {
   versions,
 } from 'fastbearer';
 import { bearerAuth } from 'fastbearer/express';
+import { type ClientAuthMethod, Introspector, type IntrospectorOptions } from 'fastbearer/introspection';
 import { FileKeyStore, type KeyStore, StoredKeys } from 'fastbearer/stores';
 import { JWKSServer } from 'fastbearer/testing';
 
@@ -95,8 +96,21 @@ new Verifier({ ...options, isRevoked: (token) => (token.subject === 'x' ? 1 : 0)
 new Verifier({ ...options, isRevoked: Object.assign(() => false, { problem: () => undefined }) });
 // @ts-expect-error a text is not an answer
 new Verifier({ ...options, isRevoked: () => 'no' });
+const asking: IntrospectorOptions = {
+  endpoint: 'https://issuer.example/introspect',
+  clientId: 'me',
+  clientSecret: 's',
+};
+const introspector = new Introspector({ ...asking, jwts: true, fetch: globalThis.fetch, headers: { 'X-Key': 'k' } });
+new Introspector({ ...asking, clientSecret: null, privateKey: KeyPair.generateSync(), authMethod: 'private_key_jwt' });
+new Introspector({ ...asking, fetch: async (url, { body, headers }) => new Response(url + body + headers['accept']) });
+new Verifier({ issuer: 'https://issuer.example', audience: 'me', introspector });
+new Verifier({ issuers: [{ issuer: 'https://issuer.example', introspector }], audience: 'me' });
+const method: ClientAuthMethod = introspector.authMethod;
+// @ts-expect-error RFC 8414 has more names than these
+new Introspector({ ...asking, authMethod: 'tls_client_auth' });
 const { status, problems }: Health = verifier.health();
-const state: string = status + problems.join();
+const state: string = method + status + problems.join();
 
 const access: AccessToken = await verifier.verify('token', { now: 5 });
 const text: string =

@@ -1,7 +1,7 @@
 /*
  * Express in front of two real providers at once, npm oidc-provider each: found by discovery, JWT access tokens for this
  * resource, keys that are replaced while requests come. The tokens of a third are bound to keys and certificates of
- * clients; openid-client makes the proofs.
+ * clients; openid-client makes the proofs. A fourth is asked about tokens that are not JWTs.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -11,6 +11,8 @@ import readline from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { KeyPair, Verifier } from 'fastbearer';
+import { Introspector } from 'fastbearer/introspection';
 import * as oauth from 'oauth4webapi';
 import * as oidc from 'openid-client';
 
@@ -57,6 +59,12 @@ class Provider {
     const answer = await fetch(this.token, { method: 'POST', body: new URLSearchParams(form) });
     assert.equal(answer.status, 200);
     return (await answer.json()).access_token;
+  }
+
+  async revoke(token) {
+    const { client_id, client_secret } = this;
+    const body = new URLSearchParams({ client_id, client_secret, token });
+    assert.equal((await fetch(this.revocation, { method: 'POST', body })).status, 200);
   }
 
   async rotate() {
@@ -237,5 +245,58 @@ describe('tokens that a real provider binds', () => {
       return (await request(`${server.origin}/who`, { ...bearer(token), headers: shown })).status;
     };
     assert.deepEqual([await ask(own), await ask(other), await ask(undefined)], [200, 401, 401]);
+  });
+});
+
+describe('opaque tokens of a real provider', () => {
+  const OPAQUE = `${AUDIENCE}/opaque`;
+  let provider;
+  before(async () => {
+    install();
+    provider = await Provider.start('ES256');
+  });
+  after(() => provider?.stop());
+
+  const credentials = {
+    client_secret_basic: ({ client_secret: clientSecret }) => ({ clientId: 'basic', clientSecret }),
+    client_secret_post: ({ client_id: clientId, client_secret: clientSecret }) => ({ clientId, clientSecret }),
+    private_key_jwt: ({ signer, issuer }) => ({
+      clientId: 'signer',
+      privateKey: new KeyPair({ privateKey: signer, algorithm: 'ES256' }),
+      assertionAudience: issuer,
+    }),
+  };
+  for (const [authMethod, of] of Object.entries(credentials)) {
+    it(`are introspected beside its JWTs, with ${authMethod}, until they are revoked`, async () => {
+      const introspector = new Introspector({
+        endpoint: provider.introspection,
+        authMethod,
+        cacheSeconds: 0,
+        ...of(provider),
+      });
+      const { issuer } = provider;
+      const verifier = new Verifier({
+        issuers: [{ issuer, algorithms: 'ES256', introspector }],
+        audience: [AUDIENCE, OPAQUE],
+        requiredScopes: 'read',
+      });
+      const token = await provider.mint({ resource: OPAQUE });
+      assert.ok(!token.includes('.'));
+      const access = await verifier.verify(token);
+      assert.deepEqual([access.issuer, access.clientId, access.scopes], [issuer, 'worker', ['read']]);
+      assert.equal(access.resource.href, OPAQUE);
+      assert.equal((await verifier.verify(await provider.mint())).resource.href, AUDIENCE);
+      const elsewhere = await provider.mint({ resource: 'https://other.example.com/opaque' });
+      await assert.rejects(verifier.verify(elsewhere), { code: 'audience_mismatch' });
+      await provider.revoke(token);
+      await assert.rejects(verifier.verify(token), { code: 'token_inactive' });
+    });
+  }
+
+  it('nobody learns anything with a wrong secret', async () => {
+    const introspector = new Introspector({ endpoint: provider.introspection, clientId: 'basic', clientSecret: 'x' });
+    const verifier = new Verifier({ issuer: provider.issuer, audience: OPAQUE, introspector });
+    const token = await provider.mint({ resource: OPAQUE });
+    await assert.rejects(verifier.verify(token), { code: 'status_unavailable', message: /HTTP status 401/u });
   });
 });
