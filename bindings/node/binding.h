@@ -60,7 +60,7 @@ typedef enum fbnode_kind {
 
 /* ---- values.c: a callback, its arguments, its result */
 
-enum { FBNODE_ARGUMENTS = 4 };
+enum { FBNODE_ARGUMENTS = 5 };
 
 typedef struct fbnode_call {
     napi_env env;

@@ -240,6 +240,35 @@ static napi_value revoke(napi_env env, napi_callback_info info)
     return fbnode_outcome(&call, status, &error);
 }
 
+/* (handle, iss, jti, sub, iat; undefined or another type for what there is not) -> whether that is revoked now, or a
+ * failure. */
+static napi_value is_revoked(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    fb_revocations *set = fbnode_begin(&call, env, info) ? fbnode_revocations(&call, 0) : NULL;
+    if (set == NULL) {
+        return NULL;
+    }
+    fbnode_reader reader = {.env = env};
+    const fb_slice issuer = fbnode_read_text(&reader, call.arguments[1]);
+    const fb_slice jti = fbnode_read_text(&reader, call.arguments[2]);
+    const fb_slice subject = fbnode_read_text(&reader, call.arguments[3]);
+    fb_error error = FB_ERROR_INIT;
+    fb_status status = FB_OUT_OF_MEMORY;
+    if (!reader.failed) {
+        status = fb_revocations_look_up(set, issuer, jti, subject, fbnode_number(&call, call.arguments[4]),
+                                        fb_clock_now().unix_seconds, &error);
+    }
+    fbnode_reader_clear(&reader);
+    if (status != FB_OK && status != FB_TOKEN_REVOKED) {
+        return fbnode_outcome(&call, status, &error);
+    }
+    napi_value out = NULL;
+    (void)fbnode_outcome(&call, FB_OK, &error);
+    (void)napi_get_boolean(env, status == FB_TOKEN_REVOKED, &out);
+    return out;
+}
+
 static napi_value with_set(napi_env env, napi_callback_info info, void (*act)(fb_revocations *set))
 {
     fbnode_call call;
@@ -298,6 +327,7 @@ const fbnode_function fbnode_status_functions[] = {
     {"tokenIsJwt", token_is_jwt},
     {"createRevocations", create_revocations},
     {"revoke", revoke},
+    {"isRevoked", is_revoked},
     {"refillBegin", refill_begin},
     {"refillEnd", refill_end},
     {"clearRevocations", clear_revocations},

@@ -1406,6 +1406,23 @@ FB_API FB_MUST_CHECK fb_status fb_revocations_add_subject(fb_revocations *set, f
 FB_API FB_MUST_CHECK fb_status fb_revocations_check(fb_revocations *set, const fb_result *result, double unix_seconds,
                                                     fb_error *error);
 
+/**
+ * Whether a verified token has been revoked, for a host that keeps no fb_result: by its names. Thread-safe, as
+ * fb_revocations_check.
+ *
+ * @param set           which one
+ * @param issuer        iss of the token; absent for a token without one
+ * @param jti           jti of the token, unescaped; absent for a token without one, or whose jti is no string
+ * @param subject       sub of the token, unescaped; absent for a token without one
+ * @param issued_at     iat of the token; NAN for a token without one
+ * @param unix_seconds  now
+ * @param error         may be NULL
+ * @return as fb_revocations_check, but never FB_OUT_OF_MEMORY
+ */
+FB_API FB_MUST_CHECK fb_status fb_revocations_look_up(fb_revocations *set, fb_slice issuer, fb_slice jti,
+                                                      fb_slice subject, double issued_at, double unix_seconds,
+                                                      fb_error *error);
+
 /** Begins to fill the set anew. What is added from now on stays at fb_revocations_refill_end, and has the times that it
  * is added with. Beginning again begins from the start. Thread-safe. */
 FB_API void fb_revocations_refill_begin(fb_revocations *set);

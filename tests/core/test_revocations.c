@@ -74,6 +74,35 @@ TEST(a_subject_is_revoked_up_to_a_time)
     fb_revocations_free(set);
 }
 
+static fb_status look_up(fb_revocations *set, const char *jti, const char *subject, double issued_at)
+{
+    fb_error error = FB_ERROR_INIT;
+    const fb_slice no_jti = jti == NULL ? absent : fb_text(jti), no_sub = subject == NULL ? absent : fb_text(subject);
+    const fb_status status = fb_revocations_look_up(set, fb_text(ISS), no_jti, no_sub, issued_at, NOW, &error);
+    CHECK(status != FB_TOKEN_REVOKED || error.claim.data != NULL);
+    return status;
+}
+
+TEST(a_token_is_looked_up_by_its_names)
+{
+    fb_revocations *set = make(100);
+    const double none = (double)NAN;
+    CHECK(look_up(set, "t1", "alice", NOW) == FB_OK);
+    CHECK(add(set, ISS, "t1", NOW + 60.0) == FB_OK && add_subject(set, ISS, "alice", NOW - 50.0, NOW + 60.0) == FB_OK);
+    CHECK(look_up(set, "t1", NULL, NOW) == FB_TOKEN_REVOKED && look_up(set, "t2", NULL, NOW) == FB_OK);
+    CHECK(look_up(set, NULL, "t1", none) == FB_OK && look_up(set, "alice", NULL, none) == FB_OK);
+    CHECK(look_up(set, "t2", "alice", NOW - 50.0) == FB_TOKEN_REVOKED && look_up(set, "t2", "alice", NOW) == FB_OK);
+    CHECK(look_up(set, NULL, "alice", none) == FB_TOKEN_REVOKED && look_up(set, NULL, "bob", none) == FB_OK);
+    CHECK(look_up(set, NULL, NULL, none) == FB_OK);
+    CHECK(fb_revocations_look_up(set, absent, fb_text("t1"), fb_text("alice"), none, NOW, NULL) == FB_OK);
+    CHECK(fb_revocations_look_up(set, fb_text(ISS), fb_text("t1"), absent, none, NOW + 60.0, NULL) == FB_OK);
+    fb_error error = FB_ERROR_INIT;
+    CHECK(fb_revocations_look_up(set, absent, fb_text("t1"), absent, none, none, &error) == FB_CONFIGURATION_INVALID &&
+          strstr(error.text, "unix_seconds"));
+    CHECK(info_of(set).hits == 3);
+    fb_revocations_free(set);
+}
+
 TEST(a_long_jti_with_escapes_is_found)
 {
     enum { LENGTH = 2000 };
@@ -376,6 +405,7 @@ int main(void)
     RUN(no_iss_is_a_name_too);
     RUN(a_jti_that_is_no_string_is_none);
     RUN(a_subject_is_revoked_up_to_a_time);
+    RUN(a_token_is_looked_up_by_its_names);
     RUN(a_long_jti_with_escapes_is_found);
     RUN(until_its_time);
     RUN(what_makes_no_sense_is_refused);

@@ -155,6 +155,28 @@ test('a revoked token is refused, cached or not', () => {
   assert.equal(status(), constants.OK);
 });
 
+test('a token is looked up by its names', () => {
+  const set = native.createRevocations(10);
+  const at = seconds();
+  native.revoke(set, { issuer: ISSUER, jti: 't1' });
+  native.revoke(set, { issuer: ISSUER, subject: 'alice', before: at });
+  for (const [found, ...names] of [
+    [true, ISSUER, 't1', 'bob', at],
+    [true, ISSUER, undefined, 'alice', at],
+    [true, ISSUER, 't2', 'alice', undefined],
+    [true, ISSUER, 7, 'alice', '5'],
+    [false, ISSUER, 't2', 'alice', at + 1],
+    [false, ISSUER, 't1 ', 't1', at],
+    [false, undefined, 't1', 'alice', at],
+    [false, ISSUER, ['t1'], { sub: 'alice' }, at],
+    [false],
+  ]) {
+    assert.equal(native.isRevoked(set, ...names), found, names.join());
+    assert.equal(status(), constants.OK);
+  }
+  assert.throws(() => native.isRevoked({}, ISSUER, 't1'));
+});
+
 test('a set that is full says so', () => {
   const set = native.createRevocations(1);
   assert.equal(native.revoke(set, { jti: 'a', until: 100, now: 50 }), undefined);

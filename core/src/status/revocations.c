@@ -384,61 +384,89 @@ static bool holds(fb_revocations *set, const uint64_t hash[2], double now, doubl
     return revoked;
 }
 
-/* By the value of a string claim, which may be written with escapes. */
-static fb_status check_jti(fb_revocations *set, const fb_result *result, double now, fb_error *error)
+/* What a token is named by; jti and subject may be absent. */
+struct names {
+    fb_slice issuer, jti, subject;
+    double issued_at; /* -INFINITY: it does not say so, and was issued before */
+};
+
+static fb_status look_up(fb_revocations *set, const struct names *names, double now, fb_error *error)
 {
-    const size_t index = fb_result_claim(result, jti_name);
-    const fb_node *node = &result->nodes[index];
-    char stack[STACK_TEXT], *text = stack;
     uint64_t hash[2];
-    if (index == 0 || node->kind != FB_STRING) {
-        return FB_OK;
-    }
-    fb_slice jti = {result->payload.data + node->offset, node->length};
-    if (node->escaped) {
-        text = node->length <= sizeof(stack) ? stack : fb__alloc(&set->mem, node->length);
-        if (text == NULL) {
-            return fb__out_of_memory(error);
+    if (names->jti.data != NULL && atomic_load_explicit(&set->tokens, memory_order_acquire) > 0) {
+        hash_name(set, names->issuer, names->jti, false, hash);
+        if (holds(set, hash, now, 0.0)) {
+            return fb__reject(error, FB_TOKEN_REVOKED, jti_name);
         }
-        jti = (fb_slice){text, fb_unescape(jti.data, jti.size, text)};
     }
-    hash_name(set, result->iss, jti, false, hash);
-    if (text != stack) {
-        fb__free(&set->mem, text);
+    if (names->subject.data != NULL && atomic_load_explicit(&set->subjects, memory_order_acquire) > 0) {
+        hash_name(set, names->issuer, names->subject, true, hash);
+        if (holds(set, hash, now, names->issued_at)) {
+            return fb__reject(error, FB_TOKEN_REVOKED, sub_name);
+        }
     }
-    return holds(set, hash, now, 0.0) ? fb__reject(error, FB_TOKEN_REVOKED, jti_name) : FB_OK;
+    return fb__succeed(error);
 }
 
-/* A token that does not say when it was issued was issued before. */
-static fb_status check_subject(fb_revocations *set, const fb_result *result, double now, fb_error *error)
+/* Whether the set can answer at all. */
+static fb_status check_set(fb_revocations *set, double now, fb_error *error)
 {
-    const double issued_at = result->has_iat ? result->iat.value : -(double)INFINITY;
-    uint64_t hash[2];
-    if (result->subject.data == NULL) {
-        return FB_OK;
-    }
-    hash_name(set, result->iss, result->subject, true, hash);
-    return holds(set, hash, now, issued_at) ? fb__reject(error, FB_TOKEN_REVOKED, sub_name) : FB_OK;
-}
-
-fb_status fb_revocations_check(fb_revocations *set, const fb_result *result, double unix_seconds, fb_error *error)
-{
-    if (!isfinite(unix_seconds)) {
+    if (!isfinite(now)) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "unix_seconds must be a finite number of seconds");
     }
-    FB__INSIDE_GATE;
     start_afresh_in_a_child(set);
     if (atomic_load_explicit(&set->lost, memory_order_acquire)) {
         return fb__fail(error, FB_STATUS_UNAVAILABLE, "what was revoked before the fork is not known");
     }
-    fb_status status = FB_OK;
-    if (atomic_load_explicit(&set->tokens, memory_order_acquire) > 0) {
-        status = check_jti(set, result, unix_seconds, error);
+    return FB_OK;
+}
+
+fb_status fb_revocations_look_up(fb_revocations *set, fb_slice issuer, fb_slice jti, fb_slice subject, double issued_at,
+                                 double unix_seconds, fb_error *error)
+{
+    FB__INSIDE_GATE;
+    const fb_status status = check_set(set, unix_seconds, error);
+    const struct names names = {issuer, jti, subject, isnan(issued_at) ? -(double)INFINITY : issued_at};
+    return status == FB_OK ? look_up(set, &names, unix_seconds, error) : status;
+}
+
+/* The jti of a token, which may be written with escapes: then it is put into stack, or into *owned. */
+static bool read_jti(const fb_revocations *set, const fb_result *result, char stack[STACK_TEXT], char **owned,
+                     fb_slice *out)
+{
+    const size_t index = fb_result_claim(result, jti_name);
+    const fb_node *node = &result->nodes[index];
+    if (index == 0 || node->kind != FB_STRING) {
+        return true;
     }
-    if (status == FB_OK && atomic_load_explicit(&set->subjects, memory_order_acquire) > 0) {
-        status = check_subject(set, result, unix_seconds, error);
+    *out = (fb_slice){result->payload.data + node->offset, node->length};
+    if (!node->escaped) {
+        return true;
     }
-    return status == FB_OK ? fb__succeed(error) : status;
+    char *text = node->length <= STACK_TEXT ? stack : (*owned = fb__alloc(&set->mem, node->length));
+    if (text != NULL) {
+        *out = (fb_slice){text, fb_unescape(out->data, out->size, text)};
+    }
+    return text != NULL;
+}
+
+fb_status fb_revocations_check(fb_revocations *set, const fb_result *result, double unix_seconds, fb_error *error)
+{
+    FB__INSIDE_GATE;
+    fb_status status = check_set(set, unix_seconds, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    const double issued_at = result->has_iat ? result->iat.value : -(double)INFINITY;
+    struct names names = {result->iss, {NULL, 0}, result->subject, issued_at};
+    char stack[STACK_TEXT], *owned = NULL;
+    const bool by_jti = atomic_load_explicit(&set->tokens, memory_order_acquire) > 0;
+    if (by_jti && !read_jti(set, result, stack, &owned, &names.jti)) {
+        return fb__out_of_memory(error);
+    }
+    status = look_up(set, &names, unix_seconds, error);
+    fb__free(&set->mem, owned);
+    return status;
 }
 
 bool fb_revocations_describe(fb_revocations *set, fb_revocations_info *out)
