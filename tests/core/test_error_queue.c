@@ -385,6 +385,7 @@ static void introspected(void)
     CHECK(KEEPS(fb_revocations_check(set, result, NOW, NULL)) == FB_OK);
     CHECK(KEEPS(fb_revocations_add(set, name, fb_text("1"), NOW + 60.0, NOW, NULL)) == FB_OK);
     CHECK(KEEPS(fb_revocations_check(set, result, NOW, NULL)) == FB_TOKEN_REVOKED);
+    CHECK(KEEPS(fb_revocations_look_up(set, name, fb_text("2"), fb_text("alice"), NOW, NOW, NULL)) == FB_OK);
     KEEPS_VOID(fb_revocations_refill_begin(set));
     CHECK(KEEPS(fb_revocations_add_subject(set, name, fb_text("bob"), NOW, NOW + 60.0, NOW, NULL)) == FB_OK);
     KEEPS_VOID(fb_revocations_refill_end(set));
