@@ -163,6 +163,9 @@ static napi_value check(napi_env env, napi_callback_info info)
     }
     fbnode_reader_clear(&reader);
     napi_value out = status == FB_OK ? present(env, policy, &answer) : NULL;
+    if (status == FB_OK && out == NULL) {
+        status = FB_OUT_OF_MEMORY;
+    }
     napi_value failure = fbnode_outcome(&call, status, &error);
     return status == FB_OK ? out : failure;
 }

@@ -126,7 +126,7 @@ static napi_value verify_introspected(napi_env env, napi_callback_info info)
     return fbnode_present(&call, (fbnode_verdict){handle, clock, status, result, &error});
 }
 
-/* (token) -> whether it has the form of a JWT. */
+/* (token) -> whether it has the form of a JWT, or a failure. */
 static napi_value token_is_jwt(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
@@ -136,9 +136,12 @@ static napi_value token_is_jwt(napi_env env, napi_callback_info info)
     fbnode_reader reader = {.env = env};
     napi_value out = NULL;
     const fb_slice token = fbnode_read_text(&reader, call.arguments[0]);
-    (void)napi_get_boolean(env, !reader.failed && fb_token_is_jwt(token.data, token.size), &out);
+    if (!reader.failed) {
+        (void)napi_get_boolean(env, fb_token_is_jwt(token.data, token.size), &out);
+    }
     fbnode_reader_clear(&reader);
-    return out;
+    napi_value failure = fbnode_outcome(&call, out == NULL ? FB_OUT_OF_MEMORY : FB_OK, &(fb_error)FB_ERROR_INIT);
+    return out == NULL ? failure : out;
 }
 
 /* ---- revocations */

@@ -57,7 +57,7 @@ function run(program, context) {
   ]);
   const counter = path.join(folder, 'left');
   writeFileSync(counter, new BigInt64Array([-1n]));
-  const done = node(program, { env: { LD_PRELOAD: library, FB_FAILING: counter } });
+  const done = node(program, { env: { LD_PRELOAD: library, FB_FAILING: counter }, timeout: 600_000 });
   assert.equal(done.status, 0, done.stdout + done.stderr);
   context.diagnostic(done.stdout.trim().replaceAll('\n', ' '));
   return done.stdout
@@ -70,6 +70,7 @@ function run(program, context) {
 const OTHERS = `
   const assert = require('node:assert/strict');
   const fs = require('node:fs');
+  const path = require('node:path');
   const { BearerError, ConfigurationError, KeyPair, Verifier, decodeUnverified } = require(${INDEX});
   const file = fs.openSync(process.env.FB_FAILING, 'r+');
   const number = new BigInt64Array(1);
@@ -98,7 +99,63 @@ const OTHERS = `
   const taking = { secret: pair.secret, audience: 'x', scopeHierarchy: { a: ['b'] } };
   const proven = new Verifier({ ...taking, dpop: { nonceSecret: 'x'.repeat(32), replayStore: { add: () => true } } });
   const alone = new Verifier({ ...taking, dpop: { algorithms: ["ES256"] } });
+  const native = require(path.join(path.dirname(${INDEX}), 'lib', 'native.cjs'));
+  const { constants, signals } = native;
+  const said = (failure) => {
+    if (signals[constants.STATUS] !== constants.OK) throw new BearerError('', { code: failure?.code ?? 'out_of_memory' });
+  };
+  const madeOf = (issuer, revocations) => {
+    const made = native.create({}, [{ issuer: ['x'], ...issuer }], undefined, revocations);
+    said(made);
+    return made;
+  };
+  const fetching = () => madeOf({ jwks_uri: 'https://x/keys', algorithms: ['ES256'] });
+  const ofX = client.createToken({ issuer: 'x', kid: 'k', subject: 'José', additionalClaims: { jti: 'é' } });
+  const setOfX = JSON.stringify(client.jwks('k'));
   const cases = {
+    rules: () => {
+      const policy = native.createRpcPolicy({ anonymous: ['ping'], tool_scopes: [['delete_é*', ['a', 'b']]], prompt_scopes: [['*', ['c']]] });
+      said(policy);
+      const scopes = native.describeRpcPolicy(policy)?.scopes;
+      if (scopes === undefined) said();
+      assert.deepEqual(scopes, ['a', 'b', 'c']);
+      const body = JSON.stringify({ method: 'tools/call', params: { name: 'delete_é', ...many(40) } });
+      const answer = native.checkRpc(policy, Buffer.from(body));
+      said(answer);
+      assert.deepEqual(answer.scopes, ['a', 'b']);
+      said(native.checkRpcHeaders(policy, ['content-type', 'application/json', 'content-length', '9']));
+    },
+    stored: () => {
+      const [first, second] = [fetching(), fetching()];
+      const fetched = { status: 200, body: setOfX, etag: '"é"', cacheControl: 'max-age=600' };
+      said(native.refreshComplete(first, 1, native.refreshBegin(first, 1, constants.REFRESH_EXPLICIT, 0n).ticket, fetched));
+      const stored = native.exportKeys(first, 1);
+      said(stored);
+      said(native.importKeys(second, 1, stored));
+      native.verify(second, ofX, NaN);
+      said(native.verify(second, ofX, NaN));
+      const seen = native.health(second);
+      said(seen);
+      assert.equal(seen.health, 'ready');
+    },
+    introspected: () => {
+      const isJwt = native.tokenIsJwt(ofX + 'é'.repeat(3000));
+      said(isJwt);
+      assert.equal(isJwt, true);
+      const made = madeOf({ introspection: 'all' });
+      const response = JSON.stringify({ active: true, exp: Date.now() / 1000 + 60, sub: 'José', scope: many(40).map((_, i) => 's' + i).join(' ') });
+      said(native.verifyIntrospected(made, 'opaque', NaN, { issuer: 1, response, reuseFor: 30 }));
+    },
+    revoked: () => {
+      const set = native.createRevocations(10);
+      said(set);
+      const made = madeOf({ jwks: setOfX, algorithms: ['ES256'] }, set);
+      said(native.verify(made, ofX, NaN));
+      said(native.revoke(set, { issuer: 'x', jti: 'é' }));
+      const refused = native.verify(made, ofX, NaN);
+      if (refused.code !== 'token_revoked') said(refused);
+      assert.equal(native.describeRevocations(set).tokens, 1);
+    },
     several: () => {
       const fresh = new Verifier(several);
       for (let i = 0; i < 3; i++) {
@@ -161,7 +218,7 @@ const OTHERS = `
 
 test('each allocation of everything else fails in turn', (context) => {
   const lines = run(OTHERS, context);
-  assert.equal(lines.length, 21);
+  assert.equal(lines.length, 25);
   for (const { name, codes } of lines) {
     const others = Object.keys(codes).filter(
       (code) => !['done', 'out_of_memory', 'internal_error', 'signature_invalid', 'keys_unavailable'].includes(code),

@@ -30,6 +30,20 @@ const WORKER = `
   const remembering = new Verifier({ ...options, dpop: { replayStore: { add: () => true } } });
   const prove = () => client.dpopProof('GET', 'https://x/', { accessToken: bound });
   const ask = (dpop) => void remembering.verifyRequest({ method: 'GET', url: 'https://x/', headers: { authorization: 'DPoP ' + bound, dpop } }).catch(() => {});
+  const native = require(require('node:path').join(require('node:path').dirname(${INDEX}), 'lib', 'native.cjs'));
+  const madeOf = (issuer, set) => native.create({}, [{ issuer: ['x'], ...issuer }], undefined, set);
+  const keysOf = JSON.stringify(client.jwks('k'));
+  const remote = madeOf({ jwks_uri: 'https://x/keys', algorithms: ['ES256'] });
+  const fetched = { status: 200, body: keysOf, etag: '"é"' };
+  native.refreshComplete(remote, 1, native.refreshBegin(remote, 1, native.constants.REFRESH_EXPLICIT, 0n).ticket, fetched);
+  const asking = madeOf({ introspection: 'all' });
+  const response = JSON.stringify({ active: true, exp: Date.now() / 1000 + 900, sub: 'é', scope: many(100).join(' ') });
+  const set = native.createRevocations(1000);
+  const revoking = madeOf({ jwks: keysOf, algorithms: ['ES256'] }, set);
+  const ofX = client.createToken({ issuer: 'x', kid: 'k', additionalClaims: { jti: 'é' } });
+  const rules = () => native.createRpcPolicy({ anonymous: ['ping'], tool_scopes: many(50).map((tool) => [tool + '*', [tool]]) });
+  const policy = rules();
+  const body = Buffer.from(JSON.stringify({ method: 'tools/call', params: { name: 's7é', ['é'.repeat(900)]: 1 } }));
   let at = 0;
   const held = [];
   const quietly = (work) => { try { work(); } catch {} };
@@ -43,6 +57,11 @@ const WORKER = `
     turn: () => verifier.verifySync(round[at++ % 300]),
     implied: () => { const access = implying.verifySync(round[at++ % 300]); access.hasScope('b'); held[at % 500] = access; },
     prove: () => ask(prove()), garbage: () => ask('x.y.z'), thumbprint: () => client.thumbprint(),
+    rules: () => { native.describeRpcPolicy(rules()); native.checkRpcHeaders(policy, ['é', '1']); native.checkRpc(policy, body); },
+    stored: () => native.importKeys(remote, 1, native.exportKeys(remote, 1)),
+    introspected: () => { native.verifyIntrospected(asking, 'opaque' + (at++ % 300), NaN, { issuer: 1, response, reuseFor: 9 }); native.tokenIsJwt('é'.repeat(5000)); },
+    revoked: () => { native.revoke(set, { issuer: 'é', jti: 'é' + (at++ % 900) }); native.verify(revoking, ofX, NaN); native.describeRevocations(native.createRevocations(9)); },
+    health: () => native.health(remote),
     tenants: () => { quietly(() => tenants.verifySync(ofTenants[at++ % 40])); if (at % 50 === 0) tenants.stats(); },
   };
   const work = kinds[workerData.kind] ?? (() => verifier.verifySync(token));
@@ -78,6 +97,11 @@ const KINDS = [
   'turn',
   'implied',
   'tenants',
+  'rules',
+  'stored',
+  'introspected',
+  'revoked',
+  'health',
   'prove',
   'garbage',
   'thumbprint',
@@ -95,7 +119,8 @@ const PARENT = `
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));`;
 
 async function survives(program, expected) {
-  const done = await nodeAsync(`${PARENT}\n(async () => { ${program} })();`, { flags: ['--no-warnings'] });
+  const settings = { flags: ['--no-warnings'], timeout: 300_000 };
+  const done = await nodeAsync(`${PARENT}\n(async () => { ${program} })();`, settings);
   assert.deepEqual([done.status, done.signal, done.stdout], [0, null, expected], done.stderr.slice(0, 2000));
 }
 
@@ -126,7 +151,7 @@ test('workers exit by themselves, in the middle of work of their own', () =>
 
 test('workers run out of memory, and end alone', () =>
   survives(
-    `for (const kind of ['hoard', 'utf8', 'scopes', 'nested', 'turn', 'create', 'implied', 'tenants']) {
+    `for (const kind of ['hoard', 'utf8', 'scopes', 'nested', 'turn', 'create', 'implied', 'tenants', 'introspected']) {
        const worker = start({ kind, cacheSize: 1 << 20 }, { resourceLimits: { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 } });
        let ended = 'terminated';
        worker.on('error', (error) => { ended = error.code; });

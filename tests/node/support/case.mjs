@@ -48,23 +48,23 @@ export async function until(condition) {
 }
 
 /* Runs a program under this Node; answers { status, signal, stdout, stderr }. */
-export function node(program, { parameters = [], env = {}, flags = [], cwd = ROOT } = {}) {
+export function node(program, { parameters = [], env = {}, flags = [], cwd = ROOT, timeout = 60_000 } = {}) {
   return spawnSync(process.execPath, [...flags, '-e', program, ...parameters], {
     cwd,
     encoding: 'utf8',
     env: { ...process.env, NODE_OPTIONS: '', ...env },
-    timeout: 60_000,
+    timeout,
   });
 }
 
 /* The same without holding up this process, whose servers it may need. */
-export function nodeAsync(program, { env = {}, flags = [] } = {}) {
+export function nodeAsync(program, { env = {}, flags = [], timeout = 60_000 } = {}) {
   return new Promise((resolve) => {
     const settings = {
       cwd: ROOT,
       encoding: 'utf8',
       env: { ...process.env, NODE_OPTIONS: '', ...env },
-      timeout: 60_000,
+      timeout,
     };
     execFile(process.execPath, [...flags, '-e', program], settings, (error, stdout, stderr) =>
       resolve({ status: error === null ? 0 : error.code, signal: error?.signal ?? null, stdout, stderr }),
