@@ -14,6 +14,7 @@ from hashlib import sha256
 from . import _native
 from ._fetch_function import is_async, limited, loggable_url
 from ._flight import Flight, Flights
+from ._late_log import logger
 from .errors import InvalidProofError, InvalidTokenError, StatusUnavailableError
 
 TYPE_CHECKING = False
@@ -207,9 +208,7 @@ class Endpoint(Flights):
         return _unavailable(what, max(1.0, pause))
 
     def _log(self, text: str, detail: object) -> None:
-        import logging
-
-        logging.getLogger("fastbearer.keys").warning(text, loggable_url(self._introspector.endpoint), detail)
+        logger("fastbearer.keys").warning(text, loggable_url(self._introspector.endpoint), detail)
 
 
 def _unavailable(why: str, retry_after: float) -> StatusUnavailableError:

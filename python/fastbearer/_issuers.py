@@ -6,6 +6,7 @@ from . import _native
 from ._flight import Flight, running_loop
 from ._key_source import KeySource
 from ._key_store import EXPLICIT
+from ._late_log import logger
 from .errors import KeysUnavailableError
 from .issuer import Issuer
 
@@ -152,9 +153,7 @@ class Issuers:
         identifiers = (issuer._only_identifier() for issuer in open_to_all)
         names = [repr(name) for name in identifiers if name is not None] if named else ["a resolved issuer"]
         of = f" of {', '.join(names[:3])}{' and others' if len(names) > 3 else ''}" if names else ""
-        import logging
-
-        logging.getLogger("fastbearer").warning(
+        logger("fastbearer").warning(
             "neither audience nor a required claim with values is set: tokens%s that were issued for other services "
             'are accepted here; set audience to the URL of this server, which is "resource" under FastMCP, the MCP SDK '
             "and ASGI",

@@ -12,6 +12,7 @@ from . import _native
 from ._fetch_function import is_async, limited, loggable_url, read_response, request_headers
 from ._flight import GRACE, Flight, Flights, running_loop
 from ._key_store import AHEAD, Stored
+from ._late_log import logger
 from .errors import FastBearerError, KeysUnavailableError
 
 TYPE_CHECKING = False
@@ -174,13 +175,11 @@ class KeySource(Flights):
         failures, self._failures = self._failures, self._failures + 1 if state["last_error"] else 0
         if bool(failures) == bool(self._failures):
             return
-        import logging
-
-        logger = logging.getLogger("fastbearer.keys")
+        log = logger("fastbearer.keys")
         if not self._failures:
-            logger.warning("key set %s: fetched again after %d failed attempts", state["jwks_uri"], failures)
+            log.warning("key set %s: fetched again after %d failed attempts", state["jwks_uri"], failures)
             return
-        logger.warning(
+        log.warning(
             "key set: fetch failed: %s; %s; next attempt in %.0f s",
             state["last_error"],  # begins with the URL, without its query
             "the keys that are held stay in use"
@@ -191,7 +190,7 @@ class KeySource(Flights):
         variables = _proxy_variables() if self._ignores_proxies else ()
         if variables:
             self._ignores_proxies = False  # one warning
-            logger.warning(
+            log.warning(
                 "key set: %s set in the environment, but proxies are not used without trust_env=True",
                 " and ".join(variables) + (" is" if len(variables) == 1 else " are"),
             )

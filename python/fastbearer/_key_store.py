@@ -14,6 +14,7 @@ import time
 from . import _native
 from ._fetch_function import is_async, limited
 from ._flight import Flight, Flights, running_loop, start_daemon
+from ._late_log import logger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -250,9 +251,7 @@ class Stored(Flights):
         text = f"{what}: {type(error).__name__}: {error}"[:300]
         if text not in self._logged and len(self._logged) < _LOGGED:
             self._logged.add(text)
-            import logging
-
-            logging.getLogger("fastbearer.keys").warning("key store: %s", text if text.isprintable() else what)
+            logger("fastbearer.keys").warning("key store: %s", text if text.isprintable() else what)
 
 
 #: What a call of the store gave that raised.

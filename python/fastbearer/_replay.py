@@ -8,6 +8,7 @@ from __future__ import annotations
 from . import _native
 from ._fetch_function import is_async, limited
 from ._flight import running_loop
+from ._late_log import logger
 from .errors import ConfigurationError, StatusUnavailableError
 
 TYPE_CHECKING = False
@@ -65,9 +66,7 @@ class Memory:
         text = f"{type(error).__name__}: {error}"[:200]
         if text not in self._logged and len(self._logged) < _LOGGED:
             self._logged.add(text)
-            import logging
-
-            logging.getLogger("fastbearer").warning(
+            logger("fastbearer").warning(
                 "replay_store failed, requests with a DPoP proof get 503: %s",
                 text if text.isprintable() else type(error).__name__,
             )
@@ -94,8 +93,6 @@ class Evictions:
         self._left = self._EVERY
         if self._native.stats()["replay_evictions"]:
             self._warned = True
-            import logging
-
-            logging.getLogger("fastbearer").warning(
+            logger("fastbearer").warning(
                 "more DPoP proofs within max_age than replay_capacity: the oldest are forgotten and could be used again"
             )

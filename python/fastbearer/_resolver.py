@@ -11,6 +11,7 @@ import time
 from . import _native
 from ._fetch_function import is_async, limited
 from ._flight import Flight, Flights
+from ._late_log import logger
 from .errors import KeysUnavailableError
 
 TYPE_CHECKING = False
@@ -107,9 +108,7 @@ class Resolver(Flights):
         if text in self._logged or len(self._logged) >= _LOGGED:
             return
         self._logged.add(text)
-        import logging
-
-        logging.getLogger("fastbearer").warning("resolve_issuer failed, tokens of that issuer get 503: %s", text)
+        logger("fastbearer").warning("resolve_issuer failed, tokens of that issuer get 503: %s", text)
 
 
 def describe(identifier: str, error: BaseException) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ._fetch_function import is_async, limited
 from ._flight import running_loop
+from ._late_log import logger
 from .errors import ConfigurationError, FastBearerError, RevokedTokenError, StatusUnavailableError
 
 TYPE_CHECKING = False
@@ -77,11 +78,7 @@ class Revocation:
         name = type(error).__name__
         if name not in self._logged and len(self._logged) < _LOGGED:
             self._logged.add(name)
-            import logging
-
-            logging.getLogger("fastbearer").warning(
-                "is_revoked failed, requests get 503 where the host can say so: %s", name
-            )
+            logger("fastbearer").warning("is_revoked failed, requests get 503 where the host can say so: %s", name)
         failed = StatusUnavailableError("whether the token has been revoked could not be found out")
         failed.retry_after = 1.0
         return failed

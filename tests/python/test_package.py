@@ -104,6 +104,31 @@ print(*sorted(set(sys.modules) - before))
     assert (done.stdout, done.stderr) == ("\n", "")
 
 
+def test_warnings_import_nothing() -> None:
+    """A daemon thread that waits for a lock of imports writes to it when the end of the interpreter has freed it. Where
+    nobody has imported logging a warning goes where logging would write it.
+    """
+    code = """
+import sys
+from fastbearer import KeyPair, KeysUnavailableError, Verifier
+if sys.argv[1:]:
+    import logging
+    if sys.argv[1] != "unconfigured":
+        logging.basicConfig(format="%(name)s %(levelname)s %(message)s", level=sys.argv[1])
+before = set(sys.modules)
+with Verifier(public_key=KeyPair.generate("ES256").public_key, algorithms="ES256"):
+    pass
+print("logging" in sys.modules, *sorted(set(sys.modules) - before))
+"""
+    alone, unconfigured = run_python(code), run_python(code, "unconfigured")
+    assert (alone.stdout, unconfigured.stdout) == ("False\n", "True\n")
+    assert alone.stderr == unconfigured.stderr and alone.stderr.startswith("neither audience nor a required claim")
+    assert run_python(code, "INFO").stderr == f"fastbearer WARNING {alone.stderr}"
+    assert run_python(code, "ERROR").stderr == ""
+    closed = run_python("import sys; sys.stderr = None\n" + code)
+    assert (closed.stdout, closed.stderr) == ("False\n", "")
+
+
 def test_the_key_server_for_tests_needs_no_pytest() -> None:
     """And pytest does not know the fixtures unless the user names them."""
     done = run_python("import sys; sys.modules['pytest'] = None; import fastbearer.testing as t; print(*t.__all__)")
