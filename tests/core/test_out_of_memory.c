@@ -275,6 +275,41 @@ static bool fetch_under_failure(long at, bool all_after)
     return !reached;
 }
 
+/* The same set, from a store. */
+static bool store_under_failure(long at, bool all_after)
+{
+    const fb_clock clock = {NOW, 1.0};
+    struct setup options = SETUP_INIT;
+    fb_verifier *verifier = NULL, *other = NULL;
+    fb_key_export *held = NULL;
+    options.policy.mem = &failing_mem;
+    options.issuer.jwks_uri = fb_text("https://issuer.example/jwks");
+    options.issuer.algorithms = (fb_list){names, name_count};
+    options.policy.cache_size = 0;
+    CHECK(setup_verifier(&verifier, &options, NULL) == FB_OK && setup_verifier(&other, &options, NULL) == FB_OK);
+    CHECK(fetch(verifier, -9.0, other_keys, "\"other\"") == FB_OK && fetch(other, 0.75, all_keys, "\"all\"") == FB_OK);
+    failing_start(at, all_after);
+    fb_status status = fb_verifier_export_keys(other, SOLE_ISSUER, clock, &held, NULL);
+    CHECK((held != NULL) == (status == FB_OK));
+    if (status == FB_OK) {
+        status = fb_verifier_import_keys(verifier, SOLE_ISSUER, clock, fb_key_export_keys(held), NULL);
+    }
+    const bool reached = failing_stop();
+    check_refusal("import from a store", status);
+    CHECK(verify_good(verifier, &subjects[3]) == FB_OK);
+    if (status == FB_OK) {
+        check_all_keys(verifier, "import from a store without memory", true);
+    }
+    fb_key_export_free(held);
+    CHECK(fb_verifier_export_keys(other, SOLE_ISSUER, clock, &held, NULL) == FB_OK);
+    CHECK(fb_verifier_import_keys(verifier, SOLE_ISSUER, clock, fb_key_export_keys(held), NULL) == FB_OK);
+    check_all_keys(verifier, "the next import from a store", at % 20 == 0);
+    fb_key_export_free(held);
+    fb_verifier_free(verifier);
+    fb_verifier_free(other);
+    return !reached;
+}
+
 static bool construct_under_failure(long at, bool all_after)
 {
     struct setup options = SETUP_INIT;
@@ -295,7 +330,7 @@ static bool construct_under_failure(long at, bool all_after)
     return !reached;
 }
 
-static void each_key_set(const char *what, bool (*run)(long at, bool all_after))
+static void each_object(const char *what, bool (*run)(long at, bool all_after))
 {
     const long balance = failing.balance;
     long at = 0;
@@ -310,8 +345,62 @@ static void each_key_set(const char *what, bool (*run)(long at, bool all_after))
 
 TEST(import_of_key_sets)
 {
-    each_key_set("a fetched key set", fetch_under_failure);
-    each_key_set("a given key set", construct_under_failure);
+    each_object("a fetched key set", fetch_under_failure);
+    each_object("a stored key set", store_under_failure);
+    each_object("a given key set", construct_under_failure);
+}
+
+/* ---- introspected and revoked --------------------------------------------------------------- */
+
+static fb_status introspect(const fb_verifier *verifier, const char *jti)
+{
+    fb_introspection introspection = FB_INTROSPECTION_INIT;
+    fb_result *result = NULL;
+    char response[200];
+    snprintf(response, sizeof(response), "{\"active\":true,\"exp\":1800000060,\"sub\":\"\\u0061\",\"jti\":\"%s\"}",
+             jti);
+    introspection.response = fb_text(response);
+    introspection.reuse_for = 60.0;
+    const fb_status status = fb_verify_introspected(verifier, SOLE_ISSUER, jti, strlen(jti), (fb_clock){NOW, 1.0},
+                                                    &introspection, &result, NULL);
+    CHECK((result != NULL) == (status == FB_OK));
+    fb_result_free(result);
+    return status;
+}
+
+/* A token is revoked when the call said so, and no other is. */
+static bool revoke_under_failure(long at, bool all_after)
+{
+    const fb_slice issuer = fb_text("https://issuer.example");
+    struct setup options = SETUP_INIT;
+    fb_verifier *verifier = NULL;
+    fb_revocations *set = NULL;
+    CHECK(fb_revocations_new(&set, 100, &failing_mem, NULL) == FB_OK);
+    options.policy.mem = &failing_mem;
+    options.policy.revocations = set;
+    options.issuer.identifiers = (fb_list){&issuer, 1};
+    options.issuer.introspection = fb_text("all");
+    failing_start(at, all_after);
+    const fb_status made = setup_verifier(&verifier, &options, NULL);
+    const fb_status said = made == FB_OK ? introspect(verifier, "first") : FB_OK;
+    const fb_status revoked = fb_revocations_add(set, issuer, fb_text("second"), NOW + 60.0, NOW, NULL);
+    const bool reached = failing_stop();
+    check_refusal("construction", made);
+    check_refusal("introspection", said);
+    check_refusal("revocation", revoked);
+    CHECK(made == FB_OK || setup_verifier(&verifier, &options, NULL) == FB_OK);
+    CHECK(introspect(verifier, "first") == FB_OK);
+    CHECK(introspect(verifier, "second") == (revoked == FB_OK ? FB_TOKEN_REVOKED : FB_OK));
+    CHECK(fb_revocations_add(set, issuer, fb_text("second"), NOW + 60.0, NOW, NULL) == FB_OK);
+    CHECK(introspect(verifier, "second") == FB_TOKEN_REVOKED && introspect(verifier, "first") == FB_OK);
+    fb_verifier_free(verifier);
+    fb_revocations_free(set);
+    return !reached;
+}
+
+TEST(introspection_and_revocation)
+{
+    each_object("an introspected token, a revocation", revoke_under_failure);
 }
 
 /* ---- what must be refused ------------------------------------------------------------------- */
@@ -517,6 +606,7 @@ int main(void)
     RUN(first_tables);
     RUN(verification_with_every_algorithm);
     RUN(import_of_key_sets);
+    RUN(introspection_and_revocation);
     RUN(what_is_refused_with_memory_is_refused_without);
     RUN(minting_with_every_algorithm);
     free_subjects();
