@@ -3,12 +3,14 @@ so.
 """
 
 import http.client
+import inspect
 import json
 import logging
 from urllib.parse import urlsplit
 
 import pytest
 from fastmcp import FastMCP
+from pydantic import AnyHttpUrl
 from support import AUDIENCE, INITIALIZE, ISSUER, SCOPES, knock, run, serving
 
 from fastbearer import DPoP, KeyPair
@@ -188,6 +190,62 @@ def test_policy_that_is_compiled_again_remembers_proofs(jwks_server, caplog):
         assert ask(origin, token, proof=proof)[0] == 200
         provider._invalidate()
         assert ask(origin, token, proof=proof)[0] == 401
+
+
+# ---- held by another provider
+
+
+PUBLIC = "https://mcp.example.com"
+
+
+def remote(verifier, kind=None):
+    auth = pytest.importorskip("fastmcp.server.auth")
+    if not hasattr(auth, "RemoteAuthProvider"):
+        pytest.skip("this FastMCP has no RemoteAuthProvider")
+    kind = kind or auth.RemoteAuthProvider
+    where = "base_url" if "base_url" in inspect.signature(kind).parameters else "resource_server_url"
+    return kind(token_verifier=verifier, authorization_servers=[AnyHttpUrl(ISSUER)], **{where: PUBLIC})
+
+
+def multi(verifier):
+    auth = pytest.importorskip("fastmcp.server.auth")
+    if not hasattr(auth, "MultiAuth"):
+        pytest.skip("this FastMCP has no MultiAuth")
+    return auth.MultiAuth(verifiers=[verifier], base_url=PUBLIC, required_scopes=SCOPES)
+
+
+@needs_hook
+@pytest.mark.parametrize("held_by", [remote, multi])
+def test_held_by_another_provider_bound_tokens_are_refused_and_the_log_says_why(keys, mint, bound, caplog, held_by):
+    """It asks its own middleware, which knows no proofs."""
+    caplog.set_level(logging.WARNING, logger="fastbearer")
+    with serving(application(held_by(provider_for(keys, dpop=DPoP(), base_url=PUBLIC)))) as origin:
+        assert ask(origin, bound, url=f"{PUBLIC}/mcp")[0] == 401
+        assert knock(origin, "http", bound).status == 401
+        assert knock(origin, "http", mint()).status == 200
+    assert sum("hands this verifier no request" in record.getMessage() for record in caplog.records) == 1
+
+
+@needs_hook
+def test_a_remote_auth_provider_that_brings_our_middleware(keys, mint, bound):
+    """As docs/guides/fastmcp.md has it."""
+    auth = pytest.importorskip("fastmcp.server.auth")
+
+    class RemoteAuthWithProofs(auth.RemoteAuthProvider):
+        def get_middleware(self):
+            return self.token_verifier.get_middleware()
+
+    verifier = provider_for(keys, dpop=DPoP(), base_url=PUBLIC)
+    with serving(application(remote(verifier, RemoteAuthWithProofs))) as origin:
+        proof = CLIENT.dpop_proof("POST", f"{PUBLIC}/mcp", bound)
+        assert ask(origin, bound, proof=proof)[0] == 200
+        status, headers, _ = ask(origin, bound, proof=proof)
+        challenge = headers["www-authenticate"]
+        assert status == 401 and 'error="invalid_dpop_proof"' in challenge.partition("DPoP ")[2]
+        assert f'resource_metadata="{PUBLIC}/.well-known/oauth-protected-resource' in challenge
+        assert ask(origin, bound)[0] == 401
+        assert knock(origin, "http", bound).status == 401
+        assert knock(origin, "http", mint()).status == 200
 
 
 def test_without_a_request_bound_tokens_are_refused_and_the_log_says_why(keys, bound, caplog):
