@@ -207,11 +207,11 @@ static napi_value issuers_array(napi_env env, const fb_issuers *issuers)
     return array;
 }
 
-/* (handle) -> array of issuers, or the details of a failure. */
-static napi_value issuers(napi_env env, napi_callback_info info)
+/* The issuers of one moment, to be freed; NULL: there is an exception, or outcome is what the call returns. */
+static fb_issuers *open_issuers(fbnode_call *call, napi_env env, napi_callback_info info, napi_value *outcome)
 {
-    fbnode_call call;
-    const fb_verifier *verifier = fbnode_open_verifier(&call, env, info);
+    *outcome = NULL;
+    const fb_verifier *verifier = fbnode_open_verifier(call, env, info);
     if (verifier == NULL) {
         return NULL;
     }
@@ -219,34 +219,47 @@ static napi_value issuers(napi_env env, napi_callback_info info)
     fb_error error = FB_ERROR_INIT;
     fb_status status = fb_verifier_issuers(verifier, fb_clock_now().monotonic_seconds, &held, &error);
     if (status != FB_OK) {
-        return fbnode_outcome(&call, status, &error);
+        *outcome = fbnode_outcome(call, status, &error);
     }
-    napi_value out = issuers_array(env, held);
-    fb_issuers_free(held);
-    (void)fbnode_outcome(&call, out == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
+    return held;
+}
+
+/* Says whether what a call returns could be made. */
+static napi_value made(fbnode_call *call, napi_value out)
+{
+    const fb_error error = FB_ERROR_INIT;
+    (void)fbnode_outcome(call, out == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
     return out;
+}
+
+/* (handle) -> array of issuers, or the details of a failure. */
+static napi_value issuers(napi_env env, napi_callback_info info)
+{
+    fbnode_call call;
+    napi_value out;
+    fb_issuers *held = open_issuers(&call, env, info, &out);
+    if (held == NULL) {
+        return out;
+    }
+    out = issuers_array(env, held);
+    fb_issuers_free(held);
+    return made(&call, out);
 }
 
 /* (handle) -> { health, issuers } of one moment, or the details of a failure. */
 static napi_value health(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
-    const fb_verifier *verifier = fbnode_open_verifier(&call, env, info);
-    if (verifier == NULL) {
-        return NULL;
-    }
-    fb_issuers *held = NULL;
-    fb_error error = FB_ERROR_INIT;
-    fb_status status = fb_verifier_issuers(verifier, fb_clock_now().monotonic_seconds, &held, &error);
-    if (status != FB_OK) {
-        return fbnode_outcome(&call, status, &error);
+    napi_value outcome;
+    fb_issuers *held = open_issuers(&call, env, info, &outcome);
+    if (held == NULL) {
+        return outcome;
     }
     fbnode_object out = fbnode_object_new(env);
     fbnode_set_text(&out, "health", fb_text(fb_health_name(fb_issuers_health(held))));
     fbnode_set(&out, "issuers", issuers_array(env, held));
     fb_issuers_free(held);
-    (void)fbnode_outcome(&call, out.value == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
-    return out.value;
+    return made(&call, out.value);
 }
 
 const fbnode_function fbnode_issuers_functions[] = {

@@ -195,3 +195,15 @@ def assert_no_token_in(text: str, tokens: list[str]) -> None:
             assert part not in text
     text = re.sub(r"; got [^;\n]*", "", text)
     assert "evil" not in text and "special" not in text
+
+
+async def mcp_streams(stack: contextlib.AsyncExitStack, url: str, headers: dict[str, str]) -> Any:
+    """What a ClientSession of the MCP SDK reads and writes, over streamable HTTP, in either major version."""
+    from mcp.client import streamable_http
+
+    if hasattr(streamable_http, "streamablehttp_client"):
+        return await stack.enter_async_context(streamable_http.streamablehttp_client(url, headers=headers))
+    import httpx2
+
+    client = await stack.enter_async_context(httpx2.AsyncClient(headers=headers))
+    return await stack.enter_async_context(streamable_http.streamable_http_client(url, http_client=client))

@@ -16,6 +16,7 @@ from support import (
     cases,
     every_kind_of_token,
     knock,
+    mcp_streams,
     run,
     serving,
     text_of,
@@ -93,7 +94,6 @@ def connected(origin, transport, token):
     import contextlib
 
     from mcp import ClientSession
-    from mcp.client import streamable_http
     from mcp.client.sse import sse_client
 
     bearer = {"Authorization": f"Bearer {token}"}
@@ -103,17 +103,8 @@ def connected(origin, transport, token):
         async with contextlib.AsyncExitStack() as stack:
             if transport == "sse":
                 streams = await stack.enter_async_context(sse_client(f"{origin}/sse", headers=bearer))
-            elif hasattr(streamable_http, "streamablehttp_client"):
-                streams = await stack.enter_async_context(
-                    streamable_http.streamablehttp_client(f"{origin}/mcp", headers=bearer)
-                )
             else:
-                import httpx2
-
-                client = await stack.enter_async_context(httpx2.AsyncClient(headers=bearer))
-                streams = await stack.enter_async_context(
-                    streamable_http.streamable_http_client(f"{origin}/mcp", http_client=client)
-                )
+                streams = await mcp_streams(stack, f"{origin}/mcp", bearer)
             client = await stack.enter_async_context(ClientSession(streams[0], streams[1]))
             await client.initialize()
             yield client

@@ -7,7 +7,7 @@ import re
 
 import anyio
 import pytest
-from support import AUDIENCE, INITIALIZE, ISSUER, request, run, serving, text_of
+from support import AUDIENCE, INITIALIZE, ISSUER, mcp_streams, request, run, serving, text_of
 
 import fastbearer
 from fastbearer.asgi import BearerAuthMiddleware, get_access_token
@@ -59,21 +59,10 @@ def origin(keys):
 @contextlib.asynccontextmanager
 async def connected(origin, token=None):
     from mcp import ClientSession
-    from mcp.client import streamable_http
 
     bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
     async with contextlib.AsyncExitStack() as stack:
-        if hasattr(streamable_http, "streamablehttp_client"):
-            streams = await stack.enter_async_context(
-                streamable_http.streamablehttp_client(f"{origin}/mcp", headers=bearer)
-            )
-        else:
-            import httpx2
-
-            client = await stack.enter_async_context(httpx2.AsyncClient(headers=bearer))
-            streams = await stack.enter_async_context(
-                streamable_http.streamable_http_client(f"{origin}/mcp", http_client=client)
-            )
+        streams = await mcp_streams(stack, f"{origin}/mcp", bearer)
         client = await stack.enter_async_context(ClientSession(streams[0], streams[1]))
         await client.initialize()
         yield client
