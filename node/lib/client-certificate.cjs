@@ -11,13 +11,13 @@ const { ConfigurationError } = require('./errors.cjs');
 /* What the core takes for a certificate that cannot be read. */
 const UNREADABLE = Buffer.alloc(0);
 
-/* RFC 9440 section 2.1: a byte sequence of RFC 8941. */
+/* RFC 9440 section 2.1: a byte sequence of RFC 8941, whose padding may be missing (section 4.2.7). */
 function rfc9440(value) {
-  const [, base64] = /^:([A-Za-z0-9+/]+={0,2}):$/u.exec(value.trim()) ?? [];
+  const [, base64] = /^:((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3})?)={0,2}:$/u.exec(value) ?? [];
   return base64 === undefined ? UNREADABLE : Buffer.from(base64, 'base64');
 }
 
-/* nginx's $ssl_client_escaped_cert, and what else is a PEM with percent-encoding. */
+/* nginx's $ssl_client_escaped_cert, and any other PEM with percent-encoding. */
 function nginx(value) {
   try {
     return decodeURIComponent(value);
@@ -26,21 +26,26 @@ function nginx(value) {
   }
 }
 
-/* Up to a separator that stands in no quotes. */
-const splitOutsideQuotes = (value, separator) =>
-  value.match(new RegExp(`(?:"(?:[^"\\\\]|\\\\.)*"|[^${separator}"])+`, 'gu')) ?? [];
-
-/* Envoy's X-Forwarded-Client-Cert of one hop: Key=Value;Key=Value. With more, whose certificate is it? */
+/*
+ * Envoy's X-Forwarded-Client-Cert: Key=Value;Key=Value. Several elements, with a comma between them, come from several
+ * proxies, and none of them is known to be the client's.
+ */
 function xfcc(value) {
-  if (splitOutsideQuotes(value, ',').length !== 1) {
+  const pairs = /([A-Za-z]+)=("(?:[^"\\]|\\.)*"|[^",;]*)(?:;|$)/uy;
+  const certificates = [];
+  while (pairs.lastIndex < value.length) {
+    const pair = pairs.exec(value);
+    if (pair === null) {
+      return UNREADABLE;
+    }
+    if (pair[1].toLowerCase() === 'cert') {
+      certificates.push(pair[2].replace(/^"|"$/gu, ''));
+    }
+  }
+  if (certificates.length > 1) {
     return UNREADABLE;
   }
-  const certificates = splitOutsideQuotes(value, ';').filter((pair) => /^\s*cert=/iu.test(pair));
-  const [pair] = certificates;
-  if (certificates.length !== 1) {
-    return certificates.length === 0 ? undefined : UNREADABLE;
-  }
-  return nginx(pair.slice(pair.indexOf('=') + 1).replaceAll('"', ''));
+  return certificates.length === 0 ? undefined : nginx(certificates[0]);
 }
 
 const FORMATS = Object.freeze({ rfc9440, xfcc, nginx });
@@ -69,7 +74,7 @@ class CertificateHeader {
     if (pairs.length > 1) {
       return UNREADABLE;
     }
-    const value = pairs[0]?.[1] ?? '';
+    const value = (pairs[0]?.[1] ?? '').trim();
     return value === '' ? undefined : this.#read(value);
   }
 }

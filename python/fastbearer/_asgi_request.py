@@ -6,21 +6,18 @@ Nobody but the configuration knows the URL behind a proxy, and nobody but the pr
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, urlsplit
 
+from ._client_certificate import ClientCertificateHeader, as_certificate_header
+from ._headers import checked_token_header
 from .errors import ConfigurationError
 from .request import Request
 
 # RFC 3986 section 3.2.2 and 3.2.3: host and port, and nothing that would end the authority of a URL.
 _HOST = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]+")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
-# A pair of Envoy's x-forwarded-client-cert, and what separates it from the next one of the same element.
-_XFCC_PAIR = re.compile(rb'([A-Za-z]+)=("(?:[^"\\]|\\.)*"|[^",;]*)(;|$)')
 
 _SCHEMES = {"ws": "http", "wss": "https"}  # a websocket begins as an HTTP request
 
@@ -64,7 +61,7 @@ class RequestReader:
     def __init__(
         self,
         base_url: str | None,
-        client_certificate_header: str | None,
+        client_certificate_header: ClientCertificateHeader | Mapping[str, str] | None,
         token_header: str | None = None,
         *,
         prefix_may_be_there: bool = False,
@@ -74,9 +71,7 @@ class RequestReader:
         if base_url is not None:
             self._base = _checked_base(base_url).encode()
             self._held_prefix = urlsplit(self._base).path + b"/" if prefix_may_be_there else b""
-        self._certificate_header: bytes | None = None
-        if client_certificate_header is not None:
-            self._certificate_header = header_name("client_certificate_header", client_certificate_header).encode()
+        self._certificate_header = as_certificate_header(client_certificate_header)
         self._token_header = checked_token_header(token_header)
 
     def read(self, scope: Mapping[str, Any]) -> Request:
@@ -106,29 +101,11 @@ class RequestReader:
 
     def _certificate(self, scope: Mapping[str, Any], headers: Iterable[tuple[bytes, bytes]]) -> str | bytes | None:
         if self._certificate_header is not None:
-            values = [value for name, value in headers if name.lower() == self._certificate_header]
-            return unescaped_certificate(b", ".join(values))
+            return self._certificate_header._certificate_in(headers)
         tls = (scope.get("extensions") or {}).get("tls") or {}
         if tls.get("client_cert_error"):
             return None
         return next(iter(tls.get("client_cert_chain") or ()), None)
-
-
-def header_name(option: str, given: object) -> str:
-    """In lower case."""
-    if not isinstance(given, str) or not _HEADER_NAME.fullmatch(given):
-        raise ConfigurationError(f"{option} must be the name of one header")
-    return given.lower()
-
-
-def checked_token_header(given: str | None) -> str | None:
-    """In lower case."""
-    if given is None:
-        return None
-    name = header_name("token_header", given)
-    if name in ("authorization", "dpop"):
-        raise ConfigurationError("token_header must be another header than Authorization and DPoP")
-    return name
 
 
 def _checked_base(base_url: str) -> str:
@@ -157,34 +134,3 @@ def _host(scope: Mapping[str, Any], headers: Iterable[tuple[bytes, bytes]]) -> b
         return None
     name = f"[{server[0]}]" if ":" in server[0] else server[0]
     return f"{name}:{server[1]}".encode()
-
-
-def unescaped_certificate(value: bytes) -> bytes | None:
-    """The certificate in a header that a proxy has set: of RFC 9440 ("Client-Cert"), of Envoy
-    ("x-forwarded-client-cert"), or escaped PEM as of nginx ($ssl_client_escaped_cert). None for an empty one. What is
-    none of these stays as it is, so that the core refuses it: two certificates, for example.
-    """
-    value = value.strip()
-    if not value:
-        return None
-    if value.startswith(b"-----BEGIN"):
-        return unquote_to_bytes(value)
-    if value.startswith(b":"):
-        try:
-            return base64.b64decode(value[1:-1], validate=True) if value.endswith(b":") else value
-        except binascii.Error:
-            return value
-    return _xfcc_certificate(value) or value
-
-
-def _xfcc_certificate(value: bytes) -> bytes | None:
-    """Cert= of the only element; several elements come from several proxies, of which one is the client's."""
-    certificates, at = [], 0
-    while at < len(value):
-        pair = _XFCC_PAIR.match(value, at)
-        if pair is None:
-            return None
-        if pair[1].lower() == b"cert":
-            certificates.append(pair[2].strip(b'"'))
-        at = pair.end()
-    return unquote_to_bytes(certificates[0]) if len(certificates) == 1 else None

@@ -85,6 +85,8 @@ class Guard:
         self.dpop = verifier.dpop if token_header is None else None
         advertised = dict.fromkeys((*verifier.required_scopes, *self.required_scopes))
         self.challenger: Challenger = Challenger(realm, advertised, resource_metadata_url, self.dpop, challenge_scopes)
+        #: The scopes that every challenge asks for.
+        self.asked: list[str] = self.challenger.scopes.names()
         self._rules = rules
         self._log = RejectionLog()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._asgi_request import RequestReader
 from ._blocking import blocking, completed
 from ._challenge import ChallengeScopes, Refusal
+from ._client_certificate import ClientCertificateHeader
 from ._guard import Guard, current_guard, get_access_token
 from ._user import BearerUser
 from ._wsgi_request import scope_of
@@ -62,7 +63,7 @@ class BearerAuthentication(BaseAuthentication):
     resource_metadata_url: ClassVar[str | None] = None
     realm: ClassVar[str | None] = None
     base_url: ClassVar[str | None] = None
-    client_certificate_header: ClassVar[str | None] = None
+    client_certificate_header: ClassVar[ClientCertificateHeader | Mapping[str, str] | None] = None
     challenge_scopes: ClassVar[ChallengeScopes | None] = None
     token_header: ClassVar[str | None] = None
 

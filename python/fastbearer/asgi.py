@@ -9,22 +9,29 @@ logger "fastbearer" and to the verifier's on_reject; the client gets the OAuth e
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from . import _resource
-from ._asgi_request import ClientGone, RequestBody, RequestReader, origin_of
+from ._asgi_request import ClientGone, RequestBody, RequestReader
 from ._challenge import ChallengeScopes, Refusal
+from ._client_certificate import ClientCertificateHeader
 from ._guard import ADMITTED, ASKED, Guard, current_token, get_access_token
-from ._resource_metadata import ResourceMetadata, as_metadata
-from ._rpc import ScopesByName, rules_of
+from ._middleware import ConfiguredMiddleware
+from ._resource_metadata import ResourceMetadata
 from ._user import BearerUser
-from .errors import ConfigurationError
 
 if TYPE_CHECKING:
     from .verifier import AccessToken, Verifier
 
-__all__ = ["BearerAuthMiddleware", "BearerUser", "ResourceMetadata", "bearer", "get_access_token"]
+__all__ = [
+    "BearerAuthMiddleware",
+    "BearerUser",
+    "ClientCertificateHeader",
+    "ResourceMetadata",
+    "bearer",
+    "get_access_token",
+]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -53,7 +60,7 @@ class Credentials:
         return getattr(self._access_token, name)
 
 
-class BearerAuthMiddleware:
+class BearerAuthMiddleware(ConfiguredMiddleware[ASGIApp]):
     """Admits requests to app that carry one valid bearer token.
 
     verifier            a fastbearer.Verifier; its audience="resource" is that of resource_metadata, else base_url, with
@@ -78,8 +85,8 @@ class BearerAuthMiddleware:
     base_url            scheme and host that clients use, "https://api.example", with the path prefix that a proxy
                         strips, if one does; what DPoP proofs are compared with. By default those of
                         resource_metadata, else what the server sees
-    client_certificate_header   the header in which a proxy hands over the client's certificate: as RFC 9440
-                        ("Client-Cert"), Envoy ("x-forwarded-client-cert") or nginx ($ssl_client_escaped_cert) write it
+    client_certificate_header   the header in which a proxy hands over the client's certificate, and how it writes it: a
+                        ClientCertificateHeader (or its arguments as a mapping)
 
     Without base_url behind a proxy the server sees another scheme and host than the client, and every DPoP proof is
     refused (proof_mismatch, claim htu). Without it and without a proxy the host comes from the header Host, which
@@ -106,46 +113,6 @@ class BearerAuthMiddleware:
     token is served with get_access_token() None. The rules in full are those of fb_rpc_check in fastbearer.h.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        verifier: Verifier,
-        required_scopes: Iterable[str] = (),
-        resource_metadata_url: str | None = None,
-        resource_metadata: ResourceMetadata | Mapping[str, Any] | None = None,
-        exclude: Collection[str] = (),
-        realm: str | None = None,
-        base_url: str | None = None,
-        client_certificate_header: str | None = None,
-        challenge_scopes: ChallengeScopes | None = None,
-        anonymous: Collection[str] = (),
-        tool_scopes: ScopesByName | None = None,
-        resource_scopes: ScopesByName | None = None,
-        prompt_scopes: ScopesByName | None = None,
-        max_body_bytes: int | None = None,
-        token_header: str | None = None,
-    ) -> None:
-        if isinstance(exclude, str):
-            raise ConfigurationError("exclude must be a collection of paths, not one string")
-        metadata = as_metadata(resource_metadata)
-        if metadata is not None:
-            dpop = verifier.dpop if token_header is None else None
-            metadata = metadata._with_proofs(dpop, client_certificate_header is not None)
-            resource_metadata_url = resource_metadata_url or metadata.url
-            base_url = base_url or origin_of(metadata.url)
-        _resource.bind(verifier, base_url if metadata is None else metadata.document["resource"])
-        self.app = app
-        self._metadata = metadata
-        self._exclude = frozenset(exclude)
-        self._reader = RequestReader(base_url, client_certificate_header, token_header)
-        rules = rules_of(anonymous, tool_scopes, resource_scopes, prompt_scopes, max_body_bytes)
-        self._guard = Guard(
-            verifier, required_scopes, resource_metadata_url, realm, challenge_scopes, rules, token_header
-        )
-        self._asked = self._guard.challenger.scopes.names()
-        self._sends_nonces = bool(self._guard.nonce_headers())
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "lifespan":
@@ -168,7 +135,7 @@ class BearerAuthMiddleware:
         if isinstance(outcome, Refusal):
             await _send_refusal(outcome, scope, receive, send)
             return
-        guarded = {**scope, ADMITTED: outcome, ASKED: self._asked}
+        guarded = {**scope, ADMITTED: outcome, ASKED: self._guard.asked}
         if outcome is not None:
             # scope["auth"].scopes and scope["user"] are what Starlette's @requires and request.user read.
             guarded |= {"user": BearerUser(outcome), "auth": Credentials.of(outcome, self._guard.verifier)}
@@ -205,7 +172,7 @@ def bearer(
     resource_metadata_url: str | None = None,
     realm: str | None = None,
     base_url: str | None = None,
-    client_certificate_header: str | None = None,
+    client_certificate_header: ClientCertificateHeader | Mapping[str, str] | None = None,
     challenge_scopes: ChallengeScopes | None = None,
     token_header: str | None = None,
 ) -> Callable[..., Awaitable[AccessToken]]:

@@ -16,27 +16,33 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context, copy_context
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _resource
-from ._asgi_request import ClientGone, RequestReader, origin_of
+from ._asgi_request import ClientGone
 from ._blocking import blocking, completed
-from ._challenge import ChallengeScopes, Refusal
-from ._guard import ADMITTED, Guard, current_guard, current_token, get_access_token
-from ._resource_metadata import ResourceMetadata, as_metadata
-from ._rpc import ScopesByName, rules_of
+from ._challenge import Refusal
+from ._client_certificate import ClientCertificateHeader
+from ._guard import ADMITTED, current_guard, current_token, get_access_token
+from ._middleware import ConfiguredMiddleware
+from ._resource_metadata import ResourceMetadata
 from ._wsgi_request import RequestBody, path_of, scope_of
 from .errors import ConfigurationError, InsufficientScopeError
 from .verifier import AccessToken
 
 if TYPE_CHECKING:
     from ._rest_framework import BearerAuthentication
-    from .verifier import Verifier
 
-__all__ = ["BearerAuthMiddleware", "BearerAuthentication", "ResourceMetadata", "get_access_token", "require_scopes"]
+__all__ = [
+    "BearerAuthMiddleware",
+    "BearerAuthentication",
+    "ClientCertificateHeader",
+    "ResourceMetadata",
+    "get_access_token",
+    "require_scopes",
+]
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -45,7 +51,7 @@ WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 
-class BearerAuthMiddleware:
+class BearerAuthMiddleware(ConfiguredMiddleware[WSGIApp]):
     """Admits requests to app that carry one valid bearer token.
 
     The options are those of fastbearer.asgi.BearerAuthMiddleware, JSON-RPC included. Verifying blocks the worker's
@@ -54,45 +60,6 @@ class BearerAuthMiddleware:
     Certificates come from client_certificate_header, or from Apache's SSL_CLIENT_CERT where SSL_CLIENT_VERIFY says
     SUCCESS. Servers join two headers of one name with a comma, so two Authorization headers are refused (400) here too.
     """
-
-    def __init__(
-        self,
-        app: WSGIApp,
-        *,
-        verifier: Verifier,
-        required_scopes: Iterable[str] = (),
-        resource_metadata_url: str | None = None,
-        resource_metadata: ResourceMetadata | Mapping[str, Any] | None = None,
-        exclude: Collection[str] = (),
-        realm: str | None = None,
-        base_url: str | None = None,
-        client_certificate_header: str | None = None,
-        challenge_scopes: ChallengeScopes | None = None,
-        anonymous: Collection[str] = (),
-        tool_scopes: ScopesByName | None = None,
-        resource_scopes: ScopesByName | None = None,
-        prompt_scopes: ScopesByName | None = None,
-        max_body_bytes: int | None = None,
-        token_header: str | None = None,
-    ) -> None:
-        if isinstance(exclude, str):
-            raise ConfigurationError("exclude must be a collection of paths, not one string")
-        metadata = as_metadata(resource_metadata)
-        if metadata is not None:
-            dpop = verifier.dpop if token_header is None else None
-            metadata = metadata._with_proofs(dpop, client_certificate_header is not None)
-            resource_metadata_url = resource_metadata_url or metadata.url
-            base_url = base_url or origin_of(metadata.url)
-        _resource.bind(verifier, base_url if metadata is None else metadata.document["resource"])
-        self.app = app
-        self._metadata = metadata
-        self._exclude = frozenset(exclude)
-        self._reader = RequestReader(base_url, client_certificate_header, token_header)
-        rules = rules_of(anonymous, tool_scopes, resource_scopes, prompt_scopes, max_body_bytes)
-        self._guard = Guard(
-            verifier, required_scopes, resource_metadata_url, realm, challenge_scopes, rules, token_header
-        )
-        self._sends_nonces = bool(self._guard.nonce_headers())
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = path_of(environ)

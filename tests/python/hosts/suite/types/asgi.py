@@ -7,7 +7,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from fastbearer import AccessToken, DPoP, Verifier
-from fastbearer.asgi import BearerAuthMiddleware, ResourceMetadata, bearer, get_access_token
+from fastbearer.asgi import (
+    BearerAuthMiddleware,
+    ClientCertificateHeader,
+    ResourceMetadata,
+    bearer,
+    get_access_token,
+)
 
 verifier = Verifier(public_key="...", issuer="https://issuer.example", audience="https://api.example")
 metadata = ResourceMetadata("https://api.example", ["https://issuer.example"], scopes_supported=["read"])
@@ -18,7 +24,7 @@ proving = BearerAuthMiddleware(
     Starlette(),
     verifier=Verifier(jwks={"keys": []}, dpop=DPoP()),
     base_url="https://api.example",
-    client_certificate_header="client-cert",
+    client_certificate_header=ClientCertificateHeader("client-cert", "rfc9440"),
 )
 
 mcp = BearerAuthMiddleware(
@@ -37,7 +43,10 @@ app = FastAPI()
 app.mount(metadata.path, metadata)
 
 
-@app.get("/proving", dependencies=[Depends(bearer(verifier, base_url="https://api.example"))])
+by_nginx = bearer(verifier, client_certificate_header={"name": "x-client-cert", "format": "nginx"})
+
+
+@app.get("/proving", dependencies=[Depends(bearer(verifier, base_url="https://api.example")), Depends(by_nginx)])
 async def prove() -> None: ...
 
 
