@@ -23,6 +23,7 @@ TOOLS = ("pytest==9.2.0",)
 
 ASGI = (
     "starlette==1.10.0", "fastapi==0.165.0", "litestar==2.25.0", "uvicorn==0.54.0", "httpx==0.28.1", "websockets",
+    "requests_oauth2client==1.8.0",
 )  # fmt: skip
 
 WSGI = ("Flask==3.1.3", "Django==5.2.19", "djangorestframework==3.18.3", "gunicorn==27.0.1")

@@ -1,15 +1,22 @@
 """Proofs of possession over HTTP: DPoP and client certificates, by the middleware and by the FastAPI dependency."""
 
 import base64
+import contextlib
 import hashlib
+import http.client
+import http.server
 import json
 import ssl
+import subprocess
+import threading
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
 import pytest
+import requests
 from fastapi import Depends, FastAPI
+from requests_oauth2client import DPoPKey, DPoPToken
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -104,6 +111,20 @@ def test_other_proofs_do_not(make, keys, bound, change, status):
         answer = ask(origin, bound, **change)
         assert answer.status == status
         assert bound not in str(answer) and bound.split(".")[1] not in str(answer)
+
+
+@pytest.mark.parametrize("alg", ["ES256", "PS256"])
+def test_the_proofs_of_another_library(make, keys, mint, alg):
+    """requests_oauth2client makes them, and puts the nonce that the first response brings into the second proof."""
+    key, other = DPoPKey.generate(alg=alg), DPoPKey.generate(alg=alg)
+    token = DPoPToken(mint(additional_claims={"cnf": {"jkt": key.dpop_jkt}}), _dpop_key=key)
+    with serving(make(keys, DPoP(required=True, nonce_secret=SECRET))) as origin:
+        answer = requests.get(f"{origin}/who?a=b", auth=token, timeout=20)
+        assert answer.json() == {"client_id": "alice"} and answer.headers["dpop-nonce"]
+        ath = base64.urlsafe_b64encode(hashlib.sha256(token.access_token.encode()).digest()).rstrip(b"=").decode()
+        for one, status in ((key, 200), (other, 401)):
+            proof = str(one.proof("GET", f"{origin}/who", ath=ath, nonce=answer.headers["dpop-nonce"]))
+            assert send(f"{origin}/who", headers=headers(token.access_token, proof)).status == status
 
 
 def test_challenges_of_both_schemes(make, keys, mint, bound):
@@ -310,6 +331,77 @@ def test_a_certificate_in_a_header(make, keys, mint, certified, certificate, for
         assert send(f"{origin}/who", mint(), headers=[("x-client-cert", "garbage")]).status == 200
     with serving(make(keys)) as origin:
         assert send(f"{origin}/who", certified, headers=[("x-client-cert", value)]).status == 401
+
+
+def made_by_openssl(folder, name):
+    """Key and certificate in one file."""
+    both, alone = folder / f"{name}.pem", folder / f"{name}.crt"
+    names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    command = ["openssl", "req", *kind, *names, "-keyout", both, "-out", alone]
+    subprocess.run(command, check=True, capture_output=True)
+    both.write_text(both.read_text() + alone.read_text())
+    return both
+
+
+@contextlib.contextmanager
+def proxy(origin, server, clients):
+    """Ends TLS, asks for a certificate, and hands it over as RFC 9440 wants: nothing that a client sends as that header
+    passes."""
+
+    class Forward(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            passed = [(name, value) for name, value in self.headers.items() if name.lower() == "authorization"]
+            certificate = self.connection.getpeercert(binary_form=True)
+            if certificate is not None:
+                passed.append(("Client-Cert", f":{base64.b64encode(certificate).decode()}:"))
+            self.send_response(send(origin + self.path, headers=passed).status)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    for client in clients:
+        context.load_verify_locations(client)
+    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Forward)
+    listening.socket = context.wrap_socket(listening.socket, server_side=True)
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    try:
+        yield listening.server_address[1]
+    finally:
+        listening.shutdown()
+        listening.server_close()
+
+
+def test_certificates_over_tls(make, keys, mint, tmp_path):
+    server, own, other = (made_by_openssl(tmp_path, name) for name in ("server", "own", "other"))
+
+    def ask_over_tls(port, token, client=None, **more):
+        context = ssl.create_default_context(cafile=server)
+        if client is not None:
+            context.load_cert_chain(client)
+        connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=20)
+        connection.request("GET", "/who", headers={"Authorization": f"Bearer {token}", **more})
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    pem = own.read_text()
+    der = ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN CERTIFICATE-----") :])
+    digest = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+    token = mint(additional_claims={"cnf": {"x5t#S256": digest}})
+    app = make(keys, client_certificate_header=CLIENT_CERT)
+    with serving(app) as origin, proxy(origin, server, [own, other]) as port:
+        assert ask_over_tls(port, token, own) == 200
+        assert ask_over_tls(port, token, other) == 401
+        assert ask_over_tls(port, token) == 401
+        claimed = {"Client-Cert": f":{base64.b64encode(der).decode()}:"}
+        assert ask_over_tls(port, token, **claimed) == 401
+        assert ask_over_tls(port, token, other, **claimed) == 401
+        assert ask_over_tls(port, mint()) == 200
 
 
 def test_the_tls_extension(keys, certified, certificate):
