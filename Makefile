@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
-MINUTES ?= 1
 CLANG ?= clang
 SKIPPED := tools/check/skipped.sh
 export PYTHON
@@ -223,17 +222,17 @@ coverage: deps-c deps-python ## Line and branch coverage of core/, and what is n
 
 fuzz: deps-clang ## Every fuzz target for MINUTES (1) each, and the library beside a second verifier
 	@$(MAKE) --no-print-directory $(VENV)/built
-	@CLANG=$(CLANG) PYTHON=$(BIN)/python tests/fuzz/run.sh $(MINUTES)
+	@CLANG=$(CLANG) PYTHON=$(BIN)/python tests/fuzz/run.sh $(or $(MINUTES),1)
 
 timing: configure ## Whether the time of an HMAC verification tells anything about tag or secret (after dudect)
 	@cmake --build build -j $(JOBS) --target timing
 	@build/timing/timing
 
-soak: deps-python deps-node ## Real servers for MINUTES (1): hostile tokens, rotating keys, a provider that misbehaves
+soak: deps-python deps-node deps-redis ## A fleet for MINUTES (10): hostile tokens, rotations, revocations, outages
 	@$(MAKE) --no-print-directory $(VENV)/built build-node/fastbearer.node
 	@$(BIN)/python -c 'import fastmcp' 2>/dev/null || $(BIN)/python -m pip install --quiet fastmcp
 	@node tests/node/hosts/setup.mjs
-	@$(BIN)/python -m tests.soak $(MINUTES)
+	@$(BIN)/python -m tests.soak $(or $(MINUTES),10)
 
 # ---- what is published -----------------------------------------------------------------------------------------------
 # By a Python of its own: the lock is TOML, which Python reads from 3.11 on.

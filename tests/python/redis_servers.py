@@ -14,18 +14,20 @@ PASSWORD = "a password that only tests have"
 
 
 class RedisServer:
-    """redis-server on a loopback port of its own, without persistence.
+    """redis-server on a loopback port of its own.
 
     Args:
         tls: speak TLS alone, with the certificate, key and authority in this folder (server.pem, server.key, ca.pem).
+        durable: what was acknowledged outlives kill; by default it starts empty each time.
     """
 
-    def __init__(self, tls: Path | None = None) -> None:
+    def __init__(self, tls: Path | None = None, *, durable: bool = False) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
         self._tls = tls
+        self._persistence = ["--appendonly", "yes", "--appendfsync", "always"] if durable else ["--appendonly", "no"]
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -36,8 +38,8 @@ class RedisServer:
         return f"{scheme}://:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Starts it, empty."""
-        command = ["redis-server", "--requirepass", PASSWORD, "--save", "", "--appendonly", "no", "--bind", "127.0.0.1",
+        """Starts it."""
+        command = ["redis-server", "--requirepass", PASSWORD, "--save", "", *self._persistence, "--bind", "127.0.0.1",
                    "--dir", self._folder.name]  # fmt: skip
         if self._tls is None:
             command += ["--port", str(self.port)]

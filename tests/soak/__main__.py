@@ -1,233 +1,137 @@
-"""Real servers, good and hostile tokens at full speed, keys that rotate, a provider that misbehaves: python -m
-tests.soak MINUTES [SERVER...]
+"""A fleet for some minutes: python -m tests.soak MINUTES [SERVER...]
 
-SERVER is fastmcp or node; both by default. Fails when one good request was refused or one hostile one got through.
-Latencies are those of the good requests as a client sees them, on a machine that the clients keep busy as well.
+Four workers of a FastMCP server, which share a Redis, and two Node servers; a provider that rotates its keys and
+misbehaves; tokens that are revoked while they are used; clients with proofs of possession, and used proofs on other
+workers; a Redis that is paused and killed. Half of all requests are hostile. It fails when one good request was
+refused, one hostile one was accepted, a process died, or memory, open files or threads grew. SERVER is a name of
+servers.KINDS; all by default. Times are those that a client sees on a machine that the clients keep busy as well.
 """
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
-import os
-import random
-import statistics
-import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+import traceback
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-from tests.idp import FAULTS, IdentityProvider, SigningKey
+from tests.idp import IdentityProvider
+from tests.python.redis_servers import RedisServer
 
-from .tokens import AUDIENCE, Tokens
+from . import report
+from .clients import Client, Site
+from .servers import KINDS, Server
+from .tokens import AUDIENCE
+from .trouble import MAX_SILENCE, REDIS_TIMEOUT, RedisTrouble, Revoker, Rotation
 
-ROOT = Path(__file__).resolve().parents[2]
-CLIENTS = 4  # for each server
-HOSTILE = 0.5  # of all requests
-FAULT_SECONDS = 4.0
-BODY = json.dumps(
-    {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}}
-).encode()
-# What says good things slowly or in another form is no fault to this test, nor is what only TLS can do.
-PLAIN_FAULTS = [name for name, fault in FAULTS.items() if fault.certificate == "good" and not fault.tls_version]
-
-
-class Server:
-    """One server process, and what its clients have seen of it."""
-
-    def __init__(self, name: str, command: list[str], provider: IdentityProvider) -> None:
-        self.name, self.provider = name, provider
-        self.query = f"?{name}"
-        self.process = subprocess.Popen(
-            [*command, provider.jwks_uri + self.query, provider.issuer, AUDIENCE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
-        self.good = self.hostile = 0
-        self.wrong: Counter[str] = Counter()
-        self.latencies: list[float] = []
-        self.memory: list[tuple[float, int]] = []
-        self.lock = threading.Lock()
-
-    def fetches(self) -> int:
-        return sum(request.path.endswith(self.query) for request in list(self.provider.log))
-
-    def sample_memory(self) -> None:
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        self.memory.append((time.monotonic(), pages * os.sysconf("SC_PAGE_SIZE")))
-
-    def slope(self) -> float:
-        """KiB a minute, by least squares over the last two thirds: what comes before is warming up."""
-        rest = self.memory[len(self.memory) // 3 :]
-        if len(rest) < 3:
-            return 0.0
-        return statistics.linear_regression(*zip(*rest)).slope * 60 / 1024
-
-    def stop(self) -> bool:
-        """Whether it was there to the end, and ended when it was told to."""
-        alive = self.process.poll() is None
-        assert self.process.stdin is not None
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            return False
-        return alive
-
-    def report(self) -> str:
-        times = sorted(self.latencies)
-        p50, p99 = (times[int(len(times) * share)] * 1e3 for share in (0.5, 0.99)) if times else (0.0, 0.0)
-        refused = sum(n for what, n in self.wrong.items() if what.startswith("good"))
-        return (
-            f"{self.name}: {self.good} good requests, {refused} refused;"
-            f" {self.hostile} hostile, {sum(self.wrong.values()) - refused} accepted or without an answer;"
-            f" p50 {p50:.1f} ms, p99 {p99:.1f} ms; {self.fetches()} fetches;"
-            f" memory {self.memory[-1][1] >> 20} MiB, {self.slope():+.0f} KiB a minute"
-        )
+ALGORITHMS = ("ES256", "RS256", "EdDSA")
+CLIENTS = 2  # for each process
 
 
 class Soak:
-    """The keys and the clock that all clients share."""
+    """All of it."""
 
-    def __init__(self, provider: IdentityProvider) -> None:
-        self.provider = provider
-        self.current: SigningKey = provider.keys[-1]
-        self.withdrawn: SigningKey | None = None
-        self.over = threading.Event()
-
-    def client(self, server: Server, seed: int) -> None:
-        tokens, connection = Tokens(self.provider.issuer, seed), None
-        while not self.over.is_set():
-            if connection is None:
-                connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
-            hostile = tokens.random.random() < HOSTILE
-            try:
-                (self.try_hostile if hostile else self.try_good)(server, connection, tokens)
-            except (OSError, http.client.HTTPException) as error:
-                # Node ends the connection when a header is too long for it, maybe before all of it has been sent.
-                refused = hostile and isinstance(error, (ConnectionError, http.client.RemoteDisconnected))
-                with server.lock:
-                    server.hostile += refused
-                    if not refused and not self.over.is_set():
-                        server.wrong[f"{'hostile' if hostile else 'good'}: {type(error).__name__}"] += 1
-                connection.close()
-                connection = None
-
-    @staticmethod
-    def ask(connection: http.client.HTTPConnection, token: str) -> tuple[int, bytes]:
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-            "Authorization": f"Bearer {token}",
+    def __init__(self, provider: IdentityProvider, redis: RedisServer, names: list[str]) -> None:
+        settings = {
+            "issuer": provider.issuer,
+            "jwks_uri": provider.jwks_uri,
+            "audience": AUDIENCE,
+            "algorithms": ALGORITHMS,
+            "base_url": AUDIENCE.removesuffix("/mcp"),
+            "redis": redis.url,
+            "redis_timeout": REDIS_TIMEOUT,
+            "max_silence": MAX_SILENCE,
+            "refresh_interval": 5.0,
         }
-        connection.request("POST", "/mcp", BODY, headers)
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.will_close:
-            connection.close()  # http.client opens it again
-        return answer.status, body
+        self.servers = [Server(name, settings) for name in names]
+        self.site = Site(provider.issuer, {key.algorithm: key for key in provider.keys})
+        self.rotation = Rotation(self.site, provider, self.servers)
+        self.revoker = Revoker(self.site, redis.url, [server for server in self.servers if server.kind.shares])
+        self.redis = RedisTrouble(self.site, redis)
+        self.found: list[str] = []
 
-    def try_good(self, server: Server, connection: http.client.HTTPConnection, tokens: Tokens) -> None:
-        token, subject = tokens.good(self.current)
-        started = time.perf_counter()
-        status, body = self.ask(connection, token)
-        took = time.perf_counter() - started
-        with server.lock:
-            server.good += 1
-            server.latencies.append(took)
-            if status != 200 or subject.encode() not in body:
-                server.wrong[f"good: status {status}"] += 1
+    def start(self, part: Callable[[], None]) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                part()
+            except Exception as error:
+                traceback.print_exc()
+                self.found.append(f"a part of the soak failed: {error!r}")
 
-    def try_hostile(self, server: Server, connection: http.client.HTTPConnection, tokens: Tokens) -> None:
-        token, kind = tokens.hostile(self.current, self.withdrawn)
-        status, _ = self.ask(connection, token)
-        with server.lock:
-            server.hostile += 1
-            if status not in (400, 401, 403, 431, 503):
-                server.wrong[f"{kind}: status {status}"] += 1
+        thread = threading.Thread(target=guarded, daemon=True)
+        thread.start()
+        return thread
 
-    def wait_for_fetches(self, servers: list[Server]) -> bool:
-        """Until each server has asked the provider once more; false when the soak ends before."""
-        before = [server.fetches() for server in servers]
-        while any(server.fetches() == count for server, count in zip(servers, before)):
-            if self.over.wait(0.1):
-                return False
-        return not self.over.wait(1.0)  # and has read the answer
+    def run(self, minutes: float) -> None:
+        for server in self.servers:
+            server.wait_until_ready()
+            server.sample()
+        clients = [
+            Client(self.site, server, number)
+            for server in self.servers
+            for number in range(CLIENTS * server.kind.workers)
+        ]
+        parts = [client.run for client in clients] + [self.rotation.run, self.revoker.run, self.redis.run]
+        threads = [self.start(part) for part in parts]
+        end = time.monotonic() + minutes * 60
+        while time.monotonic() < end:
+            time.sleep(1.0)
+            for server in self.servers:
+                server.sample()
+        self.site.over.set()
+        for thread in threads:
+            thread.join(timeout=30)
+            if thread.is_alive():
+                self.found.append("a client did not end")
 
-    def rotate(self, servers: list[Server], r: random.Random) -> Counter[str]:
-        """As a provider does it: publish, wait, sign with the new key, wait, withdraw the old one."""
-        met: Counter[str] = Counter()
-        while not self.over.is_set():
-            old = self.current
-            new = self.provider.rotate(overlap=True)
-            if not self.wait_for_fetches(servers):
-                break
-            self.current = new
-            fault = r.choice(PLAIN_FAULTS)
-            met[fault] += 1
-            self.provider.misbehave(fault)
-            self.over.wait(FAULT_SECONDS)
-            self.provider.behave()
-            self.provider.withdraw(old.kid)
-            if not self.wait_for_fetches(servers):
-                break
-            self.withdrawn = old
-        return met
+    def stop(self) -> None:
+        for server in self.servers:
+            if not server.stop():
+                self.found.append(f"{server.name}: died, or did not end when it was told to")
 
+    def judge(self) -> list[str]:
+        """What is wrong."""
+        found = [*self.found]
+        found += [f"{server.name}: {what}" for server in self.servers for what in report.faults(server)]
+        for part in (self.rotation, self.revoker):
+            found += [f"{count} x {what}" for what, count in part.wrong.most_common()]
+        if any(server.kind.shares for server in self.servers) and not self.site.across:
+            found.append("no used proof came to another process")
+        return found
 
-COMMANDS = {
-    "fastmcp": [sys.executable, "-m", "tests.soak.fastmcp_server"],
-    "node": ["node", str(ROOT / "tests/node/hosts/soak.mjs")],
-}
-
-
-def start(target: Callable[..., Any], *arguments: Any) -> threading.Thread:
-    thread = threading.Thread(target=target, args=arguments, daemon=True)
-    thread.start()
-    return thread
+    def describe(self) -> str:
+        delays = sorted(self.revoker.delays) or [0.0]
+        middle = delays[len(delays) // 2] * 1e3
+        revoked = ", ".join(f"{count} x {what}" for what, count in self.revoker.revoked.items())
+        trouble = ", ".join(f"{count} x {what}" for what, count in self.redis.troubles.items())
+        lines = [
+            report.requests(self.servers),
+            "",
+            report.memory(self.servers),
+            "",
+            f"rotations with a fault: {self.rotation.faults.total()} ({', '.join(sorted(self.rotation.faults))})",
+            f"revocations: {revoked}; accepted after that for {middle:.0f} ms (p50), {delays[-1] * 1e3:.0f} ms (most)",
+            f"Redis: {trouble}; used proofs that another process refused: {self.site.across}",
+        ]
+        return "\n".join(lines)
 
 
 def main(minutes: float, names: list[str]) -> int:
-    with IdentityProvider(algorithms=("ES256",)) as provider:
-        servers = [Server(name, command, provider) for name, command in COMMANDS.items() if not names or name in names]
-        soak = Soak(provider)
-        met: Counter[str] = Counter()
-        threads = [start(soak.client, server, seed) for server in servers for seed in range(CLIENTS)]
-        threads.append(start(lambda: met.update(soak.rotate(servers, random.Random(1)))))
-        end = time.monotonic() + minutes * 60
-        while time.monotonic() < end:
-            for server in servers:
-                server.sample_memory()
-            time.sleep(1.0)
-        soak.over.set()
-        for thread in threads:
-            thread.join(timeout=30)
-        lived = [server.stop() for server in servers]
-    print(f"{sum(met.values())} rotations, and these faults of the provider: {', '.join(sorted(met)) or 'none'}")
-    for server, alive in zip(servers, lived):
-        print(server.report())
-        for what, count in server.wrong.most_common():
-            print(f"    {count} x {what}")
-        if not alive:
-            print(f"    {server.name} died, or did not end when told to")
-    return int(
-        not servers
-        or any(server.wrong or server.good == 0 or server.hostile == 0 for server in servers)
-        or not all(lived)
-    )
+    unknown = set(names) - set(KINDS)
+    if unknown:
+        sys.exit(f"no such server: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
+    with IdentityProvider(algorithms=ALGORITHMS) as provider, RedisServer(durable=True) as redis:
+        soak = Soak(provider, redis, names or list(KINDS))
+        try:
+            soak.run(minutes)
+        finally:
+            soak.stop()
+    print(soak.describe())
+    found = soak.judge()
+    for what in found:
+        print(f"WRONG: {what}")
+    print("failed" if found else "passed")
+    return int(bool(found))
 
 
 if __name__ == "__main__":
