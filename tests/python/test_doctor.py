@@ -149,7 +149,7 @@ def test_nobody_there(doctor: Doctor) -> None:
     code, report = doctor.json("https://127.0.0.1:9", "--timeout", "2")
     assert code == 3 and "refused" in report["provider"]["error"].lower()
     code, report = doctor.json("http://issuer.invalid")
-    assert code == 3 and "allow_http" in report["provider"]["error"]
+    assert code == 2 and "allow_http" in report["provider"]["error"]
 
 
 def test_by_a_proxy(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +252,7 @@ def test_passwords_are_not_printed(doctor: Doctor, secure: IdentityProvider) -> 
     """Those of a target are refused; what its query holds is for the server alone."""
     for change in (("https://", "https://user:hidden@"), ("/jwks", "/jwks?key=hidden")):
         code, out = doctor(secure.jwks_uri.replace(*change), "--ca-file", secure.ca_file)
-        assert code == (3 if "@" in change[1] else 0) and "hidden" not in out + doctor.error
+        assert code == (2 if "@" in change[1] else 0) and "hidden" not in out + doctor.error
     secure.misbehave_metadata("jwks_uri_password")
     try:
         code, report = doctor.json(secure.issuer, "--ca-file", secure.ca_file)
@@ -359,6 +359,27 @@ def test_bound_tokens(doctor: Doctor, secure: IdentityProvider) -> None:
     assert code == 1 and report["token"]["code"] == "proof_missing"
     assert "dpop=DPoP()" in report["configuration"]["python"] and report["configuration"]["accepts_the_token"] is True
     assert run_python_advice(report["configuration"]["python"]).dpop == fastbearer.DPoP()
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [(("ftp://issuer.example",), "the URL must begin with https://"), (("",), "the URL must be"),
+     (("https://issuer.invalid", "--timeout", "0"), "timeout"),
+     (("https://issuer.invalid", "--timeout", "nan"), "timeout"),
+     (("https://issuer.invalid", "--ca-file", "/missing"), "ca_file")],
+)  # fmt: skip
+def test_wrong_usage_is_no_outage(doctor: Doctor, arguments: tuple[str, ...], text: str) -> None:
+    code, report = doctor.json(*arguments)
+    assert code == 2 and text in report["provider"]["error"]
+    token = fastbearer.RSAKeyPair.generate().create_token(audience=AUDIENCE)
+    code, report = doctor.json(*arguments, "--token", "-", token=token)
+    assert code == 2 and report["token"]["code"] == "configuration_invalid"
+
+
+def test_an_algorithm_that_does_not_exist(doctor: Doctor, secure: IdentityProvider) -> None:
+    arguments = (secure.issuer, "--ca-file", secure.ca_file, "--algorithm", "RS1", "--token", "-")
+    code, report = doctor.json(*arguments, token=secure.mint(aud=AUDIENCE))
+    assert code == 2 and report["token"]["code"] == "configuration_invalid"
 
 
 # ---- three languages

@@ -114,7 +114,10 @@ class Report:
             form = self.examination.failed.get("form") if self.examination is not None else None
             if form is not None:
                 return form.code, str(form)
-            return "keys_unavailable", "no keys, so no verdict" if provider is None else str(provider.error)
+            if provider is None:
+                return "keys_unavailable", "no keys, so no verdict"
+            code = "configuration_invalid" if provider.is_misconfigured else "keys_unavailable"
+            return code, str(provider.error)
         given = {**policy, **provider.source()} if provider.jwks_uri is not None else policy
         try:
             with Verifier._make(warn=False, **given, **fetching) as verifier:
@@ -141,7 +144,7 @@ class Report:
     def exit_code(self) -> int:
         """0 all is well, 1 the token is refused, 2 the configuration is wrong, 3 the keys cannot be had."""
         code = "ok" if self.verdict is None else self.verdict[0]
-        if code == "configuration_invalid":
+        if code == "configuration_invalid" or (code == "ok" and self.provider and self.provider.is_misconfigured):
             return 2
         if code == "keys_unavailable" or (self.provider is not None and self.provider.error is not None):
             return 3 if code in ("ok", "keys_unavailable") else 1

@@ -47,6 +47,7 @@ class Provider:
         self.findings: list[Finding] = []
         self.key_findings: list[Finding] = []
         self.error: str | None = None
+        self.is_misconfigured = False  # the error is of the command line, not of the provider
         self._network = network
         self._options = options  # how to fetch
 
@@ -56,8 +57,9 @@ class Provider:
             if self._identify():
                 self._fetch()
         except ConfigurationError as error:
-            self.error = str(error)
-            self._find("FAIL", "target", str(error))
+            self.error = str(error).replace("jwks_uri", "the URL", 1)
+            self.is_misconfigured = True
+            self._find("FAIL", "target", self.error)
         self._look_at_exchanges()
         self.findings.sort(key=lambda finding: _ORDER.index(finding.name))
 
