@@ -42,6 +42,7 @@ class Soak:
             "redis_timeout": REDIS_TIMEOUT,
             "max_silence": MAX_SILENCE,
             "refresh_interval": 5.0,
+            "cache_size": 256,  # it is full before memory is looked at
         }
         self.servers = [Server(name, settings) for name in names]
         self.site = Site(provider.issuer, {key.algorithm: key for key in provider.keys})

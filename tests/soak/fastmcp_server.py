@@ -23,7 +23,8 @@ from fastbearer import DPoP, Issuer
 from fastbearer.fastmcp import JWTVerifier, get_access_token
 from fastbearer.stores import RedisStore
 
-WORKERS = 4
+from .servers import WORKERS
+
 SETTINGS = "FB_SOAK_SETTINGS"
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -46,6 +47,7 @@ def provider(settings: dict[str, Any]) -> JWTVerifier:
         base_url=settings["base_url"],
         dpop=DPoP(max_age=60.0, replay_store=fleet),
         is_revoked=fleet.is_revoked,
+        cache_size=settings["cache_size"],
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .servers import Server, Worker
+from .servers import Server
+from .worker import Worker
 
 #: What a process may have grown by, from the second quarter of the run to the last: the larger of the two.
 BYTES, SHARE = 4 << 20, 0.03

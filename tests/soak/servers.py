@@ -6,22 +6,23 @@ import contextlib
 import http.client
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .fastmcp_server import WORKERS
+from .worker import Worker
 
 ROOT = Path(__file__).resolve().parents[2]
 #: With little room for what V8 has not collected yet, so that its memory is what it holds.
 NODE = ("node", "--expose-gc", "--max-semi-space-size=2", str(ROOT / "tests/node/hosts/soak.mjs"))
+#: Of the FastMCP server.
+WORKERS = 4
 BODY = json.dumps(
     {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}}
 ).encode()
@@ -42,31 +43,6 @@ KINDS = {
     "node-sdk": Kind((*NODE, "sdk")),
     "node-express": Kind((*NODE, "express"), proofs=True),
 }
-
-
-@dataclass
-class Worker:
-    """One process: (time, resident bytes, open files, threads) each second."""
-
-    pid: int
-    samples: list[tuple[float, int, int, int]] = field(default_factory=list)
-    gone: bool = False
-
-    def sample(self) -> None:
-        proc = Path(f"/proc/{self.pid}")
-        try:
-            pages = int((proc / "statm").read_text().split()[1])
-            files, threads = len(os.listdir(proc / "fd")), len(os.listdir(proc / "task"))
-        except OSError:
-            self.gone = True
-            return
-        self.samples.append((time.monotonic(), pages * os.sysconf("SC_PAGE_SIZE"), files, threads))
-
-    def medians(self, column: int) -> tuple[float, float]:
-        """Of the second quarter of the run, and of the last: what comes before the second is warming up."""
-        values = [sample[column] for sample in self.samples]
-        quarter = max(1, len(values) // 4)
-        return statistics.median(values[quarter : 2 * quarter] or values), statistics.median(values[-quarter:])
 
 
 class Server:

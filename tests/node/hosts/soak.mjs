@@ -21,7 +21,7 @@ const { issuer, audience } = settings;
 function makeVerifier(options) {
   const { jwks_uri: jwksUri, algorithms, refresh_interval: refreshInterval } = settings;
   const issuers = [{ issuer, jwksUri, algorithms, refreshInterval, fetchTimeout: 2 }];
-  return new Verifier({ issuers, audience, requiredScopes: ['read'], ...options });
+  return new Verifier({ issuers, audience, requiredScopes: ['read'], cacheSize: settings.cache_size, ...options });
 }
 
 function sdkHandler(verifier) {
