@@ -9,6 +9,7 @@ servers.KINDS; all by default. Times are those that a client sees on a machine t
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -121,6 +122,7 @@ def main(minutes: float, names: list[str]) -> int:
     unknown = set(names) - set(KINDS)
     if unknown:
         sys.exit(f"no such server: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     with IdentityProvider(algorithms=ALGORITHMS) as provider, RedisServer(durable=True) as redis:
         soak = Soak(provider, redis, names or list(KINDS))
         try:
