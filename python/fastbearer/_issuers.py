@@ -155,8 +155,8 @@ class Issuers:
         of = f" of {', '.join(names[:3])}{' and others' if len(names) > 3 else ''}" if names else ""
         logger("fastbearer").warning(
             "neither audience nor a required claim with values is set: tokens%s that were issued for other services "
-            'are accepted here; set audience to the URL of this server, which is "resource" under FastMCP, the MCP SDK '
-            "and ASGI",
+            'are accepted here; set audience to the URL of this server, which is "resource" under FastMCP, the MCP '
+            "SDK, ASGI and WSGI",
             of,
         )
 

@@ -43,6 +43,7 @@ export const HOSTS = {
   'mcp-handler, guarded': { start: fetchApps.mcpHandlerGuarded, answers: OURS, client: 2, own: true, entered: true },
   fastmcp: { start: fastmcp.sessions, answers: OURS, client: 1, entered: true },
   'fastmcp stateless': { start: fastmcp.stateless, answers: OURS, client: 1, entered: true },
+  'fastmcp edge': { start: fastmcp.edge, answers: OURS, client: 1, own: true, entered: true },
   'express 4': { start: expressApps.express4, answers: OURS, client: 1, own: true, entered: true },
   'express 5': { start: expressApps.express5, answers: OURS, client: 1, own: true, entered: true },
   'fastify 4': { start: fastifyApps.fastify4, answers: OURS, client: 1, own: true, entered: true },

@@ -96,7 +96,10 @@ export function request(
       answer.on('end', done);
       answer.on('error', reject);
       if (stream) {
-        setTimeout(() => answer.destroy(), 100).unref();
+        // Some streams never begin, others do not end.
+        const end = (delay) => setTimeout(() => answer.destroy(), delay).unref();
+        end(2_000);
+        answer.once('data', () => end(100));
         answer.on('close', done);
         answer.on('error', () => {});
       }
@@ -112,11 +115,11 @@ export function request(
 
 export const json = (value) => ({ body: JSON.stringify(value), headers: { 'content-type': 'application/json' } });
 
-/* The first request of an MCP client. */
-export function knock(origin, credentials) {
+/* The first request of an MCP client; more: headers. */
+export function knock(origin, { more, ...credentials }) {
   const { body, headers } = json(INITIALIZE);
   const accept = 'application/json, text/event-stream';
-  return request(`${origin}/mcp`, { method: 'POST', body, headers: { ...headers, accept }, ...credentials });
+  return request(`${origin}/mcp`, { method: 'POST', body, headers: { ...headers, accept, ...more }, ...credentials });
 }
 
 /* Works with the real client of an SDK; without a token it sends none. */

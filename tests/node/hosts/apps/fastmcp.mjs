@@ -2,7 +2,8 @@
 import { randomInt } from 'node:crypto';
 import net from 'node:net';
 
-import { whoami } from './common.mjs';
+import { listenFetch, whoami } from './common.mjs';
+import { siteOf } from './fetch.mjs';
 
 /*
  * fastmcp does not say which port it was given. Below those that the system hands out, so that nobody takes it
@@ -41,3 +42,14 @@ const start = (stateless) => async (load, options) => {
 
 export const sessions = start(false);
 export const stateless = start(true);
+
+/* Its server for edge runtimes, which authenticates nobody, guarded by fastbearer/fetch. */
+export async function edge(load, options, guard) {
+  const { EdgeFastMCP } = await load('fastmcp/edge');
+  const { bearerAuth, getAccessToken } = await load('fastbearer/fetch');
+  const server = new EdgeFastMCP({ name: 'guarded', version: '1.0.0' });
+  const execute = async () => JSON.stringify(await whoami(getAccessToken, getAccessToken()));
+  server.addTool({ name: 'whoami', description: 'Who calls', execute });
+  const handler = siteOf(getAccessToken, (request) => server.fetch(request));
+  return listenFetch(load, bearerAuth({ ...options, ...guard }, handler));
+}

@@ -1,7 +1,7 @@
 /* Plain functions (Request) => Response guarded by fastbearer/fetch; the MCP server is of SDK v2, or mcp-handler's. */
 import { listenFetch, mcpV2, toolsV2, whoami } from './common.mjs';
 
-function siteOf(getAccessToken, mcp) {
+export function siteOf(getAccessToken, mcp) {
   return async (request) => {
     const { pathname } = new URL(request.url);
     if (pathname === '/mcp') {
