@@ -6,10 +6,11 @@ JOSE library. Everything is found by asking for it, never by comparing version n
 
 from __future__ import annotations
 
+import dis
 import importlib
 import inspect
 import warnings
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 try:
@@ -89,3 +90,16 @@ def jwk_to_pem(jwk: dict[str, Any]) -> str:
     public = {name: value for name, value in jwk.items() if name not in ("d", "p", "q", "dp", "dq", "qi", "oth", "k")}
     pem = import_key(public).as_pem()
     return pem.decode() if isinstance(pem, bytes) else str(pem)
+
+
+def looked_at(function: Any) -> tuple[set[str], set[str]]:
+    """The names of members that a function of FastMCP's can look at, and the globals that it uses."""
+    texts: set[str] = set()
+    used: set[str] = set()
+    codes = [function.__code__]
+    while codes:
+        code = codes.pop()
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        texts.update(text for text in code.co_consts if isinstance(text, str) and text.isidentifier())
+        used.update(step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL")
+    return texts, used

@@ -18,6 +18,7 @@ from . import _installed as installed
 _ATTRIBUTES = frozenset(("_jwt", "_jwt_key", "_signing_key", "audience", "issuer"))
 _METHODS = frozenset(("issue_access_token", "issue_refresh_token", "verify_token"))
 _CLAIMS = frozenset(("HS256", "access", "aud", "exp", "iss", "sub", "token_use"))
+_GLOBALS = frozenset(("JoseError", "jwt", "logger", "time"))
 
 #: FastMCP looks at nothing but signature, exp, iss and aud, and from 3.0 on at token_use.
 _POLICY: dict[str, Any] = {
@@ -155,10 +156,11 @@ def _unknown_fastmcp() -> str | None:
             return f"FastMCP {installed.VERSION} has JWTIssuer.{name}, which this fastbearer does not know"
         if getattr(value, "__module__", None) != kind.__module__ or hasattr(value, "__wrapped__"):
             return f"JWTIssuer.{name} has been patched"
-    constants = kind.verify_token.__code__.co_consts
-    claims = sorted({text for text in constants if isinstance(text, str) and text.isidentifier()} - _CLAIMS)
-    if claims:
-        return f"FastMCP {installed.VERSION} looks at {claims[0]!r}, which this fastbearer does not know of"
+    claims, used = installed.looked_at(kind.verify_token)
+    for name in sorted(claims - _CLAIMS):
+        return f"FastMCP {installed.VERSION} looks at {name!r}, which this fastbearer does not know of"
+    for name in sorted(used - _GLOBALS):
+        return f"FastMCP {installed.VERSION} verifies with {name}, which this fastbearer does not know of"
     return None
 
 

@@ -56,6 +56,13 @@ _ATTRIBUTES = frozenset(
     )
 )  # fmt: skip
 _CLAIMS = frozenset(("aud", "azp", "client_id", "exp", "iss", "nbf", "sub", "unknown"))
+_GLOBALS = frozenset(
+    (
+        "AccessToken", "AttributeError", "Exception", "JWSRegistry", "JoseError", "KeyError", "TypeError", "ValueError",
+        "_NBF_CLOCK_SKEW_SECONDS", "_has_unsupported_critical_headers", "_import_key_for_algorithm", "any", "cast",
+        "decode_jwt_header", "int", "isinstance", "jwt", "list", "set", "sorted", "str", "time",
+    )
+)  # fmt: skip
 
 #: What a subclass may override: it is called as before, or has nothing to do with tokens.
 _OVERRIDABLE = frozenset(
@@ -178,10 +185,11 @@ def _unknown_fastmcp() -> str | None:
     unknown = sorted(set(vars(_specimen())) - _ATTRIBUTES)
     if unknown:
         return f"FastMCP {installed.VERSION} has the attribute {unknown[0]}, which this fastbearer does not know"
-    constants = kind.load_access_token.__code__.co_consts
-    claims = sorted({text for text in constants if isinstance(text, str) and text.isidentifier()} - _CLAIMS)
-    if claims:
-        return f"FastMCP {installed.VERSION} looks at {claims[0]!r}, which this fastbearer does not know of"
+    claims, used = installed.looked_at(kind.load_access_token)
+    for name in sorted(claims - _CLAIMS):
+        return f"FastMCP {installed.VERSION} looks at {name!r}, which this fastbearer does not know of"
+    for name in sorted(used - _GLOBALS):
+        return f"FastMCP {installed.VERSION} verifies with {name}, which this fastbearer does not know of"
     return None
 
 

@@ -1,6 +1,7 @@
 """accelerate(): each auth class of FastMCP answers on a real server after it as before it."""
 
 import contextlib
+import functools
 import importlib
 import time
 import unittest.mock
@@ -314,6 +315,14 @@ def test_a_client_that_follows_redirects_is_left(keys):
     assert accelerate(plain(keys, **options, http_client=stays)).left == ()
 
 
+async def looks_inside(self, token):
+    return any(name == "tenant" for name in token)
+
+
+async def asks_somebody(self, token):
+    return presets.allows(token)
+
+
 def test_a_fastmcp_that_does_more_is_left(keys, monkeypatch):
     """A newer one may check what this fastbearer has never heard of."""
     original = host.UPSTREAM.load_access_token
@@ -332,6 +341,14 @@ def test_a_fastmcp_that_does_more_is_left(keys, monkeypatch):
     looks_at_more.__module__ = host.UPSTREAM.__module__
     monkeypatch.setattr(host.UPSTREAM, "load_access_token", looks_at_more)
     assert "'max_auth_age'" in reason(plain(keys))
+    for newer, why in ((looks_inside, "'tenant'"), (asks_somebody, "verifies with presets")):
+        newer.__module__ = host.UPSTREAM.__module__
+        monkeypatch.setattr(host.UPSTREAM, "load_access_token", newer)
+        assert why in reason(plain(keys))
+    monkeypatch.setattr(host.UPSTREAM, "load_access_token", unittest.mock.AsyncMock())
+    assert "has been patched" in reason(plain(keys))
+    monkeypatch.setattr(host.UPSTREAM, "load_access_token", functools.wraps(original)(patched))
+    assert "has been patched" in reason(plain(keys))
     monkeypatch.setattr(host.UPSTREAM, "load_access_token", original)
     monkeypatch.setattr(host.UPSTREAM, "_check_more", lambda self: None, raising=False)
     assert "_check_more" in reason(plain(keys))
