@@ -86,6 +86,8 @@ def test_the_sdist_builds_without_the_repository(sdists: list[Path]) -> None:
         line for line in (ROOT / "core/sources.txt").read_text().splitlines() if line and not line.startswith("#")
     ]
     assert set(listed) <= names and "bindings/python/exports.map" in names and "core/include/fastbearer.h" in names
+    package = {path for kind in ("*.py", "*.pyi", "py.typed") for path in (ROOT / "python/fastbearer").rglob(kind)}
+    assert {str(path.relative_to(ROOT)) for path in package} <= names, "pyproject.toml lists no such package"
     assert not [name for name in names if name.endswith((".so", ".pyc", ".o"))]
 
 

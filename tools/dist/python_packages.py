@@ -36,6 +36,12 @@ def _backend(call: str, out: Path) -> None:
         run(sys.executable, "-c", code, out, cwd=copy, **more)
 
 
+def modules() -> list[str]:
+    """What git knows of the package, by its place in a wheel."""
+    names = run("git", "ls-files", "-z", "--", "python/fastbearer", cwd=ROOT).split("\0")
+    return sorted(name.removeprefix("python/") for name in names if name and (ROOT / name).is_file())
+
+
 def metadata(folder: Path) -> Path:
     """The .dist-info of a wheel, made once."""
     if not folder.is_dir():
@@ -73,11 +79,7 @@ def _record(files: dict[str, bytes], name: str) -> bytes:
 
 def wheel(target: Target, python: Python, extension: Path, info: Path, out: Path) -> Path:
     name, version = info.name.removesuffix(".dist-info").split("-")
-    package = ROOT / "python/fastbearer"
-    files = {}
-    for path in sorted(package.rglob("*")):
-        if path.suffix in (".py", ".pyi") or path.name == "py.typed":
-            files[str(path.relative_to(package.parent))] = path.read_bytes()
+    files = {path: (ROOT / "python" / path).read_bytes() for path in modules()}
     files[f"fastbearer/{extension.name}"] = extension.read_bytes()
     if target.system != "win32":
         manual = (ROOT / "python/man/fastbearer.1").read_bytes()

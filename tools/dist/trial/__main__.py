@@ -6,6 +6,7 @@ Prints one line a check and ends with how many passed, failed and could not be r
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -99,6 +100,8 @@ def python_place(place: Place, provider: Provider) -> None:
             f"{place.name}: smoke test, TLS by {trust}",
             partial(run_in, place, [program, arguments], provider, "smoke ok"),
         )
+    command = ["-m", "fastbearer", "keygen", "--help"]
+    timed(f"{place.name}: the command", partial(run_in, place, command, provider, "usage: fastbearer keygen"))
     vectors = [place.see(sources / "tools/dist/trial/vectors.py"), place.see(sources / "tests/vectors")]
     timed(f"{place.name}: vectors", lambda: run_in(place, vectors, provider, " 0 different"))
 
@@ -113,7 +116,12 @@ def static_checks(dist: Path) -> None:
         kind = checks.kind_of(artefact)
         wanted = {"openssl", "jansson"} | (set() if kind and kind[0] == "npm" else {"curl"}) if kind else set()
         report(f"{artefact.name}: SPDX names what is inside", f"{wanted - inside} missing" if wanted - inside else None)
-    for what, command in checks.publishing_tools(dist, dist):
+    for artefact, missing in checks.not_packed(dist):
+        report(f"{artefact}: holds every file that git knows of it", "\n".join(missing) or None)
+    for what, command in checks.publishing_tools(dist):
+        if shutil.which(command[0]) is None:
+            not_run(f"{what}: it is not on the PATH")
+            continue
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
         report(what, done.stdout + done.stderr if done.returncode else None)
     not_run("macOS: nothing was run on it; what can be read off the files was checked above")

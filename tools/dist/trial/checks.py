@@ -171,7 +171,33 @@ def problems(artefact: Path, folder: Path) -> Iterator[str]:
                 yield f"{name} names {place}"
 
 
-def publishing_tools(dist: Path, folder: Path) -> Iterator[tuple[str, list[str | Path]]]:
+def names(artefact: Path) -> set[str]:
+    """Files, less the folder that holds all of them in a tarball."""
+    if artefact.suffix == ".whl":
+        with zipfile.ZipFile(artefact) as archive:
+            return set(archive.namelist())
+    with tarfile.open(artefact) as file:
+        return {name.partition("/")[2] for name in file.getnames()}
+
+
+def not_packed(dist: Path) -> Iterator[tuple[str, list[str]]]:
+    """Of each wheel, the source distribution and the main npm package: what is missing."""
+    sources = {
+        folder: set(output("git", "-C", ROOT, "ls-files", "--", folder).split())
+        for folder in ("python/fastbearer", "node", "core/include", "core/src", "bindings/python", "bindings/node")
+    }
+    python, core = sources["python/fastbearer"], sources["core/include"] | sources["core/src"] | {"core/sources.txt"}
+    for wheel in sorted(dist.glob("*.whl")):
+        yield wheel.name, sorted({name.removeprefix("python/") for name in python} - names(wheel))
+    for sdist in dist.glob("fastbearer-[0-9]*.tar.gz"):
+        wanted = python | core | sources["bindings/python"]
+        yield sdist.name, sorted(wanted - names(sdist))
+    for package in dist.glob("fastbearer-[0-9]*.tgz"):
+        wanted = sources["node"] | core | sources["bindings/node"]
+        yield package.name, sorted(wanted - names(package))
+
+
+def publishing_tools(dist: Path) -> Iterator[tuple[str, list[str | Path]]]:
     """What others' tools have to say: a label and a command each."""
     tools = Path(sys.executable).parent
     wheels = sorted(dist.glob("*.whl"))
@@ -182,3 +208,6 @@ def publishing_tools(dist: Path, folder: Path) -> Iterator[tuple[str, list[str |
             yield f"abi3audit {wheel.name}", [tools / "abi3audit", "--strict", wheel]
         if "linux" in wheel.name:
             yield f"auditwheel {wheel.name}", [tools / "auditwheel", "show", wheel]
+    workflows = sorted((ROOT / ".github/workflows").glob("*.yml"))
+    yield "zizmor", [tools / "zizmor", "--offline", "--no-progress", *workflows]
+    yield "actionlint", ["actionlint", *workflows]

