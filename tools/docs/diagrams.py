@@ -89,7 +89,7 @@ def rows_of(codes: str, room: int = 64) -> list[str]:
 
 
 def token() -> str:
-    """The way of a token."""
+    """The path of a token."""
     parts, y = [], 40.0
     parts.append(text(20, 22, "from request to access token", colour=TEXT))
     parts.append(text(330, 22, "reasons", bold=True))
@@ -104,7 +104,7 @@ def token() -> str:
         y += height + 22
     parts.append(box(20, y, 270, 46, "AccessToken", "claims, scopes, client id; cached", colour=ACCENT))
     parts.append(text(330, y + 20, f"anywhere: {', '.join(ANYWHERE)}"))
-    return HEAD.format(width=800, height=y + 60, label="The way of a token") + "".join(parts) + "</svg>"
+    return HEAD.format(width=800, height=y + 60, label="The path of a token") + "".join(parts) + "</svg>"
 
 
 def key_set() -> str:

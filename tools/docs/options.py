@@ -168,16 +168,16 @@ def code(name: str | None) -> str:
 
 
 def table(rows: list[Row], prefix: str = "") -> list[str]:
-    lines = ["| Option | of | default | bounds | since | |", "|---|---|---|---|---|---|"]
+    lines = ["| Option | | default | bounds | of | since |", "|---|---|---|---|---|---|"]
     for row in rows:
         named = (("Python", row.python), ("Node", row.node), ("C", row.c))
-        names = "<br>".join(f"{language} {code(name)}" for language, name in named if name)
+        names = "<br>".join(f"{language}&nbsp;{code(name)}" for language, name in named if name)
         columns = (
-            f'<a id="{prefix}{row.name}"></a>{names}', row.whose, code(row.default), row.bounds or "-",
-            SINCE.get(row.name, FIRST_VERSION), cell(row.text),
+            f'<a id="{prefix}{row.name}"></a>{names}', cell(row.text), code(row.default), row.bounds or "-", row.whose,
+            SINCE.get(row.name, FIRST_VERSION),
         )  # fmt: skip
         lines.append("| " + " | ".join(columns) + " |")
-    return lines
+    return [":::{container} options", "", *lines, "", ":::"]
 
 
 def adapter_rows() -> list[str]:
