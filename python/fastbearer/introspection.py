@@ -40,9 +40,9 @@ class Introspector:
     Args:
         endpoint: the URL; https, or http with a loopback host or ``allow_http``.
         client_id: who this server is there.
-        client_secret: its secret; or
-        private_key: its key pair, with which it signs who it is (RFC 7523), with ``kid`` in the header where the
-            provider needs that; or neither, where the endpoint wants the ``client_id`` alone.
+        client_secret: its secret. This or ``private_key``; neither where the endpoint wants the ``client_id`` alone.
+        private_key: its key pair, with which it signs who it is (RFC 7523).
+        kid: what the header of a signed assertion names, where the provider needs that.
         auth_method: "client_secret_basic", "client_secret_post" or "private_key_jwt"; by default what is given says.
         assertion_audience: what a signed assertion is for; by default the endpoint.
         jwts: whether JWTs are asked about too, rather than verified with keys.

@@ -17,6 +17,9 @@ import c_header
 from fastbearer import DPoP
 from fastbearer._options import BOTH, ISSUER, OPTIONS, VERIFIER
 from fastbearer.asgi import BearerAuthMiddleware
+from fastbearer.introspection import Introspector
+from fastbearer.shadow import Shadow
+from fastbearer.stores import FileKeyStore, RedisStore
 
 ROOT = c_header.ROOT
 FIRST_VERSION = "0.1.0"
@@ -34,6 +37,16 @@ NO_OPTIONS = {"size", "issuer_count", "required_claim_count", "scope_rule_count"
 C_OF = {"issuer": "identifiers", "issuers": "issuers", "resolve_issuer": "resolves_issuers"}
 NODE_OF = {"replay_by_host": "replayStore"}
 
+#: Defaults that the core fills in, where the tables say None.
+FILLED = {
+    "algorithms": "RS256; HS256 with a secret",
+    "dpop-algorithms": "all with a public key but ES256K",
+    "token_type": "none, JWT and at+jwt",
+    "fetch": "built in",
+    "ca_file": "the system's",
+    "replay_store": "in this process",
+}
+
 INTRODUCTION = """
 Every option in every language. The tables are made from the option tables of the Python and Node packages and from the
 C header.
@@ -43,8 +56,8 @@ C header.
 to `Verifier` itself. Times are seconds and sizes are bytes. A wrong value is refused when the verifier is made, and the
 error names the option.
 """
-ADAPTERS = """
-What the middleware takes beside the verifier: `BearerAuthMiddleware` (Python), `bearerAuth` and its relatives (Node).
+ADAPTERS = """\
+What the middleware takes beside the verifier: `BearerAuthMiddleware` (Python), `bearerAuth` and its relatives (Node).\
 """
 
 
@@ -141,10 +154,13 @@ def c_only_rows() -> list[Row]:
         for name, text in c_members(structure).items():
             if name not in paired and not any(row.c == name for row in found):
                 default = re.search(r"Default:? (.*?)\.(?:\s|$)", text)
-                found.append(
-                    Row(None, None, name, default[1] if default else "none", whose, " ".join(text.split()), text)
-                )
+                found.append(Row(None, None, name, default[1] if default else "none", whose, reference(text), text))
     return found
+
+
+def reference(text: str) -> str:
+    """On one line, without the header's commands."""
+    return re.sub(r"@ref (\w+)", r"\1", " ".join(text.split()))
 
 
 def dpop_rows() -> list[Row]:
@@ -173,30 +189,54 @@ def table(rows: list[Row], prefix: str = "") -> list[str]:
         named = (("Python", row.python), ("Node", row.node), ("C", row.c))
         names = "<br>".join(f"{language}&nbsp;{code(name)}" for language, name in named if name)
         columns = (
-            f'<a id="{prefix}{row.name}"></a>{names}', cell(row.text), code(row.default), row.bounds or "-", row.whose,
+            f'<a id="{prefix}{row.name}"></a>{names}', cell(row.text),
+            FILLED.get(prefix + row.name) or FILLED.get(row.name, code(row.default)), row.bounds or "-", row.whose,
             SINCE.get(row.name, FIRST_VERSION),
         )  # fmt: skip
         lines.append("| " + " | ".join(columns) + " |")
     return [":::{container} options", "", *lines, "", ":::"]
 
 
-def adapter_rows() -> list[str]:
-    """The middleware's parameters with their texts, from its docstring and Node's types."""
-    text = inspect.getdoc(BearerAuthMiddleware) or ""
-    found = re.findall(r"^(\w+) {2,}(.*(?:\n {16,}.*)*)", text, re.MULTILINE)
-    guard = (ROOT / "node/lib/guard.d.cts").read_text()
-    node = dict(re.findall(r"^ +(\w+)\?: ([^;]+);", guard, re.MULTILINE))
-    lines = ["| Python | Node | |", "|---|---|---|"]
-    for name, about in found:
-        lines.append(f"| {code(name)} | {code(camel(name)) if camel(name) in node else '-'} | {cell(about)} |")
-    named = {camel(name) for name, _ in found}
-    texts = dict(re.findall(r"/\*\*((?:(?!\*/).)*?)\*/\s+(\w+)\?:", guard, re.DOTALL) and [
-        (name, comment) for comment, name in re.findall(r"/\*\*((?:(?!\*/).)*?)\*/\s+(\w+)\?:", guard, re.DOTALL)
-    ])  # fmt: skip
-    for name in node:
-        if name not in named and name in texts:
-            lines.append(f"| - | {code(name)} | {cell(c_header.plain(texts[name]))} |")
-    return lines
+def described(cls: type) -> dict[str, str]:
+    """The texts of a constructor's parameters, from the docstring: below "Args:", or in two columns."""
+    text = inspect.getdoc(cls) or ""
+    below = re.findall(r"^ {4}([\w, ]+): (.*(?:\n {8}.*)*)", text.partition("Args:\n")[2], re.MULTILINE)
+    found = below or re.findall(r"^(\w+) {2,}(.*(?:\n {16,}.*)*)", text, re.MULTILINE)
+    return {name: about for names, about in found for name in names.split(", ")}
+
+
+def part_rows(cls: type, declarations: str) -> list[str]:
+    """What a part takes: of the Python class, with the same names in Node's declarations, and what only those have."""
+    source = (ROOT / declarations).read_text() if (ROOT / declarations).is_file() else ""
+    node = dict(re.findall(r"^ +(?:readonly )?(\w+)\??: ([^;]+);", source, re.MULTILINE))
+    texts = {name: about for about, name in re.findall(r"/\*\*((?:(?!\*/).)*?)\*/\s+(\w+)\??:", source, re.DOTALL)}
+    parameters = {name: value for name, value in inspect.signature(cls).parameters.items() if name != "app"}
+    lines = ["| Option | | default | since |", "|---|---|---|---|"]
+    about = described(cls)
+    assert set(parameters) <= set(about), (cls, set(parameters) - set(about))
+    for name, parameter in parameters.items():
+        names = f"Python&nbsp;{code(name)}" + (f"<br>Node&nbsp;{code(camel(name))}" if camel(name) in node else "")
+        default = "required" if parameter.default is parameter.empty else code(shown(parameter.default))
+        lines.append(
+            f"| {names} | {cell(about[name]).replace('``', '`')} | {default} | {SINCE.get(name, FIRST_VERSION)} |"
+        )
+    if cls is BearerAuthMiddleware:
+        named = {camel(name) for name in parameters}
+        lines += [
+            f"| Node&nbsp;{code(name)} | {cell(c_header.plain(texts[name]))} | {code('none')} | {FIRST_VERSION} |"
+            for name in node if name not in named and name in texts
+        ]  # fmt: skip
+    return [":::{container} options", "", *lines, "", ":::"]
+
+
+#: What stands beside a verifier, under its title: the class, Node's declarations, a sentence.
+PARTS = (
+    ("Adapters", BearerAuthMiddleware, "node/lib/guard.d.cts", ADAPTERS),
+    ("Introspector", Introspector, "node/introspection.d.cts", "Which endpoint is asked, and how."),
+    ("FileKeyStore", FileKeyStore, "node/stores.d.cts", "Key sets in a folder."),
+    ("RedisStore", RedisStore, "node/stores.d.cts", "Key sets, proofs and revocations in Redis or Valkey."),
+    ("Shadow", Shadow, "node/shadow.d.cts", "A verifier that is tried beside the one in service."),
+)
 
 
 def page() -> str:
@@ -206,14 +246,16 @@ def page() -> str:
         parts += [f"## {title.partition(',')[0]}", "", *table(rows), ""]
     parts += ["## DPoP", "", "The members of `dpop`.", "", *table(dpop_rows(), "dpop-"), ""]
     parts += ["## C only", "", *table(c_only_rows()), ""]
-    parts += ["## Adapters", "", ADAPTERS, "", *adapter_rows(), ""]
+    for title, cls, declarations, sentence in PARTS:
+        parts += [f"## {title}", "", sentence, "", *part_rows(cls, declarations), ""]
     return "\n".join(parts)
 
 
 def names() -> dict[str, set[str]]:
     """Every option that must stand on the page, by language."""
     python = {option.name for option in OPTIONS} | set(inspect.signature(DPoP).parameters)
-    python |= set(inspect.signature(BearerAuthMiddleware).parameters) - {"app"}
+    for _, cls, _, _ in PARTS:
+        python |= set(inspect.signature(cls).parameters) - {"app"}
     node = {name for options in node_options().values() for name in options}
     c = {name for structure in ("fb_issuer", "fb_options", "fb_dpop") for name in c_members(structure)}
     return {"python": python, "node": node, "c": c}
