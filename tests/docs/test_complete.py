@@ -192,9 +192,9 @@ def test_every_name_of_the_header_is_in_its_manual() -> None:
 
 
 @pytest.mark.parametrize("path", manual_pages.generated(), ids=lambda path: path.name)
-def test_a_manual_is_what_its_source_says_and_troff_reads_it(path: Path) -> None:
+def test_what_packages_carry_is_what_its_source_says_and_troff_reads_the_manuals(path: Path) -> None:
     assert path.read_text() == manual_pages.generated()[path], "make generate"
-    if shutil.which("groff"):
+    if shutil.which("groff") and path != manual_pages.REASONS:
         done = subprocess.run(["groff", "-man", "-ww", "-z", "-Tutf8", path], capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
 

@@ -67,7 +67,9 @@ def test_mint_verify_inspect(key: Path, capsys: Out, monkeypatch: pytest.MonkeyP
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("fastbearer: audience_mismatch: ") and token not in err
     assert "expected" in err and "other" in err and "the token has" in err
-    assert err.endswith("\nfastbearer: see docs/reasons.md#audience_mismatch\n")
+    assert err.endswith(
+        "\nfastbearer: see docs/reasons.md#audience_mismatch, or: fastbearer explain audience_mismatch\n"
+    )
     assert main([*verify, token, "--now", "99999999999"]) == 1
     assert "token_expired" in capsys.readouterr().err
     assert main(["inspect", token]) == 0
@@ -200,3 +202,17 @@ def test_module_is_the_command() -> None:
         "import runpy, sys; sys.argv = ['fastbearer', '--version']; runpy.run_module('fastbearer', run_name='__main__')"
     )
     assert done.returncode == 0 and done.stdout.startswith("fastbearer ")
+
+
+def test_reasons_are_explained(capsys: Out) -> None:
+    """Every reason that the library can give, within 80 columns, and without marks of the page."""
+    assert main(["explain"]) == 0
+    listed = re.findall(r"^(\w+) ", capsys.readouterr().out, re.MULTILINE)
+    assert {code for _, code, *_ in fastbearer._native.outcomes()} - {"ok"} <= set(listed)
+    for code in listed:
+        assert main(["explain", code]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(f"{code}\n") and "Causes: " in out and "Fix: " in out
+        assert not re.search(r"[`*]\*|`|\]\(", out) and max(map(len, out.splitlines())) <= 80
+    assert main(["explain", "audience_mismach"]) == 2
+    assert "did you mean audience_mismatch?" in capsys.readouterr().err

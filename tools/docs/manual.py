@@ -1,4 +1,5 @@
-"""The manual pages: fastbearer(1) from the command line's parser, fastbearer(3) from the header.
+"""What packages carry of the documentation: fastbearer(1), from the command line's parser; fastbearer(3), from the
+header; the reasons, for "fastbearer explain".
 
     python tools/docs/manual.py            writes the files that packages install
     python tools/docs/manual.py --check    says which of them differ from their sources
@@ -19,6 +20,7 @@ from fastbearer import __version__, cli
 from fastbearer.cli._arguments import make_parser
 
 ROOT = c_header.ROOT
+REASONS = ROOT / "python/fastbearer/cli/reasons.md"
 COMMAND, LIBRARY = ROOT / "python/man/fastbearer.1", ROOT / "core/man/fastbearer.3"
 
 #: Where a sentence ends; not inside a number or a name.
@@ -110,7 +112,7 @@ def library() -> str:
 
 
 def generated() -> dict[Path, str]:
-    return {COMMAND: command(), LIBRARY: library()}
+    return {COMMAND: command(), LIBRARY: library(), REASONS: (ROOT / "docs/reasons.md").read_text()}
 
 
 def main() -> None:

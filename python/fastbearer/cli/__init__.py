@@ -2,7 +2,7 @@
 
 Exit codes: 0 done, 1 the token is refused, 2 wrong usage or configuration, 3 the key set is not available.
 Private keys and secrets are written to files that only their owner can read, and printed only when asked for.
-What each reason of a refusal means, and how to fix it: docs/reasons.md of the repository.
+What each reason of a refusal means, and how to fix it: fastbearer explain CODE, or docs/reasons.md of the repository.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _refused(exit_code: int, error: FastBearerError, message: str) -> int:
     _fail(exit_code, error.code, message)
-    print(f"fastbearer: see docs/reasons.md#{error.code}", file=sys.stderr)
+    print(f"fastbearer: see docs/reasons.md#{error.code}, or: fastbearer explain {error.code}", file=sys.stderr)
     return exit_code
 
 
