@@ -8,9 +8,10 @@
 
 const { createHash } = require('node:crypto');
 
-const { IntrospectionFailed, introspect } = require('./introspection-fetch.cjs');
+const { IntrospectionFailed, introspect, sentenceFor } = require('./introspection-fetch.cjs');
 const { settingsOf } = require('./introspector.cjs');
 const native = require('./native.cjs');
+const { spanned } = require('./spans.cjs');
 
 const { CLOSED, STATUS_UNAVAILABLE } = native.constants;
 
@@ -24,11 +25,12 @@ const seconds = () => performance.now() / 1000;
 const hashOf = (token) => createHash('sha256').update(token).digest('base64');
 
 function unavailable(why, retryAfter) {
-  const message = `the introspection endpoint could not be asked: ${why}`;
-  return { status: STATUS_UNAVAILABLE, failure: { ...native.statusOf(STATUS_UNAVAILABLE), message, retryAfter } };
+  const details = native.statusOf(STATUS_UNAVAILABLE);
+  return { status: STATUS_UNAVAILABLE, failure: { ...details, message: sentenceFor(why), retryAfter } };
 }
 
 class Endpoint {
+  #issuer;
   #introspector;
   #settings;
   #flights = new Map(); // by the hash of a token: { controller, ended: a promise of an answer }
@@ -37,9 +39,10 @@ class Endpoint {
   #pauseUntil = 0;
   #isClosed = false;
 
-  /* number: the core's for the issuer. */
-  constructor(number, introspector) {
+  /* number: the core's for the issuer; issuer: its identifier. */
+  constructor(number, issuer, introspector) {
     this.number = number;
+    this.#issuer = issuer;
     this.#introspector = introspector;
     this.#settings = settingsOf(introspector);
   }
@@ -108,15 +111,13 @@ class Endpoint {
   /* Never rejects. */
   async #ask(token, controller) {
     try {
-      const { status, body } = await introspect(this.#introspector, token, controller);
-      if (status === 200) {
-        this.#noteSuccess();
-        return { response: body };
-      }
-      // 400 may be about this one token, which somebody has made to that end.
-      return status === 400 ? unavailable('HTTP status 400', 1) : this.#failed(`HTTP status ${status}`);
+      const about = () => ({ what: 'introspect', issuer: this.#issuer, url: this.#url });
+      const response = await spanned(about, () => introspect(this.#introspector, token, controller));
+      this.#noteSuccess();
+      return { response };
     } catch (error) {
-      return this.#failed(error instanceof IntrospectionFailed ? error.message : 'an error of this package');
+      const { why, isOfToken } = error instanceof IntrospectionFailed ? error : { why: 'an error of this package' };
+      return isOfToken ? unavailable(why, 1) : this.#failed(why);
     }
   }
 

@@ -1,12 +1,14 @@
 /*
  * One limited POST to an introspection endpoint, by the rules of a key fetch: no redirects, no content decoding, no byte
- * beyond the cap, no waiting beyond the time-out, whatever the fetch function does. Resolves to { status, body }, or
- * throws IntrospectionFailed, whose message holds nothing of what was sent.
+ * beyond the cap, no waiting beyond the time-out, whatever the fetch function does. Resolves to the body, or
+ * throws IntrospectionFailed, which holds nothing of what was sent.
  */
 'use strict';
 
+const { BearerError } = require('./errors.cjs');
 const { FetchRefused, readBody, reasonOf, refuseWeakTls } = require('./key-fetch.cjs');
 const { questionOf, settingsOf } = require('./introspector.cjs');
+const native = require('./native.cjs');
 const { warnOfUnusedProxy } = require('./proxy-warning.cjs');
 
 const MAX_SENTENCE = 200;
@@ -14,7 +16,15 @@ const MAX_SENTENCE = 200;
 /* What a connection says that the other side has closed while it was idle. */
 const CLOSED_WHILE_IDLE = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
 
-class IntrospectionFailed extends Error {}
+const sentenceFor = (why) => `the introspection endpoint could not be asked: ${why}`;
+
+class IntrospectionFailed extends BearerError {
+  constructor(why, isOfToken = false) {
+    super(sentenceFor(why), native.statusOf(native.constants.STATUS_UNAVAILABLE));
+    this.why = why;
+    this.isOfToken = isOfToken;
+  }
+}
 
 async function exchange(transport, { endpoint, maxBytes }, init) {
   const response = await transport(endpoint, init);
@@ -84,13 +94,18 @@ async function introspect(introspector, token, controller) {
     const init = { method: 'POST', ...questionOf(introspector, token), redirect: 'manual', signal };
     const asked =
       settings.fetch === undefined ? exchangeByOurselves(settings, init) : exchange(settings.fetch, settings, init);
-    return await Promise.race([asked, givenUp]);
+    const { status, body } = await Promise.race([asked, givenUp]);
+    if (status === 200) {
+      return body;
+    }
+    // 400 may be about this one token, which somebody has made to that end.
+    throw new IntrospectionFailed(`HTTP status ${status}`, status === 400);
   } catch (error) {
-    throw new IntrospectionFailed(sentenceOf(error, settings));
+    throw error instanceof IntrospectionFailed ? error : new IntrospectionFailed(sentenceOf(error, settings));
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', giveUp);
   }
 }
 
-module.exports = { IntrospectionFailed, introspect };
+module.exports = { IntrospectionFailed, introspect, sentenceFor };

@@ -75,7 +75,7 @@ class IssuerTable {
   #endpointOf(number) {
     const introspector = this.#endpoints.has(number) ? undefined : this.#optionsOf(number)?.introspector;
     if (introspector !== undefined) {
-      this.#endpoints.set(number, new Endpoint(number, introspector));
+      this.#endpoints.set(number, new Endpoint(number, this.identifierOf(number), introspector));
     }
     return this.#endpoints.get(number);
   }

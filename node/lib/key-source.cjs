@@ -9,6 +9,7 @@ const { fetchStep, startDeadline } = require('./key-fetch.cjs');
 const { AHEAD, EXPLICIT, StoredSet, TOKEN } = require('./key-store.cjs');
 const native = require('./native.cjs');
 const { inOurNames } = require('./option-table.cjs');
+const { spanned } = require('./spans.cjs');
 
 const { FETCH_NOW, REFRESH_AHEAD, REFRESH_EXPLICIT, REFRESH_TOKEN } = native.constants;
 
@@ -166,7 +167,7 @@ class KeySource {
       if (begun.decision !== FETCH_NOW) {
         return undefined; // the keys have arrived, or may not be fetched yet: the next verification says which
       }
-      await this.#fetchAll(flight, begun);
+      await spanned(this.#about, () => this.#fetchAll(flight, begun));
     } catch (thrown) {
       error = asUnavailable(thrown);
     }
@@ -174,6 +175,11 @@ class KeySource {
     this.#stored?.fetched();
     return error;
   }
+
+  #about = () => {
+    const { issuer, jwksUri } = native.issuers(this.#handle)?.find(({ number }) => number === this.#number) ?? {};
+    return { what: 'fetch keys', issuer, url: jwksUri };
+  };
 
   /* One deadline for all steps: discovery answers the first with the next. */
   async #fetchAll(flight, begun) {

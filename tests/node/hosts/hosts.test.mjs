@@ -14,6 +14,7 @@ for (const name of [
   'issuers',
   'rules',
   'providers',
+  'telemetry',
   'sdk',
   'fastmcp',
   'nest',

@@ -4,6 +4,7 @@ import { requireBearerAuth as requireV1 } from '@modelcontextprotocol/sdk/server
 import { createMcpHandler, McpServer, requireBearerAuth as requireV2 } from '@modelcontextprotocol/server';
 import { type CanActivate, Controller, type ExecutionContext, Get, Injectable, UseGuards } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { metrics, trace as otelTrace } from '@opentelemetry/api';
 import express from 'express';
 import { type AccessToken, requireAccessToken, Verifier } from 'fastbearer';
 import { bearerAuth as expressAuth } from 'fastbearer/express';
@@ -14,11 +15,13 @@ import { bearerAuth as honoAuth } from 'fastbearer/hono';
 import { bearerAuth as koaAuth } from 'fastbearer/koa';
 import { jwtVerifier } from 'fastbearer/mcp';
 import { Auth, BearerAuthGuard, Public, RequireScopes } from 'fastbearer/nest';
+import { measure, PrometheusCollector, trace } from 'fastbearer/telemetry';
 import fastify from 'fastify';
 import { FastMCP, requireScopes } from 'fastmcp';
 import { Hono } from 'hono';
 import Koa from 'koa';
 import { createMcpHandler as createHandler, withMcpAuth } from 'mcp-handler';
+import { Registry } from 'prom-client';
 
 const verifier = new Verifier({ jwksUri: 'https://issuer.example.com/jwks', audience: 'https://mcp.example.com/mcp' });
 const guard = {
@@ -149,3 +152,11 @@ authenticate({ verifier, exclude: ['/health'] });
 honoAuth({ verifier, exclude: '/health' });
 // @ts-expect-error a misspelled option
 fetchAuth({ jwksURI: 'https://issuer.example.com/jwks' }, () => new Response());
+
+measure(verifier);
+measure(verifier, { name: 'api', meterProvider: metrics.getMeterProvider() });
+trace({ tracerProvider: otelTrace.getTracerProvider() });
+new PrometheusCollector({ api: verifier }, { registry: new Registry() });
+new PrometheusCollector(verifier, { registry: null });
+// @ts-expect-error what has no counters
+measure({ verify: () => undefined });
