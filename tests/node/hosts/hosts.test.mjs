@@ -15,6 +15,7 @@ for (const name of [
   'rules',
   'providers',
   'telemetry',
+  'shadow',
   'sdk',
   'fastmcp',
   'nest',

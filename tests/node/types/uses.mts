@@ -26,7 +26,9 @@ import {
 } from 'fastbearer';
 import { bearerAuth } from 'fastbearer/express';
 import { type ClientAuthMethod, Introspector, type IntrospectorOptions } from 'fastbearer/introspection';
+import { type Difference, Shadow, stats as statsOfShadow } from 'fastbearer/shadow';
 import { FileKeyStore, type KeyStore, StoredKeys } from 'fastbearer/stores';
+import { measure, PrometheusCollector, trace } from 'fastbearer/telemetry';
 import { JWKSServer } from 'fastbearer/testing';
 
 const options: VerifierOptions = { jwksUri: 'https://issuer.example/jwks', issuer: ['a', 'b'], audience: 'c' };
@@ -109,8 +111,24 @@ new Verifier({ issuers: [{ issuer: 'https://issuer.example', introspector }], au
 const method: ClientAuthMethod = introspector.authMethod;
 // @ts-expect-error RFC 8414 has more names than these
 new Introspector({ ...asking, authMethod: 'tls_client_auth' });
+const differences: Difference[] = [];
+const shadow: Verifier = Shadow(verifier, new Verifier(options), {
+  onDifference: (one) => differences.push(one),
+  timeout: 1,
+  maxPending: 5,
+});
+const shadowed: (token: string) => Promise<{ sub: string }> = Shadow(
+  async (token: string) => ({ sub: token }),
+  (token) => token === 'x',
+);
+const fields: string = differences.flatMap((one) => one.fields).join() + statsOfShadow(shadow).different;
+// @ts-expect-error a candidate is asked about tokens
+Shadow(verifier, { check: () => true });
+measure(shadow, { name: (await shadowed('x')).sub });
+trace();
+new PrometheusCollector({ fields: verifier });
 const { status, problems }: Health = verifier.health();
-const state: string = method + status + problems.join();
+const state: string = fields + method + status + problems.join();
 
 const access: AccessToken = await verifier.verify('token', { now: 5 });
 const text: string =
