@@ -52,7 +52,7 @@ static void wait_for_askers(void)
 {
 }
 #else
-enum { ASKERS_PATIENCE_MS = 3000 };
+enum { ASKERS_PATIENCE_MS = 30000 }; /* they need a moment, but of a processor, which may be busy */
 
 static atomic_uint askers;
 static pthread_key_t asking; /* not NULL in a thread that is one of them, which may end while it asks */

@@ -156,9 +156,10 @@ FB_API FB_MUST_CHECK bool fb_versions(fb_version_info *out);
 /**
  * For hosts whose threads go on running while the process ends, such as Python's daemon threads: OpenSSL frees its
  * state in an exit handler, and a thread that works with it at that moment would crash. From the first call on, exit()
- * waits until no thread is inside OpenSSL through this library, at most 3 seconds, and threads that call the library
- * later stop there until the process is gone. So an exit handler must not wait for such a thread. The thread that calls
- * exit() may go on using the library. Thread-safe; further calls have no effect.
+ * waits until no thread is inside OpenSSL through this library, for 3 seconds, or on a busy machine until each has had
+ * 3 seconds of a processor, at most 30 seconds; and threads that call the library later stop there until the process is
+ * gone. So an exit handler must not wait for such a thread. The thread that calls exit() may go on using the library.
+ * Thread-safe; further calls have no effect.
  */
 FB_API void fb_guard_exit(void);
 

@@ -108,6 +108,40 @@ TEST(exit_while_threads_work)
     }
 }
 
+static atomic_bool inside, left;
+
+static void *stay_inside(void *unused)
+{
+    FB__INSIDE_GATE;
+    atomic_store(&inside, true);
+    (void)usleep(6000000);
+    atomic_store(&left, true);
+    return unused;
+}
+
+static void say_whether_it_left(void)
+{
+    *child_verdict = atomic_load(&left) ? 0 : 1;
+}
+
+/* On a busy machine a thread may be inside for long and have computed for a moment. */
+TEST(exit_waits_for_a_thread_that_gets_no_processor)
+{
+    pid_t child = child_start();
+    if (child == 0) {
+        pthread_t thread;
+        (void)alarm(120);
+        CHECK(atexit(say_whether_it_left) == 0); /* after ours, which are registered later */
+        fb_guard_exit();
+        CHECK(pthread_create(&thread, NULL, stay_inside, NULL) == 0);
+        while (!atomic_load(&inside)) {
+            (void)usleep(1000);
+        }
+        exit(0);
+    }
+    CHECK(child_wait(child) == 0);
+}
+
 static bool another_thread_constructs(void)
 {
     pthread_t thread;
@@ -157,6 +191,7 @@ TEST(a_host_ends_and_starts_again)
 int main(void)
 {
     RUN(exit_while_threads_work); /* first: a sanitizer wants forks of one thread */
+    RUN(exit_waits_for_a_thread_that_gets_no_processor);
     RUN(a_host_ends_and_starts_again);
     RUN(fork_inside);
     RUN(child_constructs);

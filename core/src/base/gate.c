@@ -17,8 +17,12 @@
 
 enum { SLOTS = 16, CACHE_LINE = 64 };
 
-/* Generating an RSA key of 8192 bits can take a minute, which neither a fork nor an exit is made to wait for. */
-enum { FORK_PATIENCE_MS = 3000, EXIT_PATIENCE_MS = 3000 };
+/*
+ * Seconds that a fork or an exit waits for those who are inside. They only compute: by then each has had as much of a
+ * processor, or the machine is busy, and they are waited for until they have had it, or for the longer time. Generating
+ * an RSA key of 8192 bits can take a minute, which neither a fork nor an exit is made to wait for.
+ */
+enum { PATIENCE = 3, LONGEST_PATIENCE = 30 };
 
 /* Threads count themselves in different cache lines, or they would slow each other down. */
 static struct {
@@ -54,12 +58,22 @@ static unsigned count_inside(void)
     return count;
 }
 
+static bool is_patience_over(double began, clock_t used, unsigned inside)
+{
+    const double waited = fb_clock_now().monotonic_seconds - began;
+    const double computed = (double)(clock() - used) / (double)CLOCKS_PER_SEC; /* all threads together */
+    return waited >= LONGEST_PATIENCE || (waited >= PATIENCE && computed >= (double)PATIENCE * inside);
+}
+
 /* Returns when nobody else is inside any more, or when it took too long. */
-static void close_gate(int patience_ms)
+static void close_gate(void)
 {
     atomic_fetch_add(&closed, 1);
-    unsigned own = self.counted ? 1 : 0;
-    for (int waited = 0; waited < patience_ms * 5 && count_inside() > own; waited++) {
+    const unsigned own = self.counted ? 1 : 0;
+    const double began = fb_clock_now().monotonic_seconds;
+    const clock_t used = clock();
+    for (unsigned inside = count_inside() - own; inside > 0 && !is_patience_over(began, used, inside);
+         inside = count_inside() - own) {
         pause_briefly();
     }
     self.depth++;
@@ -67,7 +81,7 @@ static void close_gate(int patience_ms)
 
 static void before_fork(void)
 {
-    close_gate(FORK_PATIENCE_MS);
+    close_gate();
 }
 
 static void after_fork_in_parent(void)
@@ -98,7 +112,7 @@ static void watch_forks(void)
 static void at_exit(void)
 {
     if (atomic_exchange(&ending, PROCESS_ENDS) == RUNNING) {
-        close_gate(EXIT_PATIENCE_MS);
+        close_gate();
     }
 }
 
@@ -106,7 +120,7 @@ void fb_begin_exit(void)
 {
     int running = RUNNING;
     if (atomic_compare_exchange_strong(&ending, &running, HOST_ENDS)) {
-        close_gate(EXIT_PATIENCE_MS);
+        close_gate();
         self.ended = true;
     }
 }
