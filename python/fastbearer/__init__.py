@@ -14,7 +14,7 @@ Beside it:
     fastbearer.mcp             JWTVerifier for the official MCP SDK
     fastbearer.asgi            a middleware for any ASGI application, and bearer() for FastAPI
     fastbearer.wsgi            the same for Flask, Django and any WSGI application
-    fastbearer.introspection   asking the issuer about tokens that are no JWTs
+    fastbearer.introspection   asking the issuer about tokens that are not JWTs
     fastbearer.stores          key sets, proofs and revocations that processes share: files, Redis
     fastbearer.telemetry       metrics and spans for OpenTelemetry, metrics for Prometheus
     fastbearer.shadow          a verifier tried on real traffic, without deciding anything
@@ -112,4 +112,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_FROM_FASTMCP])
+    """Without FastMCP also without its classes: help() looks at every name, and one that cannot be had ends it."""
+    from importlib.util import find_spec
+
+    return sorted([*globals(), *(_FROM_FASTMCP if find_spec("fastmcp") is not None else ())])

@@ -13,7 +13,6 @@ holds a lock, and no thread waits for a flight that it must finish itself.
 from __future__ import annotations
 
 import atexit
-import functools
 import os
 import sys
 import time
@@ -341,12 +340,12 @@ class Flights:
     def _start_thread(self, flight: Flight, job: Any) -> None:
         import threading  # here, since it takes longer to import than this package; who has threads has it already
 
-        target: Callable[..., None] = self._run_on_thread
+        call: tuple[Any, ...] = (self._run_on_thread, flight, job)
         if around is not None:
             import contextvars
 
-            target = functools.partial(contextvars.copy_context().run, target)  # of the request that it is done for
-        thread = threading.Thread(target=target, args=(flight, job), name="fastbearer-keys", daemon=True)
+            call = (contextvars.copy_context().run, *call)  # of the request that it is done for
+        thread = threading.Thread(target=call[0], args=call[1:], name="fastbearer-keys", daemon=True)
         flight.runner = thread
         if not _starting_threads.start(thread):
             self._run(flight, job)

@@ -7,7 +7,6 @@ the keys are fetched as without it. Its sync functions run on short-lived thread
 
 from __future__ import annotations
 
-import functools
 import itertools
 import time
 
@@ -113,7 +112,10 @@ class Stored(Flights):
     def _go_on(self, flight: Flight, purpose: str, loop: Any = None) -> None:
         """After a read: the fetch that nobody waits for, which the core begins if it is still due."""
         if purpose == AHEAD and not flight.result:
-            begin = functools.partial(self._key_source.start, _native.REFRESH_AHEAD, 0, loop=loop, awaited=False)
+
+            def begin() -> None:
+                self._key_source.start(_native.REFRESH_AHEAD, 0, loop=loop, awaited=False)
+
             try:
                 if loop is None or loop is running_loop():
                     begin()

@@ -86,7 +86,14 @@ def test_import_pulls_in_little() -> None:
     done = run_python(code)
     loaded = set(done.stdout.split())
     assert not loaded & {"asyncio", "logging", "json", "ssl", "urllib", "inspect", "dataclasses", "pydantic", "pytest"}
+    assert not loaded & {"collections", "functools", "re", "typing"}  # a quarter of all that the import costs
     assert "fastbearer._native" in loaded, done.stderr
+
+
+def test_help_needs_no_fastmcp() -> None:
+    done = run_python("import sys; sys.modules['fastmcp'] = None; import fastbearer; help(fastbearer)")
+    assert "Verifier(issuer=" in done.stdout and "class Issuer" in done.stdout, done.stdout
+    assert "needs FastMCP" not in done.stdout + done.stderr
 
 
 def test_constructing_and_verifying_import_nothing() -> None:
