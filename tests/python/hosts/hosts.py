@@ -29,7 +29,9 @@ ASGI = (
 WSGI = ("Flask==3.1.3", "Django==5.2.19", "djangorestframework==3.18.3", "gunicorn==27.0.1")
 
 # pyright, and the node that runs it, come as wheels.
-TYPES = ("fastmcp==4.2.3", "mcp==2.3.0", "fastapi==0.165.0", "mypy==2.4.1", "pyright[nodejs]==1.1.414")
+TYPES = (
+    "fastmcp==4.2.3", "mcp==2.3.0", "fastapi==0.165.0", "redis==8.1.0", "mypy==2.4.1", "pyright[nodejs]==1.1.414",
+)  # fmt: skip
 
 HOSTS = (
     # FastMCP 2.6 to 2.9 call an interface that mcp 1.10 changed, and their settings do not load with newer pydantic.
