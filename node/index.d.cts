@@ -48,7 +48,7 @@ export interface KeyOptions {
   secret?: string | Uint8Array | null;
   /** Accepted algorithms. Default "RS256", with `secret` "HS256". */
   algorithms?: string | readonly string[] | null;
-  /** Asks the issuer about tokens that are no JWTs (RFC 7662), or about all: `fastbearer/introspection`. */
+  /** Asks the issuer about tokens that are not JWTs (RFC 7662), or about all: `fastbearer/introspection`. */
   introspector?: Introspector | null;
 }
 
@@ -166,8 +166,8 @@ export interface PolicyOptions {
   dpop?: DpopOptions | null;
   /**
    * Whether a token that is good otherwise has been revoked; asked on every request, for cached tokens too. It has 5
-   * seconds where it is asynchronous. While it fails, requests are refused with 503 (`status_unavailable`); the class of
-   * the error is reported by a process warning. `verifySync` takes a synchronous one only.
+   * seconds where it is asynchronous. While it fails, requests are refused with 503 (`status_unavailable`); the class
+   * of the error is reported by a process warning. `verifySync` takes a synchronous one only.
    */
   isRevoked?: IsRevoked | null;
   /**
@@ -479,8 +479,8 @@ export declare class Verifier {
   /** Counts what has happened so far. */
   stats(): Stats;
   /**
-   * Whether tokens can be verified now, for a readiness probe. Before the first fetch that is "not_ready": call `refresh`
-   * when the server starts.
+   * Whether tokens can be verified now, for a readiness probe. Before the first fetch that is "not_ready": call
+   * `refresh` when the server starts.
    */
   health(): Health;
   /** Of all issuers. */
@@ -644,7 +644,8 @@ export declare function requireAccessToken<Claims extends object = Record<string
 
 /**
  * The versions of the libraries that are running. `builtIn`: OpenSSL and jansson are parts of the published package, so
- * that a fault in one of them is mended by a newer version of this package. (OpenSSL is a part of the addon in any build.)
+ * that a fault in one of them is mended by a newer version of this package. (OpenSSL is a part of the addon in any
+ * build.)
  */
 export declare const versions: {
   readonly fastbearer: string;

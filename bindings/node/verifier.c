@@ -177,7 +177,7 @@ static void read_dpop(fbnode_reader *reader, napi_value object, fb_dpop *dpop, f
     }
 }
 
-/* False: there is something that is no set of revocations. */
+/* False: there is something that is not a set of revocations. */
 static bool read_revocations(const fbnode_call *call, napi_value value, fb_options *options)
 {
     napi_valuetype type = napi_undefined;

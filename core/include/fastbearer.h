@@ -472,7 +472,7 @@ typedef struct fb_scope_rule {
  * is copied.
  *
  * At most one of public_key, jwks, jwks_uri and secret says where the keys come from. Without any of them they are
- * found by discovery, for which there must be exactly one identifier, an https URL that is no template: the metadata
+ * found by discovery, for which there must be exactly one identifier, an https URL that is not a template: the metadata
  * document below it (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3) names the key set, see @ref keysets.
  */
 typedef struct fb_issuer {
@@ -597,7 +597,7 @@ typedef struct fb_issuer {
     /** @} */
 
     /**
-     * Which of its tokens are introspected (RFC 7662), see @ref introspection: "opaque": those that are no JWTs, while
+     * Which of its tokens are introspected (RFC 7662), see @ref introspection: "opaque": those that are not JWTs, while
      * its keys verify the others. "all": every one, so it has no key source; algorithms and what is said of fetching is
      * not looked at. A text that is neither is a configuration error. Not given: none.
      */
@@ -760,7 +760,7 @@ typedef struct fb_options {
      */
     fb_slice sender_constrained;
 
-    /** DPoP (RFC 9449). NULL: its scheme is no credential, and tokens that are bound to a DPoP key are refused. */
+    /** DPoP (RFC 9449). NULL: its scheme is not a credential, and tokens that are bound to a DPoP key are refused. */
     const fb_dpop *dpop;
 
     /** The client id when no claim holds one; not empty. Default: "unknown". */
@@ -1175,7 +1175,7 @@ static inline fb_proof fb_proof_init(void)
  * @param out       the token; belongs to request
  * @param error     may be NULL
  * @return FB_OK, FB_TOKEN_MISSING, FB_REQUEST_MALFORMED. FB_CONFIGURATION_INVALID: request has no size, or its
- *         token_header is no name of a header.
+ *         token_header is not a name of a header.
  */
 FB_API FB_MUST_CHECK fb_status fb_request_token(const fb_verifier *verifier, const fb_request *request, fb_slice *out,
                                                 fb_error *error);
@@ -1215,9 +1215,9 @@ FB_API bool fb_verifier_nonce(const fb_verifier *verifier, double unix_seconds, 
 /**
  * @defgroup introspection Tokens that their issuer is asked about
  *
- * A token that is no JWT says nothing, and of some JWTs only their issuer can say whether they are good. RFC 7662 lets
- * a server ask: the host sends the token to the issuer's introspection endpoint, and the library holds the response
- * against the same policy as the claims of a JWT. With fb_issuer.introspection such a token gets
+ * A token that is not a JWT says nothing, and of some JWTs only their issuer can say whether they are good. RFC 7662
+ * lets a server ask: the host sends the token to the issuer's introspection endpoint, and the library holds the
+ * response against the same policy as the claims of a JWT. With fb_issuer.introspection such a token gets
  * FB_INTROSPECTION_NEEDED from fb_verify and fb_verify_request:
  *
  *     fb_status status = fb_verify(verifier, token, size, now, &result, &error);
@@ -1369,7 +1369,7 @@ FB_API void fb_revocations_free(fb_revocations *set);
  * @param unix_seconds  now; finite. What has run out by then makes room
  * @param error         may be NULL
  * @return FB_OK. FB_STATUS_UNAVAILABLE: the set is full, and the token is not revoked. FB_OUT_OF_MEMORY: the same for
- *         want of memory. FB_CONFIGURATION_INVALID: jti is absent, or a time is no number.
+ *         want of memory. FB_CONFIGURATION_INVALID: jti is absent, or a time is not a number.
  */
 FB_API FB_MUST_CHECK fb_status fb_revocations_add(fb_revocations *set, fb_slice issuer, fb_slice jti, double until,
                                                   double unix_seconds, fb_error *error);
@@ -1413,7 +1413,7 @@ FB_API FB_MUST_CHECK fb_status fb_revocations_check(fb_revocations *set, const f
  *
  * @param set           which one
  * @param issuer        iss of the token; absent for a token without one
- * @param jti           jti of the token, unescaped; absent for a token without one, or whose jti is no string
+ * @param jti           jti of the token, unescaped; absent for a token without one, or whose jti is not a string
  * @param subject       sub of the token, unescaped; absent for a token without one
  * @param issued_at     iat of the token; NAN for a token without one
  * @param unix_seconds  now
@@ -1469,7 +1469,7 @@ FB_API FB_MUST_CHECK bool fb_revocations_describe(fb_revocations *set, fb_revoca
  *
  * What the body of a request to an MCP server asks for, so that a middleware can let some methods through without a
  * token, and demand scopes for single tools, resources and prompts, before the application has seen the request. An
- * fb_rpc_policy says which. It is no part of a verifier, and it reads bodies, not tokens:
+ * fb_rpc_policy says which. It is not part of a verifier, and it reads bodies, not tokens:
  *
  *  1. Only POST is looked at, in any case of its letters: some frameworks do not regard it. Every other request needs a
  *     token, and no more than that; but the messages of a websocket are seen by nobody, so the request that opens one
@@ -1503,7 +1503,7 @@ FB_API FB_MUST_CHECK bool fb_revocations_describe(fb_revocations *set, fb_revoca
  * that could be left out, or an IP address as host. A pattern that breaks one of these rules is refused, since it might
  * never match.
  *
- * @par What is no JSON
+ * @par What is not JSON
  * A body that no parser of JSON takes (an empty one, text that is none) is the application's to refuse: it needs a
  * token, and no scopes. A body that the strict reader does not take while another parser might is FB_REQUEST_MALFORMED,
  * since the application could read another name in it: two members of one object with one name, NaN, lone surrogates,
@@ -1804,7 +1804,7 @@ typedef struct fb_fetched {
     fb_slice transfer_encoding; /**< see content_length */
 
     /** The host stopped before the fetch had an outcome: its event loop ended, the request that made it was cancelled.
-     * That is no failure of the provider's: there is no back-off, and the next caller fetches at once. */
+     * That is not a failure of the provider's: there is no back-off, and the next caller fetches at once. */
     bool abandoned;
 } fb_fetched;
 
@@ -1946,7 +1946,7 @@ FB_API const char *fb_ca_bundle(void);
  * another source, is refused. A set that is not newer than the one that is held changes nothing.
  *
  * @par What it is not
- * An import is no fetch. It ends no wait and no back-off, and a key id that is still unknown may be fetched for as
+ * An import is not a fetch. It ends no wait and no back-off, and a key id that is still unknown may be fetched for as
  * before. Discovery begins with the metadata document as ever; where that cannot be had now, keys are fetched from
  * where the stored set came from.
  *

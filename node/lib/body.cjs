@@ -2,8 +2,8 @@
  * The body of a request, read before the application reads it, and left for it as it came. Where something in front has
  * read it, what that has made of it is what the application gets, and so what is looked at.
  *
- * Both kinds have headers, read(limit), which resolves to all bytes, or to some more than limit where there are more, and
- * discard(), for a request that is refused after that.
+ * Both kinds have headers, read(limit), which resolves to all bytes, or to some more than limit where there are more,
+ * and discard(), for a request that is refused after that.
  */
 'use strict';
 
@@ -99,7 +99,7 @@ function collect(stream, limit) {
   });
 }
 
-/* What has been read already, for a guard behind another one. */
+/* What has been read already, for a guard after another one. */
 const collected = new WeakMap();
 
 /* Of Node's request. parsed: what middleware in front has made of the body, if it has read it. */

@@ -11,13 +11,13 @@ export interface ResourceMetadataOptions {
 }
 
 /**
- * Rules for servers that speak JSON-RPC, MCP servers above all. Where one of them is given the body of every POST is read
- * before the application sees it, bounded, and left to be read as it came: put the guard around the MCP server, in front
- * of what reads bodies, and not around uploads. A batch needs what all of its messages need. A larger body is 413; one
- * that is compressed, not UTF-8, or by its Content-Type a form or anything else than JSON or plain text is 415; JSON
- * that can be read in more than one way (two members of one name, for example) is 400. A body that is no JSON at all is
- * the application's to refuse. The messages of a websocket are seen by nobody, so opening one needs all scopes that any
- * name may need. The rules in full are those of fb_rpc_check in fastbearer.h.
+ * Rules for servers that speak JSON-RPC, MCP servers above all. Where one of them is given the body of every POST is
+ * read before the application sees it, bounded, and left to be read as it came: put the guard around the MCP server, in
+ * front of what reads bodies, and not around uploads. A batch needs what all of its messages need. A larger body is
+ * 413; one that is compressed, not UTF-8, or by its Content-Type a form or anything else than JSON or plain text is
+ * 415; JSON that can be read in more than one way (two members of one name, for example) is 400. A body that is not
+ * JSON at all is the application's to refuse. The messages of a websocket are seen by nobody, so opening one needs all
+ * scopes that any name may need. The rules in full are those of fb_rpc_check in fastbearer.h.
  */
 export interface RpcOptions {
   /**
@@ -50,8 +50,8 @@ export interface GuardOptions {
   /** Whole paths that need no token, such as "/health", spelled as in the request. */
   exclude?: readonly string[] | null;
   /**
-   * What challenges name where clients must ask the issuer for other names than tokens carry, such as "api://ID/read" for
-   * the scope "read": an object of scopes and their names, or a list in place of the verifier's and the adapter's
+   * What challenges name where clients must ask the issuer for other names than tokens carry, such as "api://ID/read"
+   * for the scope "read": an object of scopes and their names, or a list in place of the verifier's and the adapter's
    * `requiredScopes`. Default: all scopes that the request needs, in one challenge. `offline_access` is never named.
    */
   challengeScopes?: string | readonly string[] | Readonly<Record<string, string>> | null;
@@ -70,7 +70,7 @@ export interface GuardOptions {
   /**
    * Where the proxy that ends TLS puts the client's certificate (RFC 8705); the connection's own is not looked at then.
    * The proxy must remove this header from what clients send: if it does not, everybody can claim any certificate,
-   * which is no secret, and a stolen token that is bound to one is as good as its owner's.
+   * which is not a secret, and a stolen token that is bound to one is as good as its owner's.
    */
   clientCertificateHeader?: ClientCertificateHeader | null;
 }

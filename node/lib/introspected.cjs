@@ -29,8 +29,8 @@ class Introspection {
   #outcomeOf;
 
   /*
-   * failed makes the error of a refusal from its status, the issuer's number and the details; outcomeOf what is returned
-   * here of what the addon has returned.
+   * failed makes the error of a refusal from its status, the issuer's number and the details; outcomeOf what is
+   * returned here of what the addon has returned.
    */
   constructor(handle, table, { failed, outcomeOf }) {
     this.#handle = handle;
@@ -43,7 +43,7 @@ class Introspection {
   async outcome(question, now, number) {
     let refused;
     for (const endpoint of this.#table.endpointsFor(number, question.token)) {
-      const outcome = this.#judge(question, now, endpoint, await endpoint.answer(question.token));
+      const outcome = this.#evaluate(question, now, endpoint, await endpoint.answer(question.token));
       if (!isUndecided(outcome)) {
         return outcome;
       }
@@ -60,12 +60,12 @@ class Introspection {
       void this.outcome(question, now, number);
       return this.#unasked(number, 'verifySync does not wait for it');
     }
-    const outcomes = known.map((answer, i) => this.#judge(question, now, endpoints[i], answer));
+    const outcomes = known.map((answer, i) => this.#evaluate(question, now, endpoints[i], answer));
     return outcomes.find((outcome) => !isUndecided(outcome)) ?? outcomes.reduce(heavier);
   }
 
   /* answer: an Endpoint's. */
-  #judge(question, now, endpoint, { response, status, failure }) {
+  #evaluate(question, now, endpoint, { response, status, failure }) {
     const { number: issuer, reuseFor } = endpoint;
     if (response === undefined) {
       native.countRefusal(this.#handle, status, issuer);

@@ -10,7 +10,7 @@ const { Endpoint } = require('./introspection-endpoint.cjs');
 const { KeySource } = require('./key-source.cjs');
 const native = require('./native.cjs');
 
-/* A refresh of hundreds of issuers is no burst of connections. */
+/* A refresh of hundreds of issuers is not a burst of connections. */
 const FETCHES_AT_A_TIME = 16;
 
 class IssuerTable {
@@ -64,8 +64,8 @@ class IssuerTable {
   }
 
   /*
-   * Whom to ask about a token that this issuer is to be asked about: if it is no JWT, and so says nothing of its issuer,
-   * every other configured one that is introspected, too.
+   * Whom to ask about a token that this issuer is to be asked about: if it is not a JWT, and so says nothing of its
+   * issuer, every other configured one that is introspected, too.
    */
   endpointsFor(number, token) {
     const others = native.tokenIsJwt(token) ? [] : this.#configured.map((_, i) => i + 1);

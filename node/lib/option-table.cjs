@@ -37,7 +37,7 @@ const KEY_OPTIONS = Object.freeze([
     'introspector',
     undefined,
     'introspector',
-    'Asks the issuer about tokens that are no JWTs (RFC 7662), or about all: `fastbearer/introspection`.',
+    'Asks the issuer about tokens that are not JWTs (RFC 7662), or about all: `fastbearer/introspection`.',
   ),
 ]);
 

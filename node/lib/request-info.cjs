@@ -1,6 +1,6 @@
 /*
  * What matters of a request: method, URL, path, the headers that hold credentials, the client's certificate. Of Node's
- * requests, of fetch's, and of plain objects. Nothing is judged here: the core reads what stands in it.
+ * requests, of fetch's, and of plain objects. Nothing is evaluated here: the core reads what stands in it.
  */
 'use strict';
 

@@ -30,7 +30,7 @@ def checked_url(name: str, url: Any, allow_http: bool) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigurationError(f"{name} is no URL") from None
+        raise ConfigurationError(f"{name} is not a URL") from None
     if not url.isascii() or not url.isprintable() or " " in url or port == 0 or not parts.hostname:
         raise ConfigurationError(f"{name} must be an absolute URL")
     if parts.fragment or "@" in parts.netloc:

@@ -55,7 +55,7 @@ class Endpoint(Flights):
         flight = self.run(key, token)
         if flight is None:  # it ended between two steps of ours
             flight = self.run(key, token)
-        return self._judge(question, key, flight)
+        return self._evaluate(question, key, flight)
 
     async def ask_async(self, question: TokenQuestion | RequestQuestion) -> _native.AccessToken:
         """The same without blocking the event loop."""
@@ -63,7 +63,7 @@ class Endpoint(Flights):
         flight = await self.run_async(key, token)
         if flight is None:
             flight = await self.run_async(key, token)
-        return self._judge(question, key, flight)
+        return self._evaluate(question, key, flight)
 
     def problem(self) -> str | None:
         """What is wrong with the endpoint; None when it answered last."""
@@ -80,7 +80,7 @@ class Endpoint(Flights):
             raise copy.copy(error).with_traceback(None)
         return token, key
 
-    def _judge(
+    def _evaluate(
         self, question: TokenQuestion | RequestQuestion, key: bytes, flight: Flight | None
     ) -> _native.AccessToken:
         if flight is None or not flight.done or flight.result is None:
@@ -186,7 +186,7 @@ class Endpoint(Flights):
         flight.result = self._accept(status, content)
 
     def _accept(self, status: int, content: bytes) -> bytes:
-        """A response that is one. What it says of the token is the core's to judge."""
+        """A response that is one. What it says of the token is the core's to evaluate."""
         if status != 200:
             # 400 may be about this one token, which somebody has made to that end.
             raise self._failed(f"HTTP status {status}", counts=status != 400)

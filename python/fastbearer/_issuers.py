@@ -70,7 +70,7 @@ class Issuers:
         return source
 
     def endpoints(self, number: int, token: Any) -> list[Endpoint]:
-        """Whom to ask about a token that this issuer is to be asked about: if it is no JWT and says nothing of its
+        """Whom to ask about a token that this issuer is to be asked about: if it is not a JWT and says nothing of its
         issuer, every other one that is introspected, too.
         """
         numbers = [number]

@@ -84,7 +84,7 @@ def texts(name: str, value: Any) -> tuple[str, ...] | None:
 
 
 def _names(name: str, value: Any) -> tuple[str, ...] | None:
-    """Nothing to require is no list."""
+    """An empty list requires nothing, as None does."""
     return texts(name, value) or None
 
 

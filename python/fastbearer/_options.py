@@ -165,7 +165,7 @@ OPTIONS = (
            "OpenSSL alone."),
 
     Option(STATUS, ISSUER, "introspector", None, INTROSPECTOR, None,
-           "Asks the issuer about tokens that are no JWTs (RFC 7662), or about all: ``fastbearer.introspection``."),
+           "Asks the issuer about tokens that are not JWTs (RFC 7662), or about all: ``fastbearer.introspection``."),
 
     Option(FETCHING, ISSUER, "fetch", None, FETCH, None,
            "``(url, headers) -> (status, headers, body)``, sync or async, in place of libcurl. It must not follow "

@@ -54,7 +54,7 @@ class Revocation:
                 if hasattr(found, "close"):
                     found.close()
                 raise TypeError("is_revoked is async: use verify_async or verify_request_async")
-            return self._judge(found)
+            return self._evaluate(found)
         except Exception as error:
             return self._failed(error)
 
@@ -64,12 +64,12 @@ class Revocation:
             found = self._ask(access)
             if hasattr(found, "__await__"):
                 found = await (found if running_loop() is None else limited(found, TIMEOUT))
-            return self._judge(found)
+            return self._evaluate(found)
         except Exception as error:
             return self._failed(error)
 
     @staticmethod
-    def _judge(found: Any) -> FastBearerError | None:
+    def _evaluate(found: Any) -> FastBearerError | None:
         if not isinstance(found, int):  # a bool is one, and stores answer with 0 and 1
             raise TypeError(f"is_revoked must return bool, not {type(found).__name__}")
         return RevokedTokenError("the token has been revoked") if found else None

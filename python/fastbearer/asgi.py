@@ -107,8 +107,8 @@ class BearerAuthMiddleware(ConfiguredMiddleware[ASGIApp]):
     runs, and handed on as it came: put the middleware around the MCP server, not around uploads. A batch needs what all
     of its messages need. A larger body is 413; one that is compressed, not UTF-8, or by its Content-Type a form or
     anything else than JSON or plain text is 415; and JSON that could be read in more than one way (two members of one
-    name, for example) is 400. A body that is no JSON at all is the application's to refuse. The messages of a websocket
-    are seen by nobody, so opening one needs all scopes that any name may need. "initialize" brings
+    name, for example) is 400. A body that is not JSON at all is the application's to refuse. The messages of a
+    websocket are seen by nobody, so opening one needs all scopes that any name may need. "initialize" brings
     "notifications/initialized" with it; clients of MCP 2026-07-28 ask for "server/discover" in its place. Who needs no
     token is served with get_access_token() None. The rules in full are those of fb_rpc_check in fastbearer.h.
     """

@@ -51,7 +51,7 @@ class Difference(_Record):
     Attributes:
         serving: what the verifier in service said: "accepted", "refused" or "unavailable" (a 503).
         serving_reason: the code of its refusal, or the name of its exception's class; None where it gave no reason.
-        candidate: "accepted", "refused" or "unavailable"; "failed" where it raised what is no verdict, "timed_out"
+        candidate: "accepted", "refused" or "unavailable"; "failed" where it raised what is not a verdict, "timed_out"
             where it took longer than ``timeout``.
         code: the candidate's reason, "audience_mismatch"; None where it gave none.
         claim: the name of the claim that the candidate found missing or wrong, or None.
@@ -238,7 +238,7 @@ class _Verdict:
 
     @classmethod
     def of_candidate(cls, result: Any, error: Exception | None) -> _Verdict:
-        """Its own trouble is no verdict."""
+        """Its own trouble is not a verdict."""
         if isinstance(error, TimeoutError) or type(error).__name__ == "TimeoutError":
             return cls("timed_out")
         if error is not None and (not isinstance(error, FastBearerError) or isinstance(error, ConfigurationError)):

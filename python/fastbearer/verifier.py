@@ -168,7 +168,7 @@ class Verifier:
                 with OpenSSL alone.
 
         Which tokens the issuer is asked about:
-            introspector: Asks the issuer about tokens that are no JWTs (RFC 7662), or about all:
+            introspector: Asks the issuer about tokens that are not JWTs (RFC 7662), or about all:
                 ``fastbearer.introspection``.
 
         How a key set is fetched, and the metadata that discovery looks at:

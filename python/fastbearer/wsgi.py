@@ -180,7 +180,7 @@ def _refusal(scopes: tuple[str, ...], arguments: tuple[Any, ...]) -> Refusal | N
             guard = argument._fastbearer_guard
             access = argument.auth if isinstance(argument.auth, AccessToken) else None
     if guard is None:
-        raise RuntimeError("require_scopes works behind BearerAuthMiddleware or BearerAuthentication")
+        raise RuntimeError("require_scopes needs BearerAuthMiddleware or BearerAuthentication around the view")
     if access is None:
         return guard.challenger.refuse(401, scopes=scopes)
     return guard.check_scopes(access, scopes)

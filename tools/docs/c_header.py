@@ -56,7 +56,7 @@ def groups(source: str) -> list[Group]:
     for opening in re.finditer(r"/\*\*\n \* @defgroup (\w+) (.*?)\n(.*?)\* @\{\n \*/\n", source, re.DOTALL):
         end = source.index("/** @} */", opening.end())
         body = source[opening.end() : end]
-        # "@name ... @{" and its end lie inside a structure and are no end of the group.
+        # "@name ... @{" and its end lie inside a structure and do not end the group.
         while body.count("@{") > body.count("@} */"):
             end = source.index("/** @} */", end + 1)
             body = source[opening.end() : end]

@@ -31,7 +31,7 @@ BOUNDS = re.compile(
     r"More than 0, at most \d+)"
 )
 WHOSE = {ISSUER: "issuer", VERIFIER: "verifier", BOTH: "both"}
-#: Members of the C structures that are no option: sizes, counts, and hooks that belong to another.
+#: Members of the C structures that are not options: sizes, counts, and hooks that belong to another.
 NO_OPTIONS = {"size", "issuer_count", "required_claim_count", "scope_rule_count", "signature_context"}
 #: In C only, and where another name hides the pair.
 C_OF = {"issuer": "identifiers", "issuers": "issuers", "resolve_issuer": "resolves_issuers"}

@@ -14,7 +14,7 @@
 /* Four hex digits; negative when they are not. */
 static int32_t read_hex4(const char *text)
 {
-    /* One more than the value, so that 0 is no digit. */
+    /* One more than the value, so that 0 is not a digit. */
     static const unsigned char digits[256] = {
         ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
         ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,

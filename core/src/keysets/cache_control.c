@@ -7,7 +7,7 @@
 
 static const double shortest = 60.0, longest = FB__LONGEST_FRESHNESS, usual = 600.0;
 
-/* RFC 9111 section 1.2.2: a number that is too large counts as the largest; false when it is no number at all. */
+/* RFC 9111 section 1.2.2: a number that is too large counts as the largest; false when it is not a number at all. */
 static bool read_seconds(fb_slice text, double *out)
 {
     double seconds = 0.0;

@@ -16,7 +16,7 @@ typedef struct fb__unknown_kids {
 
 /* The key_request of the API: for which key id, and how many fetches had succeeded when it was asked about. */
 uint64_t fb__unknown_kids_request(const fb__unknown_kids *kids, fb_slice kid, uint64_t succeeded);
-/* Whether a fetch has succeeded since; not for 0, which is no request. */
+/* Whether a fetch has succeeded since; not for 0, which is not a request. */
 bool fb__unknown_kids_fetched_since(uint64_t request, uint64_t succeeded);
 
 /* Whether the set has its key id; never for a token without one, for which "has" means nothing. */

@@ -63,7 +63,7 @@ static bool valid_port(fb_slice authority, size_t host_size)
     return port > 0 && port <= 65535;
 }
 
-/* Four decimal numbers, the first 127. Other spellings of an address (octal, hexadecimal, short) are no loopback here.
+/* Four decimal numbers, the first 127. Other spellings of an address (octal, hexadecimal, short) are not loopback here.
  */
 static bool loopback_ipv4(fb_slice host)
 {

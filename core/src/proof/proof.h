@@ -47,7 +47,7 @@ void fb__replay_stats(fb__replay *set, fb_stats *out);
 
 /* ---- nonce.c: what a server wants to find in proofs */
 
-/* For clients to use from now on. False, and out is empty: out of memory, or now is no time. */
+/* For clients to use from now on. False, and out is empty: out of memory, or now is not a time. */
 bool fb__nonce_make(fb_slice secret, double now, char out[FB_NONCE_ROOM]);
 /* FB_OK, FB_PROOF_NONCE_REQUIRED, FB_OUT_OF_MEMORY. given: any text. */
 fb_status fb__nonce_check(fb_slice secret, double now, fb_slice given);
@@ -80,7 +80,7 @@ fb__tables *fb__proof_keys_tables(fb__proof_keys *keys);
 const EVP_PKEY *fb__proof_keys_p256(const fb__proof_keys *keys);
 /* A reference to what is held for exactly this header; NULL: nothing. */
 fb__proof_key *fb__proof_keys_find(fb__proof_keys *keys, fb_slice header);
-/* A proof with this key was good: it may be held. Not holding it is no error. */
+/* A proof with this key was good: it may be held. Not holding it is not an error. */
 void fb__proof_keys_keep(fb__proof_keys *keys, fb__proof_key *key);
 void fb__proof_key_release(fb__proof_key *key); /* NULL is fine */
 void fb__proof_keys_stats(fb__proof_keys *keys, fb_stats *out);

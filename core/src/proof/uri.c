@@ -1,7 +1,7 @@
 /*
  * Normalises http URIs so that two spellings of one compare equal: by syntax and by scheme, and by nothing beyond that
  * (RFC 3986 sections 6.2.2 and 6.2.3). Given text of a proof that nobody has checked, and the URL of a request, of
- * which a client chose most. Query and fragment are no part of it (RFC 9449 section 4.3). What RFC 3986 does not allow
+ * which a client chose most. Query and fragment are not part of it (RFC 9449 section 4.3). What RFC 3986 does not allow
  * is refused, not repaired: two programs that mend it differently would mean two places by one text. The work is
  * linear, and nothing is allocated.
  */

@@ -68,7 +68,7 @@ static bool is_encoded(fb_slice content_encoding)
     return coding.size > 0 && !fb__is_word(coding, "identity");
 }
 
-/* What is no number is the server's to refuse. */
+/* What is not a number is the server's to refuse. */
 static bool is_larger(fb_slice content_length, size_t limit)
 {
     size_t value = 0;

@@ -1,6 +1,6 @@
 /*
  * JSON as the most forgiving of its parsers read it: comments, strings in either quotes with anything in them, bare
- * words for numbers and names, commas too many, data after the end. What is not even that is no JSON to anybody. Given
+ * words for numbers and names, commas too many, data after the end. What is not even that is not JSON to anybody. Given
  * hostile bytes; it decides only who refuses them.
  */
 #include "rpc/rpc.h"

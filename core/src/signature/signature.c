@@ -102,7 +102,7 @@ static fb_status verify_openssl(const struct job *job)
     fb_status status = job->key->kty == FB__KTY_OCT   ? verify_mac(job)
                        : job->key->kty == FB__KTY_OKP ? verify_eddsa(job)
                                                       : verify_pkey(job);
-    /* Out of memory is no verdict on the signature. */
+    /* Out of memory is not a verdict on the signature. */
     return status != FB_OK && fb__openssl_out_of_memory() ? FB_OUT_OF_MEMORY : status;
 }
 

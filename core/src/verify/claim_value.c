@@ -4,7 +4,7 @@
  */
 #include "verify/verify.h"
 
-/* An exponent beyond that is no number that somebody means, and is equal to none. */
+/* An exponent beyond that is not a number that somebody means, and is equal to none. */
 enum { MAX_EXPONENT_DIGITS = 15 };
 
 /* False: its exponent is beyond all reason. text is a number of JSON of at most FB__MAX_NUMBER bytes. */

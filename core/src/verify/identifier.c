@@ -11,7 +11,7 @@ static const char *find(fb_slice text, size_t from, char wanted)
     return from < text.size ? memchr(text.data + from, wanted, text.size - from) : NULL;
 }
 
-/* Where the path of a URL begins, with its slash; 0: it is no URL, or has no path. */
+/* Where the path of a URL begins, with its slash; 0: it is not a URL, or has no path. */
 static size_t path_of(fb_slice text)
 {
     const size_t scheme = fb__url_scheme(text);

@@ -99,7 +99,7 @@ static void describe_issuer(struct item *item, const fb_verifier *verifier, fb__
  * A set that has lapsed because nobody came is no trouble: the next token has it fetched. To call that "not ready"
  * would keep the tokens away that end it.
  */
-static fb_health judge(const fb__key_source_info *source, const fb_stats *stats, const char **what)
+static fb_health evaluate(const fb__key_source_info *source, const fb_stats *stats, const char **what)
 {
     if (stats->keys_fresh) {
         return FB_READY;
@@ -122,7 +122,7 @@ static void describe_health(fb_issuer_info *info, struct texts *texts, const fb_
                             const fb_stats *stats)
 {
     const char *what = "";
-    info->health = judge(source, stats, &what);
+    info->health = evaluate(source, stats, &what);
     const bool says_why = info->health != FB_READY && source->failing && stats->last_error[0] != '\0';
     (void)snprintf(texts->problem, sizeof(texts->problem), "%s%s%s", what, says_why ? ": " : "",
                    says_why ? stats->last_error : "");

@@ -65,7 +65,7 @@ static fb_status check_scope(fb_slice scope, fb_error *error)
     if (scope.data == NULL || scope.size == 0) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "scope_hierarchy must not hold an empty string");
     }
-    return memchr(scope.data, ' ', scope.size) == NULL ? FB_OK : refuse(error, scope, "is no scope: it has a space");
+    return memchr(scope.data, ' ', scope.size) == NULL ? FB_OK : refuse(error, scope, "is not a scope: it has a space");
 }
 
 /* Puts scope into its place unless it stands there. */

@@ -45,7 +45,7 @@ bool fb__identifier_matches(const fb__identifier *identifier, fb_slice iss, fb_s
 
 /* ---- claim_path.c: where a claim is */
 
-enum { FB__MAX_PATH = FB__MAX_DEPTH }; /* what is deeper is no payload */
+enum { FB__MAX_PATH = FB__MAX_DEPTH }; /* what is deeper is not a payload */
 
 /* A top-level name, or a JSON Pointer (RFC 6901) taken apart. */
 typedef struct fb__claim_path {
@@ -225,7 +225,7 @@ struct fb_result {
 
 /* Decodes and scans the payload segment of a token. Nothing in it is to be trusted before its signature is verified. */
 fb_status fb__result_new(fb_result **out, const fb_mem *mem, fb_slice payload_segment);
-/* The same for a text that is no token's. */
+/* The same for a text that is not a token's. */
 fb_status fb__result_from_text(fb_result **out, const fb_mem *mem, fb_slice text);
 fb_result *fb__result_retain(fb_result *result);
 /* The value of a string node: a slice of the payload, or, escaped, unescaped into the result. False: out of memory, or
@@ -264,8 +264,8 @@ typedef bool fb__cache_valid(const void *context, const fb_result *result, uint6
 /* A reference to the result of exactly this token, or NULL. Drops it when it is dead or not valid. */
 fb_result *fb__cache_get(fb__cache *cache, fb__cache_key key, const char *token, size_t size, double now,
                          fb__cache_valid *valid, const void *context);
-/* Keeps a reference of its own. Not being able to is no error. dead_at: Unix seconds (exp + leeway), INFINITY for never
- */
+/* Keeps a reference of its own. Not being able to is not an error. dead_at: Unix seconds (exp + leeway), INFINITY for
+ * never. */
 void fb__cache_put(fb__cache *cache, fb__cache_key key, const char *token, size_t size, uint64_t generation,
                    fb_result *result, double dead_at, double now);
 void fb__cache_drop(fb__cache *cache, fb__cache_key key, const char *token, size_t size);
@@ -429,7 +429,7 @@ struct fb_verifier {
     fb__issuers issuers;
     fb__resolving *resolving;                 /* NULL: no others are added */
     fb__issuer *sole;                         /* whose all tokens are; NULL: their iss says whose they are */
-    fb__issuer *opaque;                       /* who is asked about what is no JWT; NULL: nobody */
+    fb__issuer *opaque;                       /* who is asked about what is not a JWT; NULL: nobody */
     fb__cache *cache;                         /* NULL: switched off */
     void *(*before_signature)(void *context); /* both or none */
     void (*after_signature)(void *context, void *before);
@@ -449,7 +449,7 @@ fb_status fb__verifier_new(fb_verifier **out, const fb_options *options, fb_erro
 void fb__verifier_free(fb_verifier *verifier);
 fb_status fb__verifier_stats(const fb_verifier *verifier, double monotonic_seconds, fb_stats *out, fb_error *error);
 
-/* "Fetch, or ask, then verify again" is no verdict on a token. */
+/* "Fetch, or ask, then verify again" is not a verdict on a token. */
 static inline bool fb__is_verdict(fb_status status)
 {
     return status != FB_KEYS_NEEDED && status != FB_ISSUER_NEEDED && status != FB_INTROSPECTION_NEEDED;

@@ -102,13 +102,13 @@ class Report:
         examination = Examination(token, policy, None if provider is None else provider.document)
         examination.run()
         self.examination = examination
-        self.verdict = self._judge(token, policy, fetching)
+        self.verdict = self._evaluate(token, policy, fetching)
         if provider is not None:
             self.advice = _advice.advise(examination, provider, policy, fetching)
             self.checked = bool(self.advice) and self._accepts(token, fetching)
         self.remark = remark_on_expiry(examination)
 
-    def _judge(self, token: str, policy: dict[str, Any], fetching: dict[str, Any]) -> tuple[str, str]:
+    def _evaluate(self, token: str, policy: dict[str, Any], fetching: dict[str, Any]) -> tuple[str, str]:
         provider = self.provider
         if provider is None or provider.error is not None:
             form = self.examination.failed.get("form") if self.examination is not None else None

@@ -39,7 +39,7 @@ def token_of(given: str) -> str:
 
 
 def warn_if_visible(given: str | None) -> None:
-    """Says that a token which was given as an argument is no secret any more. Only to people: a script knows."""
+    """Says that a token which was given as an argument is not a secret any more. Only to people: a script knows."""
     if given not in (None, "-") and sys.stderr.isatty():
         print(VISIBLE, file=sys.stderr)
 
@@ -50,7 +50,7 @@ def _bare(text: str) -> str:
 
 
 def json_or_text(text: str) -> Any:
-    """A value of a claim: JSON, or what is no JSON as text."""
+    """A value of a claim: JSON, or what is not JSON as text."""
     try:
         return json.loads(text)
     except ValueError:

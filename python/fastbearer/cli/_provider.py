@@ -94,7 +94,7 @@ class Provider:
             self._find("-", "target", f"is a metadata document; its issuer is {stated}")
         else:
             self.issuer = self.target
-            self._find("-", "target", "is no key set and no metadata document, so it is taken for an issuer")
+            self._find("-", "target", "is neither a key set nor a metadata document, so it is taken for an issuer")
         return True
 
     # ---- fetching as the library does, twice: looking on, and by itself

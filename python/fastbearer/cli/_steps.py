@@ -58,7 +58,7 @@ class Examination:
         except FastBearerError as error:
             self._fail("form", error)
             if self._token.count(".") != 2:
-                self._add("-", "form", "a token that is no JWT can only be introspected by its provider (RFC 7662)")
+                self._add("-", "form", "a token that is not a JWT can only be introspected by its provider (RFC 7662)")
             return
         self.header, self.claims = unverified.header, unverified.claims
         if str(self.header.get("alg")).startswith("HS"):

@@ -133,7 +133,7 @@ def for_upstream(given: dict[str, Any]) -> dict[str, Any]:
         if name in given and not isinstance(given[name], str):
             given[name] = None
     if installed.IS_OAUTH_PROVIDER:
-        # 2.6 to 2.8 make a URL of the issuer and serve metadata under it; a name that is no URL leaves the default.
+        # 2.6 to 2.8 make a URL of the issuer and serve metadata under it; a name that is not a URL leaves the default.
         issuer = given.get("issuer") or ""
         given["issuer"] = issuer if issuer.startswith(("https://", "http://")) else None
     return {name: value for name, value in given.items() if name in installed.PARAMETERS}

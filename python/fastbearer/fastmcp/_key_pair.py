@@ -29,7 +29,7 @@ class RSAKeyPair(_Upstream):
         """A new pair; e is 65537."""
         loaded = keys.RSAKeyPair.generate(bits)
         pair = cls(private_key=SecretStr(loaded.private_key.get_secret_value()), public_key=str(loaded.public_key))
-        object.__setattr__(pair, "_loaded", loaded)  # the dataclass is frozen, and this is no part of its value
+        object.__setattr__(pair, "_loaded", loaded)  # the dataclass is frozen, and this is not part of its value
         return pair
 
     def create_token(

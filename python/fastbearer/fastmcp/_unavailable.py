@@ -16,7 +16,7 @@ from .._challenge import Challenger
 
 _Message = MutableMapping[str, Any]
 
-#: Why tokens of the request that is being served could not be judged; the longest time to wait counts.
+#: Why tokens of the request that is being served could not be evaluated; the longest time to wait counts.
 _noted: ContextVar[list[Exception] | None] = ContextVar("fastbearer_unavailable", default=None)
 
 
@@ -28,7 +28,7 @@ def note(error: Exception) -> None:
 
 
 class UnavailableMiddleware:
-    """Answers in place of the application that says 401 to a token which nobody could judge."""
+    """Answers in place of the application that says 401 to a token which nobody could evaluate."""
 
     def __init__(self, app: Any) -> None:
         self._app = app

@@ -61,14 +61,14 @@ class StoredKeys(_Record):
 def _text(head: dict[str, Any], name: str) -> str | None:
     value = head.get(name)
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{name} is no text")
+        raise ValueError(f"{name} is not text")
     return value
 
 
 def _time(head: dict[str, Any], name: str) -> float:
     value = head.get(name)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{name} is no time")
+        raise ValueError(f"{name} is not a time")
     return float(value)
 
 

@@ -68,7 +68,7 @@ const EVERYWHERE = ['express 5', 'fastify 5', 'hono', 'koa 3', 'fastmcp', 'nest,
 
 /*
  * Which of the hosts are tested under another runtime, and what it needs to run them. follows: whether its node:http
- * tells of requests that begin, which getAccessToken() needs behind a guard that a framework calls without the request.
+ * tells of requests that begin, which getAccessToken() needs after a guard that a framework calls without the request.
  */
 export const RUNTIMES = {
   Bun: {

@@ -30,7 +30,7 @@ static bool open_signature(const void *table, const unsigned char *signature, un
     return true;
 }
 
-/* What parameters bind is OpenSSL's to judge. */
+/* What parameters bind is OpenSSL's to evaluate. */
 static size_t table_size(const fb__key *key)
 {
     const bool serves =

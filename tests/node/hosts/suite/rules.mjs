@@ -1,4 +1,4 @@
-/* Rules for JSON-RPC: on every host with an adapter of ours, and in front of and behind what else reads bodies. */
+/* Rules for JSON-RPC: on every host with an adapter of ours, and before and after what else reads bodies. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -76,7 +76,7 @@ describe('what else reads bodies', () => {
   const piped = (incoming, response) => incoming.pipe(response);
   const texts = express.text({ type: () => true });
   const stacks = {
-    'express.json behind it': (app) => app.use(guard(), app.json(), echo),
+    'express.json after it': (app) => app.use(guard(), app.json(), echo),
     'express.json in front of it': (app) => app.use(app.json(), guard(), echo),
     'express.text in front of it': (app) =>
       app.use(texts, guard(), (incoming, response) => response.json(JSON.parse(incoming.body))),
@@ -84,10 +84,10 @@ describe('what else reads bodies', () => {
       app.use(express.raw({ type: () => true }), guard(), (incoming, response) =>
         response.json(JSON.parse(incoming.body)),
       ),
-    'a guard behind a guard': (app) => app.use(guard(), guard(), app.json(), guard(), echo),
-    'an iterator behind it': (app) => app.use(guard(), raw),
-    'listeners behind it': (app) => app.use(guard(), evented),
-    'a pipe behind it': (app) => app.use(guard(), piped),
+    'a guard after a guard': (app) => app.use(guard(), guard(), app.json(), guard(), echo),
+    'an iterator after it': (app) => app.use(guard(), raw),
+    'listeners after it': (app) => app.use(guard(), evented),
+    'a pipe after it': (app) => app.use(guard(), piped),
     'listeners, later': (app) => app.use(guard(), (_, __, next) => setTimeout(next, 20), evented),
   };
   const versions = {
