@@ -1,9 +1,9 @@
+/* FastMCP's name for a Verifier, with FastMCP's name for its one algorithm. */
 'use strict';
 
 const { ConfigurationError } = require('./errors.cjs');
 const { Verifier } = require('./verifier.cjs');
 
-/* FastMCP's name for a Verifier, with FastMCP's name for its one algorithm. */
 class BearerAuthProvider extends Verifier {
   constructor(options = {}) {
     const { algorithm, ...others } = options ?? {};
