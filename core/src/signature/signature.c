@@ -37,8 +37,8 @@ static unsigned char *write_integer(unsigned char *out, const unsigned char *byt
     return out + size;
 }
 
-/* JWS has r and s side by side (RFC 7518 section 3.4), OpenSSL wants a SEQUENCE. size is that of the table: at most
- * 132. */
+/* JWS has r and s side by side (RFC 7518 section 3.4), OpenSSL wants a SEQUENCE. A high s is accepted as a low one is:
+ * there is no rule about it. size is that of the table: at most 132. */
 static size_t to_der(unsigned char out[MAX_DER], const unsigned char *signature, size_t size)
 {
     unsigned char body[MAX_DER];

@@ -95,6 +95,7 @@ static bool verify(const void *table, const unsigned char *digest, const unsigne
     u256 inverse, u1, u2;
     term terms[2 * WINDOWS];
     xyzz sum;
+    /* Of s and n - s both are signatures: a high s is as good as a low one (RFC 7518 section 3.4 has no rule). */
     if (u256_is_zero(&r) || u256_is_zero(&s) || !u256_less(&r, &p256_order) || !u256_less(&s, &p256_order)) {
         return false;
     }
