@@ -44,12 +44,13 @@ def requests(servers: list[Server]) -> str:
 
 
 def memory(servers: list[Server]) -> str:
-    rows = [["process", "MiB", "then", "files", "then", "threads", "then"]]
+    """By quarter of the run."""
+    rows = [["process", "MiB", "2nd", "3rd", "4th", "files", "", "", "4th", "threads", "", "", "4th"]]
     for server in servers:
         for worker in server.workers.values():
-            (early, late), files, threads = (worker.medians(column) for column in (1, 2, 3))
-            cells = [f"{early / 2**20:.1f}", f"{late / 2**20:.1f}", *(f"{number:.0f}" for number in (*files, *threads))]
-            rows.append([f"{server.name} {worker.pid}", *cells])
+            sizes = [f"{size / 2**20:.1f}" for size in worker.quarters(1)]
+            numbers = [f"{number:.0f}" for column in (2, 3) for number in worker.quarters(column)]
+            rows.append([f"{server.name} {worker.pid}", *sizes, *numbers])
     return table(rows)
 
 
@@ -57,7 +58,10 @@ def growth(worker: Worker) -> list[str]:
     """What of it is not flat."""
     if not worker.samples or worker.samples[-1][0] - worker.samples[0][0] < JUDGED:
         return []
-    (early, late), (files, more_files), (threads, more_threads) = (worker.medians(column) for column in (1, 2, 3))
+    # What comes before the second quarter is warming up.
+    (early, late), (files, more_files), (threads, more_threads) = (
+        worker.quarters(column)[1::2] for column in (1, 2, 3)
+    )
     found = []
     if late - early > max(BYTES, early * SHARE):
         found.append(f"memory grew by {(late - early) / 2**20:.1f} MiB")

@@ -27,8 +27,8 @@ class Worker:
             return
         self.samples.append((time.monotonic(), pages * os.sysconf("SC_PAGE_SIZE"), files, threads))
 
-    def medians(self, column: int) -> tuple[float, float]:
-        """Of the second quarter of the run, and of the last: what comes before the second is warming up."""
+    def quarters(self, column: int) -> list[float]:
+        """The median of each quarter of the run."""
         values = [sample[column] for sample in self.samples]
         quarter = max(1, len(values) // 4)
-        return statistics.median(values[quarter : 2 * quarter] or values), statistics.median(values[-quarter:])
+        return [statistics.median(values[place * quarter : (place + 1) * quarter] or values) for place in range(4)]
