@@ -36,6 +36,22 @@ static bool has_method(fb_slice text, const char *method)
     return same;
 }
 
+/* Whether jansson reads one message in text that subscribes to a resource which needs a scope. */
+static bool names_secret(fb_slice text)
+{
+    json_t *message = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, NULL), *uri;
+    const json_t *filter = json_object_get(json_object_get(message, "params"), "notifications");
+    size_t i;
+    bool found = false;
+    json_array_foreach(json_object_get(filter, "resourceSubscriptions"), i, uri)
+    {
+        const char *value = json_string_value(uri);
+        found = found || (value != NULL && strncmp(value, "file:///secret/", 15) == 0);
+    }
+    json_decref(message);
+    return found && has_method(text, "subscriptions/listen");
+}
+
 /* What another parser reads in a body decides what it needs. */
 static void check_body(fb_slice body)
 {
@@ -49,6 +65,7 @@ static void check_body(fb_slice body)
     }
     REQUIRE((answer.scopes & ~(uint64_t)(TOOL | FILES | PROMPT)) == 0);
     REQUIRE(!has_method(body, "tools/call") || (answer.scopes & TOOL) != 0);
+    REQUIRE(!names_secret(body) || (answer.scopes & FILES) != 0);
     REQUIRE(!has_method(body, "ping") || !answer.anonymous);
     REQUIRE(!has_method(body, "tools/list") || (answer.anonymous && answer.scopes == 0));
 }

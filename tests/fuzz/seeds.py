@@ -169,6 +169,7 @@ def of_rpc() -> Iterator[tuple[str, bytes]]:
             ("prompts/get", {"name": "ab"}),
             ("resources/read", {"uri": "file:///secret/x"}),
             ("completion/complete", {"ref": {"type": "ref/resource", "uri": "file:///secret/{x}"}}),
+            ("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["file:///secret/x", "a:b"]}}),
             ("ping", None),
         )
     ]
@@ -180,7 +181,10 @@ def of_rpc() -> Iterator[tuple[str, bytes]]:
         yield "rpc", b"\0" + text.encode("utf-8-sig")
         yield "rpc", b"\0" + text.encode("utf-16")
         yield "rpc", b"\0" + text[:-1].encode()
-    for value in ("application/json", 'text/x; a="b;c"; CharSet = "utf-8"', "a;charset=utf-16;charset=utf-8", ";=;"):
+    for value in (
+        "application/json", 'text/plain; a="b;c"; CharSet = "utf-8"', "text/json;charset=utf-16;charset=utf-8", ";=;",
+        "application/vnd.api+json", "a/b, c+json", "application/x-www-form-urlencoded",
+    ):  # fmt: skip
         yield "rpc", b"\1" + value.encode()
     for pattern, name in (("a*b*c", "a_b_b_c"), ("*", ""), ("*x", "xx"), ("file:///a/*", "file:///a/../b?c#d")):
         yield "rpc", f"\2{pattern}\n{name}".encode()
