@@ -28,13 +28,13 @@ def free_port():
 
 
 @contextlib.contextmanager
-def gunicorn(app, worker, provider):
+def gunicorn(app, worker, provider, **more):
     port = free_port()
     command = [
         sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", "--workers", "2", "--log-level",
         "critical", "--graceful-timeout", "1", *WORKERS[worker],
     ]  # fmt: skip
-    environment = {**os.environ, "JWKS_URI": provider.jwks_uri, "ISSUER": provider.issuer}
+    environment = {**os.environ, "JWKS_URI": provider.jwks_uri, "ISSUER": provider.issuer, **more}
     process = subprocess.Popen(command, cwd=Path(__file__).parent, env=environment, start_new_session=True)
     origin = f"http://127.0.0.1:{port}"
     try:
@@ -168,8 +168,8 @@ def test_keys_that_change(origin, provider, mint):
 def rpc(origin, token, method, name=None, headers=()):
     params = {} if name is None else {"params": {"name": name}}
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, **params}).encode()
-    fields = [("Content-Type", "application/json"), *headers]
-    return request(f"{origin}/mcp", token, "POST", fields, body), len(body)
+    fields = dict([("Content-Type", "application/json"), *headers])
+    return request(f"{origin}/mcp", token, "POST", list(fields.items()), body), len(body)
 
 
 @pytest.fixture(scope="module", params=["sync", "gthread"])
@@ -188,6 +188,8 @@ def test_json_rpc(flask, mint):
     assert rpc(flask, None, "tools/call", "x")[0].status == 401
     assert rpc(flask, "x.y.z", "tools/list")[0].status == 401
     assert rpc(flask, mint(), "tools/list", headers=[("Content-Encoding", "gzip")])[0].status == 415
+    form = [("Content-Type", "application/x-www-form-urlencoded")]
+    assert rpc(flask, mint(), "tools/list", headers=form)[0].status == 415
 
 
 def test_json_rpc_in_chunks(flask, mint):
@@ -205,6 +207,22 @@ def test_json_rpc_in_chunks(flask, mint):
         if status == 200:
             assert json.loads(answer.read())["size"] == len(body)
         connection.close()
+
+
+@pytest.mark.parametrize("framework", ["flask", "django"])
+def test_a_token_in_another_header(framework, provider, mint):
+    name = "Cf-Access-Jwt-Assertion"
+    with gunicorn(f"apps.wsgi_{framework}:app", "sync", provider, TOKEN_HEADER=name) as origin:
+        for beside in (None, "x.y.z"):
+            assert seen(request(f"{origin}/who", beside, headers=[(name, mint())]))["subject"] == "alice"
+        assert request(f"{origin}/who", mint()).status == 401
+        assert request(f"{origin}/who", mint(), headers=[(name, "x.y.z")]).status == 401
+        assert request(f"{origin}/who", headers=[(name, mint()), (name, mint())]).status == 400
+        # WSGI would take one for the other, and the proxy, which sets one, would not have removed the other.
+        other = name.replace("-", "_")
+        assert request(f"{origin}/who", headers=[(other, mint())]).status == 401
+        both = [(name, mint()), (other, mint(subject="mallory"))]
+        assert seen(request(f"{origin}/who", headers=both))["subject"] == "alice"
 
 
 # ---- the Django REST framework

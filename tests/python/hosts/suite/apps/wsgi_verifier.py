@@ -12,5 +12,6 @@ OPTIONS = {
     "exclude": ["/health"],
     "anonymous": ["tools/list"],
     "tool_scopes": {"delete_*": ["admin"]},
+    "token_header": os.environ.get("TOKEN_HEADER"),
     "resource_metadata": {"resource": "https://api.example.com", "authorization_servers": [os.environ["ISSUER"]]},
 }
