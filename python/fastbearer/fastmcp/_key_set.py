@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from ..errors import KeysUnavailableError
 from ..verifier import decode_unverified
 from . import _fetch
 from . import _installed as installed
@@ -108,7 +109,7 @@ class KeySetMixin:
     def _invalidate(self) -> None:
         raise NotImplementedError
 
-    async def _refresh_keys(self) -> None:
+    async def _refresh_keys(self) -> KeysUnavailableError | None:
         raise NotImplementedError
 
     def _fetch_limits(self) -> dict[str, Any]:
@@ -163,16 +164,18 @@ class KeySetMixin:
         """The key with this id out of the set, fetched when it is not held; without an id, the only key."""
         if not (self.jwks_uri or self.discover):
             raise ValueError("JWKS URI not configured")
-        key = self._held_key(kid)
+        key, failure = self._held_key(kid), None
         if key is None and (self._jwks_refreshing or self._may_fetch()):
             self._jwks_refreshing += 1  # who comes while keys are on their way waits for them, too
             try:
-                await self._refresh_keys()
+                failure = await self._refresh_keys()
             finally:
                 self._jwks_refreshing -= 1
             key = self._held_key(kid)
         if key is not None:
             return key
+        if failure is not None:
+            raise ValueError(f"Failed to fetch JWKS: {failure}") from failure
         if kid:
             raise ValueError(f"Key ID '{kid}' not found in JWKS")
         count = len(self._jwks_cache)

@@ -296,14 +296,16 @@ class JWTVerifier(  # type: ignore[misc]
             raise ConfigurationError("only issuers with jwks_uri, or found by discovery, have keys to fetch")
         await compiled.verifier.refresh_async()
 
-    async def _refresh_keys(self) -> None:
-        """Loads the key set now. A failure leaves the held keys in use and is logged."""
+    async def _refresh_keys(self) -> KeysUnavailableError | None:
+        """Loads the key set now. A failure is returned, and logged; it leaves the held keys in use."""
         compiled = self._compiled or await self._compile()
         if compiled.verifier is not None and compiled.verifier._fetches:
             try:
                 await compiled.verifier.refresh_async()
             except KeysUnavailableError as error:
                 self._log.rejected(self.logger, error)
+                return error
+        return None
 
     # --- From the attributes to the policy ---------------------------------------------------------------------------
 

@@ -343,6 +343,19 @@ def test_many_tasks_share_a_fetch_for_a_hook(issuer, mint):
     assert issuer.requests == 1
 
 
+def test_why_a_hook_gets_no_key(issuer):
+    """In FastMCP's words, which people's subclasses and tests look for."""
+    provider = verifier_for(issuer, jwks_refresh_interval=0)
+    issuer.behave(status=500)
+    for kid in ("k1", None):
+        with pytest.raises(ValueError, match="^Failed to fetch JWKS: "):
+            run(provider._get_jwks_key(kid))
+    issuer.behave()
+    assert "BEGIN PUBLIC KEY" in run(provider._get_jwks_key("k1"))
+    with pytest.raises(ValueError, match="^Key ID 'x' not found in JWKS$"):
+        run(provider._get_jwks_key("x"))
+
+
 def test_a_key_that_is_written_beside_a_url_comes_first(issuer, mint, other_keys):
     """As in FastMCP, whose tests and users put a key of their own into a preset's verifier."""
     provider = verifier_for(issuer)
