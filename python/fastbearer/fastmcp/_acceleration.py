@@ -51,7 +51,9 @@ def accelerate(provider: Any) -> Acceleration:
     and OIDCProxy issue themselves. Doing it again changes nothing. A verifier whose policy might not be the same is
     left as it is, and the result says why: a subclass that overrides what fastbearer does not call, an attribute or a
     patched method that nobody knows, an option that means something else here, a FastMCP that does more than this
-    fastbearer knows of. Verifiers that FastMCP makes for assertions at its token endpoint stay FastMCP's.
+    fastbearer knows of. Verifiers that FastMCP makes for assertions at its token endpoint stay FastMCP's. The class of
+    an object that is replaced becomes a subclass of the same name: isinstance() says what it said before, a comparison
+    of type() does not.
 
     The policy is FastMCP's, not the stricter one of fastbearer.fastmcp.JWTVerifier: tokens need no exp, typ is not
     looked at, tokens that are bound to a key are accepted from everybody. Only what no honest issuer sends is refused

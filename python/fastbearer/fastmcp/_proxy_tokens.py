@@ -173,4 +173,4 @@ def _overridden(kind: type, proxy: Any) -> str | None:
                 return f"{base.__name__} has {name} of its own"
     if "set_mcp_path" in vars(proxy):
         return "set_mcp_path has been patched on this object"
-    return None
+    return None if hasattr(proxy, "_jwt_issuer") else "it has no _jwt_issuer, as FastMCP's constructor makes one"

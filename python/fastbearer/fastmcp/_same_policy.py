@@ -227,8 +227,11 @@ def _calls_on(method: Any) -> bool:
 
 
 def _attached(verifier: Any) -> str | None:
-    """What has been put on this very object."""
+    """What has been put on this very object, or left out of it."""
     is_plain = type(verifier) is installed.UPSTREAM
+    for name in ("audience", "issuer", "public_key", "required_scopes"):
+        if not hasattr(verifier, name):
+            return f"it has no {name}, as FastMCP's constructor gives it one"
     for name in vars(verifier):
         if name in _ATTRIBUTES:
             continue

@@ -306,6 +306,18 @@ def test_an_object_that_might_mean_something_else_is_left(keys, name, value, why
     assert why in reason(verifier)
 
 
+def test_what_has_not_been_constructed_is_left():
+    class Mine(host.UPSTREAM):
+        def __init__(self):
+            pass
+
+    assert "it has no audience" in reason(Mine())
+    if "OAuthProxy" in CLASSES:
+        empty = CLASSES["OAuthProxy"].__new__(CLASSES["OAuthProxy"])
+        report = accelerate(empty)
+        assert report.replaced == () and "it has no _jwt_issuer" in report.left[0].reason
+
+
 def test_a_client_that_follows_redirects_is_left(keys):
     if "http_client" not in host.PARAMETERS:
         pytest.skip("this FastMCP takes no client")
