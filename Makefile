@@ -136,6 +136,7 @@ built-and-tested-docs:
 
 test-matrix: deps-python deps-node ## The host tests under every FastMCP, SDK and Node version, not only the usual ones
 	@$(PYTHON) tests/python/hosts/matrix.py --all
+	@$(PYTHON) tests/python/hosts/fastmcp_tests.py
 	@$(MAKE) --no-print-directory build-node/fastbearer.node
 	@for version in 22 24; do \
 		echo "node $$version" && npm exec --yes --package=node@$$version -- \

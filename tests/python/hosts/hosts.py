@@ -57,6 +57,13 @@ HOSTS = (
     Host("types", "types", TYPES, normal=True),
 )
 
+#: What FastMCP's own tests of its auth need (fastmcp_tests.py).
+FASTMCP_TESTS = Host(
+    "fastmcp-tests", "fastmcp",
+    ("fastmcp[azure]==4.2.3", "inline-snapshot==0.36.1", "dirty-equals==0.11", "opentelemetry-sdk==1.45.2",
+     "pytest-asyncio==1.5.0", "pytest-timeout==2.4.0"),
+)  # fmt: skip
+
 
 def chosen(names: list[str], everything: bool) -> list[Host]:
     """The hosts that a command line asks for."""
