@@ -6,7 +6,7 @@
     try:
         access = verifier.verify(token)
     except InvalidTokenError as refused:
-        print(refused.code)  # "token_expired", ...: docs/reasons.md of the repository explains each
+        print(refused.code)  # "token_expired", ...: docs/reasons.md and "fastbearer explain CODE" say what it means
 
 Beside it:
 

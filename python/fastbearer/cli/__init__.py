@@ -1,8 +1,13 @@
-"""The command ``fastbearer``: keys, tokens and key sets from a terminal, and what is wrong with a provider or a token.
+"""Keys, tokens and key sets from a terminal, and what is wrong with a provider.
 
-Exit codes: 0 done, 1 the token is refused, 2 wrong usage or configuration, 3 the key set is not available.
-Private keys and secrets are written to files that only their owner can read, and printed only when asked for.
-What each reason of a refusal means, and how to fix it: fastbearer explain CODE, or docs/reasons.md of the repository.
+Exit codes: 0 done, 1 the token is refused, 2 wrong usage or configuration,
+3 the key set is not available.
+
+Private keys and secrets are written to files that only their owner can read,
+and printed only when asked for.
+
+What each reason of a refusal means, and how to fix it: "fastbearer explain
+CODE", or docs/reasons.md of the repository.
 """
 
 from __future__ import annotations
