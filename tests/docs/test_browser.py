@@ -52,11 +52,17 @@ def browser() -> Iterator[Any]:
 
 def test_every_page_is_without_errors_and_fits_a_phone(address: str, browser: Any) -> None:
     wrong: list[str] = []
+
+    def failed(request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # that belongs to the page before; what is missing has a status
+            wrong.append(f"{request.url}: {request.failure}")
+
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.on("console", lambda message: wrong.append(f"{page.url}: {message.text}") if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
-    page.on("requestfailed", lambda request: wrong.append(f"{page.url}: {request.url} failed"))
+    page.on("requestfailed", failed)
+    page.on("response", lambda answer: wrong.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
     pages = sorted(path.relative_to(SITE) for path in SITE.rglob("*.html"))
     assert len(pages) > 50
     for path in pages:
