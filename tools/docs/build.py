@@ -97,7 +97,8 @@ def assemble() -> None:
 
 def main() -> None:
     assemble()
-    command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "--builder", "html"]
+    # Every page anew: its menu names pages that may have changed.
+    command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "--write-all", "--builder", "html"]
     done = subprocess.run([*command, "--doctree-dir", BUILD / "doctrees", SOURCE, HTML])
     if done.returncode != 0:
         raise SystemExit(done.returncode)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-#: "name: text" and "name    text": a list of parameters or options.
-ITEM = re.compile(r"(\w+(?:, \w+)*)(?:: +| {2,})(\S.*)")
+#: "name: text" and "name    text": a list of parameters, options or modules.
+ITEM = re.compile(r"(\w+(?:, \w+)*(?=:)|(?:python -m )?[\w.]+(?:, \w+)*(?= {2}))(?:: +| {2,})(\S.*)")
 #: What would be read as markup.
 MARKUP = re.compile(r"(?<![`:\w\\])(\*{1,2})(?=\w)|(?<=\w)_(?=[\s,.;:)]|$)")
 
