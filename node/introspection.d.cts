@@ -38,7 +38,7 @@ export interface IntrospectorOptions {
    * until it expires. 0 asks on every request. Default 60, at most 86400.
    */
   cacheSeconds?: number | null;
-  /** The same for a token that was refused. Default 10. */
+  /** Seconds for which a refused token is not asked about again. Default 10. */
   negativeCacheSeconds?: number | null;
   /** How many refused tokens are remembered. Default 1024. */
   negativeCacheSize?: number | null;

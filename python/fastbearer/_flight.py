@@ -233,7 +233,7 @@ class Flights:
         raise NotImplementedError
 
     async def _perform_async(self, flight: Flight, job: Any) -> None:
-        """The same on the running loop."""
+        """Does the job on the running loop and tells the core how it ended, as _perform does."""
         raise NotImplementedError
 
     def _about(self) -> tuple[str, str | None, str | None] | None:

@@ -58,7 +58,7 @@ class Endpoint(Flights):
         return self._evaluate(question, key, flight)
 
     async def ask_async(self, question: TokenQuestion | RequestQuestion) -> _native.AccessToken:
-        """The same without blocking the event loop."""
+        """The verdict about the question's token, without blocking the event loop."""
         token, key = self._prepare(question)
         flight = await self.run_async(key, token)
         if flight is None:

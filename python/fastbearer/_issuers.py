@@ -180,7 +180,7 @@ def refresh_all(sources: list[KeySource]) -> None:
 
 
 async def refresh_all_async(sources: list[KeySource]) -> None:
-    """The same without blocking the event loop."""
+    """Fetches their key sets without blocking the event loop; KeysUnavailableError names those that failed."""
     failures: list[KeysUnavailableError | None] = []
     loop = running_loop()
     for start in range(0, len(sources), _AT_A_TIME):

@@ -118,7 +118,7 @@ def _introspect(question: TokenQuestion | RequestQuestion, endpoints: list[Endpo
 async def _introspect_async(
     question: TokenQuestion | RequestQuestion, endpoints: list[Endpoint]
 ) -> _native.AccessToken:
-    """The same without blocking the event loop."""
+    """Asks one issuer after the other without blocking the event loop, until one says that the token is active."""
     refused: Exception | None = None
     for endpoint in endpoints:
         try:
@@ -173,7 +173,7 @@ async def settle_async(
     issuers: Issuers,
     resolver: Resolver | None,
 ) -> _native.AccessToken:
-    """The same without blocking the event loop."""
+    """What settle does, without blocking the event loop."""
     if isinstance(needed, _IssuerNeeded):
         assert resolver is not None, "the core asks only a verifier that resolves issuers"
         await resolver.run_async(question.token)

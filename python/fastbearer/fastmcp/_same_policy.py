@@ -172,7 +172,7 @@ def _furnish(verifier: Any, had: dict[str, Any]) -> None:
 
 
 def _unknown_fastmcp() -> str | None:
-    """What the installed FastMCP does that this fastbearer has never heard of."""
+    """What the installed FastMCP does that this fastbearer does not know."""
     kind = installed.UPSTREAM
     for name, value in vars(kind).items():
         if name.startswith("__") or name in _HARMLESS:

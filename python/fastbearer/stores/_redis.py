@@ -34,7 +34,7 @@ _KEYS_KEPT = 86400
 #: What is kept of the stream of revocations; who has missed more reads all of them anew.
 _STREAM_LENGTH = 10000
 
-#: Whoever gives a claim up deletes it only while it is still his.
+#: Releases a claim that is still the caller's; one that has expired may be somebody else's by now.
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 
 #: One revocation: into the set of all of them, which is rid of what has run out, and onto the stream with a number, by
