@@ -49,7 +49,7 @@ class Memory:
         return bool(found)
 
     async def is_new_async(self, key: str, expires_at: float) -> bool:
-        """Remembers a proof without blocking the event loop, by a sync store either; StatusUnavailableError when it fails."""
+        """Remembers a proof, never blocking the event loop; StatusUnavailableError when the store fails."""
         loop = running_loop()
         try:
             if self._is_async or loop is None:

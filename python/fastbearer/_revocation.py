@@ -59,7 +59,7 @@ class Revocation:
             return self._failed(error)
 
     async def problem_async(self, access: AccessToken) -> FastBearerError | None:
-        """Why this token is not accepted, if it is not; awaits an async function, and calls any other on this thread."""
+        """Why this token is not accepted, if it is not. Awaits an async function; calls any other on this thread."""
         try:
             found = self._ask(access)
             if hasattr(found, "__await__"):
