@@ -53,7 +53,8 @@ def accelerate(provider: Any) -> Acceleration:
     patched method that nobody knows, an option that means something else here, a FastMCP that does more than this
     fastbearer knows of. Verifiers that FastMCP makes for assertions at its token endpoint stay FastMCP's. The class of
     an object that is replaced becomes a subclass of the same name: isinstance() says what it said before, a comparison
-    of type() does not, and a method of FastMCP's class that is patched afterwards (in a test, say) is not noticed.
+    of type() does not. Where a test patches a hook of FastMCP's class afterwards (_get_verification_key, _get_jwks_key,
+    _validate_issuer, _extract_scopes), the patch counts; one of its other methods is not noticed.
 
     The policy is FastMCP's, not the stricter one of fastbearer.fastmcp.JWTVerifier: tokens need no exp, typ is not
     looked at, tokens that are bound to a key are accepted from everybody. Only what no honest issuer sends is refused

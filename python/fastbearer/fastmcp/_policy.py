@@ -59,6 +59,8 @@ class CompiledPolicy:
         "_max_age",
         "_options",
         "_verifiers",
+        "_watch",
+        "_watched",
         "error",
         "expiry_grace",
         "extract_scopes",
@@ -85,6 +87,8 @@ class CompiledPolicy:
             for live in (provider.issuer, provider.audience, provider.required_scopes)
             if isinstance(live, list)
         ]
+        self._watch = provider._hook_watch
+        self._watched = None if self._watch is None else self._watch()
         has_max_age = provider._jwks_max_age != DEFAULT_MAX_AGE and provider._has_key_set
         self._max_age = provider._jwks_max_age if has_max_age else None
         self._is_bound = _resource.is_meant(provider.audience)
@@ -110,9 +114,11 @@ class CompiledPolicy:
             self.error = error if isinstance(error, ConfigurationError) else ConfigurationError(str(error))
 
     def is_outdated(self, provider: Any) -> bool:
-        """Whether a list of the provider was changed in place, another server is asking, or the provider's own limit on
-        the age of keys is over.
+        """Whether a list of the provider was changed in place, a hook of FastMCP's class was patched, another server is
+        asking, or the provider's own limit on the age of keys is over.
         """
+        if self._watch is not None and self._watch() != self._watched:
+            return True
         if self._is_bound and (self.unbound is not None or provider._resource() not in (None, self.resource)):
             return True
         for live, copy in self._lists:

@@ -18,7 +18,7 @@ from .._resource import RESOURCE
 from ..errors import ImmatureSignatureError
 from . import _installed as installed
 from ._policy import HOOKS, KEY_SOURCE, POLICY, CompiledPolicy, check_options
-from ._verifier import _MORE, BearerAuthProvider, JWTVerifier
+from ._verifier import _MORE, _OWN_HOOKS, BearerAuthProvider, JWTVerifier
 
 #: FastMCP's policy in our options, for what FastMCP has no option for.
 _LENIENT = {
@@ -87,10 +87,51 @@ _OURS = frozenset(
 ) | frozenset((*_MORE, *POLICY, *KEY_SOURCE, "_compiling", "_log", "discover"))
 
 
+def _hooks_of_fastmcp() -> tuple[Any, ...]:
+    """As they are now: a test may patch FastMCP's class after an object was replaced."""
+    members = vars(installed.UPSTREAM)
+    return tuple([members.get(name) for name in HOOKS])
+
+
+_AS_THEY_WERE = _hooks_of_fastmcp()
+
+
+def _patched(provider: Any, name: str) -> Any:
+    """The hook that stands in FastMCP's class in the place of its own, for this object; None: its own does."""
+    index = HOOKS.index(name)
+    hook = _hooks_of_fastmcp()[index]
+    if hook is _AS_THEY_WERE[index]:
+        return None
+    return hook.__get__(provider, type(provider)) if hasattr(hook, "__get__") else hook
+
+
 class LikeFastMCP:  # its __slots__ leave the layout of objects as it is, or their class could not be changed
     """Between a subclass and our JWTVerifier: what FastMCP's policy needs beside options."""
 
     __slots__ = ()
+
+    _hook_watch = staticmethod(_hooks_of_fastmcp)
+
+    def _overrides(self, name: str) -> bool:
+        own: tuple[Any, ...] = (_OWN_HOOKS[name], vars(LikeFastMCP).get(name))
+        is_ours = name not in vars(self) and getattr(type(self), name) in own
+        return not is_ours or (name in HOOKS and _patched(self, name) is not None)
+
+    def _extract_scopes(self, claims: dict[str, Any]) -> list[str]:
+        scopes: list[str] = (_patched(self, "_extract_scopes") or super()._extract_scopes)(claims)  # type: ignore[misc]
+        return scopes
+
+    def _validate_issuer(self, issuer: Any) -> bool:
+        is_valid: bool = (_patched(self, "_validate_issuer") or super()._validate_issuer)(issuer)  # type: ignore[misc]
+        return is_valid
+
+    async def _get_verification_key(self, token: str) -> Any:
+        hook = _patched(self, "_get_verification_key") or super()._get_verification_key  # type: ignore[misc]
+        return await hook(token)
+
+    async def _get_jwks_key(self, kid: str | None) -> Any:
+        hook = _patched(self, "_get_jwks_key") or super()._get_jwks_key  # type: ignore[misc]
+        return await hook(kid)
 
     def get_challenge_scopes(self, required_scopes: list[str] | None = None) -> list[str]:
         """FastMCP's."""

@@ -40,7 +40,7 @@ from ._scopes import ScopesMixin
 from ._unavailable import UnavailableMixin, note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fastmcp.server.auth import AccessToken
     from fastmcp.server.auth.providers.jwt import JWTVerifier as _Upstream
@@ -100,6 +100,7 @@ class JWTVerifier(  # type: ignore[misc]
     _defers_scopes = False
     _compiled: CompiledPolicy | None = None
     _compiled_before: CompiledPolicy | None = None
+    _hook_watch: Callable[[], tuple[Any, ...]] | None = None  # what others may have done to hooks elsewhere
 
     def __init__(
         self,

@@ -42,12 +42,6 @@ NOWHERE = ("tests/server/auth/test_auth_source_identities.py",)
 
 _EXPIRED = "tests/server/auth/test_jwks_refresh.py::test_failed_refresh_does_not_reuse_expired_keys"
 _AZURE = "tests/server/auth/providers/test_azure.py::TestAzureProviderFromB2C::"
-_DESCOPE = "tests/server/auth/providers/test_descope.py::TestDescopeProvider::"
-_ISSUERS = [
-    f"test_every_issuer_form_is_accepted[{issuer}-issuer-{config}-config]"
-    for issuer in ("project-level", "mcp-server", "tenant")
-    for config in ("project-level", "mcp-server")
-]
 
 #: By mode and test: why it fails.
 DIFFERENCES: dict[str, dict[str, str]] = {
@@ -55,10 +49,6 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     "accelerated": {
         _EXPIRED: "keys outlive an outage of the provider",
         _AZURE + "test_b2c_returns_azure_provider_instance": "an accelerated object is of a subclass",
-        **dict.fromkeys(
-            [_DESCOPE + name for name in (*_ISSUERS, "test_old_api_accepts_every_issuer_form")],
-            "a method of FastMCP's class is patched after the object was accelerated",
-        ),
     },
 }
 

@@ -10,7 +10,7 @@ import presets
 import pytest
 from fastmcp import FastMCP
 from presets import BASES, CLASSES, PAIRS, PRESETS, WITHOUT_JWTS, own_tokens_for, tokens_for, verifiers
-from support import AUDIENCE, ISSUER, SCOPES, knock, request, run, serving
+from support import AUDIENCE, ISSUER, SCOPES, Minter, knock, request, run, serving
 
 import fastbearer
 from fastbearer.fastmcp import JWTVerifier, accelerate
@@ -304,6 +304,28 @@ def test_an_object_that_might_mean_something_else_is_left(keys, name, value, why
     verifier = plain(keys)
     setattr(verifier, name, value)
     assert why in reason(verifier)
+
+
+def test_a_hook_of_fastmcp_that_is_patched_afterwards_counts(keys, other_keys, mint, monkeypatch):
+    verifier = plain(keys)
+    assert accelerate(verifier).left == ()
+    good, other = mint(), Minter(other_keys)(issuer="https://other.example.com")
+
+    def accepted(token):
+        return run(verifier.load_access_token(token)) is not None
+
+    assert accepted(good) and not accepted(other)
+    with monkeypatch.context() as patch:
+        key = unittest.mock.AsyncMock(return_value=other_keys.public_key)
+        patch.setattr(host.UPSTREAM, "_get_verification_key", key)
+        assert not accepted(good) and not accepted(other)
+        if hasattr(host.UPSTREAM, "_validate_issuer"):
+            patch.setattr(host.UPSTREAM, "_validate_issuer", lambda self, issuer: issuer == "https://other.example.com")
+            assert accepted(other)
+    with monkeypatch.context() as patch:
+        patch.setattr(host.UPSTREAM, "_extract_scopes", lambda self, claims: [*SCOPES, claims["sub"]])
+        assert run(verifier.load_access_token(good)).scopes == [*SCOPES, "alice"]
+    assert accepted(good) and not accepted(other)
 
 
 def test_what_has_not_been_constructed_is_left():
