@@ -109,6 +109,11 @@ class StoredSet {
         return true;
       }
     }
+    // Whoever had the claim before has saved what it fetched, perhaps since this process has looked.
+    if (this.#claimed !== undefined && this.#take(await this.#call('load', name))) {
+      await this.#release();
+      return true;
+    }
     return false;
   }
 

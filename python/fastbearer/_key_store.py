@@ -140,7 +140,10 @@ class Stored(Flights):
             if self._take(self._call(self._store.load, source)):
                 flight.result = True
                 return
-        flight.result = False
+        # Whoever had the claim before has saved what it fetched, perhaps since this process has looked.
+        flight.result = self._claimed and self._take(self._call(self._store.load, source))
+        if flight.result:
+            self._release()
 
     async def _perform_async(self, flight: Flight, job: Any) -> None:
         import asyncio
@@ -157,7 +160,9 @@ class Stored(Flights):
             if self._take(await self._call_async(self._store.load, source)):
                 flight.result = True
                 return
-        flight.result = False
+        flight.result = self._claimed and self._take(await self._call_async(self._store.load, source))
+        if flight.result:
+            await self._release_async()
 
     def _claim(self, source: str) -> bool:
         """Whether this process is to fetch; a store that cannot say so, or fails, leaves it to each."""
@@ -209,6 +214,9 @@ class Stored(Flights):
         keys = self._new_keys(version)
         if keys is not None and await self._call_async(self._store.save, self._name(), keys) is not _FAILED:
             self._saved = version
+        await self._release_async()
+
+    async def _release_async(self) -> None:
         if self._claimed:
             self._claimed = False
             await self._call_async(self._store.release, self._name())

@@ -154,6 +154,22 @@ scene('a key that another process has fetched is not fetched again', async (serv
   assert.deepEqual([one.stats().fetches, other.stats().fetches, other.stats().imports, server.hits], [2, 0, 2, 2]);
 });
 
+scene('a set that was saved between a look and the claim is not fetched again', async (server) => {
+  const store = new MemoryStore();
+  const first = make(server, store);
+  await first.verify(mint(server));
+  await until(() => store.saves === 1);
+  const late = new MemoryStore();
+  let released = 0;
+  late.claim = (source) => late.held.set(source, store.held.get(source)) === late.held;
+  late.release = () => {
+    released += 1;
+  };
+  const second = make(server, late);
+  await second.verify(mint(server));
+  assert.deepEqual([second.stats().fetches, second.stats().imports, server.hits, released], [0, 1, 1, 1]);
+});
+
 scene('discovery without its provider', async (server) => {
   const store = new MemoryStore();
   const token = mint(server);

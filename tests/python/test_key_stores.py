@@ -126,6 +126,52 @@ def test_a_key_that_another_process_has_fetched(server: JWKSServer, is_async: bo
     assert server.hits == 2
 
 
+class Late(MemoryStore):
+    """Another process saves what it has fetched, and gives its claim back, just after this one has looked."""
+
+    def __init__(self, other: MemoryStore) -> None:
+        super().__init__()
+        self.other = other
+        self.released = 0
+
+    def claim(self, source: str, seconds: float) -> bool:
+        self.held = dict(self.other.held)
+        return True
+
+    def release(self, source: str) -> None:
+        self.released += 1
+
+
+class AsyncLate(Late):
+    async def load(self, source: str) -> StoredKeys | None:  # type: ignore[override]
+        return super().load(source)
+
+    async def save(self, source: str, keys: StoredKeys) -> None:  # type: ignore[override]
+        super().save(source, keys)
+
+    async def claim(self, source: str, seconds: float) -> bool:  # type: ignore[override]
+        return super().claim(source, seconds)
+
+    async def release(self, source: str) -> None:  # type: ignore[override]
+        super().release(source)
+
+
+@pytest.mark.parametrize("kind", [Late, AsyncLate])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_set_that_was_saved_between_a_look_and_the_claim(
+    server: JWKSServer, kind: type[Late], is_async: bool
+) -> None:
+    store = MemoryStore()
+    with make(server, store) as first:
+        first.verify(server.mint(audience="a"))
+        wait_for(lambda: store.saves == 1)
+    late = kind(store)
+    with make(server, late) as second:
+        verify(second, server.mint(audience="a"), is_async)
+        stats = second.stats()
+    assert (stats["fetches"], stats["imports"], server.hits, late.released) == (0, 1, 1, 1)
+
+
 def test_discovery_without_its_provider(server: JWKSServer) -> None:
     store = MemoryStore()
     token = server.mint(audience="a")
