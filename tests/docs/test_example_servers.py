@@ -123,29 +123,6 @@ def test_dpop(provider: JWKSServer, tmp_path: Path) -> None:
         assert (stolen.status_code, stolen.headers["www-authenticate"][:5]) == (401, "DPoP ")
 
 
-@pytest.mark.skipif(REDIS is None, reason="no Redis or Valkey server")
-def test_fleet_redis(provider: JWKSServer, tmp_path: Path) -> None:
-    ports, key = [free_port() for _ in range(3)], KeyPair.generate("ES256")
-    store = [REDIS, "--port", ports[0], "--save", "", "--appendonly", "no"]
-    shared = {"ISSUER": provider.issuer, "AUDIENCE": AUDIENCE, "REDIS": f"redis://127.0.0.1:{ports[0]}",
-              "BASE_URL": "https://api.example"}  # fmt: skip
-    with running(store, tmp_path, ports[0]), ExitStack() as stack:
-        for port in ports[1:]:
-            stack.enter_context(uvicorn("fleet-redis", port, **shared))  # examples/fleet-redis/server.py
-        one, other = (f"http://127.0.0.1:{port}" for port in ports[1:])
-        token = bearer(provider.mint(audience=AUDIENCE, subject="alice", additional_claims={"jti": "7"}))
-        assert [httpx.get(f"{server}/who", headers=token).status_code for server in (one, other)] == [200, 200]
-        assert provider.hits == 1
-        assert httpx.post(f"{one}/logout", headers=token).json() == {"revoked": True}
-        deadline = time.monotonic() + 10
-        while httpx.get(f"{other}/who", headers=token).status_code != 401:
-            assert time.monotonic() < deadline
-        bound = provider.mint(audience=AUDIENCE, additional_claims={"cnf": {"jkt": key.thumbprint()}})
-        proof = key.dpop_proof("GET", "https://api.example/who", access_token=bound)
-        proven = {**bearer(bound, "DPoP"), "DPoP": proof}
-        assert [httpx.get(f"{server}/who", headers=proven).status_code for server in (one, other)] == [200, 401]
-
-
 def answers_of_mcp(address: str, good: str, poor: str) -> list[int]:
     """Without a token, with one that lacks the scope, with one that has it."""
     tokens = [{}, bearer(poor), bearer(good)]
@@ -231,6 +208,37 @@ def test_mcp_sdk_typescript(provider: JWKSServer) -> None:
         poor, good = provider.mint(audience=resource), provider.mint(audience=resource, scopes=["mcp:tools"])
         without, lacks, has = answers_of_mcp(resource, good, poor)
         assert (without, lacks) == (401, 403) and has not in (401, 403)
+
+
+@needs_node
+@pytest.mark.skipif(REDIS is None, reason="no Redis or Valkey server")
+def test_fleet_redis(provider: JWKSServer, tmp_path: Path) -> None:
+    """Two servers of Python and one of Node."""
+    ports, key = [free_port() for _ in range(4)], KeyPair.generate("ES256")
+    store = [REDIS, "--port", ports[0], "--save", "", "--appendonly", "no"]
+    shared = {"ISSUER": provider.issuer, "AUDIENCE": AUDIENCE, "REDIS": f"redis://127.0.0.1:{ports[0]}",
+              "BASE_URL": "https://api.example"}  # fmt: skip
+    with running(store, tmp_path, ports[0]), ExitStack() as stack:
+        for port in ports[1:3]:
+            stack.enter_context(uvicorn("fleet-redis", port, **shared))  # examples/fleet-redis/server.py
+        folder = compiled("fleet-redis")  # examples/fleet-redis/server.ts
+        stack.enter_context(running(["node", "server.js"], folder, ports[3], **shared))
+        servers = [f"http://127.0.0.1:{port}" for port in ports[1:]]
+
+        def statuses(**headers: str) -> list[int]:
+            return [httpx.get(f"{server}/who", headers=headers).status_code for server in servers]
+
+        for jti, at in (("7", servers[0]), ("8", servers[2])):
+            token = bearer(provider.mint(audience=AUDIENCE, subject="alice", additional_claims={"jti": jti}))
+            assert statuses(**token) == [200, 200, 200]
+            assert httpx.post(f"{at}/logout", headers=token).json() == {"revoked": True}
+            deadline = time.monotonic() + 10
+            while statuses(**token) != [401, 401, 401]:
+                assert time.monotonic() < deadline
+        assert provider.hits == 1
+        bound = provider.mint(audience=AUDIENCE, additional_claims={"cnf": {"jkt": key.thumbprint()}})
+        proof = key.dpop_proof("GET", "https://api.example/who", access_token=bound)
+        assert statuses(**bearer(bound, "DPoP"), DPoP=proof) == [200, 401, 401]
 
 
 NEXT = ROOT / "tests/docs/node"

@@ -26,10 +26,16 @@ import {
 } from 'fastbearer';
 import { bearerAuth } from 'fastbearer/express';
 import { type ClientAuthMethod, Introspector, type IntrospectorOptions } from 'fastbearer/introspection';
+import { RedisStore, type RedisStoreOptions } from 'fastbearer/redis';
 import { type Difference, Shadow, stats as statsOfShadow } from 'fastbearer/shadow';
 import { FileKeyStore, type KeyStore, StoredKeys } from 'fastbearer/stores';
 import { measure, PrometheusCollector, trace } from 'fastbearer/telemetry';
 import { JWKSServer } from 'fastbearer/testing';
+import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
+import { createClient } from 'redis';
+import { createClient as createClient4 } from 'redis4';
+import { createClient as createClient5 } from 'redis5';
 
 const options: VerifierOptions = { jwksUri: 'https://issuer.example/jwks', issuer: ['a', 'b'], audience: 'c' };
 const verifier = new Verifier({
@@ -74,6 +80,23 @@ new Verifier({ ...options, keyStore: files });
 new Verifier({ issuers: [{ ...tenant, keyStore: own }] });
 // @ts-expect-error: it has no save
 new Verifier({ ...options, keyStore: { load: () => undefined } });
+
+const redisOptions: RedisStoreOptions = { prefix: 'p:', maxSilence: 5, timeout: null };
+for (const client of [createClient(), createClient4(), createClient5(), new Redis(), new Redis5()]) {
+  const fleet: KeyStore & ReplayStore = new RedisStore(client, redisOptions);
+  new Verifier({ ...options, keyStore: fleet, dpop: { replayStore: fleet } });
+}
+const fleet = new RedisStore(createClient({ url: 'rediss://redis.example', socket: { tls: true } }));
+new Verifier({ ...options, isRevoked: fleet.isRevoked });
+new Verifier({ ...options, isRevoked: async (one) => one.clientId === 'x' || fleet.isRevoked(one) });
+await fleet.revoke('https://issuer.example', 'jti', { expiresAt: 5 });
+await fleet.revokeSubject(null, 'sub', { before: 5 });
+// @ts-expect-error: it is a method of subjects
+await fleet.revoke('https://issuer.example', 'jti', { before: 5 });
+// @ts-expect-error: no client
+new RedisStore('redis://redis.example');
+// @ts-expect-error: misspelled
+new RedisStore(createClient(), { max_silence: 5 });
 
 const replayStore: ReplayStore = { add: async (key, expiresAt) => key.length > expiresAt };
 const dpop: DpopOptions = {
