@@ -76,7 +76,7 @@ class Endpoint(Flights):
         key = sha256(token.encode()).digest()
         until, error = self._refused.get(key, (0.0, None))
         if error is not None and time.monotonic() < until:
-            self._native.count_refusal(error.code)
+            self._native.count_refusal(error.code, self._number)
             raise copy.copy(error).with_traceback(None)
         return token, key
 
@@ -98,7 +98,7 @@ class Endpoint(Flights):
     def _count(self, error: Any) -> StatusUnavailableError:
         counted: StatusUnavailableError = copy.copy(error).with_traceback(None)
         counted.issuer_number = self._number
-        self._native.count_refusal(counted.code)
+        self._native.count_refusal(counted.code, self._number)
         return counted
 
     def _remember(self, key: bytes, error: InvalidTokenError) -> None:
