@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { bearerAuth } from '../../node/fetch.cjs';
 import { KeyPair, Verifier } from '../../node/index.cjs';
+import { jwtVerifier } from '../../node/mcp.cjs';
 import { JWKSServer } from '../../node/testing.cjs';
 import { rejected, thrown } from './support/case.mjs';
 
@@ -202,6 +203,20 @@ test('an adapter answers 401, and 503 with Retry-After', async () => {
   const unknown = await answerOf(() => Promise.reject(new Error('down')));
   assert.deepEqual([unknown.status, unknown.headers.get('retry-after')], [503, '1']);
   assert.equal(unknown.headers.get('www-authenticate'), null);
+});
+
+test('what the MCP SDKs and npm fastmcp call asks, too', async () => {
+  const seen = [];
+  const options = { ...OPTIONS, isRevoked: goneLater, onReject: ({ code }) => seen.push(code) };
+  const verifier = new Verifier(options);
+  for (const one of [verifier, jwtVerifier({ verifier }), jwtVerifier(options)]) {
+    assert.equal((await one.verifyAccessToken(GOOD)).token, GOOD);
+    const { code, reason } = await rejected(one.verifyAccessToken(GONE));
+    assert.deepEqual([code, reason], ['invalid_token', 'token_revoked']);
+  }
+  const request = new Request(HERE, { headers: requestWith(GONE).headers });
+  assert.equal((await rejected(verifier.authenticate(request))).status, 401);
+  assert.deepEqual(seen, Array(4).fill('token_revoked'));
 });
 
 test('a function that knows of a problem says so in health', () => {
