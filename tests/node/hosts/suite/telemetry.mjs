@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { context, trace as otelTrace } from '@opentelemetry/api';
+import { context, metrics, trace as otelTrace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { AggregationTemporality, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
@@ -125,6 +125,16 @@ describe('OpenTelemetry metrics', () => {
     assert.equal((await reader.values()).size, 12);
     verifier.close();
     assert.equal((await reader.values()).size, 0);
+    await provider.shutdown();
+  });
+
+  it('are of the global provider unless another is given', async () => {
+    const reader = new Reader();
+    const provider = new MeterProvider({ readers: [reader] });
+    metrics.setGlobalMeterProvider(provider);
+    measure(await used());
+    assert.equal((await reader.values()).get('fastbearer.cache.entries')[0][1], 1);
+    metrics.disable();
     await provider.shutdown();
   });
 
