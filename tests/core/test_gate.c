@@ -96,7 +96,7 @@ TEST(exit_while_threads_work)
         pid_t child = fork();
         if (child == 0) {
             pthread_t threads[THREADS];
-            (void)alarm(30);
+            (void)alarm(120);
             fb_guard_exit();
             fb_guard_exit();
             start(threads);
@@ -179,6 +179,7 @@ TEST(a_host_ends_and_starts_again)
 {
     pid_t child = child_start();
     if (child == 0) {
+        (void)alarm(120);
         fb_guard_exit();
         bool well = end_and_start_again();
         fb_begin_exit();
