@@ -58,10 +58,11 @@ else:
     names = (*MODULES, *(f"providers.{module.name}" for module in pkgutil.iter_modules(providers.__path__)))
     for name in names:
         importlib.import_module(f"fastmcp.server.auth.{name}")
-    for kind in set(all_classes(AuthProvider)):
-        if kind.__module__.startswith("fastmcp."):
-            kind.__signature__ = inspect.signature(kind)  # the metaclass would hide it
-            kind.__class__ = Accelerating
+    theirs = {kind for kind in all_classes(AuthProvider) if kind.__module__.startswith("fastmcp.")}
+    # The metaclass would hide these, and those that are set are inherited.
+    for kind, signature in [(kind, inspect.signature(kind)) for kind in theirs]:
+        kind.__signature__ = signature
+        kind.__class__ = Accelerating
 
 
 @pytest.fixture(autouse=True)
