@@ -55,7 +55,7 @@ def by_pip(source: Source, folder: Path) -> None:
         ":all:",
         "-d",
         ".",
-        *source.package.split(),  # with the system that it is for, when that is another
+        source.package,
         folder=folder,
     )
 
