@@ -22,7 +22,7 @@ enum { SLOTS = 16, CACHE_LINE = 64 };
  * processor, or the machine is busy, and they are waited for until they have had it, or for the longer time. Generating
  * an RSA key of 8192 bits can take a minute, which neither a fork nor an exit is made to wait for.
  */
-enum { PATIENCE = 3, LONGEST_PATIENCE = 30 };
+static const double patience = 3, longest_patience = 30;
 
 /* Threads count themselves in different cache lines, or they would slow each other down. */
 static struct {
@@ -62,7 +62,7 @@ static bool is_patience_over(double began, clock_t used, unsigned inside)
 {
     const double waited = fb_clock_now().monotonic_seconds - began;
     const double computed = (double)(clock() - used) / (double)CLOCKS_PER_SEC; /* all threads together */
-    return waited >= LONGEST_PATIENCE || (waited >= PATIENCE && computed >= (double)PATIENCE * inside);
+    return waited >= longest_patience || (waited >= patience && computed >= patience * inside);
 }
 
 /* Returns when nobody else is inside any more, or when it took too long. */
