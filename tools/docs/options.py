@@ -234,7 +234,12 @@ PARTS = (
     ("Adapters", BearerAuthMiddleware, "node/lib/guard.d.cts", ADAPTERS),
     ("Introspector", Introspector, "node/introspection.d.cts", "Which endpoint is asked, and how."),
     ("FileKeyStore", FileKeyStore, "node/stores.d.cts", "Key sets in a folder."),
-    ("RedisStore", RedisStore, "node/stores.d.cts", "Key sets, proofs and revocations in Redis or Valkey."),
+    (
+        "RedisStore",
+        RedisStore,
+        "node/redis.d.cts",
+        "Key sets, proofs and revocations in Redis or Valkey. Node takes a client of `redis` or `ioredis`, and no URL.",
+    ),
     ("Shadow", Shadow, "node/shadow.d.cts", "A verifier that is tried beside the one in service."),
 )
 
