@@ -99,7 +99,7 @@ class Client:
     # ---- good
 
     def try_good(self) -> None:
-        if self.server.kind.shares and self.site.returned and self.random.random() < 0.05:
+        if self.site.returned and self.random.random() < 0.05:
             subject, kind = self.random.choice(list(self.site.returned)), "issued after a revocation"
             token = self.tokens.key().token(self.tokens.claims(sub=subject))
         else:
@@ -124,14 +124,14 @@ class Client:
                 self.server.retried += 1
             if self.site.over.wait(0.1):
                 return
-        if response.status == 200 and self.server.kind.shares:
+        if response.status == 200:
             self.site.used.append((token, made, response.worker))
         self.count_good("bound by DPoP", response, subject, time.perf_counter() - started)
 
     # ---- hostile
 
     def try_hostile(self) -> None:
-        if self.server.kind.shares and self.site.revoked and self.random.random() < 0.2:
+        if self.site.revoked and self.random.random() < 0.2:
             token, kind = self.random.choice(list(self.site.revoked))
         else:
             withdrawn = list(self.site.withdrawn)
@@ -142,7 +142,7 @@ class Client:
         choice = self.random.random()
         if choice < 0.3:
             self.race()
-        elif choice < 0.6 and self.server.kind.shares and self.site.used:
+        elif choice < 0.6 and self.site.used:
             token, made, first = self.random.choice(list(self.site.used))
             response = ask(self.connection, token, made, "DPoP")
             self.site.across += response.status in REFUSED and response.worker != first
@@ -166,7 +166,7 @@ class Client:
         finally:
             other.close()
         served = [response for response in responses if response.status == 200]
-        if len(served) == 1 and self.server.kind.shares:
+        if len(served) == 1:
             self.site.used.append((token, made, served[0].worker))
             self.site.across += responses[0].worker != responses[1].worker
         self.count_hostile("bound, one proof twice at once", max(response.status for response in responses))

@@ -10,8 +10,8 @@ from .worker import Worker
 #: What a process may have grown by, from the second quarter of the run to the last: the larger of the two.
 BYTES, SHARE = 4 << 20, 0.03
 FILES = 8
-#: A run that is shorter only shows how servers warm up.
-JUDGED = 150.0
+#: Seconds: a run that is shorter shows how servers warm up.
+JUDGED = 480.0
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -35,11 +35,10 @@ class Kind:
     command: tuple[str, ...]
     workers: int = 1
     proofs: bool = False  # it accepts tokens that are bound by DPoP
-    shares: bool = False  # its proofs and revocations are the fleet's
 
 
 KINDS = {
-    "fastmcp": Kind((sys.executable, "-m", "tests.soak.fastmcp_server"), WORKERS, proofs=True, shares=True),
+    "fastmcp": Kind((sys.executable, "-m", "tests.soak.fastmcp_server"), WORKERS, proofs=True),
     "node-sdk": Kind((*NODE, "sdk")),
     "node-express": Kind((*NODE, "express"), proofs=True),
 }

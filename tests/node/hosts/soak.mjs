@@ -13,15 +13,36 @@ import { createMcpHandler, McpServer, requireBearerAuth } from '@modelcontextpro
 import express from 'express';
 import { Verifier } from 'fastbearer';
 import { bearerAuth, getAccessToken } from 'fastbearer/express';
+import { RedisStore } from 'fastbearer/redis';
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
 
 const [kind, text] = process.argv.slice(2);
 const settings = JSON.parse(text);
 const { issuer, audience } = settings;
 
-function makeVerifier(options) {
+/* The one by npm redis, the other by ioredis; which server has which makes no difference. */
+async function makeStore() {
+  const client = kind === 'express' ? createClient({ url: settings.redis }) : new Redis(settings.redis);
+  const { redis_timeout: timeout, max_silence: maxSilence } = settings;
+  const store = new RedisStore(client, { timeout, maxSilence });
+  if (kind === 'express') {
+    await client.connect();
+  }
+  return store;
+}
+
+function makeVerifier(fleet) {
   const { jwks_uri: jwksUri, algorithms, refresh_interval: refreshInterval } = settings;
-  const issuers = [{ issuer, jwksUri, algorithms, refreshInterval, fetchTimeout: 2 }];
-  return new Verifier({ issuers, audience, requiredScopes: ['read'], cacheSize: settings.cache_size, ...options });
+  const issuers = [{ issuer, jwksUri, algorithms, refreshInterval, fetchTimeout: 2, keyStore: fleet }];
+  return new Verifier({
+    issuers,
+    audience,
+    requiredScopes: ['read'],
+    cacheSize: settings.cache_size,
+    isRevoked: fleet.isRevoked,
+    ...(kind === 'express' && { dpop: { maxAge: 60, replayStore: fleet } }),
+  });
 }
 
 function sdkHandler(verifier) {
@@ -56,7 +77,7 @@ function writeState(verifier) {
   renameSync(`${place}.new`, place);
 }
 
-const verifier = makeVerifier(kind === 'express' ? { dpop: { maxAge: 60 } } : {});
+const verifier = makeVerifier(await makeStore());
 const handler = kind === 'express' ? expressHandler(verifier) : sdkHandler(verifier);
 const server = http.createServer((request, response) => {
   response.setHeader('worker', String(process.pid));
@@ -69,5 +90,5 @@ console.log(server.address().port);
 process.stdin.resume().on('end', () => {
   timers.forEach(clearInterval);
   server.closeAllConnections();
-  server.close();
+  server.close(() => process.exit());
 });
