@@ -32,10 +32,13 @@ export interface RedisStoreOptions {
    */
   maxSilence?: number | null;
   /**
-   * How long a revocation is kept that comes without `expiresAt`: longer than any token lives. At least 1. Default 86400.
+   * How long a revocation is kept that comes without `expiresAt`: longer than any token lives. At least 1.
+   * Default 86400.
    */
   revocationSeconds?: number | null;
-  /** How many are held; 1 to 16777216. When there are more, requests get 503 rather than forget one. Default 1000000. */
+  /**
+   * How many are held; 1 to 16777216. When there are more, requests get 503 rather than forget one. Default 1000000.
+   */
   maxRevocations?: number | null;
 }
 
@@ -58,9 +61,9 @@ export interface RedisStoreOptions {
  *
  * Key sets are fetched as without a store while Redis is away, and requests with a DPoP proof get 503.
  *
- * The client is its owner's, to connect and to close; it need not be connected yet. A listener for its event "error" is
- * added, without which a lost connection would end the process. Whoever can write to that Redis decides which keys these
- * servers trust: outside of one machine use TLS and a password.
+ * The client is its owner's, to connect and to close; it need not be connected yet. A listener for its event "error"
+ * is added, without which a lost connection would end the process. Whoever can write to that Redis decides which keys
+ * these servers trust: outside of one machine use TLS and a password.
  */
 export declare class RedisStore implements KeyStore {
   /** Throws a ConfigurationError that names what is wrong. Nothing is sent yet. */
@@ -76,8 +79,9 @@ export declare class RedisStore implements KeyStore {
   /** Remembers a DPoP proof for all servers: see ReplayStore. */
   add(key: string, expiresAt: number): Promise<boolean>;
   /**
-   * Revokes one token, everywhere, by its `iss` and `jti`; resolves when Redis has it. `issuer`: null for a token without
-   * one. `expiresAt`: until when to hold that, in seconds since the epoch: when the token expires, leeway included.
+   * Revokes one token, everywhere, by its `iss` and `jti`; resolves when Redis has it. `issuer`: null for a token
+   * without one. `expiresAt`: until when to hold that, in seconds since the epoch: when the token expires, leeway
+   * included.
    *
    * Rejects with a TypeError for names that are none, and with what went wrong when Redis has not answered: it may have
    * the revocation even so.
@@ -93,8 +97,9 @@ export declare class RedisStore implements KeyStore {
     options?: { before?: number | null; expiresAt?: number | null },
   ): Promise<void>;
   /**
-   * For the option `isRevoked`; bound to the store. Returns at once, but for the first time: then it is a promise, until
-   * all revocations are there, or `maxSilence` is over. So `verifySync` refuses (503) until something else has asked.
+   * For the option `isRevoked`; bound to the store. Returns at once, but for the first time: then it is a promise,
+   * until all revocations are there, or `maxSilence` is over. So `verifySync` refuses (503) until something else has
+   * asked.
    * Throws or rejects with a BearerError (`status_unavailable`) when what is revoked is not known.
    */
   readonly isRevoked: {

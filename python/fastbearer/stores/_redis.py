@@ -81,7 +81,8 @@ class RedisStore:
             these servers trust.
         prefix: what all keys begin with; servers with the same prefix share everything.
         timeout: seconds for a connection and for an answer.
-        max_silence: seconds; at least 1.
+        max_silence: seconds for which what is known of revocations counts while there is no word from Redis; then
+            requests get 503. At least 1.
         revocation_seconds: how long a revocation is kept that comes without ``expires_at``: longer than any token
             lives.
         max_revocations: how many are held. When there are more, requests get 503 rather than forget one.
