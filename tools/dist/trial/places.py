@@ -212,11 +212,13 @@ def arm64(dist: Path) -> Place:
 
 def newest(dist: Path) -> Place:
     """From the package whose headers the free-threaded wheel of the same version is built with."""
-    root = next(unpacked(read()["python3.14"]).glob("**/bin/python3.14")).parent.parent
+    python = next(unpacked(read()["python3.14"]).glob("**/bin/python3.14"))
+    python.chmod(0o755)  # which a jar does not keep
+    root = python.parent.parent
     site = installed(dist, "cp310-abi3", "linux-x64", "3.14", WORK / "site-newest")
     return Place(
         "CPython 3.14",
-        [str(root / "bin/python3.14")],
+        [str(python)],
         native=True,
         site=str(site),
         environment={"LD_LIBRARY_PATH": str(root), "PYTHONHOME": str(root)},
