@@ -162,6 +162,7 @@ class RedisTrouble:
         self.site, self.server = site, server
         self.random = random.Random(2)
         self.troubles: Counter[str] = Counter()
+        self.longest = 0.0  # seconds, which must stay well below MAX_SILENCE
 
     def run(self) -> None:
         while not self.site.over.wait(self.random.uniform(5.0, 12.0)):
@@ -170,6 +171,7 @@ class RedisTrouble:
             trouble = self.random.choice((self.pause, self.kill, self.drop))
             self.troubles[trouble.__name__] += 1
             trouble()
+            self.longest = max(self.longest, time.monotonic() - begin)
             self.site.outages[-1] = (begin, time.monotonic() + BACK)
 
     def pause(self) -> None:
