@@ -193,9 +193,10 @@ class RevocationFeed {
     const number = last === undefined ? Number((await this.#connection.send('GET', count)) ?? 0) : last[1].number;
     this.#hasTooMany = false; // there may be room by now
     const now = String(Date.now() / 1000);
+    // From the last end downwards: what runs out meanwhile leaves at the bottom, and moves no other's place.
     for (let start = 0, read = -1; read !== 0 && !this.#hasTooMany; start += read) {
       const limit = ['LIMIT', String(start), String(AT_A_TIME)];
-      const found = mapOf(await this.#connection.send('ZRANGEBYSCORE', all, now, '+inf', 'WITHSCORES', ...limit));
+      const found = mapOf(await this.#connection.send('ZREVRANGEBYSCORE', all, '+inf', now, 'WITHSCORES', ...limit));
       read = found.size;
       const members = [...found.keys()];
       const moments = read === 0 ? [] : await this.#connection.send('HMGET', before, ...members);

@@ -92,7 +92,7 @@ function scene(name, kind, body, isOwn = false) {
       return store;
     };
     try {
-      await body({ server, make, prefix, warnings, command: (...parts) => send(open(), parts) });
+      await body({ server, make, open, prefix, warnings, command: (...parts) => send(open(), parts) });
     } finally {
       process.off('warning', note);
       made.reverse().forEach((close) => close());
@@ -313,6 +313,37 @@ for (const kind of TWO) {
   );
 
   // ---- revocations
+
+  scene('what runs out while all are read hides none of the others', kind, async ({ make, open, prefix, command }) => {
+    const admin = make();
+    const ids = Array.from({ length: 1200 }, (_, i) => `id-${i}`);
+    await Promise.all(ids.map((id, i) => admin.revoke(ISSUER, id, { expiresAt: seconds() + (i < 600 ? 100 : 1000) })));
+    const client = open();
+    const duplicate = client.duplicate.bind(client);
+    const pages = [];
+    client.duplicate = () => {
+      const twin = duplicate();
+      const method = twin.call === undefined ? 'sendCommand' : 'call';
+      const sent = twin[method].bind(twin);
+      twin[method] = async (...parts) => {
+        const reply = await sent(...parts);
+        if (String(parts.flat()[0]).endsWith('RANGEBYSCORE')) {
+          pages.push(reply.length);
+          // As revoke does with those that have run out, between two pages.
+          await command('ZREMRANGEBYRANK', `${prefix}revoked`, '0', '399');
+        }
+        return reply;
+      };
+      return twin;
+    };
+    const store = new RedisStore(client, { prefix });
+    const verifier = guarded(store);
+    for (const id of ids.slice(600)) {
+      assert.equal(await outcome(verifier, mint({ jti: id })), 'token_revoked');
+    }
+    assert.ok(pages.length > 1);
+    store.close();
+  });
 
   scene('a revocation ends, and leaves Redis with the next one', kind, async ({ make, prefix, command }) => {
     const store = make();

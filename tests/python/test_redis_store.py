@@ -257,6 +257,32 @@ def test_a_process_that_starts_later_knows_all(server: RedisServer, prefix: str,
         assert outcome(verifier, carol) == "token_revoked" and outcome(verifier, mint()) == "ok"
 
 
+def test_what_runs_out_while_all_are_read(
+    server: RedisServer, prefix: str, stores: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves Redis between two pages; that hides none of those which last."""
+    admin = stores(server, prefix)
+    for number in range(10):
+        admin.revoke(ISSUER, f"short-{number}", expires_at=time.time() + 100)
+        admin.revoke(ISSUER, f"long-{number}")
+    send = redis.Redis.execute_command
+    pages: list[int] = []
+
+    def send_and_remove(self: Any, *arguments: Any, **options: Any) -> Any:
+        reply = send(self, *arguments, **options)
+        if str(arguments[0]).endswith("RANGEBYSCORE"):
+            pages.append(len(reply))
+            send(self, "ZREMRANGEBYRANK", f"{prefix}revoked", 0, 4)  # as revoke does with those that have run out
+        return reply
+
+    monkeypatch.setattr("fastbearer.stores._revoked._AT_A_TIME", 6)
+    monkeypatch.setattr(redis.Redis, "execute_command", send_and_remove)
+    with Verifier(**OPTIONS, is_revoked=stores(server, prefix).is_revoked) as verifier:
+        for number in range(10):
+            assert outcome(verifier, mint(jti=f"long-{number}")) == "token_revoked"
+    assert len(pages) > 1 and pages[0] == 6
+
+
 def test_expiry(server: RedisServer, prefix: str, stores: Any) -> None:
     """A revocation is forgotten at its end, and leaves Redis with the next one."""
     store = stores(server, prefix)

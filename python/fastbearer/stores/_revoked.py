@@ -132,10 +132,12 @@ class Revoked:
         place = last[0][0].decode() if last else "0-0"
         number = int(last[0][1][b"number"] if last else self._client.get(self._count) or 0)
         self._too_many = False  # there may be room by now
+        now = time.time()
         start: Any = 0
         while start is not None:
-            members = self._client.zrangebyscore(
-                self._all, time.time(), "+inf", withscores=True, start=start, num=_AT_A_TIME
+            # From the last end downwards: what runs out meanwhile leaves at the bottom, and moves no other's place.
+            members = self._client.zrevrangebyscore(
+                self._all, "+inf", now, withscores=True, start=start, num=_AT_A_TIME
             )
             moments = self._client.hmget(self._before, [member for member, _ in members]) if members else []
             for (member, ends), moment in zip(members, moments, strict=True):
