@@ -258,7 +258,7 @@ def test_which_extension_this_is(pairs: dict[str, KeyPair]) -> None:
 @pytest.mark.skipif(COLLIDING is not None, reason="this is that run")
 def test_all_hashes_collide(tmp_path: Path) -> None:
     """The tests above, against an extension in which nothing but the comparison tells two tokens apart."""
-    for name in ("core", "bindings/python", "python/fastbearer"):
+    for name in ("core", "bindings/python", "python/fastbearer", "python/man"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
