@@ -129,7 +129,7 @@ test-docs: deps-python deps-node configure ## The site: built, its links, every 
 built-and-tested-docs:
 	@$(MAKE) --no-print-directory $(SITE)
 	@node tests/node/hosts/setup.mjs
-	@npm ci --prefix tests/docs/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@cd tests/docs/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@cmake --build build -j $(JOBS) --target example_mint example_verify_pem
 	@$(BIN)/python tools/docs/build.py
 	@$(SKIPPED) $(BIN)/python -m pytest tests/docs
@@ -151,7 +151,7 @@ $(VENV)/docs: $(VENV)/built tools/setup/docs.txt
 	@touch $@
 
 tools/docs/node_modules/.package-lock.json: tools/docs/package-lock.json
-	@npm ci --prefix tools/docs --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@cd tools/docs && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 
 SITE := $(VENV)/docs tools/docs/node_modules/.package-lock.json build-node/fastbearer.node
 

@@ -30,7 +30,7 @@ INSTALLING = {"pip", "npm", "make", "cmake", "cd", "docker", "gh", "sha256sum", 
 
 needs_node = pytest.mark.skipif(
     not (MODULES.is_dir() and MORE_MODULES.is_dir()),
-    reason="no Node hosts: node tests/node/hosts/setup.mjs && npm ci --prefix tests/docs/node",
+    reason="no Node hosts: node tests/node/hosts/setup.mjs && (cd tests/docs/node && npm ci)",
 )
 
 

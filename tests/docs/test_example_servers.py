@@ -245,7 +245,7 @@ NEXT = ROOT / "tests/docs/node"
 
 
 @needs_node
-@pytest.mark.skipif(not (NEXT / "node_modules/next").is_dir(), reason="no Next.js: npm ci --prefix tests/docs/node")
+@pytest.mark.skipif(not (NEXT / "node_modules/next").is_dir(), reason="no Next.js: (cd tests/docs/node && npm ci)")
 def test_next(provider: JWKSServer) -> None:
     """Built and started as a user does, with the package from its tarball."""
     port, site = free_port(), NEXT / "site"
