@@ -151,6 +151,7 @@ def settle(
     if isinstance(needed, _IntrospectionNeeded):
         return _introspect(question, issuers.endpoints(needed.issuer_number, question.token))
     source = issuers.source(needed.issuer_number)
+    may_fetch = bool(needed.key_request and needed.wait)
     if source is not None and source.stored is not None and needed.key_request:
         until = source.until(needed.wait)
         for _ in range(_READS):
@@ -162,7 +163,7 @@ def settle(
                 return _verdict(outcome)
             needed = outcome
         needed.wait = max(0.0, until - time.monotonic())
-    if source is not None and needed.key_request and needed.wait:
+    if source is not None and may_fetch:  # for later tokens, where the store has left no time for this one
         source.run(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
     return question.ask_after_fetch(needed.key_request)
 
@@ -184,6 +185,7 @@ async def settle_async(
     if isinstance(needed, _IntrospectionNeeded):
         return await _introspect_async(question, issuers.endpoints(needed.issuer_number, question.token))
     source = issuers.source(needed.issuer_number)
+    may_fetch = bool(needed.key_request and needed.wait)
     if source is not None and source.stored is not None and needed.key_request:
         until = source.until(needed.wait)
         for _ in range(_READS):
@@ -196,6 +198,6 @@ async def settle_async(
                 return _verdict(outcome)
             needed = outcome
         needed.wait = max(0.0, until - time.monotonic())
-    if source is not None and needed.key_request and needed.wait:
+    if source is not None and may_fetch:
         await source.run_async(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
     return question.ask_after_fetch(needed.key_request)

@@ -298,6 +298,38 @@ def test_a_slow_store_blocks_no_event_loop(server: JWKSServer) -> None:
     assert server.hits == 1
 
 
+class Slow(MemoryStore):
+    """One that takes longer than a token with an unknown key id may wait."""
+
+    slow = False
+
+    def load(self, source: str) -> StoredKeys | None:
+        if self.slow:
+            time.sleep(2.2)
+        return super().load(source)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_slow_store_keeps_no_key_away(server: JWKSServer, is_async: bool) -> None:
+    """The token that waited for the store is refused, but what it needs is fetched all the same."""
+    store = Slow()
+    with make(server, store, refresh_interval=0) as verifier:
+        verify(verifier, server.mint(audience="a"), is_async)
+        server.rotate()
+        store.slow = True
+        token = server.mint(audience="a")
+
+        def is_accepted(is_async: bool = False) -> bool:
+            try:
+                return verify(verifier, token, is_async).token == token
+            except (fastbearer.InvalidTokenError, KeysUnavailableError):
+                return False
+
+        assert not is_accepted(is_async)
+        wait_for(lambda: server.hits == 2)
+        wait_for(is_accepted)
+
+
 def test_a_request_that_is_cancelled(server: JWKSServer) -> None:
     class Slow(MemoryStore):
         def load(self, source: str) -> StoredKeys | None:
