@@ -113,7 +113,8 @@ class Soak:
             "",
             f"rotations with a fault: {self.rotation.faults.total()} ({', '.join(sorted(self.rotation.faults))})",
             f"revocations: {revoked}; accepted after that for {middle:.0f} ms (p50), {delays[-1] * 1e3:.0f} ms (most)",
-            f"Redis: {trouble}, away for {self.redis.longest:.1f} s (most); used proofs that another process refused: {self.site.across}",
+            f"Redis: {trouble}, away for {self.redis.longest:.1f} s (most)",
+            f"used proofs that another process refused: {self.site.across}",
         ]
         return "\n".join(lines)
 
