@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import sys
 import threading
 from wsgiref.validate import validator
 
@@ -304,9 +305,11 @@ def test_the_decorator_keeps_names_and_refuses_nonsense():
         written({}, lambda *_: None)
 
 
-def test_what_is_not_installed_is_named():
+def test_what_is_not_installed_is_named(monkeypatch):
     import fastbearer.wsgi
 
+    monkeypatch.setitem(sys.modules, "rest_framework", None)
+    monkeypatch.delitem(sys.modules, "fastbearer._rest_framework", raising=False)
     with pytest.raises(ImportError, match="djangorestframework"):
         _ = fastbearer.wsgi.BearerAuthentication
     with pytest.raises(AttributeError, match="nothing"):
