@@ -74,6 +74,12 @@ bool fbnode_begin(fbnode_call *call, napi_env env, napi_callback_info info);
 /* What an External holds; NULL, with an exception pending, when it is not of this kind. */
 void *fbnode_handle(const fbnode_call *call, size_t index, fbnode_kind kind);
 
+/* A handle of a key pair, revocations or a policy, which it takes over in any case; NULL on failure. */
+napi_value fbnode_own(napi_env env, fbnode_kind kind, void *value);
+
+/* What the handle owns. NULL, with a TypeError: it is of another kind. */
+void *fbnode_owned(const fbnode_call *call, size_t index, fbnode_kind kind);
+
 /* Notes the outcome. The details of a failure, or undefined for FB_OK. */
 napi_value fbnode_outcome(const fbnode_call *call, fb_status status, const fb_error *error);
 

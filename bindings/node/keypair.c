@@ -7,44 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct keypair_handle {
-    fbnode_kind kind;
-    fb_keypair *keypair;
-} keypair_handle;
-
-static void finalize(napi_env env, void *data, void *hint)
-{
-    (void)env;
-    (void)hint;
-    keypair_handle *handle = data;
-    fb_keypair_free(handle->keypair);
-    free(handle);
-}
-
-/* Takes keypair over. A handle, or NULL. */
-static napi_value wrap(napi_env env, fb_keypair *keypair)
-{
-    keypair_handle *handle = malloc(sizeof(*handle));
-    napi_value out = NULL;
-    if (handle == NULL) {
-        fb_keypair_free(keypair);
-        return NULL;
-    }
-    *handle = (keypair_handle){FBNODE_KEYPAIR, keypair};
-    if (napi_create_external(env, handle, finalize, NULL, &out) != napi_ok) {
-        finalize(env, handle, NULL);
-        return NULL;
-    }
-    return out;
-}
-
 /* A handle for a new key pair, or the details of a failure. */
 static napi_value result_of(fbnode_call *call, fb_status status, fb_keypair *keypair, const fb_error *error)
 {
     if (status != FB_OK) {
         return fbnode_outcome(call, status, error);
     }
-    napi_value handle = wrap(call->env, keypair);
+    napi_value handle = fbnode_own(call->env, FBNODE_KEYPAIR, keypair);
     if (handle == NULL) {
         return fbnode_outcome(call, FB_OUT_OF_MEMORY, &(fb_error)FB_ERROR_INIT);
     }
@@ -54,8 +23,7 @@ static napi_value result_of(fbnode_call *call, fb_status status, fb_keypair *key
 
 static const fb_keypair *keypair_of(fbnode_call *call, napi_env env, napi_callback_info info)
 {
-    keypair_handle *handle = fbnode_begin(call, env, info) ? fbnode_handle(call, 0, FBNODE_KEYPAIR) : NULL;
-    return handle == NULL ? NULL : handle->keypair;
+    return fbnode_begin(call, env, info) ? fbnode_owned(call, 0, FBNODE_KEYPAIR) : NULL;
 }
 
 /* ---- new ones */

@@ -4,13 +4,6 @@
  */
 #include "binding.h"
 
-#include <stdlib.h>
-
-typedef struct rpc_handle {
-    fbnode_kind kind;
-    fb_rpc_policy *policy;
-} rpc_handle;
-
 #define OPTION(name, type, member) {name, type, offsetof(fb_rpc_options, member)}
 
 static const fbnode_field RPC_OPTIONS[] = {
@@ -30,35 +23,9 @@ _Static_assert(sizeof(fb_required_claim) == sizeof(fb_rpc_rule) &&
                    offsetof(fb_required_claim, values) == offsetof(fb_rpc_rule, scopes),
                "pairs of two forms");
 
-static void finalize(napi_env env, void *data, void *hint)
-{
-    (void)env;
-    (void)hint;
-    rpc_handle *handle = data;
-    fb_rpc_policy_free(handle->policy);
-    free(handle);
-}
-
-static napi_value wrap(napi_env env, fb_rpc_policy *policy)
-{
-    rpc_handle *handle = malloc(sizeof(*handle));
-    napi_value out = NULL;
-    if (handle == NULL) {
-        fb_rpc_policy_free(policy);
-        return NULL;
-    }
-    *handle = (rpc_handle){FBNODE_RPC_POLICY, policy};
-    if (napi_create_external(env, handle, finalize, NULL, &out) != napi_ok) {
-        finalize(env, handle, NULL);
-        return NULL;
-    }
-    return out;
-}
-
 static const fb_rpc_policy *policy_of(fbnode_call *call, napi_env env, napi_callback_info info)
 {
-    rpc_handle *handle = fbnode_begin(call, env, info) ? fbnode_handle(call, 0, FBNODE_RPC_POLICY) : NULL;
-    return handle == NULL ? NULL : handle->policy;
+    return fbnode_begin(call, env, info) ? fbnode_owned(call, 0, FBNODE_RPC_POLICY) : NULL;
 }
 
 /* ({ name: value, ... }) -> handle, or a failure. Patterns are [[pattern, scopes], ...]. */
@@ -78,7 +45,7 @@ static napi_value create(napi_env env, napi_callback_info info)
         status = fb_rpc_policy_new(&policy, &options, &error);
     }
     fbnode_reader_clear(&reader);
-    napi_value handle = status == FB_OK ? wrap(env, policy) : NULL;
+    napi_value handle = status == FB_OK ? fbnode_own(env, FBNODE_RPC_POLICY, policy) : NULL;
     if (status == FB_OK && handle == NULL) {
         status = FB_OUT_OF_MEMORY;
     }

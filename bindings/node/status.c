@@ -5,7 +5,6 @@
 #include "binding.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* ---- key sets kept between runs */
 
@@ -146,41 +145,9 @@ static napi_value token_is_jwt(napi_env env, napi_callback_info info)
 
 /* ---- revocations */
 
-typedef struct revocations {
-    fbnode_kind kind;
-    fb_revocations *set;
-} revocations;
-
-static void release(napi_env env, void *data, void *hint)
-{
-    (void)env;
-    (void)hint;
-    revocations *held = data;
-    fb_revocations_free(held->set);
-    free(held);
-}
-
 fb_revocations *fbnode_revocations(const fbnode_call *call, size_t index)
 {
-    const revocations *held = fbnode_handle(call, index, FBNODE_REVOCATIONS);
-    return held == NULL ? NULL : held->set;
-}
-
-/* A handle of set, which it takes over in any case; NULL on failure. */
-static napi_value wrap(napi_env env, fb_revocations *set)
-{
-    revocations *held = malloc(sizeof(*held));
-    napi_value out = NULL;
-    if (held == NULL) {
-        fb_revocations_free(set);
-        return NULL;
-    }
-    *held = (revocations){FBNODE_REVOCATIONS, set};
-    if (napi_create_external(env, held, release, NULL, &out) != napi_ok) {
-        release(env, held, NULL);
-        return NULL;
-    }
-    return out;
+    return fbnode_owned(call, index, FBNODE_REVOCATIONS);
 }
 
 /* (how many entries at most) -> handle, or a failure. */
@@ -198,7 +165,7 @@ static napi_value create_revocations(napi_env env, napi_callback_info info)
     if (status != FB_OK) {
         return fbnode_outcome(&call, status, &error);
     }
-    napi_value out = wrap(env, set);
+    napi_value out = fbnode_own(env, FBNODE_REVOCATIONS, set);
     (void)fbnode_outcome(&call, out == NULL ? FB_OUT_OF_MEMORY : FB_OK, &error);
     return out;
 }

@@ -34,6 +34,61 @@ void *fbnode_handle(const fbnode_call *call, size_t index, fbnode_kind kind)
     return NULL;
 }
 
+/* What a handle owns, but for verifiers and results, which have more to tell. */
+typedef struct owned {
+    fbnode_kind kind;
+    void *value;
+} owned;
+
+static void free_owned(fbnode_kind kind, void *value)
+{
+    switch (kind) {
+    case FBNODE_KEYPAIR:
+        fb_keypair_free(value);
+        break;
+    case FBNODE_REVOCATIONS:
+        fb_revocations_free(value);
+        break;
+    case FBNODE_RPC_POLICY:
+        fb_rpc_policy_free(value);
+        break;
+    case FBNODE_VERIFIER:
+    case FBNODE_RESULT:
+        break;
+    }
+}
+
+static void finalize(napi_env env, void *data, void *hint)
+{
+    (void)env;
+    (void)hint;
+    owned *handle = data;
+    free_owned(handle->kind, handle->value);
+    free(handle);
+}
+
+napi_value fbnode_own(napi_env env, fbnode_kind kind, void *value)
+{
+    owned *handle = malloc(sizeof(*handle));
+    napi_value out = NULL;
+    if (handle == NULL) {
+        free_owned(kind, value);
+        return NULL;
+    }
+    *handle = (owned){kind, value};
+    if (napi_create_external(env, handle, finalize, NULL, &out) != napi_ok) {
+        finalize(env, handle, NULL);
+        return NULL;
+    }
+    return out;
+}
+
+void *fbnode_owned(const fbnode_call *call, size_t index, fbnode_kind kind)
+{
+    const owned *handle = fbnode_handle(call, index, kind);
+    return handle == NULL ? NULL : handle->value;
+}
+
 static void set_missing_scopes(fbnode_object *object, uint64_t missing)
 {
     napi_value array = NULL, index = NULL;
