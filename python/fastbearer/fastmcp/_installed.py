@@ -92,14 +92,18 @@ def jwk_to_pem(jwk: dict[str, Any]) -> str:
     return pem.decode() if isinstance(pem, bytes) else str(pem)
 
 
-def looked_at(function: Any) -> tuple[set[str], set[str]]:
-    """The names of members that a function of FastMCP's can look at, and the globals that it uses."""
-    texts: set[str] = set()
+def unknown_in(function: Any, claims: frozenset[str], names: frozenset[str]) -> str | None:
+    """What a function of FastMCP's looks at or verifies with beside these claims and globals; None: nothing."""
+    looked_at: set[str] = set()
     used: set[str] = set()
     codes = [function.__code__]
     while codes:
         code = codes.pop()
         codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-        texts.update(text for text in code.co_consts if isinstance(text, str) and text.isidentifier())
+        looked_at.update(text for text in code.co_consts if isinstance(text, str) and text.isidentifier())
         used.update(step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL")
-    return texts, used
+    for name in sorted(looked_at - claims):
+        return f"FastMCP {VERSION} looks at {name!r}, which this fastbearer does not know of"
+    for name in sorted(used - names):
+        return f"FastMCP {VERSION} verifies with {name}, which this fastbearer does not know of"
+    return None

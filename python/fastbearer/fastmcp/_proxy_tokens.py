@@ -156,12 +156,7 @@ def _unknown_fastmcp() -> str | None:
             return f"FastMCP {installed.VERSION} has JWTIssuer.{name}, which this fastbearer does not know"
         if getattr(value, "__module__", None) != kind.__module__ or hasattr(value, "__wrapped__"):
             return f"JWTIssuer.{name} has been patched"
-    claims, used = installed.looked_at(kind.verify_token)
-    for name in sorted(claims - _CLAIMS):
-        return f"FastMCP {installed.VERSION} looks at {name!r}, which this fastbearer does not know of"
-    for name in sorted(used - _GLOBALS):
-        return f"FastMCP {installed.VERSION} verifies with {name}, which this fastbearer does not know of"
-    return None
+    return installed.unknown_in(kind.verify_token, _CLAIMS, _GLOBALS)
 
 
 def _overridden(kind: type, proxy: Any) -> str | None:

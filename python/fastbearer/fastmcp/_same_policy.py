@@ -226,12 +226,7 @@ def _unknown_fastmcp() -> str | None:
     unknown = sorted(set(vars(_specimen())) - _ATTRIBUTES)
     if unknown:
         return f"FastMCP {installed.VERSION} has the attribute {unknown[0]}, which this fastbearer does not know"
-    claims, used = installed.looked_at(kind.load_access_token)
-    for name in sorted(claims - _CLAIMS):
-        return f"FastMCP {installed.VERSION} looks at {name!r}, which this fastbearer does not know of"
-    for name in sorted(used - _GLOBALS):
-        return f"FastMCP {installed.VERSION} verifies with {name}, which this fastbearer does not know of"
-    return None
+    return installed.unknown_in(kind.load_access_token, _CLAIMS, _GLOBALS)
 
 
 def _specimen() -> Any:
