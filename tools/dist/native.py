@@ -89,12 +89,14 @@ def gcc() -> str:
 def compile_all(target: Target, files: Sequence[str], out: Path, *words: str | Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     common = [*flags(target, {ROOT: ".", CACHE: "/cache"}), *words]
+    # Before any thread: a file that one has open to write is open in a child that another forks, and cannot be run.
+    cc = tools(target) / "cc"
 
     def one(file: str) -> Path:
         made = out / (file.replace("/", "_") + ".o")
         if made.exists():  # by this build, which began with an empty folder: only one file wants curl or its absence
             return made
-        compiler, checks = tools(target) / "cc", FORTIFY
+        compiler, checks = cc, FORTIFY
         if file in BY_GCC and target.system == "linux" and target.cpu == "x86_64":
             compiler, checks = gcc(), []  # whose headers are this machine's: no function of its C library by name
         run(compiler, *common, *checks, "-c", file, "-o", made, cwd=ROOT)
