@@ -99,9 +99,12 @@ scene('ten thousand random key ids cost one fetch', async (server) => {
     const header = Buffer.from(JSON.stringify({ alg: 'RS256', kid: `made up ${i}` })).toString('base64url');
     return `${header}.${body}.${signature}`;
   });
-  const codes = new Set(
-    (await Promise.all(tokens.map((token) => rejected(verifier.verify(token))))).map((error) => error.code),
-  );
+  const codes = new Set();
+  // The first five hundred share the fetch, for which each waits 2 s: more at once could be too many for a busy machine.
+  for (let from = 0; from < tokens.length; from += 500) {
+    const refused = tokens.slice(from, from + 500).map((token) => rejected(verifier.verify(token)));
+    for (const error of await Promise.all(refused)) codes.add(error.code);
+  }
   assert.deepEqual([[...codes], server.hits], [['key_not_found'], 2]);
 });
 
