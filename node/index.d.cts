@@ -244,8 +244,8 @@ export interface AccessToken<Claims extends object = Record<string, unknown>> {
   /** `exp` in whole seconds since the epoch; undefined when the token has none. Optional as the MCP SDKs have it. */
   expiresAt?: number;
   subject: string | undefined;
-  /** The audience that matched, when it is a URL. */
-  resource?: URL;
+  /** The audience that matched, when it is a URL. Made when it is first read; not among what a spread copies. */
+  readonly resource?: URL;
   /** The payload. Claims is the type that you expect of your issuer's tokens; nothing checks it. */
   claims: Claims;
   /** `cnf` (RFC 7800): the key that the token is bound to; undefined: whoever has the token can use it. */

@@ -42,11 +42,15 @@ enum fbnode_signal {
 };
 #define FBNODE_CLOSED (-1.0)
 
+/* The core's own cap of a token; what is longer only has to be seen to be longer. */
+enum { FBNODE_MAX_TOKEN = 65536 };
+
 typedef struct fbnode_environment {
     double *signals;
     napi_ref signals_reference;
     char *text; /* scratch, for the length of a callback */
     size_t text_capacity;
+    char token[FBNODE_MAX_TOKEN + 8]; /* scratch, too; on the stack each of its pages would be touched each time */
 } fbnode_environment;
 
 /* What a JavaScript handle (an External) points to begins with its kind. */

@@ -9,12 +9,27 @@
 #include <string.h>
 
 enum {
-    MAX_TOKEN = 65536, /* the core's own cap; what is longer only has to be seen to be longer */
     /* What V8 needs for the parsed form of a token: on the whole, for each value, for each byte of text. */
     KEPT_BASE = 1024,
     KEPT_NODE = 80,
     KEPT_BYTE = 2
 };
+
+/*
+ * Argument 1, for the length of the callback. It is read as UTF-8: a character beyond ASCII becomes bytes that are not
+ * base64url, whereas reading it as latin1 would cut U+0141 to "A".
+ */
+static bool read_token(const fbnode_call *call, fb_slice *out)
+{
+    char *token = call->environment->token;
+    size_t size = 0;
+    if (napi_get_value_string_utf8(call->env, call->arguments[1], token, sizeof(call->environment->token), &size) !=
+        napi_ok) {
+        return false;
+    }
+    *out = (fb_slice){token, size};
+    return true;
+}
 
 /* ---- what JavaScript keeps of a token: a reference to its object, attached to the core's cache entry */
 
@@ -29,11 +44,9 @@ static napi_value keep(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
     fbnode_verifier *handle = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_VERIFIER) : NULL;
-    char token[MAX_TOKEN + 8];
-    size_t size = 0;
+    fb_slice token;
     napi_ref reference = NULL;
-    if (handle == NULL || handle->verifier == NULL ||
-        napi_get_value_string_utf8(env, call.arguments[1], token, sizeof(token), &size) != napi_ok ||
+    if (handle == NULL || handle->verifier == NULL || !read_token(&call, &token) ||
         napi_create_reference(env, call.arguments[2], 1, &reference) != napi_ok) {
         return NULL;
     }
@@ -42,7 +55,7 @@ static napi_value keep(napi_env env, napi_callback_info info)
     attachment.bytes = (size_t)fbnode_number(&call, call.arguments[3]);
     attachment.release = release_kept;
     attachment.context = env;
-    if (!fb_verifier_attach(handle->verifier, token, size, &attachment)) {
+    if (!fb_verifier_attach(handle->verifier, token.data, token.size, &attachment)) {
         release_kept(env, reference);
     }
     return NULL;
@@ -83,11 +96,16 @@ static double append(char *text, size_t *used, fb_slice piece)
 
 static bool is_ascii(const char *text, size_t size)
 {
-    unsigned char all = 0;
-    for (size_t i = 0; i < size; i++) {
-        all |= (unsigned char)text[i];
+    uint64_t all = 0;
+    for (; size >= sizeof(all); text += sizeof(all), size -= sizeof(all)) {
+        uint64_t word;
+        memcpy(&word, text, sizeof(word));
+        all |= word;
     }
-    return all < 0x80;
+    for (; size > 0; text++, size--) {
+        all |= (unsigned char)*text;
+    }
+    return (all & 0x8080808080808080) == 0;
 }
 
 /*
@@ -265,17 +283,12 @@ napi_value fbnode_present(fbnode_call *call, fbnode_verdict verdict)
     return out;
 }
 
-/*
- * The token is read as UTF-8: a character beyond ASCII becomes bytes that are not base64url, whereas reading it as
- * latin1 would cut U+0141 to "A".
- */
 static napi_value verify_with(napi_env env, napi_callback_info info, bool after_fetch)
 {
     fbnode_call call;
     fbnode_verifier *handle = fbnode_begin(&call, env, info) ? fbnode_handle(&call, 0, FBNODE_VERIFIER) : NULL;
-    char token[MAX_TOKEN + 8];
-    size_t size = 0;
-    if (handle == NULL || napi_get_value_string_utf8(env, call.arguments[1], token, sizeof(token), &size) != napi_ok) {
+    fb_slice token;
+    if (handle == NULL || !read_token(&call, &token)) {
         return NULL;
     }
     if (handle->verifier == NULL) {
@@ -285,9 +298,9 @@ static napi_value verify_with(napi_env env, napi_callback_info info, bool after_
     fb_result *result = NULL;
     fb_error error; /* only its size is read, and clearing the rest would be a tenth of a token from the cache */
     error.size = sizeof(error);
-    fb_status status = after_fetch ? fb_verify_after_fetch(handle->verifier, token, size, clock,
+    fb_status status = after_fetch ? fb_verify_after_fetch(handle->verifier, token.data, token.size, clock,
                                                            fbnode_bigint(&call, call.arguments[3]), &result, &error)
-                                   : fb_verify(handle->verifier, token, size, clock, &result, &error);
+                                   : fb_verify(handle->verifier, token.data, token.size, clock, &result, &error);
     return fbnode_present(&call, (fbnode_verdict){handle, clock, status, result, &error});
 }
 

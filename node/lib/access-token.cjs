@@ -18,6 +18,7 @@ const { SCOPES, FIRST_SCOPE } = native.constants;
 class AccessToken {
   #parsed; // for adapters, which can still refuse the token
   #result; // the core's, where scopes can include others and it is not yet known which
+  #resource;
 
   constructor(token, parsed, result, scopes, claims) {
     this.token = token;
@@ -26,12 +27,19 @@ class AccessToken {
     this.scopes = scopes;
     this.expiresAt = parsed.expiresAt;
     this.subject = parsed.subject;
-    this.resource = parsed.resource === undefined ? undefined : parseUrl(parsed.resource);
     this.claims = claims;
     this.confirmation = claims.cnf;
     this.extra = { claims };
     this.#parsed = parsed;
     this.#result = result;
+  }
+
+  /* Made when it is read: a URL costs as much as everything else of a token from the cache. */
+  get resource() {
+    if (this.#resource === undefined && this.#parsed.resource !== undefined) {
+      this.#resource = parseUrl(this.#parsed.resource);
+    }
+    return this.#resource;
   }
 
   /* Whether the scope was granted, or is included in one that was. */
@@ -167,6 +175,12 @@ function accessTokenOf(handle, token, returned, impliable) {
   return copyOf(token, parsed);
 }
 
+/* For those who copy it as the plain data that the SDKs' AuthInfo is: with the resource among its own properties. */
+function toAuthInfo(access) {
+  const { resource: value } = access;
+  return Object.defineProperty(access, 'resource', { value, writable: true, enumerable: true, configurable: true });
+}
+
 const { originOf } = AccessToken;
 
-module.exports = { accessTokenOf, originOf };
+module.exports = { accessTokenOf, originOf, toAuthInfo };

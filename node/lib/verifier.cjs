@@ -6,7 +6,7 @@
 
 const util = require('node:util');
 
-const { accessTokenOf, originOf } = require('./access-token.cjs');
+const { accessTokenOf, originOf, toAuthInfo } = require('./access-token.cjs');
 const { warnOfArithmetic } = require('./arithmetic-warning.cjs');
 const { AudienceWarning } = require('./audience-warning.cjs');
 const { authenticatorOf } = require('./authenticator.cjs');
@@ -177,7 +177,7 @@ class Verifier {
       if (access.expiresAt !== undefined) {
         access.expiresAt += Math.ceil(this.#policy.leeway);
       }
-      return access;
+      return toAuthInfo(access);
     } catch (error) {
       throw error instanceof BearerError ? toOAuthError(error) : error;
     }
