@@ -25,8 +25,9 @@ from setup_venv import run as command
 
 NAME = re.compile(r"python3\.(\d+)t?")
 OLDEST = 10
+REQUIREMENTS = ROOT / "tools/setup/requirements.txt"
+#: For builds that some of the requirements have no wheels for; the tests that need what is missing are skipped then.
 TOOLS = ("pytest >= 8", "certifi", "setuptools >= 77", "trio")
-MAY_BE_MISSING = ("cryptography", "mypy")  # no wheels for some builds; the tests that need them are skipped then
 # The generator looks at the source tree, where nothing is built.
 TESTS = ("tests/python", "--ignore", "tests/python/hosts", "-k", "not test_the_sources_are_what_the_table_says")
 #: What differs between one build of the extension and the same build under another interpreter.
@@ -93,14 +94,15 @@ def find(named: list[str]) -> list[Python]:
 def prepare(python: Python) -> Path:
     """An environment with this interpreter and what the tests need, and the wheel that it built itself."""
     stamp = python.place / "made.stamp"
-    if not stamp.is_file() or stamp.read_text() != python.version:
+    made_of = f"{python.version}\n{REQUIREMENTS.read_text()}"
+    if not stamp.is_file() or stamp.read_text() != made_of:
         command(python.path, "-m", "venv", "--clear", python.place)
-        command(python.venv, "-m", "pip", "install", "--quiet", "--upgrade", "pip")
-        command(python.venv, "-m", "pip", "install", "--quiet", *TOOLS)
         install = [python.venv, "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
-        for package in MAY_BE_MISSING:
-            subprocess.run([*install, package], capture_output=True)
-        stamp.write_text(python.version)
+        if subprocess.run([*install, "--require-hashes", "--requirement", REQUIREMENTS]).returncode != 0:
+            command(python.venv, "-m", "pip", "install", "--quiet", *TOOLS)
+            for package in re.findall(r"^([\w-]+)==[^;\n]*$", REQUIREMENTS.read_text(), re.MULTILINE):
+                subprocess.run([*install, package], capture_output=True)
+        stamp.write_text(made_of)
     return build_wheel(python.venv, python.version, python.place.with_name(f"{python}-wheels"))
 
 

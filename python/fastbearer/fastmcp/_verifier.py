@@ -65,7 +65,7 @@ _MORE["trust_env"] = True
 _REFUSED = "every token is refused: configuration_invalid"
 
 
-class JWTVerifier(  # type: ignore[misc]
+class JWTVerifier(  # type: ignore[misc, unused-ignore]
     KeySetMixin, ResourceMixin, UnavailableMixin, _proofs.ProofMixin, ScopesMixin, FastMCPAttributes, _Upstream
 ):
     """Verifies JWT access tokens; a drop-in for the JWTVerifier of FastMCP.
