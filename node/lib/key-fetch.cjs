@@ -7,7 +7,8 @@
 'use strict';
 
 const native = require('./native.cjs');
-const { warnOfUnusedProxy } = require('./proxy-warning.cjs');
+const { mayUseProxy, warnOfUnusedProxy } = require('./proxy-warning.cjs');
+const { fetchTrustingSystem } = require('./system-trust.cjs');
 
 const ACCEPT = 'application/json, application/jwk-set+json';
 const USER_AGENT = `fastbearer/${native.versions.fastbearer}`;
@@ -30,16 +31,21 @@ function refuseWeakTls(url) {
   }
 }
 
-function transportOf({ fetch, ssrfSafe }, url) {
+function transfer({ fetch, ssrfSafe }, url, init) {
   if (fetch !== undefined) {
-    return fetch;
+    return fetch(url, init);
   }
   warnOfUnusedProxy(url, ssrfSafe);
   if (ssrfSafe) {
-    return require('./public-fetch.cjs').fetchPublic;
+    const { fetchPublic } = require('./public-fetch.cjs');
+    return fetchTrustingSystem(fetchPublic, fetchPublic, url, init);
   }
   refuseWeakTls(url);
-  return globalThis.fetch;
+  if (mayUseProxy()) {
+    return globalThis.fetch(url, init);
+  }
+  const again = (...given) => require('./direct-fetch.cjs').fetchDirectly(...given);
+  return fetchTrustingSystem(globalThis.fetch, again, url, init);
 }
 
 /* A connection each: fetches are minutes apart, and one that brought a bad response must not be used again. */
@@ -71,9 +77,8 @@ async function readBody(body, maxBytes) {
 }
 
 async function exchange(limits, options, signal) {
-  const transport = transportOf(options, limits.url);
   const init = { method: 'GET', headers: headersFor(limits), redirect: 'manual', signal };
-  const response = await transport(limits.url, init);
+  const response = await transfer(options, limits.url, init);
   if (!(response?.status >= 0 && response.status <= 999) || typeof response.headers?.get !== 'function') {
     throw new FetchRefused('fetch must return a Response');
   }

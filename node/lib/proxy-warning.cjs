@@ -38,4 +38,4 @@ function warnOfUnusedProxy(url, ssrfSafe) {
   process.emitWarning(`${name} is set, but ${why}`, { type: 'FastBearerWarning', code: 'FASTBEARER_PROXY' });
 }
 
-module.exports = { warnOfUnusedProxy };
+module.exports = { mayUseProxy, warnOfUnusedProxy };

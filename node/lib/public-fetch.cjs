@@ -6,9 +6,8 @@
 'use strict';
 
 const dns = require('node:dns');
-const http = require('node:http');
-const https = require('node:https');
 
+const { fetchDirectly } = require('./direct-fetch.cjs');
 const native = require('./native.cjs');
 
 async function publicAddresses(url) {
@@ -21,33 +20,17 @@ async function publicAddresses(url) {
   return addresses;
 }
 
-/* As global fetch, as far as fetch.cjs uses it. */
-async function fetchPublic(address, { method, headers, signal }) {
-  const url = new URL(address);
-  const addresses = await publicAddresses(url);
+function assertPublic(socket) {
+  if (!native.isPublicAddress(socket.remoteAddress ?? '')) {
+    socket.destroy(new Error('ssrfSafe: the connection leads to an address that is not public'));
+  }
+}
+
+async function fetchPublic(address, init, more = {}) {
+  const addresses = await publicAddresses(new URL(address));
   const lookup = (_, options, callback) =>
     options.all ? callback(null, addresses) : callback(null, addresses[0].address, addresses[0].family);
-  const { request } = url.protocol === 'https:' ? https : http;
-  const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' };
-  return new Promise((resolve, reject) => {
-    request(url, { method, headers, signal, lookup, agent: false, ...tls })
-      .on('socket', (socket) => {
-        socket.once('connect', () => {
-          if (!native.isPublicAddress(socket.remoteAddress ?? '')) {
-            socket.destroy(new Error('ssrfSafe: the connection leads to an address that is not public'));
-          }
-        });
-      })
-      .on('response', (response) => {
-        const fields = new Headers();
-        for (let i = 0; i < response.rawHeaders.length; i += 2) {
-          fields.append(response.rawHeaders[i], response.rawHeaders[i + 1]);
-        }
-        resolve({ status: response.statusCode, headers: fields, body: response });
-      })
-      .on('error', reject)
-      .end();
-  });
+  return fetchDirectly(address, init, { ...more, lookup }, assertPublic);
 }
 
 module.exports = { fetchPublic };

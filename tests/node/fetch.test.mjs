@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { Verifier } from '../../node/index.cjs';
 import { good, INDEX, nodeAsync, PAIR, rejected } from './support/case.mjs';
-import { PLAIN } from './support/faults.mjs';
+import { certificateOf } from './support/certificate.mjs';
+import { PLAIN, SECURE } from './support/faults.mjs';
 import { IdentityProvider, ROOT } from './support/idp.mjs';
 import { oneFault, quiet } from './support/one_fault.mjs';
 import { noteSkip } from './support/skips.mjs';
@@ -383,6 +386,60 @@ test('TLS: certificates are checked, whatever the environment says', async () =>
   }
 });
 
+/* What Node of these systems has, on this one: the names of the platform and of the store's certificates. */
+const asOn = (platform, systemFile) => `
+  const { readFileSync } = require('node:fs');
+  const tls = require('node:tls');
+  Object.defineProperty(process, 'platform', { value: '${platform}' });
+  const kinds = { default: () => [...tls.rootCertificates], system: () => [readFileSync('${systemFile}', 'utf8')] };
+  tls.getCACertificates = ${systemFile === undefined ? 'undefined' : '(kind) => kinds[kind]()'};`;
+
+test('TLS: on Windows and macOS the authorities of the system are trusted beside those of Node', async () => {
+  const secure = await IdentityProvider.start('--tls', '--algorithms', 'ES256');
+  const other = await IdentityProvider.start('--tls', '--algorithms', 'ES256');
+  const run = async (scene, options = '', env = {}) => {
+    const program = `
+      const { Verifier } = require(${INDEX});
+      ${scene}
+      new Verifier({ jwksUri: '${secure.jwksUri}', algorithms: 'ES256', ${options} }).refresh()
+        .then(() => console.log('fetched'), (error) => console.log(error.message));`;
+    return (await nodeAsync(program, { env, flags: ['--no-warnings'] })).stdout;
+  };
+  try {
+    for (const platform of ['darwin', 'win32']) {
+      assert.equal(await run(asOn(platform, secure.caFile)), 'fetched\n');
+      assert.match(await run(asOn(platform, other.caFile)), /certificate/u);
+      assert.match(await run(asOn(platform)), /certificate/u); // Node before 22.15
+    }
+    assert.match(await run(asOn('linux', secure.caFile)), /certificate/u);
+    const own = asOn('darwin', secure.caFile);
+    assert.match(await run(own, 'fetch: (url, init) => globalThis.fetch(url, init)'), /certificate/u);
+    const dispatcher = `${own} globalThis[Symbol.for('undici.globalDispatcher.1')] = new (class ProxyAgent {
+      dispatch(_, handler) {
+        handler.onError(Object.assign(new Error('of the proxy'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' }));
+      }
+    })();`;
+    assert.match(await run(dispatcher), /of the proxy/u); // which nothing goes around
+    const careless = await run(own, '', { NODE_TLS_REJECT_UNAUTHORIZED: '0' });
+    assert.match(careless, /NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off/u);
+    for (const [fault, words] of [
+      ['wrong_host', SECURE.wrong_host],
+      ['expired', SECURE.expired],
+      ['self_signed', SECURE.self_signed],
+      ['endless_body', SECURE.endless_body],
+      ['short_body', /aborted|closed/u],
+      ['hang', /no complete response within 1 s/u],
+      ['redirect', /status 302/u],
+    ]) {
+      await secure.fault(fault);
+      assert.match(await run(own, 'fetchTimeout: 1'), words, fault);
+    }
+  } finally {
+    await secure.stop();
+    await other.stop();
+  }
+});
+
 // ---- proxies
 
 test('proxy variables that are not used are warned of once', async () => {
@@ -497,4 +554,29 @@ test('ssrfSafe connects to public addresses, each of them resolved once', {
     ],
     done.stderr,
   );
+});
+
+test('ssrfSafe trusts the authorities of the system too, on Windows and macOS', {
+  skip: !canIsolate && 'needs unshare -rn and ip',
+}, () => {
+  const { pem, key } = certificateOf('public', '8.8.4.4');
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'fastbearer-system-'));
+  const file = path.join(folder, 'ca.pem');
+  writeFileSync(file, pem);
+  const program = (platform) => `
+    const https = require('node:https');
+    const { Verifier } = require(${INDEX});
+    ${asOn(platform, file)}
+    const server = https.createServer(${JSON.stringify({ cert: pem, key })}, (_, response) => response.end(${JSON.stringify(BODY)}));
+    server.listen(0, '8.8.4.4', async () => {
+      const verifier = new Verifier({ jwksUri: 'https://8.8.4.4:' + server.address().port, ssrfSafe: true });
+      await verifier.refresh().then(() => console.log('fetched'), (error) => console.log(error.message));
+      server.close();
+    });`;
+  const run = (platform) =>
+    spawnSync('unshare', ['-rn', 'sh', '-c', NAMESPACE, process.execPath, program(platform)], { encoding: 'utf8' });
+  const [trusting, other] = [run('win32'), run('linux')];
+  rmSync(folder, { recursive: true });
+  assert.equal(trusting.stdout, 'fetched\n', trusting.stderr);
+  assert.match(other.stdout, /self-signed certificate/u);
 });

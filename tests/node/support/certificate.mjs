@@ -7,12 +7,12 @@ import path from 'node:path';
 
 const made = new Map();
 
-function make(name) {
+function make(name, address) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'fastbearer-certificate-'));
   try {
     const [key, certificate] = [path.join(folder, 'key.pem'), path.join(folder, 'certificate.pem')];
     const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-    const names = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const names = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=IP:${address}`];
     const command = ['req', '-x509', ...kind, ...names, '-keyout', key, '-out', certificate];
     execFileSync('openssl', command, { stdio: ['ignore', 'ignore', 'pipe'] });
     const pem = readFileSync(certificate, 'utf8');
@@ -24,9 +24,9 @@ function make(name) {
 }
 
 /* { pem, der, key, hash }: hash is what `x5t#S256` holds (RFC 8705 section 3.1). */
-export function certificateOf(name) {
+export function certificateOf(name, address = '127.0.0.1') {
   if (!made.has(name)) {
-    made.set(name, make(name));
+    made.set(name, make(name, address));
   }
   return made.get(name);
 }
