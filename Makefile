@@ -130,7 +130,7 @@ built-and-tested-docs:
 	@$(MAKE) --no-print-directory $(SITE)
 	@node tests/node/hosts/setup.mjs
 	@cd tests/docs/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
-	@cmake --build build -j $(JOBS) --target example_mint example_verify_pem
+	@cmake --build build -j $(JOBS) --target fastbearer fastbearer_static
 	@$(BIN)/python tools/docs/build.py
 	@$(SKIPPED) $(BIN)/python -m pytest tests/docs
 

@@ -31,7 +31,7 @@ static fb_verifier *make_verifier(const char *path)
     fb_options options = FB_OPTIONS_INIT;
     options.issuers = &issuer;
     options.issuer_count = 1;
-    options.audiences = FB_LIST(fb_text("my-api"));
+    options.audiences = FB_LIST(fb_text("https://api.example"));
     options.dpop = &dpop;
     fb_error error = FB_ERROR_INIT;
     fb_verifier *verifier;

@@ -1,5 +1,5 @@
-/* guard KEY.pem ["Authorization header value"]: the gate of a server in twenty lines: header in, status line and
- * challenge out. */
+/* guard KEY.pem ["Authorization header value"]: the gate of a server in twenty lines: header in, status and challenge
+ * out. */
 #include <fastbearer.h>
 
 #include <stdio.h>
@@ -23,7 +23,8 @@ static int answer(const fb_verifier *verifier, const char *authorization)
     printf("%d\n", fb_status_http(status));
     if (status != FB_OK) {
         printf("WWW-Authenticate: Bearer error=\"%s\"\n", fb_status_oauth(status));
-        fprintf(stderr, "refused: %s\n", fb_status_name(status)); /* the reason is for the log, not for the client */
+        /* The reason is for the log, not for the client. */
+        fprintf(stderr, "refused: %s: %s\n", fb_status_name(status), error.text);
     }
     fb_result_free(result);
     return fb_status_http(status);
@@ -41,9 +42,10 @@ int main(int argc, char **argv)
     fb_options options = FB_OPTIONS_INIT;
     options.issuers = &issuer;
     options.issuer_count = 1;
+    issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
     issuer.public_key = (fb_slice){pem, fread(pem, 1, sizeof(pem), file)};
     fclose(file);
-    options.audiences = FB_LIST(fb_text("my-api"));
+    options.audiences = FB_LIST(fb_text("https://api.example"));
     fb_error error = FB_ERROR_INIT;
     fb_verifier *verifier;
     if (fb_verifier_new(&verifier, &options, &error) != FB_OK) {

@@ -1,5 +1,5 @@
-/* mint DIRECTORY [THUMBPRINT]: makes a key pair, writes public.pem and jwks.json there, and prints a token for tests,
- * which is bound to the DPoP key with that thumbprint. */
+/* mint DIRECTORY [AUDIENCE [THUMBPRINT]]: makes a key pair, writes public.pem and jwks.json there, and prints a token
+ * for tests: for that audience, bound to the DPoP key with that thumbprint. */
 #include <fastbearer.h>
 
 #include <stdio.h>
@@ -19,12 +19,12 @@ static int save(const char *directory, const char *name, fb_slice text)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2 && argc != 3) {
-        fprintf(stderr, "usage: mint DIRECTORY [THUMBPRINT]\n");
+    if (argc < 2 || argc > 4) {
+        fprintf(stderr, "usage: mint DIRECTORY [AUDIENCE [THUMBPRINT]]\n");
         return 2;
     }
     char claims[256];
-    const char *binding = argc == 3 ? argv[2] : NULL;
+    const char *binding = argc == 4 ? argv[3] : NULL;
     snprintf(claims, sizeof(claims), "{\"team\":\"blue\"%s%s%s}", binding != NULL ? ",\"cnf\":{\"jkt\":\"" : "",
              binding != NULL ? binding : "", binding != NULL ? "\"}" : "");
     fb_error error = FB_ERROR_INIT;
@@ -33,7 +33,7 @@ int main(int argc, char **argv)
     fb_token_options options = FB_TOKEN_OPTIONS_INIT;
     options.subject = fb_text("alice");
     options.issuer = fb_text("https://issuer.example");
-    options.audiences = FB_LIST(fb_text("my-api"));
+    options.audiences = FB_LIST(fb_text(argc >= 3 ? argv[2] : "https://api.example"));
     options.scopes = FB_LIST(fb_text("read"), fb_text("write"));
     options.additional_claims = fb_text(claims);
     options.kid = fb_text("k1");

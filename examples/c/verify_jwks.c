@@ -20,7 +20,7 @@ int main(int argc, char **argv)
     fclose(file);
     issuer.algorithms = FB_LIST(fb_text("RS256"), fb_text("ES256"));
     issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
-    options.audiences = FB_LIST(fb_text("my-api"));
+    options.audiences = FB_LIST(fb_text("https://api.example"));
     options.required_scopes = FB_LIST(fb_text("read"));
 
     fb_error error = FB_ERROR_INIT;

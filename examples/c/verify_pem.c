@@ -4,27 +4,41 @@
 #include <stdio.h>
 #include <string.h>
 
-static void verify(const char *pem, const char *token, size_t token_size)
+static int serve(const fb_result *result)
 {
+    fb_slice client = fb_result_client_id(result), claims = fb_result_payload(result);
+    printf("%.*s: %.*s\n", (int)client.size, client.data, (int)claims.size, claims.data);
+    return fb_status_http(FB_OK);
+}
+
+/* Expected and actual are for the log of the server's owner; the client learns the status alone. */
+static int refuse(const fb_error *error)
+{
+    printf("%s: %s\n", fb_status_name(error->status), error->text);
+    if (error->expected[0] != '\0') {
+        printf("expected %s; the token has %s\n", error->expected, error->actual);
+    }
+    return fb_status_http(error->status);
+}
+
+static int verify(const char *pem, const char *token, size_t token_size)
+{
+    fb_verifier *verifier = NULL;
+    fb_result *result = NULL;
+    fb_error error = FB_ERROR_INIT;
     fb_issuer issuer = FB_ISSUER_INIT;
     issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
     issuer.public_key = fb_text(pem);
     fb_options options = FB_OPTIONS_INIT;
     options.issuers = &issuer;
     options.issuer_count = 1;
-    options.audiences = FB_LIST(fb_text("my-api"));
-    fb_error error = FB_ERROR_INIT;
-    fb_verifier *verifier = NULL;
-    fb_result *result = NULL;
-    if (fb_verifier_new(&verifier, &options, &error) == FB_OK &&
-        fb_verify(verifier, token, token_size, fb_clock_now(), &result, &error) == FB_OK) {
-        fb_slice client = fb_result_client_id(result), claims = fb_result_payload(result);
-        printf("%.*s: %.*s\n", (int)client.size, client.data, (int)claims.size, claims.data);
-    } else {
-        printf("%s: %s\n", fb_status_name(error.status), error.text);
-    }
+    options.audiences = FB_LIST(fb_text("https://api.example"));
+    bool good = fb_verifier_new(&verifier, &options, &error) == FB_OK &&
+                fb_verify(verifier, token, token_size, fb_clock_now(), &result, &error) == FB_OK;
+    int status = good ? serve(result) : refuse(&error);
     fb_result_free(result);
     fb_verifier_free(verifier);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -37,6 +51,5 @@ int main(int argc, char **argv)
     }
     pem[fread(pem, 1, sizeof(pem) - 1, file)] = '\0';
     fclose(file);
-    verify(pem, argv[2], strlen(argv[2]));
-    return 0;
+    return verify(pem, argv[2], strlen(argv[2])) == 200 ? 0 : 1;
 }

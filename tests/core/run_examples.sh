@@ -17,11 +17,22 @@ expect() { # expect TEXT COMMAND...: the output holds TEXT
         ;;
     esac
 }
+exit_status() { # exit_status COMMAND...: how it ended
+    local ended=0
+    "$@" >/dev/null 2>&1 || ended=$?
+    echo "exits with $ended"
+}
 
+other=$("$bin/mint" "$work" https://other.example)
+expect 'expected https://api.example; the token has https://other.example' \
+    "$bin/verify_pem" "$work/public.pem" "$other"
 token=$("$bin/mint" "$work")
 expect '"team":"blue"' "$bin/verify_pem" "$work/public.pem" "$token"
 expect 'signature_invalid: ' "$bin/verify_pem" "$work/public.pem" "${token%????}AAAA"
 expect 'token_malformed: ' "$bin/verify_pem" "$work/public.pem" "${token}="
+expect 'exits with 0' exit_status "$bin/verify_pem" "$work/public.pem" "$token"
+expect 'exits with 1' exit_status "$bin/verify_pem" "$work/public.pem" "${token}="
+expect 'exits with 1' exit_status "$bin/verify_pem" "$work/jwks.json" "$token"
 expect '200 ok' "$bin/verify_jwks" "$work/jwks.json" "$token"
 expect '401 token_malformed' "$bin/verify_jwks" "$work/jwks.json" "x$token."
 expect 'public_key' "$bin/verify_pem" "$work/jwks.json" "$token"
@@ -39,7 +50,7 @@ request() { # request URL [NONCE]
 serve() { # serve REQUEST...: what one server says to these requests
     printf '%s\n\n' "$@" | "$bin/dpop_server" "$work/public.pem" https://api.example
 }
-bound=$("$bin/mint" "$work" "$("$bin/dpop_client" "$work")")
+bound=$("$bin/mint" "$work" https://api.example "$("$bin/dpop_client" "$work")")
 here=https://api.example/mcp
 first=$(request "$here")
 expect 'error="use_dpop_nonce"' serve "$first"

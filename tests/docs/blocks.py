@@ -1,8 +1,8 @@
 """The code blocks of README.md and of the site, and what is said of them.
 
-A comment before a block says more: `<!-- file: NAME -->` saves it for the shell blocks of its page, `<!-- programs: A B
--->` lends these programs of examples/c to them. A block of `text` after others is what they print, with `...` for
-anything.
+A comment before a block says more: `<!-- file: NAME -->` saves it for the shell blocks of its page, `<!-- library:
+FOLDER -->` installs the C library for them, as its page says, and lends them this folder of the checkout. A block of
+`text` after others is what they print, with `...` for anything.
 """
 
 from __future__ import annotations

@@ -21,12 +21,11 @@ WORK = ROOT / "build-docs/blocks"
 MODULES = ROOT / "tests/node/hosts/node_modules"
 #: The libraries that the guide of migrating compares with.
 MORE_MODULES = ROOT / "tests/docs/node/node_modules"
-PROGRAMS = ROOT / "build/tests/examples"
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 
 #: Commands that install or build, which other tests do; a block of them alone is looked at, not run.
-INSTALLING = {"pip", "npm", "make", "cmake", "cd", "docker", "gh", "sha256sum", "pypi-attestations"}
+INSTALLING = {"pip", "npm", "make", "cmake", "cd", "docker", "gh", "sha256sum", "pypi-attestations", "sudo", "venv"}
 
 needs_node = pytest.mark.skipif(
     not (MODULES.is_dir() and MORE_MODULES.is_dir()),
@@ -57,6 +56,12 @@ def workplace(page: Path, kind: str) -> Path:
 def test_every_block_is_of_a_kind_that_is_run() -> None:
     assert len(BLOCKS) > 60
     assert [str(block) for block in BLOCKS if block.language not in LANGUAGES] == []
+
+
+def test_a_sample_of_the_readme_has_ten_lines_at_most() -> None:
+    samples = [block for block in BLOCKS if block.page == ROOT / "README.md" and block.language != "sh"]
+    assert len(samples) == 5
+    assert [str(block) for block in samples if len(block.text.splitlines()) > 10] == []
 
 
 # ---- Python
@@ -144,7 +149,8 @@ def commands(text: str) -> list[str]:
 
 
 def only_installs(block: Block) -> bool:
-    words = [part.split()[0] for line in commands(block.text) for part in line.split("&&")]
+    text = block.text.replace("python3 -m venv .venv && . .venv/bin/activate", "venv")
+    words = [part.split()[0] for line in commands(text) for part in line.split("&&")]
     return set(words) <= INSTALLING
 
 
@@ -192,22 +198,25 @@ def test_shell(page: Path) -> None:
     if "node" in text and not MODULES.is_dir():
         pytest.skip("no Node hosts: node tests/node/hosts/setup.mjs")
     place, port = workplace(page, "sh"), free_port()
+    environment = {
+        **os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1",
+        "PYTEST_ADDOPTS": "-p no:cacheprovider -c /dev/null --rootdir=.",
+    }  # fmt: skip
     if "node" in text:
         (place / "node_modules").symlink_to(MODULES)
     for block in BLOCKS:
         if block.page == page and block.directive == "file":
             assert block.value is not None
             (place / block.value).write_text(re.sub(r"\b(3000|8000)\b", str(port), block.text))
-        elif block.page == page and block.directive == "programs":
-            for program in (block.value or "").split():
-                if not (PROGRAMS / program).is_file():
-                    pytest.skip(f"{program} is not built (make test-c)")
-                (place / program).symlink_to(PROGRAMS / program)
+        elif block.page == page and block.directive == "library":
+            assert block.value is not None
+            if not (ROOT / "build/libfastbearer.a").is_file():
+                pytest.skip("the library is not built (make test-c)")
+            install = ["cmake", "--install", ROOT / "build", "--prefix", place / ".local"]
+            subprocess.run(install, check=True, capture_output=True)
+            (place / block.value).symlink_to(ROOT / block.value)
+            environment["HOME"] = str(place)
     program = re.sub(r"\b(3000|8000)\b", str(port), script(blocks, port))
-    environment = {
-        **os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1",
-        "PYTEST_ADDOPTS": "-p no:cacheprovider -c /dev/null --rootdir=.",
-    }  # fmt: skip
     # Into a file: a server that goes on in the background would hold a pipe open.
     with (place / "printed").open("w") as printed:
         running = subprocess.Popen(

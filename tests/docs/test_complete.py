@@ -246,6 +246,12 @@ def test_the_providers_configurations_are_accepted_by_node(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
 
 
+def test_the_readme_counts_providers_that_are_supported() -> None:
+    supported = [row["name"] for row in providers.rows().values() if row.get("supported", True) and "see" not in row]
+    count = len({re.split(r" \(|,", name)[0] for name in supported})
+    assert f"[{count} providers](docs/providers)" in (ROOT / "README.md").read_text()
+
+
 def test_every_provider_has_a_page() -> None:
     assert set(providers.pages()) == {"providers/index.md"} | {
         f"providers/{path.stem}.md" for path in (DOCS / "providers").glob("*.json")
