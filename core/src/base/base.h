@@ -108,6 +108,12 @@ bool fb__random(void *out, size_t size);
 /* A keyed hash of 128 bits. seed comes from fb__random. */
 void fb__siphash(const uint64_t seed[2], const char *data, size_t size, uint64_t out[2]);
 
+/* The same for text of some hundred bytes and more, which costs a fifth so. All of the seed comes from fb__random. */
+typedef struct fb__long_seed {
+    uint64_t words[32], sip[2];
+} fb__long_seed;
+void fb__long_hash(const fb__long_seed *seed, const char *data, size_t size, uint64_t out[2]);
+
 /* ---- memory.c: allocation through the fb_mem of an object */
 
 /* Sizes that are worked out for an allocation. What does not fit into a size_t is FB__NO_SIZE, which stays that

@@ -11,7 +11,7 @@ enum { SHARDS = 8, SHARDED_FROM = 256 };
 
 struct fb__cache {
     fb_mem mem;
-    uint64_t seed[2];
+    fb__long_seed seed;
     fb__process process;
     uint32_t shard_count;
     fb__shard shards[];
@@ -20,7 +20,7 @@ struct fb__cache {
 fb__cache_key fb__cache_key_of(const fb__cache *cache, const char *token, size_t size)
 {
     fb__cache_key key;
-    fb__siphash(cache->seed, token, size, key.hash);
+    fb__long_hash(&cache->seed, token, size, key.hash);
 #ifdef FB_CACHE_COLLIDE /* for tests: one hash for all tokens, so that nothing but the comparison tells them apart */
     key = (fb__cache_key){{0, 0}};
 #endif
@@ -37,7 +37,7 @@ fb_status fb__cache_new(fb__cache **out, const fb_mem *mem, size_t entries, size
     }
     cache->mem = *mem;
     fb__process_init(&cache->process);
-    fb_status status = fb__random(cache->seed, sizeof(cache->seed)) ? FB_OK : FB_INTERNAL_ERROR;
+    fb_status status = fb__random(&cache->seed, sizeof(cache->seed)) ? FB_OK : FB_INTERNAL_ERROR;
     for (uint32_t s = 0; s < shards && status == FB_OK; s++) {
         fb__shard *shard = &cache->shards[s];
         size_t capacity = entries / shards + (s < entries % shards);
