@@ -3,39 +3,14 @@
  * else. It must never forget what it was told and has taken: what it cannot keep it refuses, and where a child of a
  * fork cannot know what it held, it says so.
  *
- * Readers lock one of its shards at a time. Writers are few, and exclude each other by a lock of their own: what takes
- * long they do on a copy that nobody sees yet.
+ * This file has its life and its answers; revoking.c has what changes it. Readers lock one of its shards at a time.
  */
-#include "status/status.h"
+#include "status/revocations.h"
 
 #include <math.h>
 #include <sched.h>
 
-enum { SHARDS = 16, MAX_ENTRIES = 1 << 24, STACK_TEXT = 512 };
-
-struct shard {
-    pthread_mutex_t lock;
-    fb__revoked_table table;
-};
-
-struct fb_revocations {
-    atomic_size_t references;
-    fb_mem mem;
-    uint64_t seed[2];
-    fb__process process;
-    size_t max_entries;
-    /* Read without a lock. Those that have run out are counted until they are dropped. */
-    atomic_size_t tokens, subjects;
-    atomic_bool lost; /* in a child: something that was held is not known any more */
-    atomic_uint_least64_t hits;
-    struct shard shards[SHARDS];
-
-    pthread_mutex_t writing; /* for what follows, and before any shard is changed */
-    bool refilling;
-    uint32_t round;
-    double sweep_at; /* Unix seconds: nothing that is held runs out before */
-    uint64_t refused;
-};
+enum { MAX_ENTRIES = 1 << 24, STACK_TEXT = 512 };
 
 static const fb_slice jti_name = {"jti", 3}, sub_name = {"sub", 3};
 
@@ -44,10 +19,10 @@ static const fb_slice jti_name = {"jti", 3}, sub_name = {"sub", 3};
 static bool init_locks(fb_revocations *set)
 {
     int made = 0;
-    while (made < SHARDS && pthread_mutex_init(&set->shards[made].lock, NULL) == 0) {
+    while (made < FB__REVOCATION_SHARDS && pthread_mutex_init(&set->shards[made].lock, NULL) == 0) {
         made++;
     }
-    if (made == SHARDS && pthread_mutex_init(&set->writing, NULL) == 0) {
+    if (made == FB__REVOCATION_SHARDS && pthread_mutex_init(&set->writing, NULL) == 0) {
         return true;
     }
     while (made > 0) {
@@ -95,7 +70,7 @@ void fb_revocations_free(fb_revocations *set)
         return;
     }
     const fb_mem mem = set->mem;
-    for (size_t i = 0; i < SHARDS; i++) {
+    for (size_t i = 0; i < FB__REVOCATION_SHARDS; i++) {
         fb__free(&mem, set->shards[i].table.places);
         (void)pthread_mutex_destroy(&set->shards[i].lock);
     }
@@ -103,24 +78,14 @@ void fb_revocations_free(fb_revocations *set)
     fb__free(&mem, set);
 }
 
-static atomic_size_t *count_of(fb_revocations *set, const fb__revoked *entry)
-{
-    return isfinite(entry->before) ? &set->subjects : &set->tokens;
-}
-
-static bool is_held(const fb__revoked *place)
-{
-    return place->used && place->until > -(double)INFINITY;
-}
-
 static void count_anew(fb_revocations *set)
 {
     atomic_store(&set->tokens, 0);
     atomic_store(&set->subjects, 0);
-    for (size_t s = 0; s < SHARDS; s++) {
+    for (size_t s = 0; s < FB__REVOCATION_SHARDS; s++) {
         const fb__revoked_table *table = &set->shards[s].table;
         for (size_t i = 0; i < table->room; i++) {
-            atomic_fetch_add(count_of(set, &table->places[i]), is_held(&table->places[i]));
+            atomic_fetch_add(fb__revocation_counter(set, &table->places[i]), fb__revocation_is_held(&table->places[i]));
         }
     }
 }
@@ -130,7 +95,7 @@ static void count_anew(fb_revocations *set)
  * who comes here is; where it did not wait long enough, a lock is held by a thread that is not there, and what it was
  * doing is half done. Then nobody can say what is revoked until the set has been filled again.
  */
-static void start_afresh_in_a_child(fb_revocations *set)
+void fb__revocations_follow_fork(fb_revocations *set)
 {
     fb__process_state state = fb__process_check(&set->process);
     for (; state == FB__PROCESS_BUSY; state = fb__process_check(&set->process)) {
@@ -143,7 +108,7 @@ static void start_afresh_in_a_child(fb_revocations *set)
     if (whole) {
         (void)pthread_mutex_unlock(&set->writing);
     }
-    for (size_t i = 0; i < SHARDS; i++) {
+    for (size_t i = 0; i < FB__REVOCATION_SHARDS; i++) {
         if (pthread_mutex_trylock(&set->shards[i].lock) == 0) {
             (void)pthread_mutex_unlock(&set->shards[i].lock);
         } else {
@@ -159,10 +124,7 @@ static void start_afresh_in_a_child(fb_revocations *set)
     fb__process_done(&set->process);
 }
 
-/* ---- names ---------------------------------------------------------------------------------- */
-
-/* A jti and a sub that are equal texts are two names, and so are an issuer that is empty and none. */
-static void hash_name(const fb_revocations *set, fb_slice issuer, fb_slice name, bool of_subject, uint64_t out[2])
+void fb__revocation_hash(const fb_revocations *set, fb_slice issuer, fb_slice name, bool of_subject, uint64_t out[2])
 {
     uint64_t parts[5] = {(of_subject ? 2U : 0U) + (issuer.data == NULL ? 1U : 0U)};
     fb__siphash(set->seed, issuer.data, issuer.size, parts + 1);
@@ -170,210 +132,11 @@ static void hash_name(const fb_revocations *set, fb_slice issuer, fb_slice name,
     fb__siphash(set->seed, (const char *)parts, sizeof(parts), out);
 }
 
-static struct shard *shard_of(fb_revocations *set, const uint64_t hash[2])
-{
-    return &set->shards[hash[1] % SHARDS];
-}
-
-/* ---- writing: the lock for writers is held --------------------------------------------------- */
-
-/* Drops what has run out by now; with stale_rounds what was not added in the last round, too. */
-static void sweep(fb_revocations *set, double now, bool stale_rounds)
-{
-    double earliest = (double)INFINITY;
-    for (size_t s = 0; s < SHARDS; s++) {
-        struct shard *shard = &set->shards[s];
-        (void)pthread_mutex_lock(&shard->lock);
-        for (size_t i = 0; i < shard->table.room; i++) {
-            fb__revoked *place = &shard->table.places[i];
-            if (!is_held(place)) {
-                continue;
-            }
-            if (place->until <= now || (stale_rounds && place->round != set->round)) {
-                atomic_fetch_sub(count_of(set, place), 1);
-                place->until = -(double)INFINITY;
-            } else {
-                earliest = fmin(earliest, place->until);
-            }
-        }
-        (void)pthread_mutex_unlock(&shard->lock);
-    }
-    set->sweep_at = earliest;
-}
-
-/* What was added in an earlier round of filling is taken over with the times of this one. */
-static void renew(const fb_revocations *set, struct shard *shard, fb__revoked *held, const fb__revoked *entry)
-{
-    const bool anew = set->refilling && held->round != set->round;
-    (void)pthread_mutex_lock(&shard->lock);
-    held->until = anew ? entry->until : fmax(held->until, entry->until);
-    held->before = anew ? entry->before : fmax(held->before, entry->before);
-    held->round = set->round;
-    (void)pthread_mutex_unlock(&shard->lock);
-}
-
-/* Counts what a copy leaves out. */
-static void recount(fb_revocations *set, const fb__revoked_table *table, double now)
-{
-    for (size_t i = 0; i < table->room; i++) {
-        const fb__revoked *place = &table->places[i];
-        if (is_held(place) && place->until <= now) {
-            atomic_fetch_sub(count_of(set, place), 1);
-        }
-    }
-}
-
-/* False: out of memory. */
-static bool insert(fb_revocations *set, struct shard *shard, const fb__revoked *entry, double now)
-{
-    fb__revoked_table before = shard->table, after = before;
-    const bool copies = !fb__revoked_has_room(&before);
-    if (copies && !fb__revoked_copy(&after, &before, &set->mem, now)) {
-        return false;
-    }
-    (void)pthread_mutex_lock(&shard->lock);
-    fb__revoked_insert(&after, entry);
-    shard->table = after;
-    (void)pthread_mutex_unlock(&shard->lock);
-    /* Only now may somebody who looks at the counters alone miss what they do not count. */
-    atomic_fetch_add(count_of(set, entry), 1);
-    if (copies) {
-        recount(set, &before, now);
-        fb__free(&set->mem, before.places);
-    }
-    return true;
-}
-
-static bool is_full(const fb_revocations *set)
-{
-    return atomic_load(&set->tokens) + atomic_load(&set->subjects) >= set->max_entries;
-}
-
-static fb_status put(fb_revocations *set, const fb__revoked *entry, double now, fb_error *error)
-{
-    struct shard *shard = shard_of(set, entry->hash);
-    fb__revoked *held = fb__revoked_find(&shard->table, entry->hash);
-    if (held != NULL) {
-        renew(set, shard, held, entry);
-        return fb__succeed(error);
-    }
-    if (is_full(set) && now >= set->sweep_at) {
-        sweep(set, now, false);
-    }
-    if (is_full(set)) {
-        set->refused++;
-        return fb__fail(error, FB_STATUS_UNAVAILABLE, "the set of revocations is full: it holds max_entries (%zu)",
-                        set->max_entries);
-    }
-    if (!insert(set, shard, entry, now)) {
-        set->refused++;
-        return fb__out_of_memory(error);
-    }
-    set->sweep_at = fmin(set->sweep_at, entry->until);
-    return fb__succeed(error);
-}
-
-/* ---- adding --------------------------------------------------------------------------------- */
-
-static fb_status check_times(double until, double now, fb_error *error)
-{
-    if (!isfinite(now)) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "unix_seconds must be a finite number of seconds");
-    }
-    return isnan(until) ? fb__fail(error, FB_CONFIGURATION_INVALID, "until must be a number of seconds") : FB_OK;
-}
-
-static fb_status add(fb_revocations *set, const fb__revoked *entry, double now, fb_error *error)
-{
-    if (!(entry->until > now)) {
-        return fb__succeed(error);
-    }
-    (void)pthread_mutex_lock(&set->writing);
-    fb__revoked numbered = *entry;
-    numbered.round = set->round;
-    const fb_status status = put(set, &numbered, now, error);
-    (void)pthread_mutex_unlock(&set->writing);
-    return status;
-}
-
-fb_status fb_revocations_add(fb_revocations *set, fb_slice issuer, fb_slice jti, double until, double unix_seconds,
-                             fb_error *error)
-{
-    FB__INSIDE_GATE;
-    fb__revoked entry = {.until = until, .before = (double)INFINITY};
-    if (jti.data == NULL) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "jti must be given");
-    }
-    const fb_status status = check_times(until, unix_seconds, error);
-    if (status != FB_OK) {
-        return status;
-    }
-    start_afresh_in_a_child(set);
-    hash_name(set, issuer, jti, false, entry.hash);
-    return add(set, &entry, unix_seconds, error);
-}
-
-fb_status fb_revocations_add_subject(fb_revocations *set, fb_slice issuer, fb_slice subject, double before,
-                                     double until, double unix_seconds, fb_error *error)
-{
-    FB__INSIDE_GATE;
-    fb__revoked entry = {.until = until, .before = before};
-    if (subject.data == NULL) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "subject must be given");
-    }
-    if (!isfinite(before)) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "before must be a finite number of seconds");
-    }
-    const fb_status status = check_times(until, unix_seconds, error);
-    if (status != FB_OK) {
-        return status;
-    }
-    start_afresh_in_a_child(set);
-    hash_name(set, issuer, subject, true, entry.hash);
-    return add(set, &entry, unix_seconds, error);
-}
-
-/* ---- filling -------------------------------------------------------------------------------- */
-
-void fb_revocations_refill_begin(fb_revocations *set)
-{
-    FB__INSIDE_GATE;
-    start_afresh_in_a_child(set);
-    (void)pthread_mutex_lock(&set->writing);
-    set->round++;
-    set->refilling = true;
-    (void)pthread_mutex_unlock(&set->writing);
-}
-
-void fb_revocations_refill_end(fb_revocations *set)
-{
-    FB__INSIDE_GATE;
-    start_afresh_in_a_child(set);
-    (void)pthread_mutex_lock(&set->writing);
-    if (set->refilling) {
-        sweep(set, -(double)INFINITY, true);
-        set->refilling = false;
-        atomic_store(&set->lost, false);
-    }
-    (void)pthread_mutex_unlock(&set->writing);
-}
-
-void fb_revocations_clear(fb_revocations *set)
-{
-    FB__INSIDE_GATE;
-    start_afresh_in_a_child(set);
-    (void)pthread_mutex_lock(&set->writing);
-    sweep(set, (double)INFINITY, false);
-    set->refilling = false;
-    atomic_store(&set->lost, false);
-    (void)pthread_mutex_unlock(&set->writing);
-}
-
 /* ---- asking --------------------------------------------------------------------------------- */
 
 static bool holds(fb_revocations *set, const uint64_t hash[2], double now, double issued_at)
 {
-    struct shard *shard = shard_of(set, hash);
+    fb__revocation_shard *shard = fb__revocation_shard_of(set, hash);
     (void)pthread_mutex_lock(&shard->lock);
     const fb__revoked *found = fb__revoked_find(&shard->table, hash);
     const bool revoked = found != NULL && found->until > now && issued_at <= found->before;
@@ -394,13 +157,13 @@ static fb_status look_up(fb_revocations *set, const struct names *names, double 
 {
     uint64_t hash[2];
     if (names->jti.data != NULL && atomic_load_explicit(&set->tokens, memory_order_acquire) > 0) {
-        hash_name(set, names->issuer, names->jti, false, hash);
+        fb__revocation_hash(set, names->issuer, names->jti, false, hash);
         if (holds(set, hash, now, 0.0)) {
             return fb__reject(error, FB_TOKEN_REVOKED, jti_name);
         }
     }
     if (names->subject.data != NULL && atomic_load_explicit(&set->subjects, memory_order_acquire) > 0) {
-        hash_name(set, names->issuer, names->subject, true, hash);
+        fb__revocation_hash(set, names->issuer, names->subject, true, hash);
         if (holds(set, hash, now, names->issued_at)) {
             return fb__reject(error, FB_TOKEN_REVOKED, sub_name);
         }
@@ -414,7 +177,7 @@ static fb_status check_set(fb_revocations *set, double now, fb_error *error)
     if (!isfinite(now)) {
         return fb__fail(error, FB_CONFIGURATION_INVALID, "unix_seconds must be a finite number of seconds");
     }
-    start_afresh_in_a_child(set);
+    fb__revocations_follow_fork(set);
     if (atomic_load_explicit(&set->lost, memory_order_acquire)) {
         return fb__fail(error, FB_STATUS_UNAVAILABLE, "what was revoked before the fork is not known");
     }
@@ -473,13 +236,13 @@ bool fb_revocations_describe(fb_revocations *set, fb_revocations_info *out)
 {
     FB__INSIDE_GATE;
     fb_revocations_info info = FB_REVOCATIONS_INFO_INIT;
-    start_afresh_in_a_child(set);
+    fb__revocations_follow_fork(set);
     (void)pthread_mutex_lock(&set->writing);
     info.tokens = atomic_load(&set->tokens);
     info.subjects = atomic_load(&set->subjects);
     info.max_entries = set->max_entries;
     info.bytes = sizeof(*set);
-    for (size_t i = 0; i < SHARDS; i++) {
+    for (size_t i = 0; i < FB__REVOCATION_SHARDS; i++) {
         info.bytes += set->shards[i].table.room * sizeof(fb__revoked);
     }
     info.refused = set->refused;

@@ -6,7 +6,7 @@
 
 #include "verify/verify.h"
 
-/* ---- revocations.c: a set, shared by verifiers and threads; and as the functions of fastbearer.h */
+/* ---- revocations.c, revoking.c: a set, shared by verifiers and threads; and as the functions of fastbearer.h */
 
 fb_revocations *fb__revocations_retain(fb_revocations *set);
 
