@@ -52,8 +52,14 @@ fb__json_status fb__json_scan(const char *text, size_t size, unsigned flags, siz
 /* Index of the value of member name (unescaped) of the object at index object; 0: no such member. */
 size_t fb__json_member(const char *text, const fb_node *nodes, size_t object, fb_slice name);
 
-/* Whether the string node has this value, after unescaping. */
-bool fb__json_equal(const char *text, const fb_node *node, fb_slice value);
+/* Whether the node is a string with this value, after unescaping. */
+bool fb__json_equal_escaped(const char *text, const fb_node *node, fb_slice value);
+static inline bool fb__json_equal(const char *text, const fb_node *node, fb_slice value)
+{
+    return node->escaped ? fb__json_equal_escaped(text, node, value)
+                         : node->kind == FB_STRING && node->length == value.size &&
+                               memcmp(text + node->offset, value.data, value.size) == 0;
+}
 
 /* What of a URL compares without case: ASCII letters in [0, scheme) and [host, host_end). */
 typedef struct fb__folds {

@@ -70,34 +70,33 @@ static bool overflows(const char *text, size_t size)
     return memcmp(digits, limit, count) > 0;
 }
 
-bool fb__json_read_number(fb__scanner *s, fb_node *out)
+const char *fb__json_read_number(const fb__scanner *s, const char *start, fb_node *out)
 {
-    const char *at = s->at, *const end = s->end;
+    const char *at = start, *const end = s->end;
     bool real = false;
     (void)skip_one(&at, end, '-', '-');
     if (!skip_one(&at, end, '0', '0') && !skip_digits(&at, end)) {
-        return false;
+        return NULL;
     }
     if (skip_one(&at, end, '.', '.')) {
         real = true;
         if (!skip_digits(&at, end)) {
-            return false;
+            return NULL;
         }
     }
     if (skip_one(&at, end, 'e', 'E')) {
         real = true;
         (void)skip_one(&at, end, '+', '-');
         if (!skip_digits(&at, end)) {
-            return false;
+            return NULL;
         }
     }
-    const size_t size = (size_t)(at - s->at);
-    if (!s->lenient && (size > FB__MAX_NUMBER || (real && overflows(s->at, size)))) {
-        return false;
+    const size_t size = (size_t)(at - start);
+    if (!s->lenient && (size > FB__MAX_NUMBER || (real && overflows(start, size)))) {
+        return NULL;
     }
-    fb__json_write_node(s, s->at, size, real ? FB_REAL : FB_INTEGER, false, out);
-    s->at = at;
-    return true;
+    fb__json_write_node(s, start, size, real ? FB_REAL : FB_INTEGER, false, out);
+    return at;
 }
 
 /* ---- values --------------------------------------------------------------------------------- */
@@ -105,11 +104,12 @@ bool fb__json_read_number(fb__scanner *s, fb_node *out)
 /* False when the integer lies outside of int64. */
 static bool read_int64(const char *text, size_t size, int64_t *out)
 {
+    enum { SURE_TO_FIT = 18 };
     bool negative = text[0] == '-';
     uint64_t value = 0, limit = negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX;
     for (size_t i = negative; i < size; i++) {
         uint64_t digit = (uint64_t)(text[i] - '0');
-        if (value > (limit - digit) / 10) {
+        if (i >= SURE_TO_FIT && value > (limit - digit) / 10) {
             return false;
         }
         value = value * 10 + digit;

@@ -88,14 +88,27 @@ static bool many_names_differ(struct name *names, size_t count)
     return true;
 }
 
+/* Whether one of the first count names is equal to that after them. */
+static bool occurs_before(const struct name *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (names[i].mark == names[count].mark && compare_names(&names[i], &names[count]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Names with different bits have different marks, so that few pairs need to be looked at. */
 static bool few_names_differ(const struct name *names, size_t count)
 {
-    for (size_t i = 1; i < count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (names[i].mark == names[j].mark && compare_names(&names[i], &names[j]) == 0) {
-                return false;
-            }
+    uint64_t seen = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t bit = (uint64_t)1 << (names[i].mark * 0x9e3779b97f4a7c15U >> 58);
+        if ((seen & bit) != 0 && occurs_before(names, i)) {
+            return false;
         }
+        seen |= bit;
     }
     return true;
 }

@@ -4,179 +4,199 @@
  */
 #include "encoding/json.h"
 
-#if defined(__SSE2__) && !defined(FB_PORTABLE)
-#define FB_SSE2 1
-#include <emmintrin.h>
-#endif
-
 static const uint32_t NONE = UINT32_MAX;
 
 /* ---- scalars -------------------------------------------------------------------------------- */
 
-static bool read_literal(fb__scanner *s, const char *word, size_t size, fb_kind kind, fb_node *node)
+static const char *read_literal(const fb__scanner *s, const char *at, const char *word, size_t size, fb_kind kind,
+                                fb_node *node)
 {
-    if ((size_t)(s->end - s->at) < size || memcmp(s->at, word, size) != 0) {
-        return false;
+    if ((size_t)(s->end - at) < size || memcmp(at, word, size) != 0) {
+        return NULL;
     }
-    fb__json_write_node(s, s->at, size, kind, false, node);
-    s->at += size;
-    return true;
+    fb__json_write_node(s, at, size, kind, false, node);
+    return at + size;
 }
 
-static bool read_scalar(fb__scanner *s, fb_node *node)
+static const char *read_lenient(const fb__scanner *s, const char *at, fb_node *node)
 {
-    switch (*s->at) {
-    case '"':
-        return fb__json_read_string(s, node);
-    case 't':
-        return read_literal(s, "true", 4, FB_TRUE, node);
-    case 'f':
-        return read_literal(s, "false", 5, FB_FALSE, node);
-    case 'n':
-        return read_literal(s, "null", 4, FB_NULL, node);
-    default:
-        if (s->lenient && (read_literal(s, "NaN", 3, FB_REAL, node) || read_literal(s, "Infinity", 8, FB_REAL, node) ||
-                           read_literal(s, "-Infinity", 9, FB_REAL, node))) {
-            return true;
+    static const fb_slice words[] = {{"NaN", 3}, {"Infinity", 8}, {"-Infinity", 9}};
+    for (size_t i = 0; i < 3; i++) {
+        const char *after = read_literal(s, at, words[i].data, words[i].size, FB_REAL, node);
+        if (after != NULL) {
+            return after;
         }
-        return fb__json_read_number(s, node);
+    }
+    return fb__json_read_number(s, at, node);
+}
+
+static inline const char *read_scalar(const fb__scanner *s, const char *at, fb_node *node)
+{
+    switch (*at) {
+    case '"':
+        return fb__json_read_string(s, at, node);
+    case 't':
+        return read_literal(s, at, "true", 4, FB_TRUE, node);
+    case 'f':
+        return read_literal(s, at, "false", 5, FB_FALSE, node);
+    case 'n':
+        return read_literal(s, at, "null", 4, FB_NULL, node);
+    default:
+        return s->lenient ? read_lenient(s, at, node) : fb__json_read_number(s, at, node);
     }
 }
 
 /* ---- structure ------------------------------------------------------------------------------ */
 
-/* The next character that is not white space; '\0' at the end, where no value can start. */
-static inline char next_character(fb__scanner *s)
+/* The place of the reader is handed from step to step and stays in a register. A step that fails returns NULL, with the
+ * reason in *status. */
+
+static const char *fail(fb__json_status *status, fb__json_status reason)
 {
-    while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t')) {
-        s->at++;
+    *status = reason;
+    return NULL;
+}
+
+static inline const char *skip_space(const fb__scanner *s, const char *at)
+{
+    while (at < s->end && (unsigned char)*at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
+        at++;
     }
-    return s->at < s->end ? *s->at : '\0';
+    return at;
+}
+
+/* '\0' at the end, where nothing can start. */
+static inline char character(const fb__scanner *s, const char *at)
+{
+    return at < s->end ? *at : '\0';
 }
 
 /* The name of a member and its colon. */
-static fb__json_status read_name(fb__scanner *s)
+static inline const char *read_name(fb__scanner *s, const char *at, fb__json_status *status)
 {
-    if (next_character(s) != '"') {
-        return FB__JSON_INVALID;
+    at = skip_space(s, at);
+    if (character(s, at) != '"') {
+        return fail(status, FB__JSON_INVALID);
     }
     if (s->count == s->capacity) {
-        return FB__JSON_TOO_MANY_NODES;
+        return fail(status, FB__JSON_TOO_MANY_NODES);
     }
     fb_node *node = &s->nodes[s->count++];
-    if (!fb__json_read_string(s, node) || next_character(s) != ':') {
-        return FB__JSON_INVALID;
+    at = fb__json_read_string(s, at, node);
+    if (at == NULL) {
+        return fail(status, FB__JSON_INVALID);
     }
-    s->at++;
-    return FB__JSON_OK;
+    at = skip_space(s, at);
+    return character(s, at) == ':' ? at + 1 : fail(status, FB__JSON_INVALID);
 }
 
-static char closing(const fb_node *container)
+static inline char closing(const fb_node *container)
 {
     return container->kind == FB_OBJECT ? '}' : ']';
 }
 
 /* A container that is open keeps its parent's index in next, so that the depth costs no stack. */
-static fb__json_status open_container(fb__scanner *s, uint32_t *parent, size_t *depth)
+static void open_container(fb__scanner *s, const char *at)
 {
-    if (++*depth > s->max_depth) {
-        return FB__JSON_INVALID;
-    }
-    size_t index = s->count - 1;
-    s->nodes[index] =
-        (fb_node){(uint32_t)(s->at - s->text), 0, *parent, *s->at == '{' ? FB_OBJECT : FB_ARRAY, false, 0};
-    *parent = (uint32_t)index;
-    s->at++;
-    return FB__JSON_OK;
+    const size_t index = s->count - 1;
+    s->nodes[index] = (fb_node){(uint32_t)(at - s->text), 0, s->parent, *at == '{' ? FB_OBJECT : FB_ARRAY, false, 0};
+    s->parent = (uint32_t)index;
+    s->depth++;
 }
 
-static fb__json_status close_container(fb__scanner *s, uint32_t *parent, size_t *depth)
+/* The innermost container, of which the character at `at` is the last. */
+static const char *close_container(fb__scanner *s, const char *at, fb__json_status *status)
 {
-    fb_node *node = &s->nodes[*parent];
-    size_t index = *parent;
-    *parent = node->next;
-    --*depth;
-    s->at++;
-    node->length = (uint32_t)(s->at - s->text) - node->offset;
+    const size_t index = s->parent;
+    fb_node *node = &s->nodes[index];
+    s->parent = node->next;
+    s->depth--;
+    node->length = (uint32_t)(at + 1 - s->text) - node->offset;
     node->next = (uint32_t)s->count;
-    return node->kind == FB_OBJECT && !s->lenient ? fb__json_check_names(s, index) : FB__JSON_OK;
+    *status = node->kind == FB_OBJECT && !s->lenient ? fb__json_check_names(s, index) : FB__JSON_OK;
+    return *status == FB__JSON_OK ? at + 1 : NULL;
 }
 
-/* After a value: closes what ends here, then moves to the next value of the container that goes on. *parent NONE: all
+/* After a value: closes what ends here, then moves to the next value of the container that goes on. s->parent NONE: all
  * read. */
-static fb__json_status after_value(fb__scanner *s, uint32_t *parent, size_t *depth)
+static inline const char *after_value(fb__scanner *s, const char *at, fb__json_status *status)
 {
-    while (*parent != NONE) {
-        char c = next_character(s);
+    while (s->parent != NONE) {
+        const fb_node *container = &s->nodes[s->parent];
+        at = skip_space(s, at);
+        const char c = character(s, at);
         if (c == ',') {
-            s->at++;
-            return s->nodes[*parent].kind == FB_OBJECT ? read_name(s) : FB__JSON_OK;
+            return container->kind == FB_OBJECT ? read_name(s, at + 1, status) : at + 1;
         }
-        if (c != closing(&s->nodes[*parent])) {
-            return FB__JSON_INVALID;
+        if (c != closing(container)) {
+            return fail(status, FB__JSON_INVALID);
         }
-        fb__json_status status = close_container(s, parent, depth);
-        if (status != FB__JSON_OK) {
-            return status;
+        at = close_container(s, at, status);
+        if (at == NULL) {
+            return NULL;
         }
     }
-    return FB__JSON_OK;
+    return at;
 }
 
-static fb__json_status read_value(fb__scanner *s, uint32_t *parent, size_t *depth)
+/* The first step into an array or object: to its first value, or past it when it is empty. */
+static const char *enter_container(fb__scanner *s, const char *at, fb__json_status *status)
 {
-    char c = next_character(s);
+    const char opening = *at;
+    if (s->depth == s->max_depth || (opening == '[' && s->parent == NONE && !s->takes_array)) {
+        return fail(status, FB__JSON_INVALID);
+    }
+    open_container(s, at);
+    at = skip_space(s, at + 1);
+    if (character(s, at) != closing(&s->nodes[s->parent])) {
+        return opening == '{' ? read_name(s, at, status) : at;
+    }
+    at = close_container(s, at, status);
+    return at == NULL ? NULL : after_value(s, at, status);
+}
+
+/* A value and what follows it, up to the next one. */
+static inline const char *read_value(fb__scanner *s, const char *at, fb__json_status *status)
+{
+    at = skip_space(s, at);
+    const char c = character(s, at);
     if (s->count == s->capacity) {
-        return FB__JSON_TOO_MANY_NODES;
+        return fail(status, FB__JSON_TOO_MANY_NODES);
     }
     fb_node *node = &s->nodes[s->count++];
-    if (c != '{' && c != '[') {
-        if (c == '\0' || *parent == NONE || !read_scalar(s, node)) {
-            return FB__JSON_INVALID;
-        }
-        return after_value(s, parent, depth);
+    if (c == '{' || c == '[') {
+        return enter_container(s, at, status);
     }
-    if (c == '[' && *parent == NONE && !s->takes_array) {
-        return FB__JSON_INVALID;
-    }
-    fb__json_status status = open_container(s, parent, depth);
-    if (status != FB__JSON_OK) {
-        return status;
-    }
-    if (next_character(s) != closing(node)) {
-        return c == '{' ? read_name(s) : FB__JSON_OK;
-    }
-    status = close_container(s, parent, depth);
-    return status != FB__JSON_OK ? status : after_value(s, parent, depth);
+    at = c == '\0' || s->parent == NONE ? NULL : read_scalar(s, at, node);
+    return at == NULL ? fail(status, FB__JSON_INVALID) : after_value(s, at, status);
 }
 
 fb__json_status fb__json_scan(const char *text, size_t size, unsigned flags, size_t max_depth, const fb_mem *mem,
                               fb_node *nodes, size_t capacity, size_t *count)
 {
     fb__scanner s = {.text = text,
-                     .at = text,
                      .end = text + size,
                      .lenient = (flags & FB__JSON_LENIENT) != 0,
                      .takes_array = (flags & FB__JSON_ARRAY) != 0,
                      .max_depth = max_depth,
                      .mem = mem,
+                     .parent = NONE,
                      .nodes = nodes,
                      .capacity = capacity};
-    uint32_t parent = NONE;
-    size_t depth = 0;
+    fb__json_status status = FB__JSON_OK;
+    const char *at = text;
     *count = 0;
     if (size == 0 || size >= UINT32_MAX) {
         return FB__JSON_INVALID;
     }
     do {
-        fb__json_status status = read_value(&s, &parent, &depth);
-        if (status != FB__JSON_OK) {
+        at = read_value(&s, at, &status);
+        if (at == NULL) {
             return status;
         }
-    } while (parent != NONE);
-    (void)next_character(&s);
+    } while (s.parent != NONE);
     *count = s.count;
-    return s.at == s.end ? FB__JSON_OK : FB__JSON_INVALID;
+    return skip_space(&s, at) == s.end ? FB__JSON_OK : FB__JSON_INVALID;
 }
 
 /* Each value and each name follows one of these characters, the outermost value none. */

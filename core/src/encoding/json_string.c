@@ -4,11 +4,6 @@
  */
 #include "encoding/json.h"
 
-#if defined(__SSE2__) && !defined(FB_PORTABLE)
-#define FB_SSE2 1
-#include <emmintrin.h>
-#endif
-
 /* ---- escapes -------------------------------------------------------------------------------- */
 
 /* Four hex digits; negative when they are not. */
@@ -108,8 +103,11 @@ size_t fb_unescape(const char *text, size_t size, char *out)
 /* A part of a value that is compared, which begins at this place of it. folds NULL: byte for byte. */
 static bool same_part(const char *a, const char *b, size_t size, size_t place, const fb__folds *folds)
 {
+    if (memcmp(a, b, size) == 0) {
+        return true;
+    }
     if (folds == NULL) {
-        return memcmp(a, b, size) == 0;
+        return false;
     }
     for (size_t i = 0; i < size; i++, place++) {
         const bool fold = place < folds->scheme || (place >= folds->host && place < folds->host_end);
@@ -120,7 +118,7 @@ static bool same_part(const char *a, const char *b, size_t size, size_t place, c
     return true;
 }
 
-static inline bool equal_value(const char *text, const fb_node *node, fb_slice value, const fb__folds *folds)
+static bool equal_value(const char *text, const fb_node *node, fb_slice value, const fb__folds *folds)
 {
     if (node->kind != FB_STRING || node->length < value.size) {
         return false;
@@ -144,7 +142,7 @@ static inline bool equal_value(const char *text, const fb_node *node, fb_slice v
     return equal == value.size;
 }
 
-bool fb__json_equal(const char *text, const fb_node *node, fb_slice value)
+bool fb__json_equal_escaped(const char *text, const fb_node *node, fb_slice value)
 {
     return equal_value(text, node, value, NULL);
 }
@@ -177,49 +175,22 @@ static size_t utf8_size(const char *text, size_t left)
     return size;
 }
 
-/* Moves over printable ASCII except quote and backslash, sixteen characters at a time where the processor can. */
-static const char *skip_plain(const char *at, const char *end)
+const char *fb__json_read_special(const fb__scanner *s, const char *start, const char *at, fb_node *out)
 {
-#ifdef FB_SSE2
-    for (; end - at >= 16; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-        /* The comparison is signed, so "below space" catches the bytes above 0x7f too. */
-        __m128i special = _mm_or_si128(
-            _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
-            _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
-        int mask = _mm_movemask_epi8(special);
-        if (mask != 0) {
-            return at + __builtin_ctz((unsigned)mask);
-        }
-    }
-#endif
-    while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\') {
-        at++;
-    }
-    return at;
-}
-
-bool fb__json_read_string(fb__scanner *s, fb_node *out)
-{
-    const char *const start = s->at + 1;
     bool escaped = false;
-    for (const char *at = start;;) {
-        at = skip_plain(at, s->end);
-        if (at == s->end) {
-            return false;
-        }
+    for (; at < s->end; at = fb__json_skip_plain(s, at)) {
         if (*at == '"') {
             fb__json_write_node(s, start, (size_t)(at - start), FB_STRING, escaped, out);
-            s->at = at + 1;
-            return true;
+            return at + 1;
         }
         uint32_t code = 1;
         const size_t left = (size_t)(s->end - at);
         const size_t size = *at == '\\' ? read_escape(at, left, &code) : utf8_size(at, left);
         if (size == 0 || (code == 0 && !s->lenient)) {
-            return false;
+            return NULL;
         }
         escaped = escaped || *at == '\\';
         at += size;
     }
+    return NULL;
 }
