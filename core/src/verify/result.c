@@ -5,26 +5,24 @@
  */
 #include "verify/verify.h"
 
-/* Payloads up to this size are read on the stack first, so that one block of the right size can hold everything. */
-enum { STACK_PAYLOAD = 2048 };
+/* Up to this size payloads are decoded, and up to this number nodes are read, on the stack first, so that one block of
+ * the right size can hold everything. */
+enum { STACK_PAYLOAD = 2048, STACK_NODES = 96 };
 
-static fb_status scan(fb_result *result, size_t capacity)
+static fb__json_status scan(const fb_mem *mem, fb_slice text, fb_node *nodes, size_t capacity, size_t *count)
 {
-    switch (fb__json_scan(result->payload.data, result->payload.size, FB__JSON_STRICT, FB__MAX_DEPTH, &result->mem,
-                          result->nodes, capacity, &result->node_count)) {
-    case FB__JSON_OK:
-        return FB_OK;
-    case FB__JSON_NO_MEMORY:
-        return FB_OUT_OF_MEMORY;
-    default:
-        return FB_PAYLOAD_INVALID;
-    }
+    return fb__json_scan(text.data, text.size, FB__JSON_STRICT, FB__MAX_DEPTH, mem, nodes, capacity, count);
+}
+
+static fb_status status_of(fb__json_status status)
+{
+    return status == FB__JSON_OK ? FB_OK : status == FB__JSON_NO_MEMORY ? FB_OUT_OF_MEMORY : FB_PAYLOAD_INVALID;
 }
 
 /* The result, its nodes and its text in one block: nodes first, for their alignment. */
-static fb_result *allocate(const fb_mem *mem, size_t capacity, size_t size)
+static fb_result *allocate(const fb_mem *mem, size_t capacity, fb_slice text)
 {
-    size_t bytes = sizeof(fb_result) + capacity * sizeof(fb_node) + size;
+    size_t bytes = sizeof(fb_result) + capacity * sizeof(fb_node) + text.size;
     fb_result *result = fb__alloc(mem, bytes);
     if (result == NULL) {
         return NULL;
@@ -34,26 +32,44 @@ static fb_result *allocate(const fb_mem *mem, size_t capacity, size_t size)
     result->mem = *mem;
     result->bytes = bytes;
     result->nodes = (fb_node *)(result + 1);
-    result->payload = (fb_slice){(char *)(result->nodes + capacity), size};
+    result->payload = (fb_slice){memcpy(result->nodes + capacity, text.data, text.size), text.size};
     return result;
+}
+
+static fb_status read_many_nodes(fb_result **out, const fb_mem *mem, fb_slice text)
+{
+    const size_t capacity = fb__json_bound(text.data, text.size);
+    fb_result *result = allocate(mem, capacity, text);
+    if (result == NULL) {
+        return FB_OUT_OF_MEMORY;
+    }
+    const fb__json_status scanned = scan(mem, text, result->nodes, capacity, &result->node_count);
+    if (scanned != FB__JSON_OK) {
+        fb_result_free(result);
+        return status_of(scanned);
+    }
+    *out = result;
+    return FB_OK;
 }
 
 fb_status fb__result_from_text(fb_result **out, const fb_mem *mem, fb_slice text)
 {
-    const size_t capacity = fb__json_bound(text.data, text.size);
-    fb_result *result = allocate(mem, capacity, text.size);
+    fb_node nodes[STACK_NODES];
+    size_t count;
+    const fb__json_status scanned = scan(mem, text, nodes, STACK_NODES, &count);
     *out = NULL;
+    if (scanned == FB__JSON_TOO_MANY_NODES) {
+        return read_many_nodes(out, mem, text);
+    }
+    if (scanned != FB__JSON_OK) {
+        return status_of(scanned);
+    }
+    fb_result *result = allocate(mem, count, text);
     if (result == NULL) {
         return FB_OUT_OF_MEMORY;
     }
-    if (text.size > 0) {
-        memcpy((char *)(result->nodes + capacity), text.data, text.size);
-    }
-    const fb_status status = scan(result, capacity);
-    if (status != FB_OK) {
-        fb_result_free(result);
-        return status;
-    }
+    memcpy(result->nodes, nodes, count * sizeof(*nodes));
+    result->node_count = count;
     *out = result;
     return FB_OK;
 }
