@@ -44,7 +44,8 @@ const fb__hash_row fb__hashes[FB__HASH_COUNT] = {
 const fb__alg *fb__alg_find(fb_slice name)
 {
     for (size_t i = 0; i < FB__ALG_COUNT; i++) {
-        if (name.size == fb__algs[i].name_size && memcmp(name.data, fb__algs[i].name, name.size) == 0) {
+        if (name.size == fb__algs[i].name_size && name.data[0] == fb__algs[i].name[0] &&
+            memcmp(name.data, fb__algs[i].name, name.size) == 0) {
             return &fb__algs[i];
         }
     }

@@ -14,8 +14,8 @@ typedef struct fb__claims {
     fb_result *result;
     const char *text;
     const fb_node *nodes;
-    size_t found[FB__CLAIMS]; /* node indices; 0: absent */
-    fb_slice key_issuer;      /* of the key that verified the token; absent: none */
+    size_t found[FB__CLAIMS + 1]; /* node indices; 0: absent. The last: of any other claim */
+    fb_slice key_issuer;          /* of the key that verified the token; absent: none */
     fb_error *error;
 } fb__claims;
 
