@@ -168,8 +168,8 @@ OPTIONS = (
            "Asks the issuer about tokens that are not JWTs (RFC 7662), or about all: ``fastbearer.introspection``."),
 
     Option(FETCHING, ISSUER, "fetch", None, FETCH, None,
-           "``(url, headers) -> (status, headers, body)``, sync or async, in place of libcurl. It must not follow "
-           "redirects nor return more than ``max_jwks_bytes``."),
+           "``(url, headers) -> (status, headers, body)``, sync or async, in place of the one built in. It must not "
+           "follow redirects nor return more than ``max_jwks_bytes``."),
     Option(FETCHING, ISSUER, "fetch_timeout", "fetch_timeout", SECONDS, 10.0,
            "Seconds, for all of it."),
     Option(FETCHING, ISSUER, "refresh_interval", "refresh_interval", SECONDS, 30.0,

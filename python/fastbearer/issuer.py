@@ -125,8 +125,8 @@ class Issuer:
                 ``fastbearer.introspection``.
 
         How a key set is fetched, and the metadata that discovery looks at:
-            fetch: ``(url, headers) -> (status, headers, body)``, sync or async, in place of libcurl. It must not follow
-                redirects nor return more than ``max_jwks_bytes``.
+            fetch: ``(url, headers) -> (status, headers, body)``, sync or async, in place of the one built in. It must
+                not follow redirects nor return more than ``max_jwks_bytes``.
             fetch_timeout: Seconds, for all of it.
             refresh_interval: Seconds between two fetches for unknown key ids.
             stale_if_error: Seconds that held keys stay in use past their freshness while fetches fail.

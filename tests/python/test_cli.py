@@ -216,3 +216,5 @@ def test_reasons_are_explained(capsys: Out) -> None:
         assert not re.search(r"[`*]\*|`|\]\(", out) and max(map(len, out.splitlines())) <= 80
     assert main(["explain", "audience_mismach"]) == 2
     assert "did you mean audience_mismatch?" in capsys.readouterr().err
+    assert main(["explain", "nosuch"]) == 2
+    assert "'nosuch' is no reason; \"fastbearer explain\" lists them" in capsys.readouterr().err

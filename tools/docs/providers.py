@@ -200,6 +200,9 @@ def index() -> str:
     found = rows()
     parts = ["# Providers", "", INTRODUCTION, "", "| Provider | Issuer | Scopes are in |", "|---|---|---|"]
     for name, row in found.items():
+        if not row.get("supported", True):
+            parts.append(f"| [{row['name']}]({name}.md) | not supported: see there what to use instead | |")
+            continue
         options = row.get("configuration", {})
         scopes = options.get("scope_claims", ["scope", "scp"] if options else [])
         parts.append(

@@ -20,7 +20,8 @@ def explain(options: argparse.Namespace) -> int:
         return 0
     if options.code not in found:
         near = difflib.get_close_matches(options.code, found, 1)
-        raise ValueError(f"{options.code!r} is no reason" + (f"; did you mean {near[0]}?" if near else ""))
+        hint = f"did you mean {near[0]}?" if near else '"fastbearer explain" lists them'
+        raise ValueError(f"{options.code!r} is no reason; {hint}")
     print(options.code)
     for block in re.split(r"\n\n|\n(?=\* )", found[options.code]):
         print()
