@@ -51,7 +51,8 @@ typedef struct fbpy_state {
     PyTypeObject *rpc_policy_type;
     PyObject *classes[FBPY_CLASSES];
     PyObject *names[FBPY_NAMES];
-    atomic_bool warned; /* that arithmetic is not used; once is enough */
+    atomic_bool warned;       /* that arithmetic is not used; once is enough */
+    atomic_bool reads_claims; /* of tokens from the cache: whoever has done so will again */
 } fbpy_state;
 
 /* ---- convert.c: values ------------------------------------------------------------------------------------------- */
@@ -73,12 +74,6 @@ PyObject *fbpy_text(fb_slice slice);
 /* list of str. */
 PyObject *fbpy_texts(fb_list list);
 
-/* The claims of a result as a dict. */
-PyObject *fbpy_claims(fbpy_state *state, const fb_result *result);
-
-/* One of them, by name; None when it is absent. */
-PyObject *fbpy_claim(fbpy_state *state, const fb_result *result, const char *name);
-
 /* The slice of a token argument: str, bytes, bytearray or memoryview. *keep is NULL or what the slice points into, to
  * be released after use. False: an exception is set. */
 bool fbpy_token(PyObject *token, fb_slice *out, PyObject **keep);
@@ -96,6 +91,17 @@ typedef struct fbpy_headers {
 /* False: an exception is set. */
 bool fbpy_headers_read(fbpy_headers *out, PyObject *headers);
 void fbpy_headers_release(fbpy_headers *headers);
+
+/* ---- claims.c ---------------------------------------------------------------------------------------------------- */
+
+/* The claims of a result as a dict, the caller's own. */
+PyObject *fbpy_claims(fbpy_state *state, const fb_result *result);
+
+/* One of them, by name; None when it is absent. */
+PyObject *fbpy_claim(fbpy_state *state, const fb_result *result, const char *name);
+
+/* Has the verifier keep the claims of a result that came from its cache, where claims are asked for. */
+void fbpy_claims_keep(fbpy_state *state, const fb_verifier *verifier, fb_slice token, const fb_result *result);
 
 /* ---- options.c: the keyword arguments of a verifier -------------------------------------------------------------- */
 

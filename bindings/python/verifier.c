@@ -149,6 +149,7 @@ static PyObject *wrap(fbpy_verifier *self, fb_result *result, PyObject *token, f
         fb_result_free(result);
         return NULL;
     }
+    fbpy_claims_keep(self->state, self->handle, slice, result);
     PyObject *access = fbpy_access_token_new(self->state, result, text);
     Py_DECREF(text);
     return access;

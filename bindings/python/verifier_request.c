@@ -63,6 +63,7 @@ static PyObject *wrap(fbpy_verifier *self, const fb_request *request, fb_result 
         fb_result_free(result);
         return NULL;
     }
+    fbpy_claims_keep(self->state, self->handle, token, result);
     PyObject *access = fbpy_access_token_new(self->state, result, text);
     Py_DECREF(text);
     return access == NULL ? NULL : Py_BuildValue("(NN)", access, describe_proof(proof));

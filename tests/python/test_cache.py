@@ -144,6 +144,25 @@ def test_results_are_independent(pairs: dict[str, KeyPair]) -> None:
     assert verifier.stats()["cache_hits"] == 4
 
 
+def test_kept_claims_are_those_of_the_token_and_go_with_the_entry(pairs: dict[str, KeyPair]) -> None:
+    pair = pairs["HS256"]
+    more = {"real": 1.5, "large": 10**30, "none": None, "yes": True, "text": "\u20ac\n", "lists": [[], [{}, [1, "a"]]]}
+    token, other = (pair.create_token(now=NOW, additional_claims={**more, "jti": jti}) for jti in "ab")
+    verifier = Verifier(**source_of(pair), cache_size=1)
+    first = verifier.verify(token, now=NOW).claims
+    bytes_of_entry = verifier.stats()["cache_bytes"]
+    for _ in range(3):
+        claims = verifier.verify(token, now=NOW).claims
+        assert repr(claims) == repr(first)  # values, types and order
+    assert verifier.stats()["cache_bytes"] > bytes_of_entry
+    held = verifier.verify(token, now=NOW)
+    assert verifier.verify(other, now=NOW).claims["jti"] == "b"
+    assert verifier.stats()["cache_bytes"] == bytes_of_entry
+    assert repr(held.claims) == repr(first)
+    verifier.close()
+    assert repr(held.claims) == repr(first)
+
+
 def test_tokens_of_64_kib(pairs: dict[str, KeyPair]) -> None:
     pair = pairs["HS256"]
     both = Both(**source_of(pair), max_token_bytes=65536)
