@@ -598,10 +598,17 @@ typedef struct fb_issuer {
 
     /**
      * Which of its tokens are introspected (RFC 7662), see @ref introspection: "opaque": those that are not JWTs, while
-     * its keys verify the others. "all": every one, so it has no key source; algorithms and what is said of fetching is
-     * not looked at. A text that is neither is a configuration error. Not given: none.
+     * its keys verify the others. "all": every one, so without introspection_audience it has no key source; algorithms
+     * and what is said of fetching is not looked at. A text that is neither is a configuration error. Not given: none.
      */
     fb_slice introspection;
+
+    /**
+     * Given: introspection responses must be JWTs (RFC 9701), verified with its keys and algorithms, whose aud names
+     * this: the client_id with which the host asks. It goes with introspection, with an identifier that is not a
+     * template, and without secret. Not given: responses are JSON.
+     */
+    fb_slice introspection_audience;
 } fb_issuer;
 
 #ifdef __cplusplus
@@ -736,9 +743,9 @@ typedef struct fb_options {
 
     /**
      * Which typ is accepted (RFC 8725 section 3.11; compared without regard to case and to an "application/" prefix).
-     * Not given: none, JWT, at+jwt. "any": typ is not looked at beyond being a string. "at+jwt": only that, and all
-     * that RFC 9068 section 2.2 demands of an access token: iss, exp (whatever require_exp says), aud, sub, client_id,
-     * iat and jti must be present and of their types, whatever client_id_claims says.
+     * Not given: none, JWT, at+jwt. "any": typ may be any string but token-introspection+jwt (RFC 9701 section 8.1).
+     * "at+jwt": only that, and all that RFC 9068 section 2.2 demands of an access token: iss, exp (whatever require_exp
+     * says), aud, sub, client_id, iat and jti must be present and of their types, whatever client_id_claims says.
      */
     fb_slice token_type;
 
@@ -1244,6 +1251,22 @@ FB_API bool fb_verifier_nonce(const fb_verifier *verifier, double unix_seconds, 
  * issuer's identifier then, when it has one exact identifier. Many providers leave out exp or aud: require_exp and the
  * issuer's audiences say what becomes of that.
  *
+ * @par Signed responses
+ * With fb_issuer.introspection_audience the request says Accept: application/token-introspection+jwt, and the response
+ * must be of that type and a JWT as RFC 9701 section 5 has it. Its size, form, header, key, signature and claims are
+ * checked as those of a token, in that order: typ must be token-introspection+jwt, alg one of the issuer's algorithms,
+ * iss its identifier, aud must name introspection_audience, iat must be there and not in the future, exp and nbf are
+ * held against the clock where they are there. What token_introspection holds, one object, is the response then, for
+ * all that is said above; the other claims say nothing of the token. A response that breaks a rule is
+ * FB_STATUS_UNAVAILABLE: fb_error.text has the name of the reason, claim, expected, actual and kid are those of the
+ * response. An encrypted response (a JWE) is not supported, and so refused. How old iat may be is not bounded: RFC 9701
+ * says nothing of it. FB_KEYS_NEEDED: bring the keys, as for a token, and evaluate the same response again:
+ *
+ *     introspection.after_fetch = true;
+ *     introspection.key_request = error.key_request;
+ *
+ * Such a response is never accepted as a token, whatever token_type says (RFC 9701 section 8.1).
+ *
  * @par Again
  * A token that was accepted may be put into the verifier's cache for reuse_for seconds, as long as it does not expire
  * before: fb_verify then answers for an equal token without asking anybody. A revocation takes effect at once for
@@ -1267,6 +1290,15 @@ typedef struct fb_introspection {
     /** For how many seconds at most fb_verify may accept the token without asking again; 0 .. 86400. Default 0: not at
      * all. */
     double reuse_for;
+
+    /** The value of Content-Type that came with the response. Read with fb_issuer.introspection_audience only. */
+    fb_slice content_type;
+
+    /** The keys for a signed response were asked for: as fb_verify_after_fetch is to fb_verify. Default false. */
+    bool after_fetch;
+
+    /** With after_fetch: fb_error.key_request of the FB_KEYS_NEEDED. */
+    uint64_t key_request;
 } fb_introspection;
 
 #ifdef __cplusplus
@@ -1295,7 +1327,8 @@ static inline fb_introspection fb_introspection_init(void)
  * @param error          may be NULL
  * @return FB_OK, or the first rule that is broken: FB_TOKEN_TOO_LARGE, FB_TOKEN_MALFORMED, FB_STATUS_UNAVAILABLE,
  *         FB_TOKEN_INACTIVE, what fb_verify says of claims, FB_PROOF_MISSING (the token is bound to a key),
- *         FB_TOKEN_REVOKED. FB_CONFIGURATION_INVALID: there is no such issuer (any more), it is not one with
+ *         FB_TOKEN_REVOKED. Of a signed response also FB_KEYS_NEEDED, not counted as a verdict, and
+ *         FB_KEYS_UNAVAILABLE. FB_CONFIGURATION_INVALID: there is no such issuer (any more), it is not one with
  *         introspection, introspection has no size, reuse_for is out of range, or clock is not finite.
  *         FB_OUT_OF_MEMORY.
  */

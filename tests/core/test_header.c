@@ -192,6 +192,9 @@ TEST(any_type)
         {"{\"alg\":\"RS256\",\"typ\":\"dpop+jwt\"}", FB_OK},
         {"{\"alg\":\"RS256\"}", FB_OK},
         {"{\"alg\":\"RS256\",\"typ\":5}", FB_HEADER_INVALID},
+        {"{\"alg\":\"RS256\",\"typ\":\"token-introspection\"}", FB_OK},
+        {"{\"alg\":\"RS256\",\"typ\":\"token-introspection+jwt\"}", FB_TOKEN_TYPE_NOT_ALLOWED},
+        {"{\"alg\":\"RS256\",\"typ\":\"application/Token-Introspection+JWT\"}", FB_TOKEN_TYPE_NOT_ALLOWED},
     };
     EXPECT(cases);
 }

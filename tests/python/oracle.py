@@ -253,6 +253,8 @@ def check_header(policy: Policy, header: dict[str, Any]) -> tuple[str, str | Non
             need(media_type(header["typ"]) in accepted, "token_type_not_allowed")
         else:
             need(policy.type is None, "token_type_not_allowed")
+    else:
+        need(media_type(header.get("typ", "")) != "token-introspection+jwt", "token_type_not_allowed")
     need("alg" in header, "header_invalid")
     need(header["alg"] in policy.algorithms, "algorithm_not_allowed")
     return header["alg"], header.get("kid")

@@ -47,9 +47,12 @@ static bool is_media_type(fb_slice value, const char *expected)
 static bool type_allowed(const fb__policy *policy, fb_slice type)
 {
     const bool present = type.data != NULL;
+    const bool responds = present && is_media_type(type, "token-introspection+jwt");
     switch (policy->token_type) {
+    case FB__TYPE_INTROSPECTION:
+        return responds;
     case FB__TYPE_ANY:
-        return true;
+        return !responds; /* RFC 9701 section 8.1: what answers a question about a token must not pass as one */
     case FB__TYPE_ACCESS_TOKEN:
         return present && is_media_type(type, "at+jwt");
     default:

@@ -1,10 +1,12 @@
 /*
  * Tokens that their issuer was asked about (RFC 7662): the response stands in the place of a payload, and is held
  * against the same rules. Given a response that the host has had from the issuer's own endpoint, and a hostile token.
+ * Where responses are JWTs (RFC 9701) nothing in one counts before it is verified to be the issuer's, for this server.
  */
 #include "verify/verify.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static const double longest_reuse = 86400.0;
 
@@ -21,22 +23,85 @@ fb_status fb__introspected_complete(fb__introspected *out, uint64_t issuer, cons
                : fb__fail(error, FB_CONFIGURATION_INVALID, "reuse_for must be 0 to 86400 seconds");
 }
 
-static fb_status read_response(fb_result **out, const fb_verifier *verifier, fb_slice response, fb_error *error)
+static fb_status read_members(fb_result **out, const fb_verifier *verifier, fb_slice text, fb_error *error)
 {
-    const fb_status bad = FB_STATUS_UNAVAILABLE;
-    *out = NULL;
-    if (response.size > FB__MAX_TOKEN) {
-        return fb__fail(error, bad, "the introspection response is larger than %d bytes", FB__MAX_TOKEN);
-    }
-    switch (fb__result_from_text(out, &verifier->mem, response)) {
+    switch (fb__result_from_text(out, &verifier->mem, text)) {
     case FB_OK:
         return FB_OK;
     case FB_OUT_OF_MEMORY:
         return fb__out_of_memory(error);
     default:
-        return fb__fail(error, bad, "the introspection response is not a valid JSON object");
+        return fb__fail(error, FB_STATUS_UNAVAILABLE, "the introspection response is not a valid JSON object");
     }
 }
+
+/* ---- responses that are JWTs ----------------------------------------------------------------- */
+
+/* RFC 9701 section 4. Parameters say nothing here: the response is ASCII. */
+static bool is_jwt_response(fb_slice content_type)
+{
+    const char *end = content_type.size == 0 ? NULL : memchr(content_type.data, ';', content_type.size);
+    const size_t size = end == NULL ? content_type.size : (size_t)(end - content_type.data);
+    return fb__is_word(fb__trim((fb_slice){content_type.data, size}), "application/token-introspection+jwt");
+}
+
+/* What is wrong with a response is not wrong with the token: the reason stands in the text, and details stay. */
+static fb_status refuse_response(fb_status reason, fb_error *error)
+{
+    if (reason == FB_OUT_OF_MEMORY || reason == FB_INTERNAL_ERROR || reason == FB_KEYS_NEEDED ||
+        reason == FB_KEYS_UNAVAILABLE) {
+        return reason;
+    }
+    if (FB__HAS(error, text)) {
+        char text[sizeof(error->text)];
+        memcpy(text, error->text, sizeof(text));
+        (void)snprintf(error->text, sizeof(error->text), "the introspection response is refused, %s: %.140s",
+                       fb_status_name(reason), text);
+        error->status = FB_STATUS_UNAVAILABLE;
+    }
+    return FB_STATUS_UNAVAILABLE;
+}
+
+static fb_status read_signed(fb_result **out, const fb_verifier *verifier, fb__issuer *issuer,
+                             const fb__question *question, fb_error *error)
+{
+    static const fb_slice name = {"token_introspection", 19};
+    fb_result *claims;
+    if (!is_jwt_response(question->introspected->said.content_type)) {
+        return fb__fail(error, FB_STATUS_UNAVAILABLE,
+                        "the introspection response is not of the type application/token-introspection+jwt");
+    }
+    fb_status status = fb__verify_response(verifier, issuer, question, &claims, error);
+    if (status != FB_OK) {
+        return refuse_response(status, error);
+    }
+    const fb_node *node = &claims->nodes[fb_result_claim(claims, name)];
+    const fb_slice text = {claims->payload.data + node->offset, node->length};
+    if (node->kind == FB_OBJECT) {
+        status = read_members(out, verifier, text, error);
+    } else {
+        status = refuse_response(fb__reject(error, FB_CLAIM_MISMATCH, name), error);
+        fb__set_expected(error, fb_text("an object"));
+        fb__set_actual(error, text);
+    }
+    fb_result_free(claims);
+    return status;
+}
+
+static fb_status read_response(fb_result **out, const fb_verifier *verifier, fb__issuer *issuer,
+                               const fb__question *question, fb_error *error)
+{
+    const fb_slice response = question->introspected->said.response;
+    *out = NULL;
+    if (response.size > FB__MAX_TOKEN) {
+        return fb__fail(error, FB_STATUS_UNAVAILABLE, "the introspection response is larger than %d bytes",
+                        FB__MAX_TOKEN);
+    }
+    return issuer->responses == NULL ? read_members(out, verifier, response, error)
+                                     : read_signed(out, verifier, issuer, question, error);
+}
+
+/* ---- what it says of the token --------------------------------------------------------------- */
 
 /* RFC 7662 section 2.2: REQUIRED, and a boolean. What is none is not taken for one. */
 static fb_status check_active(const fb_result *result, fb_error *error)
@@ -76,8 +141,10 @@ fb_status fb__introspected_verify(const fb_verifier *verifier, fb__issuer *issue
         return status;
     }
     fb_result *result;
-    atomic_fetch_add_explicit(&((fb_verifier *)(uintptr_t)verifier)->introspections, 1, memory_order_relaxed);
-    status = read_response(&result, verifier, question->introspected->said.response, error);
+    if (!question->introspected->said.after_fetch) {
+        atomic_fetch_add_explicit(&((fb_verifier *)(uintptr_t)verifier)->introspections, 1, memory_order_relaxed);
+    }
+    status = read_response(&result, verifier, issuer, question, error);
     if (status == FB_OK) {
         result->introspected = true;
         result->issuer = fb__issuer_retain(issuer);

@@ -55,12 +55,50 @@ static fb_status read_introspection(fb__issuer *issuer, const fb_issuer *given, 
         return fb__fail(error, FB_CONFIGURATION_INVALID, "introspection must be \"opaque\" or \"all\"");
     }
     issuer->introspection = FB__INTROSPECTS_ALL;
-    return given->public_key.data == NULL && given->jwks.data == NULL && given->jwks_uri.data == NULL &&
-                   given->secret.data == NULL
+    return given->introspection_audience.data != NULL || (given->public_key.data == NULL && given->jwks.data == NULL &&
+                                                          given->jwks_uri.data == NULL && given->secret.data == NULL)
                ? FB_OK
                : fb__fail(error, FB_CONFIGURATION_INVALID,
                           "introspection \"all\" goes without public_key, jwks, jwks_uri and secret: no key verifies "
                           "its tokens");
+}
+
+/* Of whom a response must be is not left to the response. */
+static const char *problem_of_responses(const fb__issuer *issuer, const fb_issuer *given)
+{
+    const fb__policy *policy = &issuer->policy;
+    if (issuer->introspection == FB__INTROSPECTS_NONE) {
+        return "goes with introspection";
+    }
+    if (given->introspection_audience.size == 0) {
+        return "must not be empty";
+    }
+    if (given->secret.data != NULL) {
+        return "goes without secret: responses are verified with public keys";
+    }
+    return policy->identifier_count == 0 || fb__identifier_is_template(&policy->identifiers[0])
+               ? "needs an issuer that is named, and not by a template"
+               : NULL;
+}
+
+static fb_status read_responses(fb__issuer *issuer, fb__policy_base *base, const fb_issuer *given, fb_error *error)
+{
+    if (given->introspection_audience.data == NULL) {
+        return FB_OK;
+    }
+    const char *problem = problem_of_responses(issuer, given);
+    if (problem != NULL) {
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "introspection_audience %s", problem);
+    }
+    issuer->responses = fb__zalloc(&issuer->mem, sizeof(*issuer->responses));
+    return issuer->responses == NULL ? fb__out_of_memory(error)
+                                     : fb__policy_new_of_responses(issuer->responses, &issuer->mem, base, given, error);
+}
+
+/* Whether anything is verified with keys: tokens, or responses. */
+static bool needs_keys(const fb__issuer *issuer)
+{
+    return issuer->introspection != FB__INTROSPECTS_ALL || issuer->responses != NULL;
 }
 
 fb_slice fb__issuer_introspection(const fb__issuer *issuer)
@@ -72,7 +110,7 @@ fb_slice fb__issuer_introspection(const fb__issuer *issuer)
 static fb_status load_keys(fb__issuer *issuer, const fb_issuer *given, fb_error *error)
 {
     const fb_mem *mem = &issuer->mem;
-    if (issuer->introspection == FB__INTROSPECTS_ALL) {
+    if (!needs_keys(issuer)) {
         issuer->static_keys = fb__keyset_empty(mem);
         return issuer->static_keys == NULL ? fb__out_of_memory(error) : FB_OK;
     }
@@ -98,7 +136,7 @@ static fb_status check_keys_fit(const fb__issuer *issuer, fb_error *error)
             return FB_OK;
         }
     }
-    return keys == NULL || issuer->introspection == FB__INTROSPECTS_ALL
+    return keys == NULL || !needs_keys(issuer)
                ? FB_OK
                : fb__fail(error, FB_CONFIGURATION_INVALID,
                           "algorithms: none of them can be verified with the key that was given");
@@ -113,6 +151,9 @@ static fb_status build(fb__issuer *issuer, fb__policy_base *base, const fb_issue
         return status;
     }
     status = read_introspection(issuer, given, error);
+    if (status == FB_OK) {
+        status = read_responses(issuer, base, given, error);
+    }
     if (status != FB_OK) {
         return status;
     }
@@ -175,6 +216,10 @@ void fb__issuer_release(fb__issuer *issuer)
     }
     const fb_mem mem = issuer->mem;
     fb__policy_clear(&issuer->policy);
+    if (issuer->responses != NULL) {
+        fb__policy_clear(issuer->responses);
+        fb__free(&mem, issuer->responses);
+    }
     fb__free(&mem, issuer);
 }
 

@@ -298,6 +298,28 @@ fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, fb__policy_base *ba
     return FB_OK;
 }
 
+fb_status fb__policy_new_of_responses(fb__policy *out, const fb_mem *mem, fb__policy_base *base,
+                                      const fb_issuer *issuer, fb_error *error)
+{
+    /* RFC 9701 section 5; iss and aud are required because they are compared. */
+    static const fb_required_claim required[] = {{{"iat", 3}, {NULL, 0}}, {{"token_introspection", 19}, {NULL, 0}}};
+    fb_issuer given = *issuer;
+    given.audiences = (fb_list){&issuer->introspection_audience, 1};
+    given.required_claims = required;
+    given.required_claim_count = sizeof(required) / sizeof(required[0]);
+    given.token_type = (fb_slice){NULL, 0};
+    const fb_status status = fb__policy_new(out, mem, base, &given, error);
+    if (status != FB_OK) {
+        return status;
+    }
+    /* What the verifier asks of tokens is asked of the one that the response is about. */
+    out->token_type = FB__TYPE_INTROSPECTION;
+    out->require_exp = false;
+    out->required_scopes = (fb_list){NULL, 0};
+    out->scope_claims = out->client_id_claims = (fb__claim_paths){NULL, 0};
+    return FB_OK;
+}
+
 void fb__policy_clear(fb__policy *policy)
 {
     fb__arena_clear(&policy->arena);

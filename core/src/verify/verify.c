@@ -138,7 +138,7 @@ static fb_status check_signature(struct work *work)
     return status == FB_OK ? FB_OK : fb__reject(work->error, status, nothing);
 }
 
-static fb_status check_claims(struct work *work)
+static fb_status check_claims(struct work *work, const fb__policy *policy)
 {
     fb_status status = read_payload(work);
     if (status != FB_OK) {
@@ -146,8 +146,7 @@ static fb_status check_claims(struct work *work)
     }
     work->result->issuer = fb__issuer_retain(work->issuer);
     fb__printable(work->result->kid, sizeof(work->result->kid), work->header.kid);
-    return fb__claims_check(&work->issuer->policy, work->result, work->key->key.issuer, work->clock.unix_seconds,
-                            work->error);
+    return fb__claims_check(policy, work->result, work->key->key.issuer, work->clock.unix_seconds, work->error);
 }
 
 /* The steps that are the same whoever issued the token. */
@@ -163,6 +162,21 @@ static fb_status leave_to_issuer(struct work *work, fb__issuer *issuer)
 {
     work->issuer = issuer;
     return fb__reject(work->error, FB_INTROSPECTION_NEEDED, nothing);
+}
+
+/* The steps when it is known by whose keys and against which policy. */
+static fb_status verify_by(struct work *work, const fb__policy *policy)
+{
+    fb_status status = fb__header_check(policy, &work->header, work->error);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = choose_key(work);
+    if (status != FB_OK) {
+        return status;
+    }
+    status = check_signature(work);
+    return status == FB_OK ? check_claims(work, policy) : status;
 }
 
 /* The steps for a token that is not in the cache. */
@@ -183,29 +197,13 @@ static fb_status verify_steps(struct work *work)
     if (work->issuer->introspection == FB__INTROSPECTS_ALL) {
         return leave_to_issuer(work, work->issuer);
     }
-    status = fb__header_check(&work->issuer->policy, &work->header, work->error);
-    if (status != FB_OK) {
-        return status;
-    }
-    status = choose_key(work);
-    if (status != FB_OK) {
-        return status;
-    }
-    status = check_signature(work);
-    if (status != FB_OK) {
-        return status;
-    }
-    return check_claims(work);
+    return verify_by(work, &work->issuer->policy);
 }
 
-/* On success *generation is that of the keys that verified it. */
-static fb_status verify_uncached(struct work *work, fb_result **out, uint64_t *generation)
+/* What the steps have come to, with what they needed released. */
+static fb_status finish_steps(struct work *work, fb_status status, fb_result **out)
 {
-    char buffer[FB__MAX_HEADER];
-    work->buffer = buffer;
-    fb_status status = verify_steps(work);
     if (status == FB_OK) {
-        *generation = work->keys->generation;
         *out = work->result;
     } else {
         fb_result_free(work->result);
@@ -217,6 +215,39 @@ static fb_status verify_uncached(struct work *work, fb_result **out, uint64_t *g
         fb__keyset_release(work->keys);
     }
     return status;
+}
+
+/* On success *generation is that of the keys that verified it. */
+static fb_status verify_uncached(struct work *work, fb_result **out, uint64_t *generation)
+{
+    char buffer[FB__MAX_HEADER];
+    work->buffer = buffer;
+    const fb_status status = verify_steps(work);
+    if (status == FB_OK) {
+        *generation = work->keys->generation;
+    }
+    return finish_steps(work, status, out);
+}
+
+fb_status fb__verify_response(const fb_verifier *verifier, fb__issuer *issuer, const fb__question *question,
+                              fb_result **out, fb_error *error)
+{
+    char buffer[FB__MAX_HEADER];
+    const fb_introspection *said = &question->introspected->said;
+    struct work work = {.verifier = verifier,
+                        .token = said->response,
+                        .clock = question->clock,
+                        .error = error,
+                        .buffer = buffer,
+                        .issuer = issuer,
+                        .after_fetch = said->after_fetch,
+                        .key_request = said->key_request};
+    *out = NULL;
+    fb_status status = read_header(&work);
+    if (status == FB_OK) {
+        status = verify_by(&work, issuer->responses);
+    }
+    return finish_steps(&work, status, out);
 }
 
 static fb_status check_size(const fb_verifier *verifier, size_t size, fb_error *error)
@@ -264,7 +295,7 @@ static fb_status verify_introspected(struct work *work, const fb__question *ques
     const fb__cache_key key = fb__cache_key_of(verifier->cache, work->token.data, work->token.size);
     if (status == FB_OK && reuse_for > 0.0) {
         fb__cached_store(verifier, key, work->token, work->clock, 0, *out, work->clock.unix_seconds + reuse_for);
-    } else {
+    } else if (fb__is_verdict(status)) {
         fb__cache_drop(verifier->cache, key, work->token.data, work->token.size); /* what was said before */
     }
     return status;

@@ -111,7 +111,12 @@ bool fb__hierarchy_holds(const fb__hierarchy *hierarchy, const uint64_t collecte
 
 /* ---- policy.c, policy_claims.c: the options, checked and copied */
 
-typedef enum fb__token_type { FB__TYPE_DEFAULT, FB__TYPE_ACCESS_TOKEN, FB__TYPE_ANY } fb__token_type;
+typedef enum fb__token_type {
+    FB__TYPE_DEFAULT,
+    FB__TYPE_ACCESS_TOKEN,
+    FB__TYPE_ANY,
+    FB__TYPE_INTROSPECTION /* no token: what an issuer says of one (RFC 9701) */
+} fb__token_type;
 
 typedef struct fb__audience {
     fb_slice text;
@@ -159,6 +164,9 @@ bool fb__policy_base_name(fb__policy_base *base, fb_slice text, fb_slice *out);
 /* As above; issuer is complete. Thread-safe; on failure out is empty. */
 fb_status fb__policy_new(fb__policy *out, const fb_mem *mem, fb__policy_base *base, const fb_issuer *issuer,
                          fb_error *error);
+/* What signed introspection responses of this issuer are held against, for issuer->introspection_audience. As above. */
+fb_status fb__policy_new_of_responses(fb__policy *out, const fb_mem *mem, fb__policy_base *base,
+                                      const fb_issuer *issuer, fb_error *error);
 void fb__policy_clear(fb__policy *policy);
 
 /* Options that the verifier and each of its issuers may have. */
@@ -296,7 +304,8 @@ struct fb__issuer {
     uint64_t number;
     fb__policy policy;
     fb__introspection introspection;
-    fb__keyset *static_keys; /* exactly one of the two; an empty set when all of its tokens are introspected */
+    fb__policy *responses;   /* what introspection responses are held against; NULL: they are not signed */
+    fb__keyset *static_keys; /* exactly one of the two; an empty set when its keys verify nothing */
     fb__key_source *key_source;
     struct { /* of added_issuers.c */
         uint64_t hash[2];
@@ -412,6 +421,10 @@ fb_status fb__verify_bearer(const fb_verifier *verifier, fb__question question, 
 /* introspected.c: what is asked besides the claims. On success *out is the caller's. */
 fb_status fb__introspected_verify(const fb_verifier *verifier, fb__issuer *issuer, const fb__question *question,
                                   fb_result **out, fb_error *error);
+/* verify.c: the claims of a response that is a JWT (RFC 9701), which issuer->responses allows. The reasons are those of
+ * a token. */
+fb_status fb__verify_response(const fb_verifier *verifier, fb__issuer *issuer, const fb__question *question,
+                              fb_result **out, fb_error *error);
 /* Copies a caller's fb_introspection over the defaults. */
 fb_status fb__introspected_complete(fb__introspected *out, uint64_t issuer, const fb_introspection *given,
                                     fb_error *error);

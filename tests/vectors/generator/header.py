@@ -82,6 +82,13 @@ def typ() -> Suite:
         suite.add(name, f"typ {value!r} is no access token", HS.token(typ=value), HS.config, code)
         suite.add(f"{name}-strict", f"typ {value!r} where an access token is required", HS.token(typ=value), strict, code)
         suite.add(f"{name}-any", f"typ {value!r} where any is fine", HS.token(typ=value), anything)
+    for name, value in [("response", "token-introspection+jwt"), ("response-mixed", "Token-Introspection+JWT"),
+                        ("response-application", "application/token-introspection+jwt")]:
+        for policy, config in [("", HS.config), ("-strict", strict), ("-any", anything)]:
+            suite.add(f"{name}{policy}", f"typ {value!r}: an introspection response is no access token (RFC 9701 8.1)",
+                      HS.token(claims(jti="1"), typ=value), config, code)
+    suite.add("response-alone-any", "typ 'token-introspection' is no type of a response",
+              HS.token(typ="token-introspection"), anything)
     for name, value in WRONG_TYPES:
         for policy, config in [("", HS.config), ("-strict", strict), ("-any", anything)]:
             suite.add(f"{name}{policy}", f"typ is {dump(value)}", HS.token(typ=value), config, INVALID)
