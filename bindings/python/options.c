@@ -32,6 +32,7 @@ static const struct option {
 } options_table[] = {
     VERIFIER(resolves_issuers, FLAG),
     ISSUER(introspection, TEXT),
+    ISSUER(introspection_audience, TEXT),
     ISSUER(ca_path, TEXT),
     ISSUER(allow_short_secret, FLAG),
     DPOP(max_age, REAL),

@@ -230,27 +230,40 @@ static PyObject *verify_after_fetch(PyObject *self, PyObject *arguments)
     return verify_token((fbpy_verifier *)self, token, now, &key_request);
 }
 
+bool fbpy_read_asked(PyObject *arguments, const char *format, fbpy_asked *out)
+{
+    unsigned long long issuer = 0;
+    PyObject *response = NULL, *content_type = Py_None, *key_request = Py_None;
+    *out = (fbpy_asked){.said = FB_INTROSPECTION_INIT};
+    if (!PyArg_ParseTuple(arguments, format, &issuer, &out->given, &out->now, &response, &out->said.reuse_for,
+                          &content_type, &key_request)) {
+        return false;
+    }
+    out->issuer = issuer;
+    out->said.after_fetch = key_request != Py_None;
+    out->said.key_request = out->said.after_fetch ? PyLong_AsUnsignedLongLong(key_request) : 0;
+    return !PyErr_Occurred() && fbpy_slice(response, "response", &out->said.response) &&
+           fbpy_slice(content_type, "content_type", &out->said.content_type);
+}
+
 /* A token that its issuer was asked about, with what that said, and for how long it counts. */
 static PyObject *verify_introspected(PyObject *object, PyObject *arguments)
 {
     fbpy_verifier *self = (fbpy_verifier *)object;
-    unsigned long long issuer = 0;
-    PyObject *given = NULL, *now = NULL, *response = NULL, *keep = NULL, *access = NULL;
-    fb_introspection introspection = FB_INTROSPECTION_INIT;
+    PyObject *keep = NULL, *access = NULL;
+    fbpy_asked asked;
     fb_clock clock;
     fb_slice token;
-    if (!PyArg_ParseTuple(arguments, "KOOOd:verify_introspected", &issuer, &given, &now, &response,
-                          &introspection.reuse_for) ||
-        !fbpy_slice(response, "response", &introspection.response) || !fbpy_read_clock(now, &clock) ||
-        !fbpy_token(given, &token, &keep)) {
+    if (!fbpy_read_asked(arguments, "KOOOd|OO:verify_introspected", &asked) || !fbpy_read_clock(asked.now, &clock) ||
+        !fbpy_token(asked.given, &token, &keep)) {
         return NULL;
     }
     if (fbpy_verifier_acquire(self)) {
         fb_result *result = NULL;
         fb_error error = FB_ERROR_INIT;
-        fb_status status = fb_verify_introspected(self->handle, issuer, token.data, token.size, clock, &introspection,
-                                                  &result, &error);
-        access = status == FB_OK ? wrap(self, result, keep == NULL ? given : keep, token)
+        fb_status status = fb_verify_introspected(self->handle, asked.issuer, token.data, token.size, clock,
+                                                  &asked.said, &result, &error);
+        access = status == FB_OK ? wrap(self, result, keep == NULL ? asked.given : keep, token)
                                  : fbpy_raise(self->state, &error, self->required_scopes);
         fbpy_verifier_release(self);
     }
@@ -283,9 +296,11 @@ static PyMethodDef methods[] = {
     {"verify_request_after_fetch", fbpy_verify_request_after_fetch, METH_VARARGS,
      "verify_request_after_fetch($self, request, now, key_request, /)\n--\n\n"},
     {"verify_introspected", verify_introspected, METH_VARARGS,
-     "verify_introspected($self, issuer, token, now, response, reuse_for, /)\n--\n\n"},
+     "verify_introspected($self, issuer, token, now, response, reuse_for, content_type=None, key_request=None, /)\n"
+     "--\n\n"},
     {"verify_request_introspected", fbpy_verify_request_introspected, METH_VARARGS,
-     "verify_request_introspected($self, issuer, request, now, response, reuse_for, /)\n--\n\n"},
+     "verify_request_introspected($self, issuer, request, now, response, reuse_for, content_type=None, "
+     "key_request=None, /)\n--\n\n"},
     {"request_token", fbpy_request_token, METH_O, "request_token($self, request, /)\n--\n\n"},
     {"nonce", fbpy_nonce, METH_O, "nonce($self, now, /)\n--\n\n"},
     {"count_refusal", count_refusal, METH_VARARGS, "count_refusal($self, code, issuer=0, /)\n--\n\n"},

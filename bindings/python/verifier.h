@@ -19,6 +19,17 @@ void fbpy_verifier_release(fbpy_verifier *self);
 /* The system's clocks, or the system's and now. False: an exception is set. */
 bool fbpy_read_clock(PyObject *now, fb_clock *clock);
 
+/* A token or request that an issuer was asked about: whom, what for, and what was said. */
+typedef struct fbpy_asked {
+    uint64_t issuer;
+    PyObject *given, *now; /* borrowed */
+    fb_introspection said;
+} fbpy_asked;
+
+/* (issuer, given, now, response, reuse_for, content_type=None, key_request=None); format says whose arguments they are.
+ * A key_request means that keys were asked for. False: an exception is set. */
+bool fbpy_read_asked(PyObject *arguments, const char *format, fbpy_asked *out);
+
 /* Once, when some arithmetic of the core is not used any more. An exception that is set stays set. */
 void fbpy_warn_of_arithmetic(fbpy_state *state);
 

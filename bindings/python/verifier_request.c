@@ -115,22 +115,19 @@ PyObject *fbpy_verify_request_after_fetch(PyObject *self, PyObject *arguments)
 PyObject *fbpy_verify_request_introspected(PyObject *object, PyObject *arguments)
 {
     fbpy_verifier *self = (fbpy_verifier *)object;
-    unsigned long long issuer = 0;
-    PyObject *given = NULL, *now = NULL, *response = NULL, *answer = NULL;
-    fb_introspection introspection = FB_INTROSPECTION_INIT;
+    PyObject *answer = NULL;
+    fbpy_asked asked;
     struct request request;
     fb_clock clock;
-    if (!PyArg_ParseTuple(arguments, "KOOOd:verify_request_introspected", &issuer, &given, &now, &response,
-                          &introspection.reuse_for) ||
-        !fbpy_slice(response, "response", &introspection.response)) {
+    if (!fbpy_read_asked(arguments, "KOOOd|OO:verify_request_introspected", &asked)) {
         return NULL;
     }
-    if (read_request(&request, given) && fbpy_read_clock(now, &clock) && fbpy_verifier_acquire(self)) {
+    if (read_request(&request, asked.given) && fbpy_read_clock(asked.now, &clock) && fbpy_verifier_acquire(self)) {
         fb_result *result = NULL;
         fb_proof proof = FB_PROOF_INIT;
         fb_error error = FB_ERROR_INIT;
-        fb_status status = fb_verify_request_introspected(self->handle, issuer, &request.request, clock, &introspection,
-                                                          &result, &proof, &error);
+        fb_status status = fb_verify_request_introspected(self->handle, asked.issuer, &request.request, clock,
+                                                          &asked.said, &result, &proof, &error);
         answer = status == FB_OK ? wrap(self, &request.request, result, &proof)
                                  : fbpy_raise(self->state, &error, self->required_scopes);
         fbpy_verifier_release(self);

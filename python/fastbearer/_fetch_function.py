@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
     from typing import Any
 
     Headers = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -52,13 +52,19 @@ def request_headers(etag: str | None, lines: Iterable[str] = ()) -> dict[str, st
 def read_response(response: Any) -> tuple[int, dict[str, str], bytes]:
     """Status, the fields that the core reads, and the body. Values of a repeated field are one list (RFC 9110 5.3)."""
     status, headers, body = response
+    fields = read_fields(headers, _FIELDS)
+    return int(status), fields, body.encode() if isinstance(body, str) else bytes(body or b"")
+
+
+def read_fields(headers: Any, names: Collection[str]) -> dict[str, str]:
+    """The fields of these names, which are in lower case. Values of a repeated field are one list."""
     fields: dict[str, str] = {}
     for raw_name, raw_value in headers.items() if hasattr(headers, "items") else headers or ():
         name = _text(raw_name).lower()
-        if name in _FIELDS:
+        if name in names:
             value = _text(raw_value)
             fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return int(status), fields, body.encode() if isinstance(body, str) else bytes(body or b"")
+    return fields
 
 
 def _text(value: Any) -> str:

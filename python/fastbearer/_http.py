@@ -54,8 +54,8 @@ class Client:
         self._process = os.getpid()
         self._context: ssl.SSLContext | None = None
 
-    def post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """Status and body; OSError or HTTPException when there is none."""
+    def post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Status, header fields and body; OSError or HTTPException when there is none."""
         if self._process != os.getpid():  # a parent and its child must not speak on one connection
             self._process = os.getpid()
             self.close()  # this process's ends only
@@ -80,7 +80,7 @@ class Client:
 
     def _send(
         self, connection: http.client.HTTPConnection, body: bytes, headers: Mapping[str, str], until: float
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         keep = False
         try:
             if connection.sock is not None:
@@ -92,7 +92,7 @@ class Client:
             if response.getheader("content-encoding", "identity") != "identity":
                 raise OSError("the response has a content coding")
             keep = not response.will_close and len(self._idle) < _IDLE
-            return response.status, content
+            return response.status, response.getheaders(), content
         finally:
             if keep:
                 self._idle.append(connection)

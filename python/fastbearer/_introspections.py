@@ -12,7 +12,7 @@ import time
 from hashlib import sha256
 
 from . import _native
-from ._fetch_function import is_async, limited, loggable_url
+from ._fetch_function import is_async, limited, loggable_url, read_fields
 from ._flight import Flight, Flights
 from ._late_log import logger
 from .errors import InvalidProofError, InvalidTokenError, StatusUnavailableError
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._questions import RequestQuestion, TokenQuestion
+    from ._questions import RequestQuestion, Said, TokenQuestion
     from .introspection import Introspector
 
 #: Failures in a row after which the endpoint is left alone for a while, and for how long at most.
@@ -49,21 +49,21 @@ class Endpoint(Flights):
 
     # ---- for callers
 
-    def ask(self, question: TokenQuestion | RequestQuestion) -> _native.AccessToken:
-        """The verdict about the question's token."""
+    def ask(self, question: TokenQuestion | RequestQuestion) -> Introspected:
+        """The question, with what the endpoint says of its token."""
         token, key = self._prepare(question)
         flight = self.run(key, token)
         if flight is None:  # it ended between two steps of ours
             flight = self.run(key, token)
-        return self._evaluate(question, key, flight)
+        return self._introspected(question, key, flight)
 
-    async def ask_async(self, question: TokenQuestion | RequestQuestion) -> _native.AccessToken:
-        """The verdict about the question's token, without blocking the event loop."""
+    async def ask_async(self, question: TokenQuestion | RequestQuestion) -> Introspected:
+        """The question, with what the endpoint says of its token, without blocking the event loop."""
         token, key = self._prepare(question)
         flight = await self.run_async(key, token)
         if flight is None:
             flight = await self.run_async(key, token)
-        return self._evaluate(question, key, flight)
+        return self._introspected(question, key, flight)
 
     def problem(self) -> str | None:
         """What is wrong with the endpoint; None when it answered last."""
@@ -80,15 +80,21 @@ class Endpoint(Flights):
             raise copy.copy(error).with_traceback(None)
         return token, key
 
-    def _evaluate(
+    def _introspected(
         self, question: TokenQuestion | RequestQuestion, key: bytes, flight: Flight | None
-    ) -> _native.AccessToken:
+    ) -> Introspected:
         if flight is None or not flight.done or flight.result is None:
             error = None if flight is None else flight.error
             known = isinstance(error, StatusUnavailableError)
             raise self._count(error if known else _unavailable("no answer in time", 1.0))
+        return Introspected(self, question, key, flight.result)
+
+    def evaluate(
+        self, question: TokenQuestion | RequestQuestion, key: bytes, said: Said, key_request: int | None
+    ) -> _native.AccessToken:
+        """The verdict by what the endpoint said; a refusal of the token is remembered."""
         try:
-            return question.ask_introspected(self._number, flight.result, self._introspector.cache_seconds)
+            return question.ask_introspected(self._number, said, self._introspector.cache_seconds, key_request)
         except InvalidProofError:  # it is about the request, not about the token
             raise
         except InvalidTokenError as error:
@@ -163,29 +169,33 @@ class Endpoint(Flights):
             post = self._introspector.post
             headers, body = self._introspector._request(job)
             if post is None:
-                status, content = self._introspector._client.post(body, headers)
+                found: Any = self._introspector._client.post(body, headers)
             else:
-                found: Any = post(self._introspector.endpoint, headers, body)
+                found = post(self._introspector.endpoint, headers, body)
                 if hasattr(found, "__await__"):
                     import asyncio
 
                     found = asyncio.run(limited(found, self._timeout))
-                status, content = int(found[0]), _bytes(found[2])
+            status, said = self._read(found)
         except Exception as error:
             raise self._failed(_describe(error)) from None
-        flight.result = self._accept(status, content)
+        flight.result = self._accept(status, said)
 
     async def _perform_async(self, flight: Flight, job: Any) -> None:
         try:
             headers, body = self._introspector._request(job)
             post: Any = self._introspector.post
-            found = await limited(post(self._introspector.endpoint, headers, body), self._timeout)
-            status, content = int(found[0]), _bytes(found[2])
+            status, said = self._read(await limited(post(self._introspector.endpoint, headers, body), self._timeout))
         except Exception as error:  # CancelledError is not one
             raise self._failed(_describe(error)) from None
-        flight.result = self._accept(status, content)
+        flight.result = self._accept(status, said)
 
-    def _accept(self, status: int, content: bytes) -> bytes:
+    def _read(self, response: Any) -> tuple[int, Said]:
+        status, headers, body = response
+        fields = read_fields(headers, ("content-type",)) if self._introspector.signed_response else {}
+        return int(status), (_bytes(body), fields.get("content-type"))
+
+    def _accept(self, status: int, said: Said) -> Said:
         """A response that is one. What it says of the token is the core's to evaluate."""
         if status != 200:
             # 400 may be about this one token, which somebody has made to that end.
@@ -193,7 +203,7 @@ class Endpoint(Flights):
         if self._failures:
             self._log("introspection: %s answers again after %d failures", self._failures)
         self._failures = 0
-        return content
+        return said
 
     def _failed(self, what: str, counts: bool = True) -> StatusUnavailableError:
         if not counts:
@@ -209,6 +219,26 @@ class Endpoint(Flights):
 
     def _log(self, text: str, detail: object) -> None:
         logger("fastbearer.keys").warning(text, loggable_url(self._introspector.endpoint), detail)
+
+
+class Introspected:
+    """A question, with what an issuer says of its token. Where that is signed, keys may be needed for it."""
+
+    __slots__ = ("_endpoint", "_key", "_question", "_said")
+
+    def __init__(self, endpoint: Endpoint, question: TokenQuestion | RequestQuestion, key: bytes, said: Said) -> None:
+        self._endpoint = endpoint
+        self._question = question
+        self._key = key
+        self._said = said
+
+    def ask(self) -> _native.AccessToken:
+        """The verdict, or _KeysNeeded."""
+        return self._endpoint.evaluate(self._question, self._key, self._said, None)
+
+    def ask_after_fetch(self, key_request: int) -> _native.AccessToken:
+        """The verdict, when keys were needed and have come or not."""
+        return self._endpoint.evaluate(self._question, self._key, self._said, key_request)
 
 
 def _unavailable(why: str, retry_after: float) -> StatusUnavailableError:

@@ -128,10 +128,20 @@ class Verifier:
         now: float | None,
         response: str | bytes,
         reuse_for: float,
+        content_type: str | None = None,
+        key_request: int | None = None,
         /,
     ) -> AccessToken: ...
     def verify_request_introspected(
-        self, issuer: int, request: _Request, now: float | None, response: str | bytes, reuse_for: float, /
+        self,
+        issuer: int,
+        request: _Request,
+        now: float | None,
+        response: str | bytes,
+        reuse_for: float,
+        content_type: str | None = None,
+        key_request: int | None = None,
+        /,
     ) -> _Accepted: ...
     def request_token(self, request: _Request, /) -> bytes: ...
     def nonce(self, now: float | None, /) -> str | None: ...

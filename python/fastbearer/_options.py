@@ -137,7 +137,7 @@ OPTIONS = (
            "of which it must have one."),
     Option(POLICY, BOTH, "token_type", "token_type", TEXT, None,
            'None accepts no ``typ``, JWT and at+jwt; "at+jwt" only access tokens as RFC 9068 defines them; "any" '
-           "ignores ``typ``."),
+           "any ``typ`` but that of an introspection response (RFC 9701)."),
     Option(POLICY, BOTH, "scope_claims", "scope_claims", TEXTS, ("scope", "scp"),
            'The first of these that is present holds the scopes; "/realm_access/roles" is a path (RFC 6901).'),
     Option(POLICY, VERIFIER, "merge_scope_claims", "merge_scope_claims", FLAG, False,

@@ -7,18 +7,27 @@ import time
 from . import _native
 from ._flight import running_loop
 from ._key_store import TOKEN
-from .errors import RevokedTokenError, StatusUnavailableError, _IntrospectionNeeded, _IssuerNeeded, _KeysNeeded
+from .errors import (
+    KeysUnavailableError,
+    RevokedTokenError,
+    StatusUnavailableError,
+    _IntrospectionNeeded,
+    _IssuerNeeded,
+    _KeysNeeded,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
-    from ._introspections import Endpoint
+    from ._introspections import Endpoint, Introspected
     from ._issuers import Issuers
     from ._resolver import Resolver
     from .request import Request
 
     Needed: TypeAlias = _KeysNeeded | _IssuerNeeded | _IntrospectionNeeded
+    #: The body of an introspection response, and its Content-Type where that counts.
+    Said: TypeAlias = tuple[bytes, str | None]
 
 #: What the core says instead of a verdict.
 NEEDED = (_KeysNeeded, _IssuerNeeded, _IntrospectionNeeded)
@@ -42,9 +51,13 @@ class TokenQuestion:
         """The verdict, when keys were needed and have come or not."""
         return self._native.verify_after_fetch(self.token, self._now, key_request)
 
-    def ask_introspected(self, issuer: int, response: bytes, reuse_for: float) -> _native.AccessToken:
-        """The verdict, when an issuer was asked about the token."""
-        return self._native.verify_introspected(issuer, self.token, self._now, response, reuse_for)
+    def ask_introspected(
+        self, issuer: int, said: Said, reuse_for: float, key_request: int | None
+    ) -> _native.AccessToken:
+        """The verdict, when an issuer was asked about the token; with a key_request, when keys were needed for that and
+        have come or not.
+        """
+        return self._native.verify_introspected(issuer, self.token, self._now, said[0], reuse_for, said[1], key_request)
 
 
 class RequestQuestion:
@@ -74,10 +87,12 @@ class RequestQuestion:
         access, self.proof = self._native.verify_request_after_fetch(self._parts, self._now, key_request)
         return access
 
-    def ask_introspected(self, issuer: int, response: bytes, reuse_for: float) -> _native.AccessToken:
+    def ask_introspected(
+        self, issuer: int, said: Said, reuse_for: float, key_request: int | None
+    ) -> _native.AccessToken:
         """As for a token."""
         access, self.proof = self._native.verify_request_introspected(
-            issuer, self._parts, self._now, response, reuse_for
+            issuer, self._parts, self._now, said[0], reuse_for, said[1], key_request
         )
         return access
 
@@ -88,12 +103,16 @@ class RequestQuestion:
 _READS = 3
 
 
-def _once_more(question: TokenQuestion | RequestQuestion) -> _native.AccessToken | Needed:
-    """After a resolution, which may have brought an issuer whose keys are still needed."""
+def _once_more(question: TokenQuestion | RequestQuestion | Introspected) -> _native.AccessToken | Needed:
+    """After what was needed has come; something else may be needed still."""
     try:
         return question.ask()
     except NEEDED as error:
         return error
+
+
+#: Refusals by one issuer after which another may know the token.
+_UNDECIDED = (RevokedTokenError, StatusUnavailableError, KeysUnavailableError)
 
 
 def _verdict(outcome: _native.AccessToken | Needed) -> _native.AccessToken:
@@ -103,27 +122,37 @@ def _verdict(outcome: _native.AccessToken | Needed) -> _native.AccessToken:
     return outcome
 
 
-def _introspect(question: TokenQuestion | RequestQuestion, endpoints: list[Endpoint]) -> _native.AccessToken:
+def _introspect(
+    question: TokenQuestion | RequestQuestion, endpoints: list[Endpoint], issuers: Issuers
+) -> _native.AccessToken:
     """Asks one issuer after the other, until one says that the token is active."""
     refused: Exception | None = None
     for endpoint in endpoints:
         try:
-            return endpoint.ask(question)
-        except (RevokedTokenError, StatusUnavailableError) as error:
+            introspected = endpoint.ask(question)
+            outcome = _once_more(introspected)
+            if isinstance(outcome, _KeysNeeded):  # for a response that is signed
+                return _with_keys(introspected, outcome, issuers)
+            return _verdict(outcome)
+        except _UNDECIDED as error:
             refused = _heavier(refused, error)
     assert refused is not None, "the core asks only for issuers that are introspected"
     raise refused
 
 
 async def _introspect_async(
-    question: TokenQuestion | RequestQuestion, endpoints: list[Endpoint]
+    question: TokenQuestion | RequestQuestion, endpoints: list[Endpoint], issuers: Issuers
 ) -> _native.AccessToken:
     """Asks one issuer after the other without blocking the event loop, until one says that the token is active."""
     refused: Exception | None = None
     for endpoint in endpoints:
         try:
-            return await endpoint.ask_async(question)
-        except (RevokedTokenError, StatusUnavailableError) as error:
+            introspected = await endpoint.ask_async(question)
+            outcome = _once_more(introspected)
+            if isinstance(outcome, _KeysNeeded):
+                return await _with_keys_async(introspected, outcome, issuers)
+            return _verdict(outcome)
+        except _UNDECIDED as error:
             refused = _heavier(refused, error)
     assert refused is not None, "the core asks only for issuers that are introspected"
     raise refused
@@ -131,25 +160,13 @@ async def _introspect_async(
 
 def _heavier(one: Exception | None, other: Exception) -> Exception:
     """Of two refusals the one that may be no verdict: the token may be good."""
-    return one if isinstance(one, StatusUnavailableError) else other
+    return one if isinstance(one, (StatusUnavailableError, KeysUnavailableError)) else other
 
 
-def settle(
-    question: TokenQuestion | RequestQuestion,
-    needed: Needed,
-    issuers: Issuers,
-    resolver: Resolver | None,
+def _with_keys(
+    question: TokenQuestion | RequestQuestion | Introspected, needed: _KeysNeeded, issuers: Issuers
 ) -> _native.AccessToken:
-    """Resolves the issuer and fetches its keys, or waits for whoever does; then the verdict."""
-    if isinstance(needed, _IssuerNeeded):
-        assert resolver is not None, "the core asks only a verifier that resolves issuers"
-        resolver.run(question.token)
-        outcome = _once_more(question)
-        if isinstance(outcome, _native.AccessToken):
-            return outcome
-        needed = outcome
-    if isinstance(needed, _IntrospectionNeeded):
-        return _introspect(question, issuers.endpoints(needed.issuer_number, question.token))
+    """Brings the keys, or waits for whoever does; then the verdict."""
     source = issuers.source(needed.issuer_number)
     may_fetch = bool(needed.key_request and needed.wait)
     if source is not None and source.stored is not None and needed.key_request:
@@ -168,22 +185,10 @@ def settle(
     return question.ask_after_fetch(needed.key_request)
 
 
-async def settle_async(
-    question: TokenQuestion | RequestQuestion,
-    needed: Needed,
-    issuers: Issuers,
-    resolver: Resolver | None,
+async def _with_keys_async(
+    question: TokenQuestion | RequestQuestion | Introspected, needed: _KeysNeeded, issuers: Issuers
 ) -> _native.AccessToken:
-    """What settle does, without blocking the event loop."""
-    if isinstance(needed, _IssuerNeeded):
-        assert resolver is not None, "the core asks only a verifier that resolves issuers"
-        await resolver.run_async(question.token)
-        outcome = _once_more(question)
-        if isinstance(outcome, _native.AccessToken):
-            return outcome
-        needed = outcome
-    if isinstance(needed, _IntrospectionNeeded):
-        return await _introspect_async(question, issuers.endpoints(needed.issuer_number, question.token))
+    """Brings the keys without blocking the event loop; then the verdict."""
     source = issuers.source(needed.issuer_number)
     may_fetch = bool(needed.key_request and needed.wait)
     if source is not None and source.stored is not None and needed.key_request:
@@ -200,4 +205,47 @@ async def settle_async(
         needed.wait = max(0.0, until - time.monotonic())
     if source is not None and may_fetch:
         await source.run_async(_native.REFRESH_TOKEN, needed.key_request, seconds=needed.wait)
+    return question.ask_after_fetch(needed.key_request)
+
+
+def settle(
+    question: TokenQuestion | RequestQuestion,
+    needed: Needed,
+    issuers: Issuers,
+    resolver: Resolver | None,
+) -> _native.AccessToken:
+    """Resolves the issuer and fetches its keys, or waits for whoever does; then the verdict."""
+    if isinstance(needed, _IssuerNeeded):
+        assert resolver is not None, "the core asks only a verifier that resolves issuers"
+        resolver.run(question.token)
+        outcome = _once_more(question)
+        if isinstance(outcome, _native.AccessToken):
+            return outcome
+        needed = outcome
+    if isinstance(needed, _IntrospectionNeeded):
+        return _introspect(question, issuers.endpoints(needed.issuer_number, question.token), issuers)
+    if isinstance(needed, _KeysNeeded):
+        return _with_keys(question, needed, issuers)
+    return question.ask_after_fetch(needed.key_request)
+
+
+async def settle_async(
+    question: TokenQuestion | RequestQuestion,
+    needed: Needed,
+    issuers: Issuers,
+    resolver: Resolver | None,
+) -> _native.AccessToken:
+    """What settle does, without blocking the event loop."""
+    if isinstance(needed, _IssuerNeeded):
+        assert resolver is not None, "the core asks only a verifier that resolves issuers"
+        await resolver.run_async(question.token)
+        outcome = _once_more(question)
+        if isinstance(outcome, _native.AccessToken):
+            return outcome
+        needed = outcome
+    if isinstance(needed, _IntrospectionNeeded):
+        endpoints = issuers.endpoints(needed.issuer_number, question.token)
+        return await _introspect_async(question, endpoints, issuers)
+    if isinstance(needed, _KeysNeeded):
+        return await _with_keys_async(question, needed, issuers)
     return question.ask_after_fetch(needed.key_request)

@@ -46,6 +46,8 @@ class Introspector:
         auth_method: "client_secret_basic", "client_secret_post" or "private_key_jwt"; by default what is given says.
         assertion_audience: what a signed assertion is for; by default the endpoint.
         jwts: whether JWTs are asked about too, rather than verified with keys.
+        signed_response: whether the response must be a JWT (RFC 9701), signed with a key of the issuer, by one of its
+            ``algorithms``, for this ``client_id``. JSON is refused then, and so is an encrypted response.
         cache_seconds: for how long an accepted token is not asked about again, and so how long a revocation may take;
             no longer than until it expires. 0 asks on every request.
         negative_cache_seconds: the same for a token that was refused.
@@ -62,7 +64,8 @@ class Introspector:
     __slots__ = (
         "__weakref__", "_client", "allow_http", "assertion_audience", "auth_method", "ca_file", "cache_seconds",
         "client_id", "client_secret", "endpoint", "headers", "jwts", "kid", "max_bytes", "max_pending",
-        "negative_cache_seconds", "negative_cache_size", "post", "private_key", "timeout", "trust_env",
+        "negative_cache_seconds", "negative_cache_size", "post", "private_key", "signed_response", "timeout",
+        "trust_env",
     )  # fmt: skip
     auth_method: str
     cache_seconds: float
@@ -78,6 +81,7 @@ class Introspector:
     negative_cache_seconds: float
     negative_cache_size: int
     post: Post | None
+    signed_response: bool
     timeout: float
     _client: Client
 
@@ -92,6 +96,7 @@ class Introspector:
         auth_method: str | None = None,
         assertion_audience: str | None = None,
         jwts: bool = False,
+        signed_response: bool = False,
         cache_seconds: float = 60.0,
         negative_cache_seconds: float = 10.0,
         negative_cache_size: int = 1024,
@@ -120,6 +125,7 @@ class Introspector:
             "auth_method": _method(auth_method, secret, private_key),
             "assertion_audience": assertion_audience if assertion_audience is not None else endpoint,
             "jwts": FLAG.convert("jwts", jwts),
+            "signed_response": FLAG.convert("signed_response", signed_response),
             "cache_seconds": _within("cache_seconds", SECONDS.convert("cache_seconds", cache_seconds), 0, 86400),
             "negative_cache_seconds": _within(
                 "negative_cache_seconds", SECONDS.convert("negative_cache_seconds", negative_cache_seconds), 0, 86400
@@ -145,7 +151,7 @@ class Introspector:
         """Headers and body of the request about a token."""
         form = {"token": token, "token_type_hint": "access_token"}
         headers = {
-            "Accept": "application/json",
+            "Accept": "application/token-introspection+jwt" if self.signed_response else "application/json",
             "Content-Type": "application/x-www-form-urlencoded",
             "User-Agent": "fastbearer",
             **self.headers,

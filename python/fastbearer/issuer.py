@@ -115,7 +115,7 @@ class Issuer:
             required_claims: Names of claims that must be present; or a mapping from each to the value that it must
                 have, or the values of which it must have one.
             token_type: None accepts no ``typ``, JWT and at+jwt; "at+jwt" only access tokens as RFC 9068 defines them;
-                "any" ignores ``typ``.
+                "any" any ``typ`` but that of an introspection response (RFC 9701).
             scope_claims: The first of these that is present holds the scopes; "/realm_access/roles" is a path (RFC
                 6901).
             client_id_claims: The first of these that is present is the client id, else "unknown".
@@ -162,8 +162,10 @@ class Issuer:
         values, native = _options.converted(options, _options.ISSUER)
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        if values["introspector"] is not None:
-            native["introspection"] = "all" if values["introspector"].jwts else "opaque"
+        introspector = values["introspector"]
+        if introspector is not None:
+            native["introspection"] = "all" if introspector.jwts else "opaque"
+            native["introspection_audience"] = introspector.client_id if introspector.signed_response else None
         object.__setattr__(self, "_native", native)
 
     @classmethod
@@ -183,8 +185,9 @@ class Issuer:
         return None
 
     def _is_fetched(self) -> bool:
-        if self.introspector is not None and self.introspector.jwts:
-            return False
+        introspector = self.introspector
+        if introspector is not None and introspector.jwts and not introspector.signed_response:
+            return False  # no key verifies anything
         return self._key_option() in (None, "jwks_uri")
 
     def _only_identifier(self) -> str | None:

@@ -148,7 +148,7 @@ class Verifier:
             required_claims: Names of claims that must be present; or a mapping from each to the value that it must
                 have, or the values of which it must have one.
             token_type: None accepts no ``typ``, JWT and at+jwt; "at+jwt" only access tokens as RFC 9068 defines them;
-                "any" ignores ``typ``.
+                "any" any ``typ`` but that of an introspection response (RFC 9701).
             scope_claims: The first of these that is present holds the scopes; "/realm_access/roles" is a path (RFC
                 6901).
             merge_scope_claims: Whether all of ``scope_claims`` that are present hold scopes together.
@@ -430,17 +430,23 @@ class Verifier:
     def _settle(self, question: TokenQuestion | RequestQuestion, needed: Needed) -> AccessToken:
         """Brings what the core needs, and the verdict."""
         try:
-            return settle(question, needed, self._issuers, self._resolver)
+            access = settle(question, needed, self._issuers, self._resolver)
         except FastBearerError as error:
             self._report(error)
             raise error from None
+        if self._fetches and (number := self._native.refresh_due(access)):
+            self._refresh_ahead(number)
+        return access
 
     async def _settle_async(self, question: TokenQuestion | RequestQuestion, needed: Needed) -> AccessToken:
         try:
-            return await settle_async(question, needed, self._issuers, self._resolver)
+            access = await settle_async(question, needed, self._issuers, self._resolver)
         except FastBearerError as error:
             self._report(error)
             raise error from None
+        if self._fetches and (number := self._native.refresh_due(access)):
+            self._refresh_ahead(number, on_loop=True)
+        return access
 
     def _refresh_ahead(self, number: int, on_loop: bool = False) -> None:
         source = self._issuers.source(number)

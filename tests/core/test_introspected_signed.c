@@ -448,7 +448,7 @@ static bool is_refused(fb_issuer issuer)
     options.issuers = &issuer;
     options.issuer_count = 1;
     return fb_verifier_new(&verifier, &options, &error) == FB_CONFIGURATION_INVALID && verifier == NULL &&
-           strncmp(error.text, "introspection_audience ", 23) == 0;
+           strstr(error.text, "introspection_audience") != NULL;
 }
 
 TEST(what_cannot_be_meant_is_refused)

@@ -3,7 +3,8 @@
  * the resource that a client asks for (RFC 8707), to a client that authenticates with its secret: bound to the key of a
  * DPoP proof (RFC 9449) that comes with the request, or to the certificate (RFC 8705) in its header client-certificate,
  * escaped PEM as a proxy would write it, which the client "certified" must have. Tokens for a resource that ends with
- * /opaque are no JWTs: they are introspected (RFC 7662) by the clients "basic" and "signer", and can be revoked.
+ * /opaque are no JWTs: they are introspected (RFC 7662) by the clients "basic" and "signer", and can be revoked. A client
+ * that accepts a JWT (RFC 9701) is answered with one, signed with RS256, or with ALGORITHM where it is "signer".
  *
  *     node tests/providers/oidc_provider.mjs [ALGORITHM]
  *
@@ -52,6 +53,7 @@ async function newProvider(issuer) {
         client_id: 'signer',
         token_endpoint_auth_method: 'private_key_jwt',
         token_endpoint_auth_signing_alg: 'ES256',
+        introspection_signed_response_alg: ALGORITHM,
         jwks: { keys: [{ ...(await exportJWK(SIGNER.publicKey)), alg: 'ES256', use: 'sig' }] },
       },
       { ...CLIENT, ...SETTINGS, client_id: 'certified', tls_client_certificate_bound_access_tokens: true },
@@ -62,6 +64,7 @@ async function newProvider(issuer) {
       devInteractions: { enabled: false },
       dPoP: { enabled: true },
       introspection: { enabled: true },
+      jwtIntrospection: { enabled: true },
       revocation: { enabled: true },
       mTLS: {
         enabled: true,

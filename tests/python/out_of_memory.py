@@ -52,6 +52,10 @@ BOUND = PAIRS["ES256"].create_token(additional_claims={"cnf": {"jkt": PAIRS["EdD
 PROVING = Verifier(**source("ES256"), dpop=DPoP(nonce_secret="n" * 32))
 URL = "https://api.example/mcp"
 DOCUMENT = PAIRS["EdDSA"].jwks(kid="k")
+RESPONSE = PAIRS["EdDSA"].create_token(
+    issuer="x", audience="server", subject=None, typ="token-introspection+jwt",
+    additional_claims={"token_introspection": {"active": True, "exp": 9e9, "sub": "\u00e4", "scope": "a b"}},
+)  # fmt: skip
 RULES = _native.RpcPolicy(("initialize",), (("delete_*", ("admin", "b")),), (("file:///a/*", ("c",)),), (), None)
 CALL = json.dumps({"method": "tools/call", "params": {"name": "delete_all", **{f"\u00e4{i}": i for i in range(30)}}})
 
@@ -171,6 +175,16 @@ def introspected() -> bool:
     return (access.subject, access.scopes, access.issuer) == ("\u00e4", ["a", "b"], "x")
 
 
+def introspected_by_a_jwt() -> bool:
+    keys = {"jwks": json.dumps(DOCUMENT), "algorithms": ("EdDSA",)}
+    made = _native.Verifier(
+        issuers=({"identifiers": ("x",), "introspection": "all", "introspection_audience": "server", **keys},)
+    )
+    media_type = "application/token-introspection+jwt"
+    access = made.verify_introspected(1, "opaque", None, RESPONSE, 60.0, media_type, 0)
+    return (access.subject, access.scopes, access.issuer) == ("\u00e4", ["a", "b"], "x")
+
+
 def revoked() -> bool:
     revocations = _native.Revocations(10)
     made = _native.Verifier(
@@ -244,6 +258,7 @@ SCENARIOS: dict[str, Callable[[], bool]] = {
     "refused body": refused_body,
     "stored keys": stored_keys,
     "introspected": introspected,
+    "introspected by a JWT": introspected_by_a_jwt,
     "revoked": revoked,
     "misconfiguration": misconfiguration,
     "minting": minting,

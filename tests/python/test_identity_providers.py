@@ -143,6 +143,54 @@ def test_opaque_tokens_are_introspected(node: None, how: str) -> None:
             assert caught.value.code == "token_inactive"
 
 
+@pytest.mark.parametrize("client, jwts", [("basic", False), ("signer", False), ("signer", True)])
+def test_introspection_responses_are_signed(node: None, client: str, jwts: bool) -> None:
+    """RFC 9701, by the keys that discovery finds, over a rotation; for another client's id they are refused."""
+    opaque = API + "/opaque"
+    with oidc_provider("ES256") as provider:
+        about = provider.about
+        options: dict[str, Any] = {
+            "basic": {"client_id": "basic", "client_secret": about["client_secret"]},
+            "signer": {
+                "client_id": "signer", "assertion_audience": provider.issuer,
+                "private_key": KeyPair(private_key=about["signer"], algorithm="ES256"),
+            },
+        }[client]  # fmt: skip
+        options.update(jwts=jwts, signed_response=True, cache_seconds=0.0, negative_cache_seconds=0.0)
+        introspector = Introspector(about["introspection"], **options)
+        # oidc-provider signs with RS256 unless the client is registered for another algorithm.
+        algorithms = ("ES256",) if client == "signer" else ("ES256", "RS256")
+        issuer = Issuer(provider.issuer, algorithms=algorithms, introspector=introspector, refresh_interval=0.0)
+        with Verifier(issuers=[issuer], audience=[API, opaque], required_scopes="read") as verifier:
+            token = provider.token(opaque)
+            access = verifier.verify(token)
+            assert (access.issuer, access.client_id, access.scopes) == (provider.issuer, "worker", ["read"])
+            assert asyncio.run(verifier.verify_async(token)).resource == opaque
+            if not jwts:  # oidc-provider does not introspect them
+                assert verifier.verify(provider.token(API)).resource == API
+            provider.revoke(token)
+            with pytest.raises(RevokedTokenError) as caught:
+                verifier.verify(token)
+            assert caught.value.code == "token_inactive"
+            provider.rotate()
+            assert verifier.verify(provider.token(opaque)).client_id == "worker"
+        secret = {"client_id": "basic", "client_secret": about["client_secret"]}
+
+        class Impostor(Introspector):
+            """Asks with the id of a client that it does not say it is."""
+
+            def _request(self, token: str) -> tuple[dict[str, str], bytes]:
+                return Introspector(about["introspection"], **secret, signed_response=True)._request(token)
+
+        impostor = Impostor(about["introspection"], "another", "s", signed_response=True)
+        issuer = Issuer(provider.issuer, algorithms=("ES256", "RS256"), introspector=impostor)
+        with (
+            Verifier(issuers=[issuer], audience=opaque) as verifier,
+            pytest.raises(StatusUnavailableError, match="audience_mismatch"),
+        ):
+            verifier.verify(provider.token(opaque))
+
+
 def test_jwts_are_introspected_too() -> None:
     with authlib_provider() as provider:
         introspector = Introspector(

@@ -170,7 +170,11 @@ def test_mistakes_with_introspection() -> None:
         asking().verify_introspected(1, OPAQUE, None, response(), -1.0)
     with pytest.raises(errors.DecodeError):
         asking().verify_introspected(1, "not a token", None, response(), 0.0)
-    for wrong in ((1, OPAQUE, None, 7, 0.0), (1, 7, None, b"{}", 0.0), ("1", OPAQUE, None, b"{}", 0.0)):
+    wrong_types: list[tuple[Any, ...]] = [
+        (1, OPAQUE, None, 7, 0.0), (1, 7, None, b"{}", 0.0), ("1", OPAQUE, None, b"{}", 0.0),
+        (1, OPAQUE, None, b"{}", 0.0, 7), (1, OPAQUE, None, b"{}", 0.0, None, "7"),
+    ]  # fmt: skip
+    for wrong in wrong_types:
         with pytest.raises(TypeError):
             asking().verify_introspected(*wrong)
 

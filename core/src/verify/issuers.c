@@ -88,7 +88,7 @@ static fb_status read_responses(fb__issuer *issuer, fb__policy_base *base, const
     }
     const char *problem = problem_of_responses(issuer, given);
     if (problem != NULL) {
-        return fb__fail(error, FB_CONFIGURATION_INVALID, "introspection_audience %s", problem);
+        return fb__fail(error, FB_CONFIGURATION_INVALID, "signed_response (introspection_audience) %s", problem);
     }
     issuer->responses = fb__zalloc(&issuer->mem, sizeof(*issuer->responses));
     return issuer->responses == NULL ? fb__out_of_memory(error)
