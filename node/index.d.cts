@@ -63,7 +63,10 @@ export interface ClaimOptions {
    * "resource" is the `resource` of the `resourceMetadata` of the adapter that is given this option.
    */
   audience?: string | readonly string[] | null;
-  /** "at+jwt" accepts RFC 9068 tokens only, "any" does not look at `typ`. Not given: none, JWT, at+jwt. */
+  /**
+   * "at+jwt" accepts RFC 9068 tokens only, "any" any `typ` but that of an introspection response (RFC 9701). Not given:
+   * none, JWT, at+jwt.
+   */
   tokenType?: 'at+jwt' | 'any' | null;
   /**
    * The first that is present holds the scopes. A name that begins with "/" is a JSON Pointer ("/realm_access/roles"),

@@ -34,6 +34,11 @@ export interface IntrospectorOptions {
   /** Whether JWTs are asked about too, rather than verified with keys. Default false. */
   jwts?: boolean | null;
   /**
+   * Whether the response must be a JWT (RFC 9701), signed with a key of the issuer, by one of its `algorithms`, for this
+   * `clientId`. JSON is refused then, and so is an encrypted response. Default false.
+   */
+  signedResponse?: boolean | null;
+  /**
    * Seconds for which an accepted token is not asked about again, and so how long a revocation may take; no longer than
    * until it expires. 0 asks on every request. Default 60, at most 86400.
    */
@@ -74,4 +79,5 @@ export declare class Introspector {
   readonly clientId: string;
   readonly authMethod: ClientAuthMethod;
   readonly jwts: boolean;
+  readonly signedResponse: boolean;
 }

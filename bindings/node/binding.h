@@ -202,8 +202,9 @@ const fb_verifier *fbnode_open_verifier(fbnode_call *call, napi_env env, napi_ca
 /* { name: value, ... } by the names of fbnode_option_names. */
 fb_issuer fbnode_read_issuer(fbnode_reader *reader, napi_value object);
 
-/* { issuer, response, reuseFor }: what the issuer with the number that is returned has said. */
-uint64_t fbnode_read_introspection(fbnode_reader *reader, napi_value object, fb_introspection *out);
+/* Arguments 3 and 4, { issuer, response, reuseFor, contentType } and, once keys were asked for, the key request: what
+ * the issuer with the number that is returned has said. */
+uint64_t fbnode_read_introspection(fbnode_reader *reader, const fbnode_call *call, fb_introspection *out);
 
 /* The set of revocations of argument index; NULL, with an exception pending, when it is none. */
 fb_revocations *fbnode_revocations(const fbnode_call *call, size_t index);

@@ -60,7 +60,7 @@ static fb_status ask(fbnode_call *call, fbnode_reader *reader, enum manner manne
     fb_introspection introspection = FB_INTROSPECTION_INIT;
     uint64_t issuer = 0;
     if (manner == INTROSPECTED) {
-        issuer = fbnode_read_introspection(reader, call->arguments[3], &introspection);
+        issuer = fbnode_read_introspection(reader, call, &introspection);
     }
     if (reader->failed) {
         return FB_OUT_OF_MEMORY;

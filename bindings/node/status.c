@@ -88,17 +88,22 @@ static const fbnode_field ASKED_FIELDS[] = {
     ASKED("issuer", FBNODE_INT, issuer),
     ASKED("response", FBNODE_SLICE, introspection.response),
     ASKED("reuseFor", FBNODE_DOUBLE, introspection.reuse_for),
+    ASKED("contentType", FBNODE_SLICE, introspection.content_type),
 };
 
-uint64_t fbnode_read_introspection(fbnode_reader *reader, napi_value object, fb_introspection *out)
+uint64_t fbnode_read_introspection(fbnode_reader *reader, const fbnode_call *call, fb_introspection *out)
 {
     struct asked asked = {0, FB_INTROSPECTION_INIT};
-    fbnode_fields_read(reader, object, ASKED_FIELDS, FBNODE_COUNT_OF(ASKED_FIELDS), &asked);
+    napi_valuetype type = napi_undefined;
+    fbnode_fields_read(reader, call->arguments[3], ASKED_FIELDS, FBNODE_COUNT_OF(ASKED_FIELDS), &asked);
+    reader->failed |= napi_typeof(call->env, call->arguments[4], &type) != napi_ok;
+    asked.introspection.after_fetch = type == napi_bigint;
+    asked.introspection.key_request = type == napi_bigint ? fbnode_bigint(call, call->arguments[4]) : 0;
     *out = asked.introspection;
     return asked.issuer > 0 ? (uint64_t)asked.issuer : 0;
 }
 
-/* (handle, token, now or NaN, { issuer, response, reuseFor }) -> see fbnode_present. */
+/* (handle, token, now or NaN, what an issuer has said: see fbnode_read_introspection) -> see fbnode_present. */
 static napi_value verify_introspected(napi_env env, napi_callback_info info)
 {
     fbnode_call call;
@@ -111,7 +116,7 @@ static napi_value verify_introspected(napi_env env, napi_callback_info info)
     }
     fbnode_reader reader = {.env = env};
     fb_introspection introspection = FB_INTROSPECTION_INIT;
-    const uint64_t issuer = fbnode_read_introspection(&reader, call.arguments[3], &introspection);
+    const uint64_t issuer = fbnode_read_introspection(&reader, &call, &introspection);
     const fb_slice token = fbnode_read_text(&reader, call.arguments[1]);
     fb_clock clock = fbnode_clock(&call, 2);
     fb_result *result = NULL;

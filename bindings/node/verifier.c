@@ -138,8 +138,11 @@ static napi_value make(fbnode_call *call, const fb_options *options, fb_status *
     return out;
 }
 
-/* Which no user gives by this name. */
-static const fbnode_field INTROSPECTION[] = {ISSUER("introspection", FBNODE_SLICE, introspection)};
+/* Which no user gives by these names. */
+static const fbnode_field INTROSPECTION[] = {
+    ISSUER("introspection", FBNODE_SLICE, introspection),
+    ISSUER("introspection_audience", FBNODE_SLICE, introspection_audience),
+};
 
 fb_issuer fbnode_read_issuer(fbnode_reader *reader, napi_value object)
 {

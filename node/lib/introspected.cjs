@@ -7,16 +7,17 @@
 const { BearerError } = require('./errors.cjs');
 const { unavailable } = require('./introspection-endpoint.cjs');
 const native = require('./native.cjs');
+const { KeysNeeded } = require('./needed.cjs');
 
 const { signals } = native;
 const { STATUS } = native.constants;
 
 /* Refusals by one issuer after which another may accept the token. */
-const UNDECIDED = new Set(['token_inactive', 'token_revoked', 'status_unavailable']);
+const UNDECIDED = new Set(['token_inactive', 'token_revoked', 'status_unavailable', 'keys_unavailable']);
 const isUndecided = (outcome) => outcome instanceof BearerError && UNDECIDED.has(outcome.code);
 
 /* Of two of them the one that may be no verdict: who could not be asked may know the token. */
-const heavier = (one, other) => (one?.code === 'status_unavailable' ? one : other);
+const heavier = (one, other) => (one?.status === 503 ? one : other);
 
 /* A proof is about the request, not about the token; and a response that makes no sense is about neither. */
 const isOfToken = (outcome) =>
@@ -43,7 +44,7 @@ class Introspection {
   async outcome(question, now, number) {
     let refused;
     for (const endpoint of this.#table.endpointsFor(number, question.token)) {
-      const outcome = this.#evaluate(question, now, endpoint, await endpoint.answer(question.token));
+      const outcome = await this.#evaluateWithKeys(question, now, endpoint, await endpoint.answer(question.token));
       if (!isUndecided(outcome)) {
         return outcome;
       }
@@ -64,14 +65,29 @@ class Introspection {
     return outcomes.find((outcome) => !isUndecided(outcome)) ?? outcomes.reduce(heavier);
   }
 
-  /* answer: an Endpoint's. */
-  #evaluate(question, now, endpoint, { response, status, failure }) {
+  /* Brings the keys for a response that is signed. */
+  async #evaluateWithKeys(question, now, endpoint, answer) {
+    const evaluate = (keyRequest) => this.#evaluate(question, now, endpoint, answer, keyRequest);
+    let outcome = evaluate();
+    if (outcome instanceof KeysNeeded) {
+      outcome = (await this.#table.sourceOf(outcome.issuer)?.bring(outcome, evaluate)) ?? outcome;
+    }
+    return outcome instanceof KeysNeeded ? evaluate(outcome.keyRequest) : outcome;
+  }
+
+  /* answer: an Endpoint's. With the keyRequest of an earlier KeysNeeded the verdict is final. */
+  #evaluate(question, now, endpoint, { response, contentType, status, failure }, keyRequest) {
     const { number: issuer, reuseFor } = endpoint;
     if (response === undefined) {
       native.countRefusal(this.#handle, status, issuer);
       return this.#failed(status, issuer, failure);
     }
-    const returned = question.askIntrospected(this.#handle, now, { issuer, response, reuseFor });
+    const returned = question.askIntrospected(
+      this.#handle,
+      now,
+      { issuer, response, reuseFor, contentType },
+      keyRequest,
+    );
     const verdict = signals[STATUS];
     const outcome = this.#outcomeOf(question, returned);
     if (isOfToken(outcome)) {

@@ -72,7 +72,7 @@ class Endpoint {
     this.#refused.set(key, { until: seconds() + negativeCacheSeconds, answer: { status, failure } });
   }
 
-  /* Resolves to { response }, or to a refusal: { status, failure }. */
+  /* Resolves to { response, contentType }, or to a refusal: { status, failure }. */
   async answer(token) {
     const known = this.remembered(token);
     if (known !== undefined) {
@@ -112,9 +112,9 @@ class Endpoint {
   async #ask(token, controller) {
     try {
       const about = () => ({ what: 'introspect', issuer: this.#issuer, url: this.#url });
-      const response = await spanned(about, () => introspect(this.#introspector, token, controller));
+      const said = await spanned(about, () => introspect(this.#introspector, token, controller));
       this.#noteSuccess();
-      return { response };
+      return said;
     } catch (error) {
       const { why, isOfToken } = error instanceof IntrospectionFailed ? error : { why: 'an error of this package' };
       return isOfToken ? unavailable(why, 1) : this.#failed(why);

@@ -1,7 +1,7 @@
 /*
  * One limited POST to an introspection endpoint, by the rules of a key fetch: no redirects, no content decoding, no byte
- * beyond the cap, no waiting beyond the time-out, whatever the fetch function does. Resolves to the body, or
- * throws IntrospectionFailed, which holds nothing of what was sent.
+ * beyond the cap, no waiting beyond the time-out, whatever the fetch function does. Resolves to { response, contentType },
+ * or throws IntrospectionFailed, which holds nothing of what was sent.
  */
 'use strict';
 
@@ -26,7 +26,7 @@ class IntrospectionFailed extends BearerError {
   }
 }
 
-async function exchange(transport, { endpoint, maxBytes }, init) {
+async function exchange(transport, { endpoint, maxBytes, signedResponse }, init) {
   const response = await transport(endpoint, init);
   if (!(response?.status >= 0 && response.status <= 999) || typeof response.headers?.get !== 'function') {
     throw new FetchRefused('fetch must return a Response');
@@ -41,7 +41,8 @@ async function exchange(transport, { endpoint, maxBytes }, init) {
   if (body.byteLength > maxBytes) {
     throw new FetchRefused(`the response has more than ${maxBytes} bytes`);
   }
-  return { status: response.status, body };
+  const contentType = signedResponse ? (response.headers.get('content-type') ?? undefined) : undefined;
+  return { status: response.status, said: { response: body, contentType } };
 }
 
 async function exchangeByOurselves(settings, init) {
@@ -94,9 +95,9 @@ async function introspect(introspector, token, controller) {
     const init = { method: 'POST', ...questionOf(introspector, token), redirect: 'manual', signal };
     const asked =
       settings.fetch === undefined ? exchangeByOurselves(settings, init) : exchange(settings.fetch, settings, init);
-    const { status, body } = await Promise.race([asked, givenUp]);
+    const { status, said } = await Promise.race([asked, givenUp]);
     if (status === 200) {
-      return body;
+      return said;
     }
     // 400 may be about this one token, which somebody has made to that end.
     throw new IntrospectionFailed(`HTTP status ${status}`, status === 400);

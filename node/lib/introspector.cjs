@@ -80,6 +80,7 @@ const OPTIONS = Object.freeze({
   authMethod: [text],
   assertionAudience: [text],
   jwts: [flag, false],
+  signedResponse: [flag, false],
   cacheSeconds: [within(seconds, 0, LONGEST_CACHE), 60],
   negativeCacheSeconds: [within(seconds, 0, LONGEST_CACHE), 10],
   negativeCacheSize: [within(size, 0, 1 << 20), 1024],
@@ -156,16 +157,20 @@ class Introspector {
     return this.#settings.jwts;
   }
 
+  get signedResponse() {
+    return this.#settings.signedResponse;
+  }
+
   static settingsOf(introspector) {
     return introspector.#settings;
   }
 
   /* { headers, body } of the question about a token. */
   static questionOf(introspector, token) {
-    const { authMethod, clientId, clientSecret, headers: given } = introspector.#settings;
+    const { authMethod, clientId, clientSecret, headers: given, signedResponse } = introspector.#settings;
     const form = new URLSearchParams({ token, token_type_hint: 'access_token' });
     const fields = {
-      accept: 'application/json',
+      accept: signedResponse ? 'application/token-introspection+jwt' : 'application/json',
       'accept-encoding': 'identity',
       'content-type': 'application/x-www-form-urlencoded',
       'user-agent': `fastbearer/${native.versions.fastbearer}`,

@@ -54,7 +54,7 @@ const CLAIM_OPTIONS = Object.freeze([
     'tokenType',
     'token_type',
     'text',
-    '"at+jwt" accepts RFC 9068 tokens only, "any" does not look at `typ`. Not given: none, JWT, at+jwt.',
+    '"at+jwt" accepts RFC 9068 tokens only, "any" any `typ` but that of an introspection response (RFC 9701). Not given: none, JWT, at+jwt.',
   ),
   option(
     'scopeClaims',
@@ -257,6 +257,7 @@ const OTHER_NAMES = [
   ['prompt_scopes', 'promptScopes'],
   ['max_body_bytes', 'maxBodyBytes'],
   ['token_header', 'tokenHeader'],
+  ['signed_response', 'signedResponse'],
 ];
 const NAMES_BY_CORE = new Map([...[...OPTIONS, ...DPOP_OPTIONS].map(({ name, core }) => [core, name]), ...OTHER_NAMES]);
 

@@ -101,10 +101,11 @@ const toCorePolicy = (policy) => ({
   ...toCore(VERIFIER_OPTIONS, policy),
   resolves_issuers: policy.resolveIssuer !== undefined,
 });
-const toCoreIssuer = (issuer) => {
-  const asks = issuer.introspector?.jwts ? 'all' : 'opaque';
-  return { ...toCore(ISSUER_OPTIONS, issuer), introspection: issuer.introspector === undefined ? undefined : asks };
-};
+const toCoreIssuer = ({ introspector: asked, ...issuer }) => ({
+  ...toCore(ISSUER_OPTIONS, issuer),
+  introspection: asked && (asked.jwts ? 'all' : 'opaque'),
+  introspection_audience: asked?.signedResponse ? asked.clientId : undefined,
+});
 const toCoreDpop = (dpop) => dpop && { ...toCore(DPOP_OPTIONS, dpop), replay_by_host: dpop.replayStore !== undefined };
 
 /* Whether tokens that were issued for others are accepted of this issuer. */

@@ -26,9 +26,12 @@ class TokenQuestion {
     return native.verifyAfterFetch(handle, this.token, now, keyRequest);
   }
 
-  /* said: { issuer, response, reuseFor }, of the issuer that was asked about the token. */
-  askIntrospected(handle, now, said) {
-    return native.verifyIntrospected(handle, this.token, now, said);
+  /*
+   * said: { issuer, response, reuseFor, contentType }, of the issuer that was asked about the token; with a keyRequest,
+   * when keys were needed for that and have come or not.
+   */
+  askIntrospected(handle, now, said, keyRequest) {
+    return native.verifyIntrospected(handle, this.token, now, said, keyRequest);
   }
 }
 
@@ -70,8 +73,8 @@ class RequestQuestion {
     return this.#unpack(native.verifyRequestAfterFetch(handle, this.#parts, now, keyRequest));
   }
 
-  askIntrospected(handle, now, said) {
-    return this.#unpack(native.verifyRequestIntrospected(handle, this.#parts, now, said));
+  askIntrospected(handle, now, said, keyRequest) {
+    return this.#unpack(native.verifyRequestIntrospected(handle, this.#parts, now, said, keyRequest));
   }
 
   #unpack(returned) {

@@ -57,7 +57,8 @@ function unixTimeOf(given) {
 /* Where an issuer's keys come from. */
 function keySourceOf(issuer) {
   const named = ['publicKey', 'jwks', 'jwksUri', 'secret'].find((name) => issuer[name] !== undefined);
-  return named ?? (issuer.introspector?.jwts ? 'introspector' : 'discovery');
+  const { jwts = false, signedResponse = false } = issuer.introspector ?? {};
+  return named ?? (jwts && !signedResponse ? 'introspector' : 'discovery');
 }
 
 class Verifier {

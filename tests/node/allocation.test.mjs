@@ -112,6 +112,8 @@ const OTHERS = `
   const fetching = () => madeOf({ jwks_uri: 'https://x/keys', algorithms: ['ES256'] });
   const ofX = client.createToken({ issuer: 'x', kid: 'k', subject: 'José', additionalClaims: { jti: 'é' } });
   const setOfX = JSON.stringify(client.jwks('k'));
+  const told = { active: true, exp: Date.now() / 1000 + 3600, sub: 'José' };
+  const signedResponse = client.createToken({ issuer: 'x', audience: 'server', kid: 'k', typ: 'token-introspection+jwt', additionalClaims: { token_introspection: told } });
   const cases = {
     rules: () => {
       const policy = native.createRpcPolicy({ anonymous: ['ping'], tool_scopes: [['delete_é*', ['a', 'b']]], prompt_scopes: [['*', ['c']]] });
@@ -145,6 +147,11 @@ const OTHERS = `
       const made = madeOf({ introspection: 'all' });
       const response = JSON.stringify({ active: true, exp: Date.now() / 1000 + 60, sub: 'José', scope: many(40).map((_, i) => 's' + i).join(' ') });
       said(native.verifyIntrospected(made, 'opaque', NaN, { issuer: 1, response, reuseFor: 30 }));
+    },
+    introspectedByAJwt: () => {
+      const made = madeOf({ introspection: 'all', introspection_audience: 'server', jwks: setOfX, algorithms: ['ES256'] });
+      const contentType = 'application/token-introspection+jwt';
+      said(native.verifyIntrospected(made, 'opaque', NaN, { issuer: 1, response: signedResponse, reuseFor: 30, contentType }, 0n));
     },
     revoked: () => {
       const set = native.createRevocations(10);
@@ -218,7 +225,7 @@ const OTHERS = `
 
 test('each allocation of everything else fails in turn', (context) => {
   const lines = run(OTHERS, context);
-  assert.equal(lines.length, 25);
+  assert.equal(lines.length, 26);
   for (const { name, codes } of lines) {
     const others = Object.keys(codes).filter(
       (code) => !['done', 'out_of_memory', 'internal_error', 'signature_invalid', 'keys_unavailable'].includes(code),

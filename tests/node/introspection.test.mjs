@@ -1,7 +1,5 @@
 /* Introspection: which tokens are asked about, how, how often, and what becomes of the response. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import http from 'node:http';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import util from 'node:util';
@@ -12,69 +10,13 @@ import { Introspector } from '../../node/introspection.cjs';
 import { JWKSServer } from '../../node/testing.cjs';
 import { nodeAsync, rejected, thrown, until } from './support/case.mjs';
 import { IdentityProvider, ROOT } from './support/idp.mjs';
+import { active, Endpoint, seconds } from './support/introspection-endpoint.mjs';
 
 const PAIR = KeyPair.generateSync('ES256');
 const STRANGER = KeyPair.generateSync('ES256');
 const CLIENT = { clientId: 'server', clientSecret: 'secret' };
 const ISSUER = 'https://issuer.example';
 const jwtOf = (pair = PAIR, more = {}) => pair.createToken({ issuer: ISSUER, audience: 'a', ...more });
-const seconds = () => Math.floor(Date.now() / 1000);
-const active = (claims) => ({ active: true, client_id: 'c', sub: 'alice', aud: 'a', exp: seconds() + 600, ...claims });
-
-/* An introspection endpoint that says what it is told to, and misbehaves when it is told to. */
-class Endpoint {
-  answers = {};
-  asked = [];
-  headers = [];
-  status = 200;
-  raw = undefined;
-  most = 0;
-  sockets = new Set();
-  #going = 0;
-  #open = Promise.resolve();
-  #release = () => {};
-
-  constructor() {
-    this.server = http.createServer((request, response) => void this.#reply(request, response));
-    this.server.on('connection', (socket) => this.sockets.add(socket));
-  }
-
-  async start() {
-    await once(this.server.listen(0, '127.0.0.1'), 'listening');
-    this.url = `http://127.0.0.1:${this.server.address().port}/introspect`;
-    return this;
-  }
-
-  hold() {
-    this.#open = new Promise((resolve) => {
-      this.#release = resolve;
-    });
-  }
-
-  go() {
-    this.#release();
-  }
-
-  async #reply(request, response) {
-    const form = new URLSearchParams(Buffer.concat(await request.toArray()).toString());
-    this.asked.push(Object.fromEntries(form));
-    this.headers.push(request.headers);
-    this.#going += 1;
-    this.most = Math.max(this.most, this.#going);
-    await this.#open;
-    this.#going -= 1;
-    const body = this.raw ?? JSON.stringify(this.answers[form.get('token')] ?? { active: false });
-    const more = this.status >= 300 && this.status < 400 ? { location: '/elsewhere' } : {};
-    response.writeHead(this.status, { ...more, ...this.more });
-    response.end(body);
-  }
-
-  close() {
-    this.go();
-    this.server.close();
-    this.server.closeAllConnections();
-  }
-}
 
 let endpoint;
 const warnings = [];

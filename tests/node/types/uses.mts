@@ -131,6 +131,9 @@ new Introspector({ ...asking, clientSecret: null, privateKey: KeyPair.generateSy
 new Introspector({ ...asking, fetch: async (url, { body, headers }) => new Response(url + body + headers['accept']) });
 new Verifier({ issuer: 'https://issuer.example', audience: 'me', introspector });
 new Verifier({ issuers: [{ issuer: 'https://issuer.example', introspector }], audience: 'me' });
+const signed: boolean = new Introspector({ ...asking, signedResponse: true }).signedResponse;
+// @ts-expect-error it is signed or not
+new Introspector({ ...asking, signedResponse: 'jwt' });
 const method: ClientAuthMethod = introspector.authMethod;
 // @ts-expect-error RFC 8414 has more names than these
 new Introspector({ ...asking, authMethod: 'tls_client_auth' });
@@ -151,7 +154,7 @@ measure(shadow, { name: (await shadowed('x')).sub });
 trace();
 new PrometheusCollector({ fields: verifier });
 const { status, problems }: Health = verifier.health();
-const state: string = fields + method + status + problems.join();
+const state: string = fields + method + signed + status + problems.join();
 
 const access: AccessToken = await verifier.verify('token', { now: 5 });
 const text: string =

@@ -293,6 +293,52 @@ describe('opaque tokens of a real provider', () => {
     });
   }
 
+  for (const [authMethod, jwts] of [
+    ['client_secret_basic', false],
+    ['private_key_jwt', false],
+    ['private_key_jwt', true],
+  ]) {
+    it(`signed responses (RFC 9701), with ${authMethod}${jwts ? ', about all tokens' : ''}`, async () => {
+      const { issuer } = provider;
+      // oidc-provider signs with RS256 unless the client is registered for another algorithm.
+      const algorithms = authMethod === 'private_key_jwt' ? ['ES256'] : ['ES256', 'RS256'];
+      const introspector = new Introspector({
+        endpoint: provider.introspection,
+        cacheSeconds: 0,
+        signedResponse: true,
+        jwts,
+        ...credentials[authMethod](provider),
+      });
+      const policy = { audience: [AUDIENCE, OPAQUE], requiredScopes: 'read' };
+      const verifier = new Verifier({ issuers: [{ issuer, algorithms, introspector }], ...policy });
+      const token = await provider.mint({ resource: OPAQUE });
+      const access = await verifier.verify(token);
+      assert.deepEqual([access.issuer, access.clientId, access.scopes], [issuer, 'worker', ['read']]);
+      await provider.revoke(token);
+      await assert.rejects(verifier.verify(token), { code: 'token_inactive' });
+      await verifier.verify(await provider.mint({ resource: OPAQUE }));
+      assert.equal(verifier.stats().fetches, 1);
+    });
+  }
+
+  it('a response that is signed for another client says nothing', async () => {
+    const { clientId, clientSecret } = credentials.client_secret_basic(provider);
+    const introspector = new Introspector({
+      endpoint: provider.introspection,
+      clientId: 'another',
+      clientSecret: 'x',
+      signedResponse: true,
+      fetch: (url, init) => {
+        const authorization = `Basic ${Buffer.from(`${clientId}:${encodeURIComponent(clientSecret)}`).toString('base64')}`;
+        return fetch(url, { ...init, headers: { ...init.headers, authorization } });
+      },
+    });
+    const algorithms = ['ES256', 'RS256'];
+    const verifier = new Verifier({ issuer: provider.issuer, algorithms, audience: OPAQUE, introspector });
+    const token = await provider.mint({ resource: OPAQUE });
+    await assert.rejects(verifier.verify(token), { code: 'status_unavailable', message: /audience_mismatch/u });
+  });
+
   it('nobody learns anything with a wrong secret', async () => {
     const introspector = new Introspector({ endpoint: provider.introspection, clientId: 'basic', clientSecret: 'x' });
     const verifier = new Verifier({ issuer: provider.issuer, audience: OPAQUE, introspector });
