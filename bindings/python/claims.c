@@ -164,8 +164,7 @@ static struct source source_of(fbpy_state *state, const fb_result *result)
     return (struct source){state, fb_result_payload(result).data, fb_result_nodes(result, &count)};
 }
 
-/* ---- of a token that comes from the cache: the core keeps a dict with its entry, which nobody else ever sees ------
- */
+/* ---- of a token from the cache: the core keeps a dict with its entry, which nobody else ever sees --------------- */
 
 /* What has a dict or a list of its own shares neither; the rest is immutable. */
 static PyObject *copy(PyObject *value);
