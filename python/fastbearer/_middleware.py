@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from . import _resource
 from ._asgi_request import RequestReader, origin_of
@@ -22,6 +22,9 @@ _App = TypeVar("_App")
 
 class ConfiguredMiddleware(Generic[_App]):
     """Wrong options are an error of the constructor. What they mean: fastbearer.asgi.BearerAuthMiddleware."""
+
+    #: Whether requests are verified on a thread that waits, and so cannot wait for what is async.
+    _blocks: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -45,6 +48,8 @@ class ConfiguredMiddleware(Generic[_App]):
     ) -> None:
         if isinstance(exclude, str):
             raise ConfigurationError("exclude must be a collection of paths, not one string")
+        if self._blocks:
+            verifier._check_sync()
         metadata = as_metadata(resource_metadata)
         if metadata is not None:
             dpop = verifier.dpop if token_header is None else None

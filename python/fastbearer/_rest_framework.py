@@ -74,6 +74,7 @@ class BearerAuthentication(BaseAuthentication):
         """Wrong options are an error of the class, not of the first request."""
         super().__init_subclass__(**more)
         if cls.verifier is not None:
+            cls.verifier._check_sync()
             cls._reader = RequestReader(cls.base_url, cls.client_certificate_header, cls.token_header)
             cls._guard = Guard(
                 cls.verifier, cls.required_scopes, cls.resource_metadata_url, cls.realm, cls.challenge_scopes, None,

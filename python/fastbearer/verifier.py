@@ -354,10 +354,7 @@ class Verifier:
             InvalidProofError: the token is bound to a key, and the sender has not proved that he has it.
             InvalidTokenError: with the code token_missing for a request without a token. on_reject is not told.
         """
-        if self._replays is not None:
-            self._replays.check_sync()
-        if self._revocation is not None:
-            self._revocation.check_sync()
+        self._check_sync()
         question = RequestQuestion(self._native, request, now)
         answer = self._ask(question)
         access = answer if isinstance(answer, AccessToken) else self._settle(question, answer)
@@ -371,6 +368,13 @@ class Verifier:
                 raise self._refuse(access, error) from None
             self._check_new(access, is_new)
         return access
+
+    def _check_sync(self) -> None:
+        """ConfigurationError where a function is async, for callers who cannot wait for it."""
+        if self._replays is not None:
+            self._replays.check_sync()
+        if self._revocation is not None:
+            self._revocation.check_sync()
 
     async def verify_request_async(self, request: Request, *, now: float | None = None) -> AccessToken:
         """Verifies as ``verify_request`` does, for coroutines. No fetch and no ``replay_store`` blocks the loop."""

@@ -55,11 +55,13 @@ class BearerAuthMiddleware(ConfiguredMiddleware[WSGIApp]):
     """Admits requests to app that carry one valid bearer token.
 
     The options are those of fastbearer.asgi.BearerAuthMiddleware, JSON-RPC included. Verifying blocks the worker's
-    thread: at most for the first fetch of a key set, as Verifier.verify does.
+    thread, as Verifier.verify does: ConfigurationError for a verifier whose is_revoked or replay_store is async.
 
     Certificates come from client_certificate_header, or from Apache's SSL_CLIENT_CERT where SSL_CLIENT_VERIFY says
     SUCCESS. Servers join two headers of one name with a comma, so two Authorization headers are refused (400) here too.
     """
+
+    _blocks = True
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = path_of(environ)

@@ -129,6 +129,32 @@ def test_excluded_paths_and_the_metadata_document(application):
         BearerAuthMiddleware(application, verifier=verifier(), exclude="/health")
 
 
+class AsyncStore:
+    async def add(self, key, expires_at):
+        return True
+
+
+async def no_token_is_revoked(access):
+    return False
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"is_revoked": no_token_is_revoked}, "is_revoked is async"),
+        ({"dpop": fastbearer.DPoP(replay_store=AsyncStore())}, "dpop.replay_store is async"),
+    ],
+)
+def test_what_a_thread_cannot_wait_for_is_refused_at_construction(options, name):
+    with pytest.raises(fastbearer.ConfigurationError, match=name):
+        BearerAuthMiddleware(Application(), verifier=verifier(**options))
+
+
+def test_a_function_that_is_not_async_is_asked(application):
+    app = BearerAuthMiddleware(application, verifier=verifier(is_revoked=lambda access: access.subject == "gone"))
+    assert [ask(app, token(subject=subject)).status for subject in ("alice", "gone")] == [200, 401]
+
+
 def test_json_rpc(application):
     app = BearerAuthMiddleware(
         application, verifier=verifier(), anonymous=["tools/list"], tool_scopes={"delete_*": ["admin"]},

@@ -281,3 +281,10 @@ def test_wrong_options_of_the_class_fail_when_it_is_defined(keys):
     for option, value in [("token_header", "a b"), ("required_scopes", "read"), ("challenge_scopes", "read")]:
         with pytest.raises(fastbearer.ConfigurationError, match=option):
             type("Wrong", (BearerAuthentication,), {"verifier": verifier, option: value})
+
+    async def is_revoked(access):
+        return False
+
+    verifier = fastbearer.Verifier(public_key=keys.public_key, audience=AUDIENCE, is_revoked=is_revoked)
+    with pytest.raises(fastbearer.ConfigurationError, match="is_revoked is async"):
+        type("Waits", (BearerAuthentication,), {"verifier": verifier})
