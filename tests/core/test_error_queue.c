@@ -352,6 +352,43 @@ static void certificates(void)
 
 /* ---- what an issuer says of a token, and who has revoked it ---------------------------------- */
 
+/* Each of our public keys verifies a response (RFC 9701), and each refuses that of another. */
+static void introspected_by_a_jwt(void)
+{
+    const fb_slice name = fb_text("https://issuer.example");
+    const fb_slice payload = fb_text("{\"iss\":\"https://issuer.example\",\"aud\":\"me\",\"iat\":1800000000,"
+                                     "\"token_introspection\":{\"active\":true,\"exp\":1800000060}}");
+    for (size_t i = 0; i + 1 < ALGORITHMS; i++) {
+        const fb_slice algorithm = fb_keypair_algorithm(pairs[i]), pem = fb_keypair_public_pem(pairs[i]);
+        struct setup options = SETUP_INIT;
+        char header[100];
+        if (pem.size == 0) {
+            continue;
+        }
+        snprintf(header, sizeof(header), "{\"alg\":\"%.*s\",\"typ\":\"token-introspection+jwt\"}", (int)algorithm.size,
+                 algorithm.data);
+        options.issuer.identifiers = (fb_list){&name, 1};
+        options.issuer.algorithms = (fb_list){&algorithm, 1};
+        options.issuer.public_key = pem;
+        options.issuer.introspection = fb_text("all");
+        options.issuer.introspection_audience = fb_text("me");
+        fb_verifier *verifier = try_new(&options, FB_OK);
+        for (size_t signer = i; signer <= i + 1; signer++) {
+            fb_introspection introspection = FB_INTROSPECTION_INIT;
+            fb_result *result = NULL;
+            fb_string *response = NULL;
+            CHECK(fb_keypair_sign(pairs[signer], fb_text(header), payload, &response, NULL) == FB_OK);
+            introspection.response = fb_string_text(response);
+            introspection.content_type = fb_text("application/token-introspection+jwt");
+            CHECK(KEEPS(fb_verify_introspected(verifier, SOLE_ISSUER, "opaque", 6, (fb_clock){NOW, 1.0}, &introspection,
+                                               &result, NULL)) == (signer == i ? FB_OK : FB_STATUS_UNAVAILABLE));
+            fb_result_free(result);
+            fb_string_free(response);
+        }
+        KEEPS_VOID(fb_verifier_free(verifier));
+    }
+}
+
 static void introspected(void)
 {
     static const char opaque[] = "opaque-token";
@@ -508,9 +545,9 @@ TEST(the_queue_is_as_it_was)
         int entries;
         bool marked;
     } states[] = {{0, false}, {1, false}, {3, true}, {HOST_ROOM, false}, {HOST_ROOM + 1, true}};
-    static void (*const scenarios[])(void) = {texts_and_versions, key_pairs, wrong_pems,      key_sets,
-                                              all_tokens,         issuers,   requests,        certificates,
-                                              introspected,       bodies,    fetch_by_halves, fetch};
+    static void (*const scenarios[])(void) = {
+        texts_and_versions, key_pairs, wrong_pems,      key_sets, all_tokens,           issuers, requests, certificates,
+        introspected,       bodies,    fetch_by_halves, fetch,    introspected_by_a_jwt};
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
         host_begin(states[i].entries, states[i].marked);
         for (size_t n = 0; n < sizeof(scenarios) / sizeof(scenarios[0]); n++) {

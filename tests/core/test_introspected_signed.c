@@ -431,6 +431,11 @@ TEST(its_keys_are_fetched_like_those_of_tokens)
     CHECK(tell_with(verifier, &introspection, 1e6) == FB_KEYS_NEEDED);
     CHECK(fb_verify(verifier, OPAQUE, strlen(OPAQUE), (fb_clock){NOW, 1e6}, &result, &error) == FB_OK);
     fb_result_free(result);
+    fb_options options = FB_OPTIONS_INIT; /* and shared like those */
+    options.keys_of = verifier;
+    fb_verifier *sharing = verifier_of(options, issuer);
+    CHECK(tell_with(sharing, &introspection, 20.0) == FB_OK);
+    fb_verifier_free(sharing);
     fb_issuers *list = NULL;
     CHECK(fb_verifier_issuers(verifier, 20.0, &list, &error) == FB_OK);
     CHECK(fb_issuers_at(list, 0)->fetched && fb__slice_equal(fb_issuers_at(list, 0)->introspection, fb_text("all")));

@@ -261,6 +261,20 @@ def test_keys_are_fetched_for_it(endpoint: Endpoint, is_async: bool) -> None:
     assert [one.code for one in seen] == ["keys_unavailable"]
 
 
+def test_keys_are_shared_by_verifiers_that_differ_in_policy(endpoint: Endpoint) -> None:
+    with IdentityProvider() as idp:
+        idp.behave(Behaviour(body=json.dumps(KEY.jwks("k")).encode()))
+        endpoint.raw = signed(claims(token_introspection=active(scope="read")))
+        with make(endpoint, {"jwks": None, "jwks_uri": idp.jwks_uri}, jwts=True) as verifier:
+            assert verifier.verify("opaque").scopes == ["read"]
+            with verifier._with_policy(required_scopes=["read"]) as strict:
+                assert strict.verify("opaque").scopes == ["read"]
+                assert strict.stats()["fetches"] == 1
+            stricter = verifier._with_policy(required_scopes=["write"])
+            with stricter, pytest.raises(fastbearer.InsufficientScopeError):
+                stricter.verify("opaque")
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 def test_of_several_issuers_another_may_know_the_token(endpoint: Endpoint, is_async: bool) -> None:
     """Even when the first one's keys cannot be had."""
