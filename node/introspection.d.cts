@@ -53,7 +53,7 @@ export interface IntrospectorOptions {
   timeout?: number | null;
   /** The largest response, in bytes. Default 65536, which is the most. */
   maxBytes?: number | null;
-  /** In place of the global fetch. It must not follow redirects. */
+  /** In place of the global fetch. It must not follow redirects. Content-Type is read with `signedResponse`. */
   fetch?: ((url: string, init: IntrospectionInit) => Promise<FetchResponse>) | null;
   /** Accept http:// for other hosts than loopback. Default false. */
   allowHttp?: boolean | null;

@@ -56,7 +56,7 @@ class Introspector:
         timeout: seconds that an answer may take.
         max_bytes: how large it may be.
         post: ``(url, headers, body) -> (status, headers, body)``, sync or async, in place of the one built in. It must
-            not follow redirects.
+            not follow redirects. Content-Type of its headers is read with ``signed_response``.
         ca_file, allow_http, trust_env: as for an Issuer.
         headers: to send with every request.
     """
