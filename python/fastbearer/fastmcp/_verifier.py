@@ -19,7 +19,7 @@ from ..errors import (
     KeysUnavailableError,
 )
 from . import _installed as installed
-from . import _proofs
+from . import _model, _proofs
 from ._arguments import (
     NOT_GIVEN,
     check_algorithms,
@@ -63,6 +63,8 @@ _MORE["trust_env"] = True
 
 
 _REFUSED = "every token is refused: configuration_invalid"
+
+_validated, _verified = _model.validated(AccessToken), _model.verified(AccessToken)
 
 
 class JWTVerifier(  # type: ignore[misc, unused-ignore]
@@ -252,16 +254,13 @@ class JWTVerifier(  # type: ignore[misc, unused-ignore]
 
     def _access_token(self, compiled: CompiledPolicy, access: Any, scopes: list[str]) -> AccessToken:
         expires_at = access.expires_at
-        return AccessToken(
-            token=access.token,
-            client_id=access.client_id,
-            scopes=scopes,
-            # The middleware compares this with the clock again and knows no leeway.
-            expires_at=None if expires_at is None else expires_at + compiled.expiry_grace,
-            resource=access.resource,
-            subject=access.subject,
-            claims=access.claims,
+        if expires_at is not None:
+            expires_at += compiled.expiry_grace  # the middleware compares it with the clock again and knows no leeway
+        make = _validated if compiled.extract_scopes else _verified  # what a hook returns may be anything
+        made: AccessToken = make(
+            access.token, access.client_id, scopes, expires_at, access.resource, access.subject, access.claims
         )
+        return made
 
     # --- Keys and counters -------------------------------------------------------------------------------------------
 
