@@ -173,9 +173,11 @@ test-arithmetic: configure vectors ## A million good and a million bad signature
 	@for test in build/tests/test_rsa build/tests/test_p256 build/tests/test_ed25519; do \
 		echo "$$(basename $$test)" && $(SKIPPED) $$test 1000000 || [ $$? -eq 77 ] || exit 1; done
 
-bench: configure ## Beside the bare primitives and the peers, C, Python, Node, and whole servers: BENCH="--rounds 9"
+bench: configure ## Budgets, beside bare primitives and peers, C, Python, Node, whole servers: BENCH="--rounds 9"
 	@tools/setup/deps.sh c python node valgrind
 	@cmake --build build -j $(JOBS)
+	@cmake -S . -B build-portable -DFB_PORTABLE=ON -DFB_BENCH=ON >/dev/null
+	@cmake --build build-portable -j $(JOBS) --target bench_verify
 	@$(MAKE) --no-print-directory build-node/fastbearer.node
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 
@@ -184,7 +186,7 @@ bench-c: configure ## C alone: ratios to the bare primitives, hostile tokens, in
 	@cmake --build build -j $(JOBS)
 	@build/bench/bench_verify
 	@build/bench/bench_hostile
-	@tests/bench/instructions.sh build
+	@$(PYTHON) tests/bench/instructions.py build
 
 bench-builds: $(VENV)/built build-node/fastbearer.node ## What make dist made beside what this checkout's compiler makes
 	@$(BIN)/python tests/bench/builds.py $(BENCH)

@@ -17,21 +17,21 @@ typedef struct bench_case {
     double median, spread;        /* spread: half the distance between the quartiles */
 } bench_case;
 
-static double bench_cpu_ns(void)
+static inline double bench_cpu_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-static int bench_compare(const void *a, const void *b)
+static inline int bench_compare(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
 /* Iterations that take about 20 ms, found once per case. */
-static unsigned bench_iterations(bench_case *item)
+static inline unsigned bench_iterations(bench_case *item)
 {
     unsigned count = 1;
     for (;;) {
@@ -48,7 +48,7 @@ static unsigned bench_iterations(bench_case *item)
 }
 
 /* All cases in turn, round after round, so that what disturbs the machine disturbs all of them. */
-static void bench_run(bench_case *cases, size_t count)
+static inline void bench_run(bench_case *cases, size_t count)
 {
     unsigned iterations[BENCH_MAX];
     for (size_t c = 0; c < count; c++) {

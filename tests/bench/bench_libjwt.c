@@ -42,7 +42,7 @@ int main(int argc, char **argv)
         subject_make(&c.subject, algs[i]);
         c.key = algs[i][0] == 'H' ? fb_keypair_private_pem(c.subject.pair) : fb_keypair_public_pem(c.subject.pair);
         for (size_t t = 0; t < TOKENS; t++) {
-            fb_slice text = fb_string_text(c.subject.tokens[t].text);
+            fb_slice text = c.subject.tokens[t].text;
             c.tokens[t] = strndup(text.data, text.size);
         }
         bench_case item = {.name = "libjwt", .run = run_libjwt, .context = &c};

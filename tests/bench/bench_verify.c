@@ -4,13 +4,16 @@
  *
  *     bench_verify                         a table, median of 15 rounds
  *     bench_verify --json ROUNDS           the same, one line of JSON a case
- *     bench_verify --count ALG plain|hit N N verifications and nothing else, for callgrind
+ *     bench_verify --step                  the bare primitive and our signature step alone, as --json does
  *     bench_verify --loop ALG plain|hit    what one costs in ns, then on and on, for perf
+ *     bench_verify --example ALG           a token, and in the lines after it the key that verifies it
+ *     bench_verify --count FILE ALG OPERATION N
+ *         N operations on the token and the key of such a file, and nothing else, whose instructions are to be counted
  */
 #include "bench.h"
 #include "subject.h"
 
-#include <limits.h>
+#include <openssl/pem.h>
 #include <pthread.h>
 
 /* The one call that most programs use, on a context that is made once and copied. */
@@ -18,7 +21,7 @@ static void run_digest_verify(void *context, unsigned iteration)
 {
     struct subject *s = context;
     struct token *token = &s->tokens[iteration % TOKENS];
-    const unsigned char *input = (const unsigned char *)fb_string_text(token->text).data;
+    const unsigned char *input = (const unsigned char *)token->text.data;
     require(EVP_MD_CTX_copy_ex(s->copy_context, s->template_context) == 1 &&
                 EVP_DigestVerify(s->copy_context, token->signature, token->signature_size, input, token->input_size) ==
                     1,
@@ -32,7 +35,7 @@ static void run_bare_signature(void *context, unsigned iteration)
     unsigned char digest[64], out[FB__MAX_SIGNATURE];
     unsigned digest_size;
     size_t size = sizeof(out);
-    require(EVP_Digest(fb_string_text(token->text).data, token->input_size, digest, &digest_size, s->md, NULL) == 1 &&
+    require(EVP_Digest(token->text.data, token->input_size, digest, &digest_size, s->md, NULL) == 1 &&
                 EVP_PKEY_sign(s->pkey_context, out, &size, digest, digest_size) == 1,
             "EVP_PKEY_sign");
 }
@@ -158,8 +161,14 @@ static void bench_minting(void)
 {
     struct subject s;
     subject_make(&s, "RS256");
+    const fb_slice pem = fb_keypair_private_pem(s.pair);
+    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    require(key != NULL, "PEM_read_bio_PrivateKey");
     EVP_PKEY_CTX_free(s.pkey_context);
-    s.pkey_context = EVP_PKEY_CTX_new(s.pkey, NULL);
+    s.pkey_context = EVP_PKEY_CTX_new(key, NULL);
+    EVP_PKEY_free(key);
     require(EVP_PKEY_sign_init(s.pkey_context) == 1 && EVP_PKEY_CTX_set_signature_md(s.pkey_context, s.md) == 1,
             "sign init");
     bench_case cases[] = {
@@ -170,32 +179,97 @@ static void bench_minting(void)
     subject_release(&s);
 }
 
-static void one_alone(const char *alg, const char *how, const char *count)
+static const struct {
+    const char *name;
+    void (*run)(void *, unsigned);
+} operations[] = {
+    {"primitive", run_primitive}, {"signature", run_signature}, {"plain", run_plain}, {"hit", run_cached}};
+
+static void (*operation_named(const char *name))(void *, unsigned)
+{
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+        if (strcmp(name, operations[i].name) == 0) {
+            return operations[i].run;
+        }
+    }
+    require(false, "reading the name of an operation");
+    return NULL;
+}
+
+static void loop(const char *alg, const char *name)
 {
     struct subject s;
     subject_make(&s, alg);
-    bench_case one = {.run = strcmp(how, "hit") == 0 ? run_cached : run_plain, .context = &s};
-    if (count == NULL) {
-        bench_run(&one, 1);
-        printf("%.1f\n", one.median);
-        (void)fflush(stdout);
+    bench_case one = {.run = operation_named(name), .context = &s};
+    bench_run(&one, 1);
+    printf("%.1f\n", one.median);
+    (void)fflush(stdout);
+    for (unsigned i = 0;; i++) {
+        one.run(&s, i);
     }
-    unsigned long end = count == NULL ? ULONG_MAX : strtoul(count, NULL, 10);
+}
+
+static void print_example(const char *alg)
+{
+    struct subject s;
+    subject_make(&s, alg);
+    const fb_slice token = s.tokens[0].text, key = alg[0] == 'H' ? s.secret : s.public_key;
+    printf("%.*s\n%.*s", (int)token.size, token.data, (int)key.size, key.data);
+    subject_release(&s);
+}
+
+static void count(const char *path, const char *alg, const char *name, unsigned long end)
+{
+    static char text[8192];
+    struct subject s;
+    FILE *file = fopen(path, "rb");
+    require(file != NULL, "opening the example");
+    const size_t size = fread(text, 1, sizeof(text), file);
+    const char *line = memchr(text, '\n', size);
+    (void)fclose(file);
+    require(line != NULL, "reading the example");
+    subject_take(&s, alg, (fb_slice){line + 1, size - (size_t)(line + 1 - text)},
+                 (fb_slice){text, (size_t)(line - text)});
+    void (*const run)(void *, unsigned) = operation_named(name);
     for (unsigned long i = 0; i < end; i++) {
-        one.run(&s, (unsigned)i);
+        run(&s, (unsigned)i);
     }
     subject_release(&s);
 }
 
+static void bench_steps(void)
+{
+    static const char *const algs[] = {"RS256", "ES256", "EdDSA"};
+    as_json = true;
+    for (size_t i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
+        struct subject s;
+        subject_make(&s, algs[i]);
+        bench_case cases[] = {
+            {.name = "OpenSSL primitive", .run = run_primitive, .context = &s},
+            {.name = "signature step", .run = run_signature, .context = &s},
+        };
+        run_and_print(&s, cases, 2);
+        subject_release(&s);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    if (argc == 5 && strcmp(argv[1], "--count") == 0) {
-        one_alone(argv[2], argv[3], argv[4]);
+    if (argc == 6 && strcmp(argv[1], "--count") == 0) {
+        count(argv[2], argv[3], argv[4], strtoul(argv[5], NULL, 10));
+        return 0;
+    }
+    if (argc == 3 && strcmp(argv[1], "--example") == 0) {
+        print_example(argv[2]);
+        return 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "--step") == 0) {
+        bench_rounds = 3;
+        bench_steps();
         return 0;
     }
     if (argc == 4 && strcmp(argv[1], "--loop") == 0) {
-        one_alone(argv[2], argv[3], NULL);
-        return 0;
+        loop(argv[2], argv[3]);
     }
     if (argc == 3 && strcmp(argv[1], "--json") == 0) {
         as_json = true;

@@ -25,11 +25,8 @@ void require(bool condition, const char *what)
 static fb_verifier *make_verifier(const struct subject *s, size_t cache_size)
 {
     struct setup options = SETUP_INIT;
-    if (s->alg[0] == 'H') {
-        options.issuer.secret = fb_keypair_private_pem(s->pair);
-    } else {
-        options.issuer.public_key = fb_keypair_public_pem(s->pair);
-    }
+    options.issuer.secret = s->secret;
+    options.issuer.public_key = s->public_key;
     options.issuer.algorithms = FB_LIST(fb_text(s->alg));
     options.issuer.identifiers = FB_LIST(fb_text("https://issuer.example"));
     options.policy.audiences = FB_LIST(fb_text("https://api.example/mcp"));
@@ -40,34 +37,39 @@ static fb_verifier *make_verifier(const struct subject *s, size_t cache_size)
     return verifier;
 }
 
+/* What the bare primitive is given: the bytes that are signed, and the signature, of ES256 as DER. */
+static void read_token(const struct subject *s, struct token *token)
+{
+    fb__token parts;
+    require(fb__token_split(token->text.data, token->text.size, &parts) == FB_OK, "fb__token_split");
+    token->input_size = parts.signing_input.size;
+    token->signature_size = fb__base64url_decoded_size(parts.signature.size);
+    require(fb__base64url_decode(parts.signature.data, parts.signature.size, token->signature), "decode");
+    if (s->alg[0] == 'E' && s->alg[1] == 'S') {
+        ECDSA_SIG *pair = ECDSA_SIG_new();
+        int half = (int)token->signature_size / 2;
+        ECDSA_SIG_set0(pair, BN_bin2bn(token->signature, half, NULL), BN_bin2bn(token->signature + half, half, NULL));
+        unsigned char *to = token->signature;
+        token->signature_size = (size_t)i2d_ECDSA_SIG(pair, &to);
+        ECDSA_SIG_free(pair);
+    }
+}
+
 static void make_tokens(struct subject *s)
 {
     fb_token_options options = FB_TOKEN_OPTIONS_INIT;
     options.subject = fb_text("auth0|5f7c8ec7c33c6c004bbafe82");
     options.issuer = fb_text("https://issuer.example");
     options.now = 1800000000;
+    s->count = TOKENS;
     for (unsigned i = 0; i < TOKENS; i++) {
         char claims[1024];
         snprintf(claims, sizeof(claims), additional, s->alg, i);
         options.additional_claims = fb_text(claims);
         struct token *token = &s->tokens[i];
-        require(fb_keypair_create_token(s->pair, &options, &token->text, NULL) == FB_OK, "fb_keypair_create_token");
-        fb_slice text = fb_string_text(token->text);
-        fb__token parts;
-        require(fb__token_split(text.data, text.size, &parts) == FB_OK, "fb__token_split");
-        token->input_size = parts.signing_input.size;
-        token->signature_size = fb__base64url_decoded_size(parts.signature.size);
-        require(fb__base64url_decode(parts.signature.data, parts.signature.size, token->signature), "decode");
-        if (s->alg[0] == 'E' && s->alg[1] == 'S') {
-            /* The bare primitive takes DER. */
-            ECDSA_SIG *pair = ECDSA_SIG_new();
-            int half = (int)token->signature_size / 2;
-            ECDSA_SIG_set0(pair, BN_bin2bn(token->signature, half, NULL),
-                           BN_bin2bn(token->signature + half, half, NULL));
-            unsigned char *to = token->signature;
-            token->signature_size = (size_t)i2d_ECDSA_SIG(pair, &to);
-            ECDSA_SIG_free(pair);
-        }
+        require(fb_keypair_create_token(s->pair, &options, &token->minted, NULL) == FB_OK, "fb_keypair_create_token");
+        token->text = fb_string_text(token->minted);
+        read_token(s, token);
     }
     options.additional_claims = (fb_slice){NULL, 0};
     options.scopes = (fb_list){NULL, 0};
@@ -82,17 +84,15 @@ static void make_primitive(struct subject *s)
         char digest[] = "SHA256";
         OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
                                OSSL_PARAM_construct_end()};
-        fb_slice secret = fb_keypair_private_pem(s->pair);
-        require(EVP_MAC_init(s->mac_context, (const unsigned char *)secret.data, secret.size, params) == 1,
+        require(EVP_MAC_init(s->mac_context, (const unsigned char *)s->secret.data, s->secret.size, params) == 1,
                 "EVP_MAC_init");
         EVP_MAC_free(mac);
         return;
     }
-    fb_slice pem = fb_keypair_private_pem(s->pair);
-    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
-    s->pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    BIO *bio = BIO_new_mem_buf(s->public_key.data, (int)s->public_key.size);
+    s->pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
     BIO_free(bio);
-    require(s->pkey != NULL, "PEM_read_bio_PrivateKey");
+    require(s->pkey != NULL, "PEM_read_bio_PUBKEY");
     s->md = EVP_MD_fetch(NULL, "SHA256", NULL);
     s->md_context = EVP_MD_CTX_new();
     s->template_context = EVP_MD_CTX_new();
@@ -115,8 +115,8 @@ static void make_primitive(struct subject *s)
 void run_primitive(void *context, unsigned iteration)
 {
     struct subject *s = context;
-    struct token *token = &s->tokens[iteration % TOKENS];
-    const unsigned char *input = (const unsigned char *)fb_string_text(token->text).data;
+    struct token *token = &s->tokens[iteration % s->count];
+    const unsigned char *input = (const unsigned char *)token->text.data;
     if (s->mac_context != NULL) {
         unsigned char out[64];
         size_t size;
@@ -144,7 +144,7 @@ void run_primitive(void *context, unsigned iteration)
 void run_signature(void *context, unsigned iteration)
 {
     struct subject *s = context;
-    fb_slice text = fb_string_text(s->tokens[iteration % TOKENS].text);
+    fb_slice text = s->tokens[iteration % s->count].text;
     fb__token parts;
     require(fb__token_split(text.data, text.size, &parts) == FB_OK &&
                 fb__signature_verify(&s->plain->sole->static_keys->keys[0], fb__alg_find(fb_text(s->alg)),
@@ -154,7 +154,7 @@ void run_signature(void *context, unsigned iteration)
 
 static void verify(const fb_verifier *verifier, const struct token *token)
 {
-    fb_slice text = fb_string_text(token->text);
+    fb_slice text = token->text;
     fb_result *result;
     fb_error error;
     error.size = sizeof(error); /* all that is read of it */
@@ -168,19 +168,27 @@ static void verify(const fb_verifier *verifier, const struct token *token)
 void run_plain(void *context, unsigned iteration)
 {
     struct subject *s = context;
-    verify(s->plain, &s->tokens[iteration % TOKENS]);
+    verify(s->plain, &s->tokens[iteration % s->count]);
 }
 
 void run_first(void *context, unsigned iteration)
 {
     struct subject *s = context;
-    verify(s->first, &s->tokens[iteration % TOKENS]);
+    verify(s->first, &s->tokens[iteration % s->count]);
 }
 
 void run_cached(void *context, unsigned iteration)
 {
     struct subject *s = context;
-    verify(s->cached, &s->tokens[iteration % TOKENS]);
+    verify(s->cached, &s->tokens[iteration % s->count]);
+}
+
+static void make_rest(struct subject *s)
+{
+    make_primitive(s);
+    s->plain = make_verifier(s, 0);
+    s->first = make_verifier(s, 1);
+    s->cached = make_verifier(s, 1024);
 }
 
 void subject_make(struct subject *s, const char *alg)
@@ -192,17 +200,30 @@ void subject_make(struct subject *s, const char *alg)
         fprintf(stderr, "bench: %s\n", error.text);
         exit(1);
     }
+    if (alg[0] == 'H') {
+        s->secret = fb_keypair_private_pem(s->pair);
+    } else {
+        s->public_key = fb_keypair_public_pem(s->pair);
+    }
     make_tokens(s);
-    make_primitive(s);
-    s->plain = make_verifier(s, 0);
-    s->first = make_verifier(s, 1);
-    s->cached = make_verifier(s, 1024);
+    make_rest(s);
+}
+
+void subject_take(struct subject *s, const char *alg, fb_slice key, fb_slice token)
+{
+    memset(s, 0, sizeof(*s));
+    s->alg = alg;
+    *(alg[0] == 'H' ? &s->secret : &s->public_key) = key;
+    s->count = 1;
+    s->tokens[0].text = token;
+    read_token(s, &s->tokens[0]);
+    make_rest(s);
 }
 
 void subject_release(struct subject *s)
 {
-    for (unsigned i = 0; i < TOKENS; i++) {
-        fb_string_free(s->tokens[i].text);
+    for (unsigned i = 0; i < s->count; i++) {
+        fb_string_free(s->tokens[i].minted);
     }
     fb_verifier_free(s->plain);
     fb_verifier_free(s->first);

@@ -1,5 +1,5 @@
 /*
- * What the C benchmarks verify: a key pair, tokens of 500 bytes of claims, verifiers with every check on, and the bare
+ * What the C benchmarks verify: a key, tokens of 500 bytes of claims, verifiers with every check on, and the bare
  * OpenSSL primitive on the same key and the same bytes (contexts reused, digest prefetched, signature already decoded).
  */
 #ifndef FB_BENCH_SUBJECT_H
@@ -10,7 +10,8 @@
 enum { TOKENS = 64 };
 
 struct token {
-    fb_string *text;
+    fb_slice text;
+    fb_string *minted; /* whose text it is */
     unsigned char signature[FB__MAX_SIGNATURE];
     size_t signature_size, input_size;
 };
@@ -18,7 +19,9 @@ struct token {
 struct subject {
     const char *alg;
     fb_keypair *pair;
+    fb_slice public_key, secret; /* one of them */
     struct token tokens[TOKENS];
+    unsigned count;                      /* of tokens */
     fb_verifier *plain, *first, *cached; /* without a cache; with one of one entry; with one that holds all tokens */
     EVP_PKEY *pkey;
     EVP_PKEY_CTX *pkey_context;
@@ -32,6 +35,9 @@ struct subject {
 void require(bool condition, const char *what);
 
 void subject_make(struct subject *s, const char *alg);
+
+/* Of one given token and what verifies it, a PEM or a secret, so that nothing has to be generated. Both stay. */
+void subject_take(struct subject *s, const char *alg, fb_slice key, fb_slice token);
 void subject_release(struct subject *s);
 
 /* For bench_case: one operation on one of the tokens. */
