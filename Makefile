@@ -174,7 +174,7 @@ test-arithmetic: configure vectors ## A million good and a million bad signature
 		echo "$$(basename $$test)" && $(SKIPPED) $$test 1000000 || [ $$? -eq 77 ] || exit 1; done
 
 bench: configure ## Budgets, beside bare primitives and peers, C, Python, Node, whole servers: BENCH="--rounds 9"
-	@tools/setup/deps.sh c python node valgrind
+	@tools/setup/deps.sh c python node
 	@cmake --build build -j $(JOBS)
 	@cmake -S . -B build-portable -DFB_PORTABLE=ON -DFB_BENCH=ON >/dev/null
 	@cmake --build build-portable -j $(JOBS) --target bench_verify
@@ -182,7 +182,6 @@ bench: configure ## Budgets, beside bare primitives and peers, C, Python, Node, 
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 
 bench-c: configure ## C alone: ratios to the bare primitives, hostile tokens, instructions
-	@tools/setup/deps.sh c valgrind
 	@cmake --build build -j $(JOBS)
 	@build/bench/bench_verify
 	@build/bench/bench_hostile

@@ -1,10 +1,11 @@
 /*
- * One Node contender, in a process of its own: node contender.mjs NAME TOKENS.json SECONDS PEERS [ALG first|repeat]
+ * One Node contender, in a process of its own: node contender.mjs NAME TOKENS.json SECONDS PEERS [ALG first|repeat|start]
  *
  * Prints one JSON line, as contender.py does: CPU microseconds of the process per verification for each algorithm, on
- * tokens seen for the first time and on one that is seen again, and how much two worker threads get done beside one.
+ * tokens seen for the first time and on one that is seen again, and how much two worker threads get done beside one;
+ * also on large tokens (RS256), and with a set of 100 keys (ES256).
  * PEERS is the folder with the peers' node_modules. All give the claims as an object. With ALG it says what one
- * verification costs, then goes on and on, for perf.
+ * verification costs, then goes on and on, for perf; with "start", what the first token of a process does.
  */
 
 import { createPublicKey, createSecretKey } from 'node:crypto';
@@ -23,16 +24,21 @@ const held = (alg, key) => (alg.startsWith('HS') ? createSecretKey(Buffer.from(k
 /* First sight is measured with a cache of one entry: tokens are looked for and kept, and never found. */
 const cacheFor = (sight) => (sight === 'first' ? 1 : 1024);
 
-async function fastbearer(alg, { key }, sight) {
+async function fastbearer(alg, { key, set }, sight) {
   const { Verifier } = await import('../../node/index.cjs');
-  const source = alg.startsWith('HS') ? { secret: key } : { publicKey: key };
+  const source = alg.startsWith('HS') ? { secret: key } : set === undefined ? { publicKey: key } : { jwks: set.jwks };
   const verifier = new Verifier({ ...source, algorithms: alg, issuer, audience, cacheSize: cacheFor(sight) });
   return (token) => verifier.verifySync(token).claims;
 }
 
-async function jose(alg, { key }) {
-  const { jwtVerify, importSPKI } = await load('jose');
-  const imported = alg.startsWith('HS') ? Buffer.from(key) : await importSPKI(key, alg);
+async function jose(alg, { key, set }) {
+  const { jwtVerify, importSPKI, createLocalJWKSet } = await load('jose');
+  const imported =
+    set !== undefined
+      ? createLocalJWKSet(set.jwks)
+      : alg.startsWith('HS')
+        ? Buffer.from(key)
+        : await importSPKI(key, alg);
   return async (token) =>
     (await jwtVerify(token, imported, { algorithms: [alg], issuer, audience, requiredClaims: ['exp'] })).payload;
 }
@@ -69,13 +75,13 @@ async function nodeRs(alg, { key }) {
   return (token) => verifySync(token, key, options);
 }
 
-async function awsJwtVerify(alg, { jwks }) {
+async function awsJwtVerify(alg, { jwks, set }) {
   if (jwks === null) {
     throw new Error('it has no HMAC');
   }
   const { JwtVerifier } = await load('aws-jwt-verify');
   const verifier = JwtVerifier.create({ issuer, audience, jwksUri: `${issuer}/jwks` });
-  verifier.cacheJwks(jwks);
+  verifier.cacheJwks(set?.jwks ?? jwks);
   return (token) => verifier.verifySync(token);
 }
 
@@ -139,6 +145,20 @@ const contenders = {
   'oauth4webapi, DPoP': [oauth4webapi, 'oauth4webapi'],
 };
 
+const ofSets = [fastbearer, jose, awsJwtVerify]; /* these take a JWKS */
+
+/* What a user writes where the library takes one key: one verifier a key, and the header read to find it. */
+async function byKid(make, alg, pems, sight) {
+  const verifiers = new Map();
+  for (const [kid, key] of Object.entries(pems)) {
+    verifiers.set(kid, await make(alg, { key }, sight));
+  }
+  return (token) => {
+    const { kid } = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString());
+    return verifiers.get(kid)(token);
+  };
+}
+
 /* Awaits what is a promise and nothing else: a synchronous verifier must not pay for a turn of the microtask queue. */
 async function some(verify, tokens) {
   for (const token of tokens) {
@@ -185,7 +205,7 @@ async function throughput(alg, workers) {
 }
 
 async function work({ alg, gate }) {
-  const given = JSON.parse(readFileSync(path))[alg];
+  const { set, large, ...given } = JSON.parse(readFileSync(path))[alg];
   const verify = await contenders[name][0](alg, given, 'first');
   await warm(verify, given.tokens);
   parentPort.postMessage('ready');
@@ -212,7 +232,46 @@ async function accepted(verify, probes) {
   return names;
 }
 
-async function measureAll(make, alg, given) {
+/* Large tokens and key sets, of the algorithms that have them. */
+async function measureMore(make, alg, given, absent) {
+  const { set, large = {}, ...one } = given;
+  const cells = {};
+  const cases = Object.entries(large).map(([size, tokens]) => [size, tokens, () => make(alg, one, 'first')]);
+  if (set !== undefined) {
+    const made = () => (ofSets.includes(make) ? make(alg, { set }, 'first') : byKid(make, alg, set.pems, 'first'));
+    cases.push(['100 keys', set.tokens, made]);
+  }
+  for (const [size, tokens, made] of cases) {
+    try {
+      const verify = await made();
+      for (const token of tokens) {
+        if ((await verify(token)).sub === undefined) {
+          throw new Error('no claims');
+        }
+      }
+      await warm(verify, tokens);
+      cells[size] = await measure(verify, tokens);
+    } catch (error) {
+      absent[`${alg}, ${size}`] = `${error.name}: ${error.message}`.slice(0, 120);
+    }
+  }
+  return cells;
+}
+
+/* As contender.py's start: until there is a verifier, imports included, then the first token and the second. */
+async function start(make, alg, { set, large, ...given }) {
+  const times = [process.cpuUsage()];
+  const verify = await make(alg, given, 'repeat');
+  times.push(process.cpuUsage());
+  for (const token of given.tokens.slice(0, 2)) {
+    await verify(token);
+    times.push(process.cpuUsage());
+  }
+  const [begun, ready, first, second] = times.map(({ user, system }) => user + system);
+  console.log(JSON.stringify({ ready_ms: (ready - begun) / 1e3, first_us: first - ready, second_us: second - first }));
+}
+
+async function measureAll(make, alg, { set, large, ...given }) {
   const cells = {};
   let verify;
   for (const [sight, tokens] of [
@@ -232,7 +291,7 @@ async function measureAll(make, alg, given) {
   return [cells, await accepted(verify, given.probes)];
 }
 
-async function loop(make, given) {
+async function loop(make, { set, large, ...given }) {
   const tokens = loopSight === 'first' ? given.tokens : Array(64).fill(given.tokens[0]);
   const verify = await make(loopAlg, given, loopSight);
   await warm(verify, tokens);
@@ -245,6 +304,9 @@ async function loop(make, given) {
 async function main() {
   const tokens = JSON.parse(readFileSync(path));
   const [make, peer] = contenders[name];
+  if (loopSight === 'start') {
+    return start(make, loopAlg, tokens[loopAlg]);
+  }
   if (loopAlg !== undefined) {
     await loop(make, tokens[loopAlg]);
   }
@@ -254,6 +316,9 @@ async function main() {
   for (const alg of ['RS256', 'ES256', 'EdDSA', 'HS256']) {
     try {
       [out.cells[alg], out.accepts] = await measureAll(make, alg, tokens[alg]);
+      if (!name.includes('DPoP')) {
+        Object.assign(out.cells[alg], await measureMore(make, alg, tokens[alg], out.absent));
+      }
     } catch (error) {
       out.absent[alg] = `${error.name}: ${error.message}`.slice(0, 120);
     }

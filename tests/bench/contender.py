@@ -1,13 +1,16 @@
-"""One Python contender, in a process of its own: contender.py NAME TOKENS.json SECONDS [ALG first|repeat]
+"""One Python contender, in a process of its own: contender.py NAME TOKENS.json SECONDS [ALG first|repeat|start]
 
 Prints one JSON line: CPU microseconds per verification for each algorithm, on tokens seen for the first time and on one
-that is seen again, and how much two threads get done beside one. Every contender is set up as its users would for speed
+that is seen again, and how much two threads get done beside one; also on large tokens (RS256), and with a set of 100
+keys (ES256). Every contender is set up as its users would for speed
 (the key parsed once where that is possible) and to check signature, exp, iss and aud; `accepts` names the bad tokens
 that it takes all the same. All give the claims as a dict but FastMCP 2.6, whose result has none. With ALG it says what
-one verification costs, then goes on and on, for perf.
+one verification costs, then goes on and on, for perf; with "start", what the first token of a process does.
 """
 
+import base64
 import importlib.metadata
+import itertools
 import json
 import sys
 import threading
@@ -29,7 +32,7 @@ def cache_for(sight):
 def fastbearer(alg, key, sight):
     import fastbearer
 
-    source = {"secret": key} if alg.startswith("HS") else {"public_key": key}
+    source = {"secret" if alg.startswith("HS") else "jwks" if isinstance(key, dict) else "public_key": key}
     verifier = fastbearer.Verifier(
         **source, algorithms=[alg], issuer=ISSUER, audience=AUDIENCE, cache_size=cache_for(sight)
     )
@@ -85,7 +88,7 @@ def joserfc(alg, key, sight):
     from joserfc import jwk, jwt
 
     kty = {"RS": "RSA", "ES": "EC", "Ed": "OKP", "HS": "oct"}[alg[:2]]
-    key = jwk.import_key(key, kty)
+    key = jwk.KeySet.import_key_set(key) if isinstance(key, dict) else jwk.import_key(key, kty)
     claims = jwt.JWTClaimsRegistry(
         iss={"essential": True, "value": ISSUER}, aud={"essential": True, "value": AUDIENCE}, exp={"essential": True}
     )
@@ -104,7 +107,9 @@ def authlib(alg, key, sight):
     warnings.simplefilter("ignore")
     from authlib.jose import JsonWebKey, JsonWebToken
 
-    if not alg.startswith("HS"):
+    if isinstance(key, dict):
+        key = JsonWebKey.import_key_set(key)
+    elif not alg.startswith("HS"):
         key = JsonWebKey.import_key(key)
     codec = JsonWebToken([alg])
     options = {
@@ -134,9 +139,9 @@ def jwcrypto(alg, key, sight):
     from jwcrypto import jwk, jwt
 
     if alg.startswith("HS"):
-        import base64
-
         held = jwk.JWK(kty="oct", k=base64.urlsafe_b64encode(key.encode()).rstrip(b"=").decode())
+    elif isinstance(key, dict):
+        held = jwk.JWKSet.from_json(json.dumps(key))
     else:
         held = jwk.JWK.from_pem(key.encode())
 
@@ -197,6 +202,25 @@ CONTENDERS = {  # name: (make, distribution)
     "python-jose": (python_jose, "python-jose"),
     "jwcrypto": (jwcrypto, "jwcrypto"),
 }
+OF_SETS = (fastbearer, joserfc, authlib, jwcrypto)  # these take a JWKS
+WITHOUT_SETS = (fastmcp, fastbearer_fastmcp)  # these take one that is fetched, and no other
+
+
+def by_kid(make, alg, pems, sight):
+    """What a user writes where the library takes one key: one verifier a key, and the header read to find it."""
+    verifiers = {kid: make(alg, pem, sight) for kid, pem in pems.items()}
+
+    def verify(token):
+        header = token.partition(".")[0]
+        return verifiers[json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]](token)
+
+    return verify
+
+
+def with_set(make, alg, given, sight):
+    if make in WITHOUT_SETS:
+        raise Unsupported("it takes a set from a URL alone")
+    return make(alg, given["jwks"], sight) if make in OF_SETS else by_kid(make, alg, given["pems"], sight)
 
 
 def measure(verify, tokens, seconds):
@@ -258,6 +282,38 @@ def measure_all(make, alg, given, seconds):
     return cells, accepted(verify, given["probes"])
 
 
+def measure_more(make, alg, given, seconds, absent):
+    """Large tokens and key sets, of the algorithms that have them."""
+    cells = {}
+    cases = {
+        size: (tokens, lambda: make(alg, given["key"], "first")) for size, tokens in given.get("large", {}).items()
+    }
+    if "set" in given:
+        cases["100 keys"] = given["set"]["tokens"], lambda: with_set(make, alg, given["set"], "first")
+    for name, (tokens, made) in cases.items():
+        try:
+            verify = made()
+            for token in tokens * (24 if name == "100 keys" else 1):  # by then our keys have what tables they get
+                assert verify(token)
+            cells[name] = measure(verify, tokens, seconds)
+        except Exception as error:  # one that takes no such token, or no set
+            absent[f"{alg}, {name}"] = f"{type(error).__name__}: {error}"[:120]
+    return cells
+
+
+def start(make, alg, given):
+    """Milliseconds of CPU time of this process: what it takes until there is a verifier, imports included; and
+    microseconds of the first token and of the second."""
+    times = [time.process_time()]
+    verify = make(alg, given["key"], "repeat")
+    times.append(time.process_time())
+    for token in given["tokens"][:2]:
+        assert verify(token)
+        times.append(time.process_time())
+    ready, first, second = (after - before for before, after in itertools.pairwise(times))
+    print(json.dumps({"ready_ms": ready * 1e3, "first_us": first * 1e6, "second_us": second * 1e6}))
+
+
 def loop(make, given, alg, sight, seconds):
     tokens = given["tokens"] if sight == "first" else given["tokens"][:1] * 16
     verify = make(alg, given["key"], sight)
@@ -273,6 +329,8 @@ def main():
     with open(path) as file:
         tokens = json.load(file)
     make, distribution = CONTENDERS[name]
+    if len(sys.argv) == 6 and sys.argv[5] == "start":
+        return start(make, sys.argv[4], tokens[sys.argv[4]])
     if len(sys.argv) == 6:
         loop(make, tokens[sys.argv[4]], *sys.argv[4:], seconds)
     cells, absent, accepts = {}, {}, []
@@ -281,8 +339,11 @@ def main():
             cells[alg], accepts = measure_all(make, alg, tokens[alg], seconds)
         except Exception as error:  # a peer without this algorithm
             absent[alg] = f"{type(error).__name__}: {error}"[:120]
+        else:
+            cells[alg].update(measure_more(make, alg, tokens[alg], seconds, absent))
     version = importlib.metadata.version(distribution)
     print(json.dumps({"version": version, "accepts": accepts, "cells": cells, "absent": absent}))
+    return None
 
 
 main()

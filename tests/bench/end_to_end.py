@@ -2,11 +2,13 @@
 
 All servers run at once and idle; each round sends a burst of tool calls to one after the other, over four connections
 that stay open for the burst, with one and the same token, as the clients of a session do. CPU time is the server
-process's own, from the scheduler; requests per second are of wall time, and mean something on a quiet machine only.
+process's own, from the scheduler; requests per second and latencies are of wall time, and mean something on a quiet
+machine only. Percentiles are those of all calls of all rounds.
 """
 
 import http.client
 import json
+import math
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +20,7 @@ CALL = json.dumps(
     {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 20, "b": 22}}}
 )
 CONNECTIONS = 4
+PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
 
 def cpu_seconds(pid):
@@ -58,19 +61,23 @@ class Server:
         assert self.call(self.connections[0], bad)[0] == (401 if guarded else 200)
 
     def burst(self, count):
-        """CPU microseconds of the server per request, and requests per second."""
+        """CPU microseconds of the server per request, requests per second, and how long each took, in ms."""
+        latencies = []
 
         def work(connection):
             connection.close()  # servers end what was idle for seconds; http.client connects again
+            connection.connect()
             for _ in range(count // CONNECTIONS):
+                begun = time.perf_counter()
                 status, _body = self.call(connection)
+                latencies.append((time.perf_counter() - begun) * 1e3)
                 assert status == 200, status
 
         cpu, start = cpu_seconds(self.process.pid), time.perf_counter()
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             list(pool.map(work, self.connections))
         spent, wall = cpu_seconds(self.process.pid) - cpu, time.perf_counter() - start
-        return spent / count * 1e6, count / wall
+        return spent / count * 1e6, count / wall, latencies
 
     def close(self):
         for connection in self.connections:
@@ -79,8 +86,14 @@ class Server:
         self.process.wait(timeout=30)
 
 
+def percentile(values, share):
+    """The smallest that so large a share of them does not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
 def measure(python, peers, tokens_path, rounds, count):
-    """[{host, guard, cpu_us: [...], above_us: [...], per_second: [...]}, ...]; above_us is beside no guard."""
+    """[{host, guard, cpu_us: [...], above_us: [...], per_second: [...], latency_ms: {...}}, ...]; above_us is beside no
+    guard."""
     token = json.loads(Path(tokens_path).read_text())["RS256"]["tokens"][0]
     commands = {
         "FastMCP": [python, HERE / "server_fastmcp.py"],
@@ -95,15 +108,20 @@ def measure(python, peers, tokens_path, rounds, count):
         rows = {
             (host, guard): {"host": host, "guard": guard, "cpu_us": [], "per_second": []} for host, guard, _ in servers
         }
+        latencies = {key: [] for key in rows}
         for _, guard, server in servers:
             server.check(guard != "none")
             server.burst(count)
         for number in range(rounds):
             for host, guard, server in servers[:: -1 if number % 2 else 1]:
-                cpu, rate = server.burst(count)
+                cpu, rate, taken = server.burst(count)
+                latencies[host, guard] += taken
                 rows[host, guard]["cpu_us"].append(cpu)
                 rows[host, guard]["per_second"].append(rate)
-        for (host, _guard), row in rows.items():
+        for (host, guard), row in rows.items():
+            row["latency_ms"] = {
+                name: round(percentile(latencies[host, guard], share), 3) for name, share in PERCENTILES.items()
+            }
             row["above_us"] = [cpu - bare for cpu, bare in zip(row["cpu_us"], rows[host, "none"]["cpu_us"])]
         return list(rows.values())
     finally:

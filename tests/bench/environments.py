@@ -49,6 +49,34 @@ def newest_python():
     return sys.executable
 
 
+def free_threaded():
+    """A Python without the GIL, on PATH or the one that tools/dist/trial/systems.sh makes; None: there is none."""
+    for minor in (14, 13):
+        found = shutil.which(f"python3.{minor}t")
+        if works(found):
+            return found
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastbearer-dist"
+    made = Path(os.environ.get("DIST_CACHE") or caches) / "trial/python-t/inst/bin/python3"
+    return made if made.exists() and works(made) else None
+
+
+def free_threaded_environment():
+    """Its interpreter with this package, or None."""
+    base, home = free_threaded(), CACHE / "free-threaded"
+    if base is None:
+        return None
+    python = home / "bin" / "python"
+    if not python.exists():
+        subprocess.run([base, "-m", "venv", home], check=True)
+    version = subprocess.check_output([python, "-VV"], text=True)
+    wheel = setup_venv.build_wheel(python, version, CACHE / "free-threaded-wheels")
+    stamp = home / "fastbearer.txt"
+    if not stamp.exists() or stamp.read_text() != str(wheel):
+        subprocess.run([python, "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps", wheel], check=True)
+        stamp.write_text(str(wheel))
+    return python
+
+
 def python_environment(name, wheel, update=False):
     """The interpreter of an environment; what cannot be installed is said and left out."""
     home = CACHE / name.replace(" ", "-")
@@ -88,8 +116,9 @@ def node_environment(update=False):
 
 
 def prepare(update=False):
-    """All environments: names to interpreters, and the Node folder."""
+    """All environments: names to interpreters, and the Node folder. "free-threaded" only where there is one."""
     CACHE.mkdir(parents=True, exist_ok=True)
     wheel = setup_venv.build_wheel()
     pythons = {name: python_environment(name, wheel, update) for name in PYTHON}
-    return pythons, node_environment(update)
+    unlocked = free_threaded_environment()
+    return pythons | ({"free-threaded": unlocked} if unlocked else {}), node_environment(update)

@@ -1,19 +1,17 @@
 """Instructions of one verification beside OpenSSL's, on processors that this machine is not: instructions.py [BUILD]
 
 The same on every run, so that a regression shows where time is too noisy, and on processors whose time an emulator says
-nothing about. What a process runs is counted with some operations and with more of them; the difference, divided, is
-one operation with its table in place.
+nothing about. qemu-user runs the program and a plugin (qemu_counter.c) counts; what some operations and more of them
+take is subtracted, and the difference is divided, so that it is one operation with its table in place.
 
-* x86-64 without AVX-512: valgrind's callgrind, whose processor has AVX2, BMI2 and ADX and nothing of AVX-512. OpenSSL
-  and ours choose what they would on such a machine.
-* aarch64: the published build (tools/dist) of library, OpenSSL and this program, under qemu-user, which is told to log
-  each instruction; the lines are counted. Its plugin that counts is in no package of Debian. The libraries of
-  `make dist-check` are used, or made, and without them and qemu this processor is left out.
+* x86-64 without AVX-512: this build on the processor that qemu calls "max": AVX2, BMI2 and ADX, no AVX-512 and no
+  instructions for SHA. OpenSSL and ours choose what they would on such a machine.
+* aarch64: the published build (tools/dist) of library, OpenSSL and this program. The libraries of `make dist-check` are
+  used, or made.
 
-With AVX-512 IFMA nothing is counted: neither valgrind nor qemu has these instructions.
+With AVX-512 IFMA nothing is counted: neither qemu nor valgrind has these instructions.
 """
 
-import functools
 import platform
 import re
 import shutil
@@ -22,44 +20,50 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "HS256")
 OPERATIONS = {"primitive": "OpenSSL", "signature": "step", "plain": "whole"}
-WARM = 32  # by then a key has its table
+WARM, MORE = 32, 64  # by the first a key has its table
 X86, ARM = "x86-64 without AVX-512", "aarch64"
+INTERFACES = range(1, 9)  # versions of qemu's plugin interface
 
 
 class Missing(Exception):
     """What a count needs and this machine has not."""
 
 
-def by_callgrind(program, *words):
-    """All instructions of a run."""
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, *words]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode != 0 or not found:
-        raise Missing(f"callgrind: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
-    return int(found[1])
+class Counter:
+    """A program under qemu, and how many instructions it runs."""
 
+    def __init__(self, folder, qemu, *program):
+        if not shutil.which(qemu[0]):
+            raise Missing(f"{qemu[0]} is not installed (Debian: qemu-user)")
+        self.qemu, self.program, self.plugin = qemu, program, folder / "qemu_counter.so"
+        for version in INTERFACES:
+            flags = ["-shared", "-fPIC", "-O2", f"-DVERSION={version}"]
+            subprocess.run(["cc", *flags, "-o", self.plugin, HERE / "qemu_counter.c"], check=True)
+            if self.run("--version") is not None:
+                return
+        raise Missing(f"{qemu[0]} takes no plugin")
 
-def by_qemu(root, program, *words):
-    """All instructions of a run: one line of the log each, of which there are too many to keep."""
-    command = ["qemu-aarch64-static", "-L", root, "-singlestep", "-d", "exec,nochain", program, *words]
-    with subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE) as process:
-        lines = 0
-        for block in iter(functools.partial(process.stderr.read, 1 << 20), b""):
-            lines += block.count(b"Trace ")
-    if process.returncode != 0:
-        raise Missing(f"qemu ended with {process.returncode}")
-    return lines
+    def run(self, *words):
+        """None: nothing was counted."""
+        command = [*self.qemu, "-plugin", self.plugin, "-d", "plugin", *self.program, *words]
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+        found = re.search(r"^instructions: (\d+)$", done.stderr, re.MULTILINE)
+        return int(found[1]) if found and done.returncode == 0 else None
+
+    def of_one(self, example, algorithm, operation):
+        few, many = (self.run("--count", example, algorithm, operation, number) for number in (WARM, WARM + MORE))
+        if None in (few, many):
+            raise Missing(f"{algorithm} {operation} failed under {self.qemu[0]}")
+        return round((many - few) / MORE)
 
 
 def build_arm(folder):
     """bench_verify for aarch64, and the folder with the C library that it is run with."""
     sys.path.insert(0, str(ROOT))
-    if not shutil.which("qemu-aarch64-static"):
-        raise Missing("qemu-aarch64-static is not installed")
     from tools.dist.compiler import run, tools
     from tools.dist.lock import CACHE
     from tools.dist.native import CORE, SYSTEM, Build, compile_all
@@ -78,20 +82,13 @@ def build_arm(folder):
     return root, program
 
 
-def count(counter, example, algorithm, operation, more):
-    few, many = (counter("--count", example, algorithm, operation, number) for number in (WARM, WARM + more))
-    return round((many - few) / more)
-
-
-def of_processor(counter, examples, more):
-    """{algorithm: {OpenSSL, step, whole}}"""
-    return {
-        algorithm: {
-            name: count(counter, examples[algorithm], algorithm, operation, more)
-            for operation, name in OPERATIONS.items()
-        }
-        for algorithm in ALGORITHMS
-    }
+def counter_of(processor, native, folder):
+    if processor == ARM:
+        root, program = build_arm(folder / "arm")
+        return Counter(folder, ["qemu-aarch64", "-L", root], program)
+    if platform.machine() != "x86_64":
+        raise Missing("this build is for another processor")
+    return Counter(folder, ["qemu-x86_64", "-cpu", "max"], native)
 
 
 def measure(build, processors=(X86, ARM)):
@@ -99,20 +96,20 @@ def measure(build, processors=(X86, ARM)):
     found, absent = {}, {}
     native = build / "bench" / "bench_verify"
     with tempfile.TemporaryDirectory() as place:
-        folder, examples = Path(place), {}
+        folder = Path(place)
         for algorithm in ALGORITHMS:
-            examples[algorithm] = folder / algorithm
-            examples[algorithm].write_bytes(subprocess.check_output([native, "--example", algorithm]))
+            (folder / algorithm).write_bytes(subprocess.check_output([native, "--example", algorithm]))
         for processor in processors:
             try:
-                if processor == ARM:
-                    counter, more = functools.partial(by_qemu, *build_arm(folder / "arm")), 8
-                elif platform.machine() == "x86_64":
-                    counter, more = functools.partial(by_callgrind, native), 256
-                else:
-                    raise Missing("this machine is another")
-                found[processor] = of_processor(counter, examples, more)
-            except (Missing, SystemExit, OSError, ImportError) as error:
+                counter = counter_of(processor, native, folder)
+                found[processor] = {
+                    algorithm: {
+                        name: counter.of_one(folder / algorithm, algorithm, operation)
+                        for operation, name in OPERATIONS.items()
+                    }
+                    for algorithm in ALGORITHMS
+                }
+            except (Missing, SystemExit, OSError, ImportError, subprocess.CalledProcessError) as error:
                 absent[processor] = str(error).splitlines()[0][:200]
     return found, absent
 

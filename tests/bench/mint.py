@@ -1,7 +1,8 @@
 """Keys and tokens for all contenders, as JSON on standard output. Run by a Python that has this package.
 
 Of every algorithm: tokens of some 500 bytes of claims, and bad ones (probes) of which a verifier that is set up to
-check signature, exp, iss and aud, and reads RFC 7515 and 7519, should take none.
+check signature, exp, iss and aud, and reads RFC 7515 and 7519, should take none. Of RS256 also large tokens, with as
+many more claims as fit ("large"); of ES256 a set of 100 keys, and tokens of many of them ("set").
 """
 
 import json
@@ -12,6 +13,8 @@ from fastbearer import KeyPair
 
 ISSUER, AUDIENCE = "https://issuer.example", "https://api.example/mcp"
 TOKENS = 64
+SIZES = {"2 KiB": 2048, "8 KiB": 8192, "16 KiB": 16384}
+KEYS = 100
 
 
 def claims(number):
@@ -30,6 +33,33 @@ def claims(number):
         "org_id": "org_5fJ2kLmN8pQrStUv",
         "name": "Someone With A Name",
         "jti": f"token-{number:04d}",
+    }
+
+
+def large(pair, header, size):
+    """Tokens of at most that size, and less by a claim."""
+
+    def sign(number, more):
+        added = {f"claim_{index:03d}": f"value-{number:03d}-{index:03d}" for index in range(more)}
+        return pair.sign(header, json.dumps({**claims(number), **added}, separators=(",", ":")))
+
+    bare = len(sign(0, 0))
+    each = (len(sign(0, 100)) - bare) / 100
+    return [sign(number, int((size - bare) / each)) for number in range(TOKENS)]
+
+
+def key_set():
+    """A set of many keys: as a JWKS, as PEMs, and tokens of as many of them as there are."""
+    pairs = {f"key-{number:03d}": KeyPair.generate("ES256") for number in range(KEYS)}
+    keys = [key for kid, pair in pairs.items() for key in pair.jwks(kid)["keys"]]
+    headers = {kid: json.dumps({"alg": "ES256", "typ": "JWT", "kid": kid}) for kid in pairs}
+    return {
+        "jwks": {"keys": keys},
+        "pems": {kid: pair.public_key for kid, pair in pairs.items()},
+        "tokens": [
+            pair.sign(headers[kid], json.dumps(claims(number)))
+            for number, (kid, pair) in zip(range(TOKENS), pairs.items())
+        ],
     }
 
 
@@ -74,6 +104,10 @@ def main():
             "tokens": [pair.sign(json.dumps(header), json.dumps(claims(n))) for n in range(TOKENS)],
             "probes": probes(pair, header),
         }
+        if alg == "RS256":
+            out[alg]["large"] = {name: large(pair, json.dumps(header), size) for name, size in SIZES.items()}
+        if alg == "ES256":
+            out[alg]["set"] = key_set()
     json.dump(out, sys.stdout)
 
 

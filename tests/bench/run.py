@@ -2,7 +2,7 @@
 
 Every contender runs in a process of its own, round after round in turn, so that what disturbs the machine disturbs all
 of them. CPU time, medians of the rounds, quartiles beside them. Writes results.json, numbers.md and the plots to
-FOLDER.
+FOLDER, adds a line to the history, and says which budgets are missed and what crept since the earlier runs.
 """
 
 import argparse
@@ -15,14 +15,18 @@ import sys
 import time
 from pathlib import Path
 
+import budgets
 import end_to_end
 import environments
+import history
 import imports
+import instructions
 import report
 
 ROOT = environments.ROOT
 HERE = Path(__file__).resolve().parent
 BUILD = ROOT / "build" / "bench"
+PORTABLE = ROOT / "build-portable" / "bench" / "bench_verify"
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "HS256")
 PYTHON = [  # label, environment, contender
     *((name, "peers", name) for name in (
@@ -32,6 +36,7 @@ PYTHON = [  # label, environment, contender
     *((f"{host}, its own", host, "FastMCP") for host in ("FastMCP 2.6.1", "FastMCP")),
     *((f"{host}, fastbearer", host, "fastbearer in FastMCP") for host in ("FastMCP 2.6.1", "FastMCP")),
 ]  # fmt: skip
+STARTS = {"Python": ("fastbearer", "ryjwt", "PyJWT", "joserfc"), "Node": ("fastbearer", "fast-jwt", "jose")}
 NODE = [
     "fastbearer", "jose", "jsonwebtoken", "fast-jwt", "fast-jwt, cache", "@node-rs/jsonwebtoken", "aws-jwt-verify",
     *report.NODE_PROOFS,
@@ -48,6 +53,8 @@ CASES = {  # of the C programs, in microseconds
     "bare signature": ("OpenSSL signature", "first"),
     "fb_keypair_create_token": ("fastbearer, create_token", "first"),
     "libjwt": ("libjwt", "first"),
+    "start": ("fastbearer, start", None),  # the line has the kind
+    "fastbearer": ("fastbearer", None),
     **{case: (case.replace("DPoP", "fastbearer, DPoP"), "first") for case in report.PROOFS},
     **{
         f"{issuers}{case}": (f"fastbearer, {issuers}", kind)
@@ -88,22 +95,32 @@ def summary(values):
 
 
 def measure_c(samples):
-    for program in ("bench_verify", "bench_issuers", "bench_proof", "bench_libjwt"):
+    for program in ("bench_verify", "bench_issuers", "bench_large", "bench_start", "bench_proof", "bench_libjwt"):
         if not (BUILD / program).exists():
             continue
         done = subprocess.run([BUILD / program, "--json", "3"], check=True, capture_output=True, text=True)
         for line in map(json.loads, done.stdout.splitlines()):
             name, kind = CASES[line["case"]]
-            samples.add("C", name, line["algorithm"], kind, line["times"] if "times" in line else line["ns"] / 1000)
+            value = line["times"] if "times" in line else line["ns"] / 1000
+            samples.add("C", name, line["algorithm"], kind or line["kind"], value)
             if "version" in line:
                 samples.row("C", name, version=line["version"], accepts=["future nbf", "future iat"])
 
+    if PORTABLE.exists():
+        done = subprocess.run([PORTABLE, "--step"], check=True, capture_output=True, text=True)
+        for line in map(json.loads, done.stdout.splitlines()):
+            samples.add("C", CASES[line["case"]][0], line["algorithm"], "without vectors", line["ns"] / 1000)
+
 
 def measure_hostile():
-    """Microseconds until 64 KiB of garbage are refused, by shape."""
+    """Microseconds until tokens of 64 KiB and of 16 KiB are refused, by shape."""
     done = subprocess.run([BUILD / "bench_hostile"], check=True, capture_output=True, text=True)
-    found = [line.removeprefix("64 KiB of ").split(" refused in ") for line in done.stdout.splitlines()]
+    found = [line.split(" refused in ") for line in done.stdout.splitlines()]
     return {shape.strip(): float(cost.split()[0]) for shape, cost in found}
+
+
+def measure_memory(millions):
+    return json.loads(subprocess.check_output([BUILD / "bench_memory", str(millions)]))
 
 
 def measure_one(samples, language, label, command):
@@ -121,6 +138,9 @@ def measure_one(samples, language, label, command):
 def measure_round(samples, pythons, peers, path, seconds, wanted):
     if wanted("C"):
         measure_c(samples)
+    if "free-threaded" in pythons and wanted("Python fastbearer, free-threaded"):
+        command = [pythons["free-threaded"], HERE / "contender.py", "fastbearer", path, seconds]
+        measure_one(samples, "Python", "fastbearer, free-threaded", command)
     for label, home, name in PYTHON:
         if wanted(f"Python {label}"):
             measure_one(samples, "Python", label, [pythons[home], HERE / "contender.py", name, path, seconds])
@@ -129,6 +149,24 @@ def measure_round(samples, pythons, peers, path, seconds, wanted):
             measure_one(
                 samples, "Node", name, ["node", HERE / "contender.mjs", name, path, 4 * seconds, peers]
             )  # compilers settle late
+
+
+def measure_starts(pythons, peers, path, rounds):
+    """{language and contender: {ready_ms, first_us, second_us}} of a new process, with RS256."""
+    commands = {
+        **{f"Python {name}": [pythons["peers"], HERE / "contender.py", name, path, "0"] for name in STARTS["Python"]},
+        **{f"Node {name}": ["node", HERE / "contender.mjs", name, path, "0", peers] for name in STARTS["Node"]},
+    }
+    samples = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            said = output(*command, "RS256", "start")
+            if said:
+                samples[name].append(json.loads(said))
+    return {
+        name: {part: round(statistics.median(run[part] for run in runs), 3) for part in runs[0]}
+        for name, runs in samples.items() if runs
+    }  # fmt: skip
 
 
 def output(*command):
@@ -169,22 +207,58 @@ def about_machine(pythons):
     }
 
 
-def main():
+def options_given():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.04, help="CPU time of one measurement")
     parser.add_argument(
         "--only", default="", help='words of what to measure: "Node", "fast-jwt", "imports", "end to end"'
     )
+    parser.add_argument("--prepare", action="store_true", help="make the contenders' environments, and measure nothing")
     parser.add_argument("--update", action="store_true", help="ask the registries for newer peers")
     parser.add_argument("--out", type=Path, default=environments.CACHE / "out")
-    options = parser.parse_args()
+    parser.add_argument("--calls", type=int, default=400, help="of a server in one of three bursts a round")
+    parser.add_argument("--millions", type=int, default=10, help="verifications that memory is watched over")
+    parser.add_argument("--history", type=Path, default=HERE / "results" / "history.jsonl")
+    parser.add_argument("--no-history", action="store_true", help="add no line to it: for a short or busy run")
+    return parser.parse_args()
+
+
+def measure_beside_rounds(results, options, wanted, pythons, peers, path):
+    """What is not measured in the rounds of all contenders."""
+    if wanted("C"):
+        results["hostile"] = measure_hostile()
+    if wanted("memory"):
+        results["memory"] = measure_memory(options.millions)
+    if wanted("start"):
+        results["starts"] = measure_starts(pythons, peers, path, 2 * options.rounds + 1)
+    if wanted("imports"):
+        results["imports"] = imports.measure(pythons, 2 * options.rounds + 1)
+    if wanted("instructions"):
+        results["instructions"], results["not counted"] = instructions.measure(BUILD.parent)
+    if wanted("end to end"):
+        rows = end_to_end.measure(pythons["FastMCP"], peers, path, 3 * options.rounds, options.calls)
+        kinds = ("cpu_us", "above_us", "per_second")
+        results["end_to_end"] = [{**row, **{kind: summary(row[kind]) for kind in kinds}} for row in rows]
+
+
+def commit():
+    """Of the sources, with "+" when they have been changed since."""
+    return output("git", "-C", ROOT, "rev-parse", "--short", "HEAD") + (
+        "+" if output("git", "-C", ROOT, "status", "--porcelain", "--untracked-files=no") else ""
+    )
+
+
+def main():
+    options = options_given()
     words = [word.strip() for word in options.only.split(",") if word.strip()]
 
     def wanted(what):
         return not words or any(word in what for word in words)
 
     pythons, peers = environments.prepare(options.update)
+    if options.prepare:
+        return
     path = environments.CACHE / "tokens.json"
     path.write_text(output(pythons["peers"], HERE / "mint.py"))
     busy = others_load()
@@ -195,19 +269,22 @@ def main():
             f"round {number + 1} of {options.rounds}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True
         )
     results = {**about_machine(pythons), "load": busy, "rounds": options.rounds, "rows": samples.as_list()}
-    if wanted("C"):
-        results["hostile"] = measure_hostile()
-    if wanted("imports"):
-        results["imports"] = imports.measure(pythons, 2 * options.rounds + 1)
-    if wanted("end to end"):
-        rows = end_to_end.measure(pythons["FastMCP"], peers, path, 3 * options.rounds, 120)
-        kinds = ("cpu_us", "above_us", "per_second")
-        results["end_to_end"] = [{**row, **{kind: summary(row[kind]) for kind in kinds}} for row in rows]
+    measure_beside_rounds(results, options, wanted, pythons, peers, path)
+    line, earlier = history.entry(results, commit()), history.read(options.history)
+    results["crept"] = history.crept(earlier, line)
+    results["earlier runs"] = sum(run["processor"] == line["processor"] for run in earlier)
+    if not options.no_history:
+        history.append(options.history, line)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     report.write(results, options.out)
     subprocess.run([pythons["plot"], HERE / "plot.py", options.out], check=True)
     print((options.out / "numbers.md").read_text())
+    for row in budgets.judge(results):
+        if row.kept is False:
+            print(f"MISSED: {row.what}: {row.budget}, measured {row.measurement}")
+    for what, then, now, _runs in results["crept"]:
+        print(f"CREPT: {what}: {now / then - 1:+.0%}")
 
 
 if __name__ == "__main__":
