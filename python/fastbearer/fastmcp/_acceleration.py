@@ -74,7 +74,7 @@ def accelerate(provider: Any) -> Acceleration:
             is_ours = isinstance(part, JWTVerifier)
             problem = "verifies with fastbearer already" if is_ours else _same_policy.replace(part)
             _note(replaced, left, path, part, problem, "verifies JWTs with fastbearer")
-        elif installed.JWT_ISSUER is not None and isinstance(part, installed.OAUTH_PROXY):
+        elif installed.JWT_ISSUER is not None and isinstance(part, installed.oauth_proxy()):
             problem = _proxy_tokens.replace(part)
             _note(replaced, left, f"{path}.jwt_issuer", part, problem, "verifies its own tokens with fastbearer")
         elif not any(_children(part)):

@@ -7,6 +7,7 @@ JOSE library. Everything is found by asking for it, never by comparing version n
 from __future__ import annotations
 
 import dis
+import functools
 import importlib
 import inspect
 import warnings
@@ -63,13 +64,19 @@ current_request: Any = _find("fastmcp.server.http:_current_http_request")
 ssrf_safe_fetch: Any = _find("fastmcp.server.auth.ssrf:ssrf_safe_fetch")
 ssrf_safe_fetch_response: Any = _find("fastmcp.server.auth.ssrf:ssrf_safe_fetch_response")
 
-#: What FastMCP (2.11 and later) takes as auth=, and the proxy whose own tokens are HS256 JWTs (2.13 and later).
+#: What FastMCP (2.11 and later) takes as auth=, and the issuer of its OAuth proxy's own tokens (2.13 and later).
 AUTH_PROVIDER: Any = _find("fastmcp.server.auth.auth:AuthProvider")
-OAUTH_PROXY: Any = _find("fastmcp.server.auth.oauth_proxy:OAuthProxy")
 JWT_ISSUER: Any = _find("fastmcp.server.auth.jwt_issuer:JWTIssuer")
 JOSE_ERROR: Any = _find("fastmcp.server.auth.jwt_issuer:JoseError")
 
 EnvSettings: Any = _find("fastmcp.server.auth.providers.bearer_env:EnvBearerAuthProviderSettings")
+
+
+@functools.cache
+def oauth_proxy() -> Any:
+    """The proxy whose own tokens are HS256 JWTs (2.13 and later), or None. Imported when it is asked for: that takes
+    longer than all the rest of FastMCP's that is looked for here."""
+    return _find("fastmcp.server.auth.oauth_proxy:OAuthProxy")
 
 
 def http_module() -> ModuleType:

@@ -161,7 +161,7 @@ def _unknown_fastmcp() -> str | None:
 
 def _overridden(kind: type, proxy: Any) -> str | None:
     for base in kind.__mro__:
-        if base is installed.OAUTH_PROXY:
+        if base is installed.oauth_proxy():
             break
         for name in ("_jwt_issuer", "jwt_issuer"):
             if name in vars(base):

@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import importlib
+import subprocess
+import sys
 import time
 import unittest.mock
 
@@ -44,6 +46,16 @@ def make(key_sets, monkeypatch):
     return make_one
 
 
+def test_the_proxy_is_not_imported_before_it_is_asked_for():
+    """Its import takes longer than all of ours; FastMCP's own verifier does without, from some version on."""
+
+    def imports(module):
+        code = f"import sys, {module}; print('fastmcp.server.auth.oauth_proxy' in sys.modules)"
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    assert imports("fastbearer.fastmcp") == imports(host.UPSTREAM.__module__)
+
+
 def application(auth):
     return FastMCP("guarded", auth=auth).http_app(
         path="/mcp", transport="streamable-http", stateless_http=True, json_response=True
@@ -52,7 +64,7 @@ def application(auth):
 
 def proxy_in(auth):
     """The OAuthProxy that issues tokens of its own, if there is one."""
-    found = [part for part in (auth, getattr(auth, "server", None)) if isinstance(part, host.OAUTH_PROXY)]
+    found = [part for part in (auth, getattr(auth, "server", None)) if isinstance(part, host.oauth_proxy())]
     return found[0] if found else None
 
 
@@ -68,7 +80,7 @@ def remember(auth, upstream):
     proxy, now = proxy_in(auth), time.time()
     if proxy is None:
         return
-    module = importlib.import_module(host.OAUTH_PROXY.__module__)
+    module = importlib.import_module(host.oauth_proxy().__module__)
 
     async def put():
         for jti, token in upstream.items():
