@@ -16,7 +16,7 @@ static fb_string *tokens[NEW_TOKENS];
 
 static double resident_kib(void)
 {
-    unsigned long total, resident;
+    unsigned long total = 0, resident = 0;
     FILE *file = fopen("/proc/self/statm", "r");
     require(file != NULL && fscanf(file, "%lu %lu", &total, &resident) == 2, "reading /proc/self/statm");
     (void)fclose(file);
