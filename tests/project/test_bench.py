@@ -11,7 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 import budgets
+import end_to_end
 import history
+import report
 
 GARBAGE = "64 KiB of garbage refused, the worst shape"
 ISSUERS = "C HS256, 1000 issuers above one"
@@ -100,6 +102,50 @@ def test_on_a_busy_machine_threads_are_judged_by_cpu_time() -> None:
     rows = judged(results(load=0.5))
     assert rows["two threads beside one, C RS256, by CPU time: the machine was busy"].measured == 1.0
     assert rows["two threads beside one, Node workers RS256"].measurement == "needs a quiet machine"
+
+
+# ---- report
+
+
+def call(guard: str, tail: float) -> dict[str, Any]:
+    return {
+        "host": "FastMCP", "guard": guard, "cpu_us": median(900.0), "above_us": median(0.0),
+        "per_second": median(700.0), "latency_ms": {"p50": 1.0, "p99": 2.0, "p99.9": tail},
+    }  # fmt: skip
+
+
+def written(folder: Path, **more: Any) -> str:
+    versions = {"python": "3.13.0", "node": "v22.0.0", "fastmcp": "4.0.0", "sdk": "1.0.0"}
+    report.write({**results(), **versions, "cpus": 2, "crept": [], "earlier runs": 2, **more}, folder)
+    return (folder / "numbers.md").read_text()
+
+
+def test_each_budget_is_printed_with_its_measurement(tmp_path: Path) -> None:
+    text = written(tmp_path)
+    rows = budgets.judge(results())
+    assert len(rows) > 30
+    for row in rows:
+        assert f"| {row.what} | {row.budget} | {row.measurement} | {row.verdict} |" in text
+    assert "Nothing costs over 10 % more" in text
+
+
+def test_percentiles_are_those_of_a_quiet_machine_alone(tmp_path: Path) -> None:
+    calls = [call("none", 3.0), call("fastbearer", 3.5)]
+    assert "| p50, ms | p99, ms | p99.9, ms |" in written(tmp_path, end_to_end=calls)
+    assert "p99" not in written(tmp_path, end_to_end=calls, load=1.0)
+
+
+def test_what_was_counted_and_what_not_is_named(tmp_path: Path) -> None:
+    counts = {"aarch64": {"ES256": {"OpenSSL": 600000, "step": 150000, "whole": 180000}}}
+    absent = {"not counted": {"x86-64 without AVX-512": "qemu is missing"}}
+    text = written(tmp_path, instructions=counts, **absent)
+    assert "| aarch64 | ES256 | 600,000 | 150,000 | 0.25 x | 30,000 |" in text
+    assert "Not counted: x86-64 without AVX-512: qemu is missing." in text
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.5, 500), (0.99, 990), (0.999, 999), (1.0, 1000), (0.0001, 1)])
+def test_a_percentile_is_a_value_that_was_measured(share: float, value: int) -> None:
+    assert end_to_end.percentile(list(range(1000, 0, -1)), share) == value
 
 
 # ---- history
