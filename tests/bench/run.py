@@ -212,7 +212,9 @@ def options_given():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.04, help="CPU time of one measurement")
     parser.add_argument(
-        "--only", default="", help='words of what to measure: "Node", "fast-jwt", "imports", "end to end"'
+        "--only",
+        default="",
+        help="words of what to measure: C, Node, fast-jwt, start, imports, memory, instructions, end to end",
     )
     parser.add_argument("--prepare", action="store_true", help="make the contenders' environments, and measure nothing")
     parser.add_argument("--update", action="store_true", help="ask the registries for newer peers")
