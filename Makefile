@@ -176,8 +176,6 @@ test-arithmetic: configure vectors ## A million good and a million bad signature
 bench: configure ## Budgets, beside bare primitives and peers, C, Python, Node, whole servers: BENCH="--rounds 9"
 	@tools/setup/deps.sh c python node
 	@cmake --build build -j $(JOBS)
-	@cmake -S . -B build-portable -DFB_PORTABLE=ON -DFB_BENCH=ON >/dev/null
-	@cmake --build build-portable -j $(JOBS) --target bench_verify
 	@$(MAKE) --no-print-directory build-node/fastbearer.node
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 

@@ -26,7 +26,6 @@ import report
 ROOT = environments.ROOT
 HERE = Path(__file__).resolve().parent
 BUILD = ROOT / "build" / "bench"
-PORTABLE = ROOT / "build-portable" / "bench" / "bench_verify"
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "HS256")
 PYTHON = [  # label, environment, contender
     *((name, "peers", name) for name in (
@@ -105,11 +104,9 @@ def measure_c(samples):
             samples.add("C", name, line["algorithm"], kind or line["kind"], value)
             if "version" in line:
                 samples.row("C", name, version=line["version"], accepts=["future nbf", "future iat"])
-
-    if PORTABLE.exists():
-        done = subprocess.run([PORTABLE, "--step"], check=True, capture_output=True, text=True)
-        for line in map(json.loads, done.stdout.splitlines()):
-            samples.add("C", CASES[line["case"]][0], line["algorithm"], "without vectors", line["ns"] / 1000)
+    done = subprocess.run([BUILD / "bench_without_ifma", "--step"], check=True, capture_output=True, text=True)
+    for line in map(json.loads, done.stdout.splitlines()):
+        samples.add("C", CASES[line["case"]][0], line["algorithm"], "without IFMA", line["ns"] / 1000)
 
 
 def measure_hostile():
