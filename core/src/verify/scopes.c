@@ -15,6 +15,14 @@ static fb_status mistyped(const fb__claims *claims, const fb__claim_path *path, 
 static size_t count_scopes(const char *text, const fb_node *node)
 {
     size_t count = 1;
+    if (!node->escaped) {
+        const char *at = text + node->offset, *const end = at + node->length;
+        while (at < end && (at = memchr(at, ' ', (size_t)(end - at))) != NULL) {
+            count++;
+            at++;
+        }
+        return count;
+    }
     for (uint32_t i = 0; i < node->length; i++) {
         const char c = text[node->offset + i];
         count += c == ' ' || c == '\\';
