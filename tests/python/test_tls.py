@@ -34,6 +34,17 @@ def plain() -> Iterator[IdentityProvider]:
         yield idp
 
 
+def refresh(verifier: Verifier) -> None:
+    """Again when the time-out was too short for a busy machine; any other failure is one."""
+    for left in reversed(range(20)):
+        try:
+            verifier.refresh()
+            return
+        except KeysUnavailableError as error:
+            if not left or "timed out" not in str(error):
+                raise
+
+
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults(secure: IdentityProvider, plain: IdentityProvider, fault: str) -> None:
@@ -43,7 +54,7 @@ def test_faults(secure: IdentityProvider, plain: IdentityProvider, fault: str) -
         with Verifier(jwks_uri=idp.jwks_uri, algorithms="ES256", ca_file=idp.ca_file, fetch_timeout=0.6) as verifier:
             start = time.monotonic()
             if fault in HARMLESS:
-                verifier.refresh()
+                refresh(verifier)
             else:
                 with pytest.raises(KeysUnavailableError) as caught:
                     verifier.refresh()
@@ -54,7 +65,7 @@ def test_faults(secure: IdentityProvider, plain: IdentityProvider, fault: str) -
                 assert len(last) > 20 and str(caught.value).startswith(last)
             assert time.monotonic() - start < 20  # a hang would not end at all; a busy machine may be slow
             idp.behave()
-            verifier.refresh()
+            refresh(verifier)
             assert verifier.verify(idp.mint()).claims["iss"] == idp.issuer
             idp.misbehave(fault)
             with contextlib.suppress(KeysUnavailableError):  # the provider may still find time for a 304
