@@ -55,7 +55,7 @@ def by_pip(source: Source, folder: Path) -> None:
         ":all:",
         "-d",
         ".",
-        source.package,
+        *source.package.split(),
         folder=folder,
     )
 

@@ -26,7 +26,7 @@ class Source:
     licence_files: tuple[str, ...]
     bundled: bool  # part of what is published, not only of how it is made
     provider: str  # apt, cargo, pip, npm or maven
-    package: str  # as that client names it
+    package: str  # as that client names it, for pip with options if it is for another system
 
 
 def read(name: str = "sources.lock") -> dict[str, Source]:

@@ -261,6 +261,17 @@ def arm64(npm: Npm) -> Place:
     )
 
 
+def bun_musl(npm: Npm) -> Place:
+    libraries = WORK / "bun-musl/lib"
+    if not libraries.is_dir():
+        raise Missing("a libc for Bun has not been built: tools/dist/trial/systems.sh")
+    bun = unpacked(read("trial/programs.lock")["bun-musl"]) / "bin/bun"
+    folder = application("bun-musl")
+    _installed(npm, folder, "linuxmusl-x64")
+    loader = [str(libraries / "libc.so"), "--library-path", str(libraries)]
+    return Place("Bun for musl", [*loader, str(bun)], native=True, site=str(folder))
+
+
 def windows(npm: Npm) -> Place:
     wine = shutil.which("wine64") or "/usr/lib/wine/wine64"
     if not os.path.exists(wine):
@@ -335,7 +346,7 @@ def run(
             by_npm(
                 Npm(version, npmrc), provider, timed, ["smoke.mjs", provider.given(arithmetic(True), None, rounds=5000)]
             )
-        for make in (own, old_debian, arm64, windows):
+        for make in (own, old_debian, arm64, bun_musl, windows):
             try:
                 place = make(Npm(NPMS[0], npmrc))
             except (Missing, Unavailable) as reason:

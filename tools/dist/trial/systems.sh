@@ -44,7 +44,8 @@ arm64() { # Debian's packages and musl, unpacked: no maintainer script runs, qem
 
 python_t() { # a CPython without the GIL
     mkdir "$1.work"
-    (cd "$1.work" && "$python/configure" CFLAGS="-O1 -g0" --disable-gil --disable-test-modules --prefix="$1/inst" &&
+    (cd "$1.work" && "$python/configure" CFLAGS="-O1 -g0" --disable-gil --disable-test-modules --without-ensurepip \
+        --prefix="$1/inst" &&
         make -j2)
     mv "$1.work" "$1"
     make -C "$1" install
@@ -67,7 +68,17 @@ END
     mv "$1.work" "$1"
 }
 
-[ $# -gt 0 ] || set -- arm64 old-debian python-t python-musl
+bun_musl() { # the C and C++ libraries that Bun for musl asks for
+    musl=$(say 'fetch.unpacked(lock.read("trial/programs.lock")["musl"])')
+    wheel=$(say 'fetch.unpacked(lock.read("trial/programs.lock")["libstdcxx-musl"])')
+    mkdir "$1.work"
+    (cd "$1.work" && "$musl/configure" --prefix=/nowhere && make -j2 lib/libc.so)
+    cp "$wheel"/greenlet.libs/* "$1.work/lib/"
+    mv "$1.work"/lib/libstdc++-* "$1.work/lib/libstdc++.so.6"
+    mv "$1.work" "$1"
+}
+
+[ $# -gt 0 ] || set -- arm64 old-debian python-t python-musl bun-musl
 for name in "$@"; do
     place=$cache/trial/$name
     if [ ! -e "$place" ]; then
