@@ -204,6 +204,13 @@ def test_module_is_the_command() -> None:
     assert done.returncode == 0 and done.stdout.startswith("fastbearer ")
 
 
+def test_a_python_without_ssl_runs_what_needs_none() -> None:
+    program = "import sys; sys.modules.update(ssl=None); from fastbearer.cli import main; main()"
+    for command, returncode in (["mint", "--help"], 0), (["explain", "expired"], 0), (["doctor", "https://a"], 1):
+        done = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True)
+        assert done.returncode == returncode, done.stderr
+
+
 def test_reasons_are_explained(capsys: Out) -> None:
     """Every reason that the library can give, within 80 columns, and without marks of the page."""
     assert main(["explain"]) == 0

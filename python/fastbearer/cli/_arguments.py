@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .._options import ALGORITHMS
-from . import _commands, _doctor, _reasons
+from . import _commands, _reasons
 
 if TYPE_CHECKING:
     Run = Callable[[argparse.Namespace], int]
@@ -37,7 +37,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     text = "Print the key set of a private key, or list the keys of a key set."
     _jwks(command("jwks", _commands.jwks, text, "%(prog)s (--key | --uri | --issuer | --file) [OPTIONS]"))
     text = "Say what is wrong with an issuer or a token, and which configuration would be right."
-    _doctor_arguments(command("doctor", _doctor.run, text))
+    _doctor_arguments(command("doctor", _commands.doctor, text))
     text = "Say what a reason of a refusal means, what causes it and how to fix it; without CODE, list them."
     command("explain", _reasons.explain, text).add_argument("code", nargs="?", metavar="CODE")
     bench = command("bench", _commands.bench, "Measure verifying and minting on this machine.")

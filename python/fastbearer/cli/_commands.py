@@ -15,7 +15,7 @@ from .._options import ALGORITHMS
 from ..errors import ConfigurationError, KeysUnavailableError
 from ..keys import KeyPair
 from ..verifier import KeyInfo, Verifier, decode_unverified, versions
-from . import _doctor, _input
+from . import _input
 from ._terminal import document, moment, printable
 
 OK = 0
@@ -115,9 +115,17 @@ def inspect(options: argparse.Namespace) -> int:
     print(document({"header": unverified.header, "claims": unverified.claims}))
     _print_times(unverified.claims)
     if options.issuer is not None:
-        for finding in _doctor.steps_of(text, options.issuer, options):
+        from ._doctor import steps_of
+
+        for finding in steps_of(text, options.issuer, options):
             print(f"fastbearer: {finding.name}: {finding.state}: {printable(finding.text)}", file=sys.stderr)
     return OK
+
+
+def doctor(options: argparse.Namespace) -> int:
+    from . import _doctor  # which wants ssl; a Python without it runs the other commands
+
+    return _doctor.run(options)
 
 
 def _print_times(claims: dict[str, Any]) -> None:
