@@ -77,6 +77,13 @@ static const struct fault secure_faults[] = {
     {"changed", NULL, 0.5},
 };
 
+/* A time-out is kept twice, by libcurl and by who waits for it: on a busy machine the other may be the first. */
+static bool says(const char *text, const char *words)
+{
+    return strstr(text, words) != NULL ||
+           (strcmp(words, "timed out") == 0 && strstr(text, "no complete response within") != NULL);
+}
+
 /* Sanitizers and a busy machine slow everything down; a hang would last for hours. */
 static const double slack = 5.0;
 
@@ -99,7 +106,7 @@ static void one_fault(struct idp *idp, const struct fault *fault, bool warm, con
     CHECK(took < fault->seconds + slack);
     CHECK(status == (fault->words == NULL ? FB_OK : FB_KEYS_UNAVAILABLE));
     if (fault->words != NULL) {
-        if (strstr(error.text, fault->words) == NULL) {
+        if (!says(error.text, fault->words)) {
             FAIL("%s: not the words \"%s\": %s", fault->name, fault->words, error.text);
         }
         CHECK(error.retry_after > 0.0 && error.retry_after <= 1.0);
@@ -490,7 +497,7 @@ static void one_document_fault(const struct fault *fault, bool held)
     CHECK(now() - start < fault->seconds + slack);
     CHECK(status == (good ? FB_OK : FB_KEYS_UNAVAILABLE));
     CHECK(status == FB_OK || (error.retry_after > 0.0 && error.retry_after <= 2.0));
-    if (!good && strstr(error.text, fault->words) == NULL) {
+    if (!good && !says(error.text, fault->words)) {
         FAIL("%s: not the words \"%s\": %s", fault->name, fault->words, error.text);
     }
     CHECK(strstr(error.text, "<title>") == NULL && strstr(error.text, "password@") == NULL);

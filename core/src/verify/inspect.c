@@ -162,7 +162,6 @@ static void sum_issuer(void *context, fb__issuer *issuer)
 {
     const struct summing *summing = context;
     fb_stats *out = summing->out, one = FB_STATS_INIT;
-    out->issuers++;
     fb__keyset *set = fb__issuer_keyset(issuer);
     out->table_bytes += set == NULL ? 0 : atomic_load_explicit(&set->tables.bytes, memory_order_relaxed);
     fb__keyset_release(set);
@@ -211,6 +210,8 @@ fb_status fb__verifier_stats(const fb_verifier *verifier, double monotonic_secon
     if (verifier->cache != NULL) {
         fb__cache_stats(verifier->cache, out);
     }
+    /* Counted at one moment: while the others are summed up, issuers come and go. */
+    out->issuers = fb__verifier_issuer_count(verifier);
     fb__verifier_each(verifier, sum_issuer, &(struct summing){monotonic_seconds, out});
     if (verifier->resolving != NULL) {
         fb__resolving_stats(verifier->resolving, monotonic_seconds, out);
