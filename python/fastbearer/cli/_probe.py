@@ -102,12 +102,12 @@ class Network:
             target = url
         before = time.time()
         connection.request("GET", target, headers={"User-Agent": "fastbearer-doctor", **headers})
-        response = connection.getresponse()
-        exchange.status, exchange.headers = response.status, response.getheaders()
-        _compare_clocks(exchange, before, time.time())
-        if 300 <= response.status < 400 and response.status != 304:
-            exchange.location = loggable_url(exchange.header("location") or "nowhere")
-        exchange.body = self._body(exchange, response)
+        with connection.getresponse() as response:  # with "Connection: close" it holds the socket, not the connection
+            exchange.status, exchange.headers = response.status, response.getheaders()
+            _compare_clocks(exchange, before, time.time())
+            if 300 <= response.status < 400 and response.status != 304:
+                exchange.location = loggable_url(exchange.header("location") or "nowhere")
+            exchange.body = self._body(exchange, response)
 
     def _body(self, exchange: Exchange, response: http.client.HTTPResponse) -> bytes:
         body = b""
