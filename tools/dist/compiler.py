@@ -68,8 +68,8 @@ def flags(target: Target, mapped: dict[Path, str]) -> list[str]:
         "-fno-sanitize=undefined",
         "-fstack-protector-strong",
     ]
-    if target.system != "win32":
-        found.append("-fPIC")
+    # Without -s zig writes the object's path, with a random name in it, into every object for Windows, even with -g0.
+    found.append("-s" if target.system == "win32" else "-fPIC")
     if target.system == "linux":
         found += [
             "-fstack-clash-protection",

@@ -38,8 +38,8 @@ def output(*command: str | Path) -> str:
     ).stdout
 
 
-def objects(artefact: Path) -> Iterator[tuple[str, bytes]]:
-    """The compiled files in a wheel or tarball."""
+def compiled_files(artefact: Path) -> Iterator[tuple[str, bytes]]:
+    """What is loaded or linked, static libraries included, in a wheel or tarball."""
     if artefact.suffix == ".whl":
         with zipfile.ZipFile(artefact) as archive:
             content = {name: archive.read(name) for name in archive.namelist()}
@@ -48,7 +48,7 @@ def objects(artefact: Path) -> Iterator[tuple[str, bytes]]:
             members = [member for member in file if member.isfile()]
             content = {member.name: file.extractfile(member).read() for member in members}  # type: ignore[union-attr]
     for name, data in content.items():
-        if re.search(r"\.(so|pyd|node|dll|dylib)$|\.so\.[\d.]+$", name):
+        if re.search(r"\.(so|pyd|node|dll|dylib|a)$|\.so\.[\d.]+$", name):
             yield name, data
 
 
@@ -156,19 +156,19 @@ def problems(artefact: Path, folder: Path) -> Iterator[str]:
     if found is None:
         return
     kind, target = found
-    compiled = list(objects(artefact))
-    if not compiled:
-        yield "holds nothing that was compiled"
+    compiled = list(compiled_files(artefact))
     for name, data in compiled:
+        yield from (f"{name} names {place}" for place in (ROOT, CACHE, Path.home()) if str(place).encode() in data)
+    loaded = [(name, data) for name, data in compiled if not name.endswith(".a")]
+    if not loaded:
+        yield "holds nothing that was compiled"
+    for name, data in loaded:
         path = folder / Path(name).name
         path.write_bytes(data)
         names = exported(path, target.system)
         yield from (f"{name} exports {extra}" for extra in sorted(names - ENTRY_POINTS[kind]))
         yield from (f"{name} does not export {missing}" for missing in sorted(ENTRY_POINTS[kind] - names))
         yield from (f"{name}: {problem}" for problem in FORMATS[target.system](path, target))
-        for place in (ROOT, CACHE, Path.home()):
-            if str(place).encode() in data:
-                yield f"{name} names {place}"
 
 
 def names(artefact: Path) -> set[str]:
