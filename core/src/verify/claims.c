@@ -10,7 +10,16 @@
 #include <stdio.h>
 
 /* All have names of three letters. */
-static const char names[FB__CLAIMS][4] = {"exp", "nbf", "iat", "iss", "aud", "sub", "cnf"};
+#define CLAIMS(X)             \
+    X(FB__EXP, 'e', 'x', 'p') \
+    X(FB__NBF, 'n', 'b', 'f') \
+    X(FB__IAT, 'i', 'a', 't') \
+    X(FB__ISS, 'i', 's', 's') \
+    X(FB__AUD, 'a', 'u', 'd') \
+    X(FB__SUB, 's', 'u', 'b') \
+    X(FB__CNF, 'c', 'n', 'f')
+#define NAME(claim, a, b, c) [claim] = {a, b, c},
+static const char names[FB__CLAIMS][3] = {CLAIMS(NAME)};
 
 fb_slice fb__claim_name(enum fb__claim claim)
 {
@@ -220,26 +229,16 @@ static fb_status check_required_claims(fb__claims *claims)
 /* ---- all of them ---------------------------------------------------------------------------- */
 
 #define THREE(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
+#define CASE(claim, a, b, c) \
+    case THREE(a, b, c):     \
+        return claim;
 
 /* The claim of a name of three letters; FB__CLAIMS: none. */
 static enum fb__claim claim_named(const char *text)
 {
     const unsigned char *bytes = (const unsigned char *)text;
     switch (THREE(bytes[0], bytes[1], bytes[2])) {
-    case THREE('e', 'x', 'p'):
-        return FB__EXP;
-    case THREE('n', 'b', 'f'):
-        return FB__NBF;
-    case THREE('i', 'a', 't'):
-        return FB__IAT;
-    case THREE('i', 's', 's'):
-        return FB__ISS;
-    case THREE('a', 'u', 'd'):
-        return FB__AUD;
-    case THREE('s', 'u', 'b'):
-        return FB__SUB;
-    case THREE('c', 'n', 'f'):
-        return FB__CNF;
+        CLAIMS(CASE)
     default:
         return FB__CLAIMS;
     }
