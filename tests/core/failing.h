@@ -99,4 +99,21 @@ static inline void failing_install(void)
     json_set_alloc_funcs(failing_malloc, free);
 }
 
+/* Each allocation of making a verifier with this issuer fails in turn: nothing is made, and nothing is left. */
+static inline void failing_construction(fb_options options, const fb_issuer *issuer)
+{
+    bool reached = true;
+    options.issuers = issuer;
+    options.issuer_count = 1;
+    for (long n = 0; reached; n++) {
+        fb_verifier *verifier = NULL;
+        failing_start(n, false);
+        const fb_status status = fb_verifier_new(&verifier, &options, NULL);
+        reached = failing_stop();
+        CHECK(reached ? status == FB_OUT_OF_MEMORY && verifier == NULL : status == FB_OK);
+        fb_verifier_free(verifier);
+        CHECK(failing.balance == 0);
+    }
+}
+
 #endif
