@@ -34,6 +34,12 @@ struct subject {
 /* Ends the program when something that cannot fail does. */
 void require(bool condition, const char *what);
 
+/* Of one issuer, whose keys are given; its algorithm is alg. */
+fb_verifier *verifier_of(fb_issuer keys, const char *alg, size_t cache_size);
+
+/* A token that is good. */
+void verify(const fb_verifier *verifier, fb_slice token, double monotonic_seconds);
+
 void subject_make(struct subject *s, const char *alg);
 
 /* Of one given token and what verifies it, a PEM or a secret, so that nothing has to be generated. Both stay. */
